@@ -1,0 +1,66 @@
+# Every target sets up what it needs; nothing has to be installed by hand beyond Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: test lint types contracts docs-check unit acceptance soak fuzz bench demo docs servers clean
+
+test: lint types contracts docs-check unit
+
+# The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group dev --editable .
+	touch $@
+
+# The tests drive Debian's Prometheus and Chromium; installed here when they are missing and this user can.
+servers:
+	@./tests/install-servers
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+docs-check: $(STAMP)
+	$(BIN)/python exporter/docs/generate.py --check
+
+# The exporters that tests start as processes are measured as well (`patch` in pyproject.toml).
+unit: $(STAMP) servers
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# Every metric of a filled store against scipy and scikit-learn, with the table of the largest deviations.
+acceptance: $(STAMP) servers
+	$(BIN)/python -m pytest -rP tests/e2e/test_acceptance.py
+
+# One hundred kills of the exporter against a real MLflow server; `make test` runs twenty.
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak --kills 100
+
+# Ten minutes of damaged files; `make test` runs some seconds.
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz --minutes 10
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.late_labels
+
+docs: $(STAMP)
+	$(BIN)/python exporter/docs/generate.py
+
+demo: $(STAMP)
+	$(BIN)/driftgauge demo
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

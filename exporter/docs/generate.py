@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Writes metrics.md, the reference of every metric, from `driftgauge.families`.
+
+generate.py            write the file
+generate.py --check    exit with 1 when the file is not what would be written
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from driftgauge.families import FAMILIES, LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, PERFORMANCE_GAUGES, Family
+
+TARGET: Final = Path(__file__).with_name("metrics.md")
+
+INTRODUCTION: Final = """\
+# Metrics
+
+<!-- Written by generate.py from exporter/driftgauge/families.py; change that file and run `make docs`. -->
+
+Every metric driftgauge exposes, in the order of `/metrics`. A value that cannot be computed (too few rows, one class
+only, a constant reference) is an absent series: never NaN, 0 or an old number.
+
+Beside these, `/metrics` has the `process_*` and `python_*` metrics of the Python client library, about the exporter's
+own process.
+"""
+
+LABELS: Final = {
+    "model": "The model's `name` in the configuration.",
+    "version": "The model version as the records or their run say it, else `unknown`; for `driftgauge_build_info`, "
+    "that of driftgauge.",
+    "window": "The window as written in the configuration, for example `24h`. It ends at the last refresh.",
+    "feature": "The feature's name as the records have it.",
+    "class": "The class, as the labels spell it.",
+    "metric": "Which performance metric; see the table below.",
+    "quantile": "`0.5`, `0.9` or `0.99`.",
+    "reason": "A short fixed word that says what was wrong.",
+    "run_id": "The MLflow run that produced the model version.",
+    "experiment_id": "The MLflow experiment of that run.",
+    "model_uri": "Where MLflow keeps the model version.",
+    "python_version": "The version of the interpreter.",
+}
+
+TYPES: Final = """\
+## Types
+
+- **counter**: only grows, counts each row exactly once, and survives restarts; query it with `rate()` or `increase()`.
+- **gauge**: the value as of the last refresh.
+- **histogram**: everything since the start, in `_bucket`, `_count` and `_sum`; query it with
+  `histogram_quantile(0.99, sum by (le, model) (rate(…_bucket[5m])))`.
+- **gaugehistogram**: what is in the window now, in `_bucket`, `_gcount` and `_gsum`; query it without `rate()`, as
+  `histogram_quantile(0.99, sum by (le, model) (…_bucket{window="1h"}))`. In the text format its type reads `histogram`.
+- **summary**: quantiles of the window, without `_count` and `_sum`; they cannot be averaged or summed.
+- **info**: always 1; its labels are the information. Join it with `* on (model, version) group_left (run_id)`.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check the file, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Write metrics.md from driftgauge.families.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file is out of date")
+    check = parser.parse_args(arguments).check
+    text = page()
+    if not check:
+        TARGET.write_text(text, encoding="utf-8")
+    elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
+        sys.stderr.write(f"{TARGET} is not what driftgauge.families says: run `make docs`\n")
+        return 1
+    return 0
+
+
+def page() -> str:
+    """Return the whole reference as Markdown."""
+    return "\n".join((INTRODUCTION, *_groups(), _labels(), _performance(), _buckets(), TYPES))
+
+
+def _groups() -> Iterator[str]:
+    for title, families in itertools.groupby(FAMILIES.values(), key=lambda family: family.group):
+        rows = ((f"`{family.name}`", family.type, _label_list(family), family.help) for family in families)
+        yield f"## {title}\n\n{_table(('Metric', 'Type', 'Labels', 'Meaning'), rows)}"
+
+
+def _label_list(family: Family) -> str:
+    return ", ".join(f"`{label}`" for label in family.labels) or "none"
+
+
+def _labels() -> str:
+    used = {label for family in FAMILIES.values() for label in family.labels}
+    rows = ((f"`{label}`", LABELS[label]) for label in sorted(used, key=list(LABELS).index))
+    return f"## Labels\n\n{_table(('Label', 'Value'), rows)}"
+
+
+def _performance() -> str:
+    rows = ((f"`{metric}`", f"`{name}`") for metric, name in PERFORMANCE_GAUGES.items())
+    return f"The label `metric` and the gauge that shows the same quantity:\n\n{_table(('`metric`', 'Gauge'), rows)}"
+
+
+def _buckets() -> str:
+    latency, delay = (", ".join(f"{bound:g}" for bound in bounds) for bounds in (LATENCY_BUCKETS, LABEL_DELAY_BUCKETS))
+    return (
+        "## Buckets\n\n"
+        f"- `model_latency_seconds`, `model_window_latency_seconds`: {latency}\n"
+        f"- `model_label_delay_seconds`: {delay}\n"
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = (head, ("---",) * len(head), *rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""What one pane of time holds about labelled predictions of one model version: all that performance needs.
+
+Classification keeps confusion counts, one two-column sketch of scores per class (negatives, positives) and sums of the
+proper scoring rules; regression keeps sums of errors and the moments of the labels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.aggregates.distribution import as_floats
+from driftgauge.aggregates.moments import Moment
+from driftgauge.aggregates.sketch import ValueSketch
+from driftgauge.columns import FloatArray, TextArray, ValueArray
+
+# Occupied cells per score sketch: collapsed classes of scores weigh at most 1 / limit each, so that the area under
+# the curve stays within 1e-4 of the exact one.
+SCORE_LIMIT: Final = 16_384
+# Clipping of probabilities before the logarithm, as scikit-learn does it for float64.
+EPSILON: Final = float(np.finfo(np.float64).eps)
+POSITIVE: Final = "1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """Labelled rows. `rows` counts all of them; each part below covers the rows that have what it needs.
+
+    confusion: (true class, predicted class) -> rows.
+    scores: class -> sketch of that class's scores, split into rows of other classes and rows of this one.
+    graded: rows whose scores are probabilities; log_loss and brier are their summed losses, and `ungraded` counts
+    rows whose scores are not.
+    errors: rows with a numeric label and prediction; absolute and squared sum their errors; `labels` are the
+    labels' moments.
+    """
+
+    rows: int = 0
+    confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scores: Mapping[str, ValueSketch] = field(default_factory=dict)
+    graded: int = 0
+    ungraded: int = 0
+    log_loss: float = 0.0
+    brier: float = 0.0
+    errors: int = 0
+    absolute: float = 0.0
+    squared: float = 0.0
+    labels: Moment = field(default_factory=Moment)
+
+    @classmethod
+    def fold(
+        cls, *, label: ValueArray, predicted: ValueArray, score: FloatArray, class_scores: Mapping[str, FloatArray]
+    ) -> Self:
+        """Summarise labelled rows; the arguments are those fields of `Columns`, and no label is null."""
+        if pa.types.is_floating(label.type):
+            return cls._fold_regression(as_floats(label), as_floats(predicted))
+        scores = {POSITIVE: score} if np.isfinite(score).any() else class_scores
+        return cls._fold_classes(label, predicted, scores)
+
+    @classmethod
+    def _fold_regression(cls, label: FloatArray, predicted: FloatArray) -> Self:
+        both = np.isfinite(label) & np.isfinite(predicted)
+        with np.errstate(over="ignore"):
+            error = predicted[both] - label[both]
+            return cls(
+                rows=len(label),
+                errors=int(both.sum()),
+                absolute=float(np.abs(error).sum()),
+                squared=float(np.square(error).sum()),
+                labels=Moment.fold(label[both]),
+            )
+
+    @classmethod
+    def _fold_classes(cls, label: TextArray, predicted: TextArray, scores: Mapping[str, FloatArray]) -> Self:
+        if not scores:
+            return cls(rows=len(label), confusion=_confusion(label, predicted))
+        probabilities = _probabilities(scores, len(label))
+        is_class = {name: _equal(label, name) for name in scores}
+        valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=0)
+        present = np.isfinite(probabilities).all(axis=0)
+        # A label no score stands for cannot be graded (a class the model does not know).
+        known = np.any(list(is_class.values()), axis=0) if len(scores) > 1 else np.ones(len(label), np.bool_)
+        graded = valid & present & known
+        truth = np.array(list(is_class.values()), dtype=np.float64).reshape(len(scores), len(label))[:, graded]
+        log_loss, brier = _losses(probabilities[:, graded], truth)
+        return cls(
+            rows=len(label),
+            confusion=_confusion(label, predicted),
+            scores={name: _fold_scores(values, is_class[name]) for name, values in scores.items()},
+            graded=int(graded.sum()),
+            ungraded=int((present & ~graded).sum()),
+            log_loss=log_loss,
+            brier=brier,
+        )
+
+    @classmethod
+    def combine(cls, parts: Sequence[Self]) -> Self:
+        """Add everything; `combine([])` is the identity."""
+        confusion: dict[tuple[str, str], int] = {}
+        sketches: dict[str, list[ValueSketch]] = {}
+        labels = Moment()
+        for part in parts:
+            for pair, count in part.confusion.items():
+                confusion[pair] = confusion.get(pair, 0) + count
+            for name, sketch in part.scores.items():
+                sketches.setdefault(name, []).append(sketch)
+            labels = labels.merge(part.labels)
+        return cls(
+            rows=sum(part.rows for part in parts),
+            confusion=confusion,
+            scores={name: ValueSketch.combine(found) for name, found in sketches.items()},
+            graded=sum(part.graded for part in parts),
+            ungraded=sum(part.ungraded for part in parts),
+            log_loss=sum(part.log_loss for part in parts),
+            brier=sum(part.brier for part in parts),
+            errors=sum(part.errors for part in parts),
+            absolute=sum(part.absolute for part in parts),
+            squared=sum(part.squared for part in parts),
+            labels=labels,
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the fields as `codec` takes them."""
+        return {
+            "rows": self.rows,
+            "confusion": [[*pair, count] for pair, count in self.confusion.items()],
+            "scores": {name: sketch.to_state() for name, sketch in self.scores.items()},
+            "graded": self.graded,
+            "ungraded": self.ungraded,
+            "log_loss": self.log_loss,
+            "brier": self.brier,
+            "errors": self.errors,
+            "absolute": self.absolute,
+            "squared": self.squared,
+            "labels": [self.labels.count, self.labels.mean, self.labels.m2],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Return the outcomes that `to_state` described."""
+        restored = {
+            "confusion": {(true, predicted): count for true, predicted, count in state["confusion"]},
+            "scores": {name: ValueSketch.from_state(sketch) for name, sketch in state["scores"].items()},
+            "labels": Moment(*state["labels"]),
+        }
+        return cls(**(state | restored))
+
+
+def _equal(text: TextArray, name: str) -> FloatArray:
+    matches: FloatArray = pc.equal(text, name).to_numpy(zero_copy_only=False)
+    return matches
+
+
+def _probabilities(scores: Mapping[str, FloatArray], rows: int) -> FloatArray:
+    return np.array(list(scores.values()), dtype=np.float64).reshape(len(scores), rows)
+
+
+def _confusion(label: TextArray, predicted: TextArray) -> dict[tuple[str, str], int]:
+    pairs = pa.table({"true": label, "predicted": predicted}).drop_null()
+    counted = pairs.group_by(["true", "predicted"]).aggregate([([], "count_all")]).to_pylist()
+    return {(row["true"], row["predicted"]): row["count_all"] for row in counted}
+
+
+def _fold_scores(values: FloatArray, positive: FloatArray) -> ValueSketch:
+    present = np.isfinite(values)
+    group = positive[present].astype(np.int64)
+    return ValueSketch.fold(values[present], group, groups=2, limit=SCORE_LIMIT)
+
+
+def _losses(probabilities: FloatArray, truth: FloatArray) -> tuple[float, float]:
+    """Return the summed log loss and Brier score of rows (classes, n); one class means the positive of two.
+
+    As `sklearn.metrics.log_loss` and `brier_score_loss` define them: the Brier score of two classes is the squared
+    error of the positive one, that of more classes the sum over all.
+    """
+    clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    likelihood = np.where(truth > 0, clipped, 1 - clipped if len(truth) == 1 else 1.0)
+    return float(-np.log(likelihood).sum()), float(np.square(probabilities - truth).sum())

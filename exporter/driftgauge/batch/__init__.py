@@ -1,0 +1,18 @@
+"""Decoding (DESIGN §3): the bytes of one artifact into `Columns`, whatever its format and its spellings.
+
+    streams, formats                              bytes in bounded blocks, and which reader a name asks for
+    jsonlines, documents, delimited, parquet      one format each, into `Rows`: flat typed columns
+    json_text                                     a document's values, through a window of its text
+    parquet_footer, parquet_pages, thrift         what a Parquet file would cost, before Arrow reads it
+    rows, records                                 what all formats have in common
+    roles, values, times, outcomes, features      which column is what, and what its values mean
+    reasons                                       why a row or a file cannot be used
+    decoding                                      the order of all that
+
+Pure: it reads from the open file it is given and knows no path, clock or network.
+"""
+
+from driftgauge.batch.decoding import decode
+from driftgauge.batch.reasons import FILE_REASONS, ROW_REASONS
+
+__all__ = ["FILE_REASONS", "ROW_REASONS", "decode"]

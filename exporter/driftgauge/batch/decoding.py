@@ -1,0 +1,190 @@
+"""From the bytes of one artifact to `Columns`: the order in which the parts of this package work."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.batch.features import FeatureReader
+from driftgauge.batch.formats import read_rows
+from driftgauge.batch.outcomes import labels, predictions
+from driftgauge.batch.reasons import FINE, ReasonArray, reject, tally
+from driftgauge.batch.roles import Roles, resolve
+from driftgauge.batch.rows import Rows
+from driftgauge.batch.times import instants
+from driftgauge.batch.values import first_present, key_text, mask, numbers, version_text
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
+from driftgauge.schema import MILLISECOND_SUFFIX, Kind
+
+if TYPE_CHECKING:
+    from driftgauge.config import ModelConfig
+
+Role = Literal["predictions", "labels", "reference"]
+
+# Rows that leave in one chunk at most: what everything after this holds at once.
+CHUNK_ROWS: Final = 2**16
+# Words in an error column that say there was none; an empty object, a zero and false say so as well.
+_NO_ERROR: Final = pa.array(["", "0", "0.0", "false", "none", "null", "nan", "na", "n/a", "<na>"])
+
+
+def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller has to decide
+    file: BinaryIO,
+    *,
+    name: str,
+    role: Role,
+    model: "ModelConfig",
+    default_time: int,
+    default_version: str,
+    kinds: Mapping[str, Kind] | None,
+    skip: int = 0,
+    max_bytes: int,
+) -> Iterator[Columns]:
+    """Yield the usable rows of a seekable binary file, at most `CHUNK_ROWS` at a time.
+
+    name: the artifact's path; its suffix says the format. default_time (microseconds since 1970) and
+    default_version stand in where a record has none. kinds: feature -> kind of the compiled reference, or None.
+    skip: rows at the start that were consumed before; they appear nowhere in the result. The sum of `rows_read`
+    over the chunks is the number of rows in the file minus `skip`. max_bytes bounds what compressed and
+    Parquet files unpack to, and the number of values (rows times columns) in any file.
+
+    What each role needs: `predictions` a prediction, score, class scores or an error; `labels` a key and a label;
+    `reference` nothing (its times are all `default_time`, and a file without feature objects or prefixes consists
+    of features).
+
+    Raises BatchError with one of `FILE_REASONS`, possibly after chunks that were fine.
+    """
+
+    def blocks(start: int) -> Iterator[Rows]:
+        return read_rows(file, name=name, skip=start, max_bytes=max_bytes)
+
+    if role == "reference" and kinds is None:
+        kinds = _surveyed_kinds(blocks(0), model)
+    decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version)
+    for rows in blocks(skip):
+        for piece in rows.pieces(CHUNK_ROWS):
+            yield decoder.columns(piece)
+
+
+def _surveyed_kinds(blocks: Iterator[Rows], model: "ModelConfig") -> dict[str, Kind]:
+    """Read a whole reference for the kinds of its features: text anywhere makes a feature categorical."""
+    features = FeatureReader(model, None, plain_table=True)
+    kinds: dict[str, Kind] = {}
+    for rows in blocks:
+        for name, kind in features.survey(rows, resolve(rows, model)):
+            if kinds.get(name) != "categorical":
+                kinds[name] = kind
+    return kinds | dict.fromkeys(kinds.keys() & set(model.features.categorical), "categorical")
+
+
+class _Decoder:
+    """Turns the blocks of one file into `Columns`, and remembers what earlier blocks of it showed."""
+
+    def __init__(
+        self,
+        model: "ModelConfig",
+        role: Role,
+        kinds: Mapping[str, Kind] | None,
+        *,
+        default_time: int,
+        default_version: str,
+    ) -> None:
+        self._model = model
+        self._role = role
+        self._features = FeatureReader(model, kinds, plain_table=role == "reference")
+        self._default_time = default_time
+        self._default_version = default_version
+        self._score_column = False
+
+    def columns(self, rows: Rows) -> Columns:
+        """Return the usable rows of a block."""
+        reasons = rows.reasons.copy()
+        roles = resolve(rows, self._model)
+        time = self._times(rows, roles, reasons)
+        read = self._labels if self._role == "labels" else self._records
+        columns = read(rows, roles, reasons, time)
+        fine = reasons == FINE
+        kept = columns if fine.all() else columns.take(fine)
+        return replace(kept, rows_read=len(rows), rejected=tally(reasons))
+
+    def _times(self, rows: Rows, roles: Roles, reasons: ReasonArray) -> IntArray:
+        if self._role == "reference":
+            return np.full(len(rows), self._default_time, dtype=np.int64)
+        micros, bad = instants(_first(rows, roles, "timestamp"), self._default_time)
+        reject(reasons, bad, "bad_timestamp")
+        return micros
+
+    def _records(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
+        model = self._model
+        outcome = predictions(rows, roles, task=model.task, threshold=model.threshold, score_column=self._score_column)
+        self._score_column = outcome.has_fractions
+        failed = _failed(rows, roles)
+        reject(reasons, outcome.bad & ~failed, "bad_prediction")
+        label, bad_label = labels(rows, roles, model.task)
+        reject(reasons, bad_label, "bad_label")
+        if self._role == "predictions":
+            reject(reasons, ~mask(outcome.predicted.is_valid()) & ~failed, "no_prediction")
+        # What a failed request sent along is no output of the model.
+        outcome = outcome.without(failed)
+        found, categories = self._features.read(rows, roles)
+        return Columns(
+            time=time,
+            version=version_text(_first(rows, roles, "version"), self._default_version),
+            key=_key(rows, roles),
+            predicted=outcome.predicted,
+            label=label,
+            score=outcome.score,
+            latency=_latency(rows, roles),
+            failed=failed,
+            class_scores=outcome.class_scores,
+            numbers=found,
+            categories=categories,
+        )
+
+    def _labels(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
+        key = _key(rows, roles)
+        label, bad_label = labels(rows, roles, self._model.task)
+        reject(reasons, bad_label, "bad_label")
+        reject(reasons, ~mask(key.is_valid()), "missing_key")
+        reject(reasons, ~mask(label.is_valid()), "missing_label")
+        nothing = np.full(len(rows), np.nan)
+        return Columns(
+            time=time,
+            version=version_text(_first(rows, roles, "version"), self._default_version),
+            key=key,
+            predicted=pa.nulls(len(rows), label.type),
+            label=label,
+            score=nothing,
+            latency=nothing,
+            failed=np.zeros(len(rows), dtype=np.bool_),
+        )
+
+
+def _first(rows: Rows, roles: Roles, role: str) -> Any:
+    return first_present(rows, roles.paths[role])
+
+
+def _key(rows: Rows, roles: Roles) -> TextArray:
+    return key_text([first_present(rows, part) for part in roles.key])
+
+
+def _latency(rows: Rows, roles: Roles) -> FloatArray:
+    """Return seconds; what is no duration is missing, for a request without a latency is still a request."""
+    seconds = np.full(len(rows), np.nan)
+    for path in roles.paths["latency"]:
+        values = numbers(rows.columns[path]).values
+        scaled = values / 1000 if path.endswith(MILLISECOND_SUFFIX) else values
+        seconds = np.where(np.isnan(seconds), scaled, seconds)
+    return np.where(seconds >= 0, seconds, np.nan)
+
+
+def _failed(rows: Rows, roles: Roles) -> BoolArray:
+    column = _first(rows, roles, "error")
+    kind = column.type
+    if pa.types.is_string(kind):
+        return mask(column.is_valid()) & ~mask(pc.is_in(pc.utf8_lower(column), value_set=_NO_ERROR))
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return mask(pc.not_equal(column, pa.scalar(0).cast(kind)))
+    return mask(column.is_valid())

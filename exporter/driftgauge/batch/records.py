@@ -1,0 +1,93 @@
+"""Rows from Python records: the patient way, for data that a columnar parser gives up on.
+
+Here a value of another type than its neighbours affects its own row only: a column of mixed types becomes text
+that reads like a CSV column of the same values. Nothing here parses JSON.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from driftgauge.batch.reasons import ReasonArray
+from driftgauge.batch.rows import MAX_COLUMNS, MAX_DEPTH, MAX_NAME, UNUSABLE_TEXT, Rows
+from driftgauge.batch.values import number_text
+
+_UNUSABLE: Final = b""
+_ARROW_TYPES: Final = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
+
+
+class PathLimit:
+    """Admits the first `MAX_COLUMNS` paths that it is asked about, and no others."""
+
+    def __init__(self) -> None:
+        self._admitted: set[str] = set()
+
+    def admits(self, path: str) -> bool:
+        """Tell whether a path may become a column."""
+        if path not in self._admitted and len(self._admitted) < MAX_COLUMNS:
+            self._admitted.add(path)
+        return path in self._admitted
+
+
+def rows_from_records(records: Sequence[Mapping[str, Any] | None], reasons: ReasonArray, paths: PathLimit) -> Rows:
+    """Return the records column by column; None stands for a row that `reasons` rejects already."""
+    cells: dict[str, list[Any]] = {}
+    for at, record in enumerate(records):
+        for path, value in _leaves(record or {}):
+            if path not in cells:
+                if not paths.admits(path):
+                    continue
+                cells[path] = [None] * len(records)
+            # Of two spellings of one path in a record the first wins, as with columns.
+            if cells[path][at] is None:
+                cells[path][at] = value
+    numeric = frozenset(path for path, values in cells.items() if _mostly_numbers(values))
+    columns = {path: _column(values) for path, values in cells.items()}
+    return Rows(columns, reasons, numeric_text=frozenset(p for p in numeric if pa.types.is_string(columns[p].type)))
+
+
+def _leaves(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if len(name) > MAX_NAME:
+            continue
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and depth < MAX_DEPTH:
+            inner = list(_leaves(value, f"{path}.", depth + 1))
+            yield from inner
+            yield path, _UNUSABLE if any(leaf is not None for _, leaf in inner) else None
+        elif isinstance(value, dict | list):
+            yield path, _UNUSABLE if value else None
+        else:
+            yield path, value
+
+
+def _mostly_numbers(values: list[Any]) -> bool:
+    present = [value for value in values if value is not None]
+    return 2 * sum(type(value) in (int, float) for value in present) >= max(1, len(present))
+
+
+def _column(values: list[Any]) -> Any:
+    types = {type(value) for value in values} - {type(None)}
+    if not types:
+        return pa.nulls(len(values))
+    try:
+        if len(types) == 1:
+            return pa.array(values, _ARROW_TYPES[types.pop()])
+        if types == {int, float}:
+            return pa.array([value if value is None else float(value) for value in values], pa.float64())
+    except OverflowError:
+        # Whole numbers beyond 64 bits are identifiers: as text they keep every digit.
+        pass
+    return pa.array([_text(value) for value in values], pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return UNUSABLE_TEXT
+    return number_text(value) if isinstance(value, int) or not math.isnan(value) else None

@@ -1,0 +1,187 @@
+"""Rows as every format delivers them: flat, typed columns under dotted paths, and a verdict per row.
+
+A nested object becomes one column per leaf (`features.plan`), which is also how flat files spell it, so that
+nothing after this module cares where a value came from. Only a few types get through:
+
+    null · bool · integers · float64 · text · timestamp · binary
+
+Binary stands for "something is there that no role can use" (a list, an object, real bytes): such a column is
+only ever asked whether a value is present. Which path plays which role is not known here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.batch.reasons import ReasonArray
+
+# Deeper objects count as unusable values. No sensible record comes near it, and recursion stays bounded.
+MAX_DEPTH: Final = 16
+# Paths in one block; beyond it something uses data as names, and memory would grow with rows times columns.
+MAX_COLUMNS: Final = 2_000
+# Longer names are data; as parts of paths they would be repeated for everything beneath them.
+MAX_NAME: Final = 1_000
+# Stands for an unusable value inside a column of text; binary columns stand for it everywhere else.
+UNUSABLE_TEXT: Final = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """`n` consecutive rows of one file, the broken ones included.
+
+    columns: path -> (n,) pyarrow array of one of the types above; broken rows are null everywhere.
+    reasons: (n,) codes of `reasons.CODES`, 0 for rows that could be read.
+    untyped: the format has no types (CSV), so text may stand for any value.
+    numeric_text: paths of text columns that hold mostly numbers, with some values of another type between.
+    """
+
+    columns: Mapping[str, Any]
+    reasons: ReasonArray
+    untyped: bool = False
+    numeric_text: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        """Return the number of rows, the broken ones included."""
+        return len(self.reasons)
+
+    def slice(self, start: int, count: int) -> "Rows":
+        """Return at most `count` rows from `start` on, without copying."""
+        return Rows(
+            columns={path: column.slice(start, count) for path, column in self.columns.items()},
+            reasons=self.reasons[start : start + count],
+            untyped=self.untyped,
+            numeric_text=self.numeric_text,
+        )
+
+    def pieces(self, size: int) -> Iterator["Rows"]:
+        """Yield the rows in order, `size` at a time."""
+        if len(self) <= size:
+            yield self
+            return
+        for start in range(0, len(self), size):
+            yield self.slice(start, size)
+
+
+def after(blocks: Iterator[Rows], skip: int) -> Iterator[Rows]:
+    """Yield what follows the first `skip` rows."""
+    for rows in blocks:
+        if skip < len(rows):
+            yield rows.slice(skip, len(rows) - skip) if skip else rows
+        skip = max(0, skip - len(rows))
+
+
+def flatten(table: Any) -> list[tuple[str, Any]]:
+    """Return path and array of every leaf and object of a pyarrow Table or RecordBatch, in file order.
+
+    A path can occur twice (`{"a.b": 1, "a": {"b": 2}}`); the caller decides what that means.
+    """
+    if isinstance(table, pa.RecordBatch):
+        columns = zip(table.schema.names, table.columns, strict=True)
+        return [leaf for name, column in columns for leaf in _leaves(name, column)]
+    # Batch by batch, for Arrow's JSON parser makes lists of nulls that cannot be joined before they are reduced.
+    batches = [flatten(batch) for batch in table.to_batches()]
+    return [(leaves[0][0], pa.concat_arrays([array for _, array in leaves])) for leaves in zip(*batches, strict=True)]
+
+
+def first_of_each(leaves: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the columns by path; of columns with the same path the first one wins."""
+    columns: dict[str, Any] = {}
+    for path, column in leaves:
+        columns.setdefault(path, column)
+    return columns
+
+
+def is_unusable(column: Any) -> bool:
+    """Tell whether a column holds nothing but values that no role can use."""
+    return bool(pa.types.is_binary(column.type))
+
+
+def _leaves(path: str, column: Any, depth: int = 0) -> list[tuple[str, Any]]:
+    array = _decoded(column)
+    if not pa.types.is_struct(array.type) or depth >= MAX_DEPTH:
+        return [(path, _plain(array))]
+    leaves = [
+        leaf
+        for field, child in zip(array.type, array.flatten(), strict=True)
+        for leaf in _leaves(f"{path}.{field.name}", child, depth + 1)
+    ]
+    # The object itself stays visible: a prediction that is an object is a bad one, an error that is one is an error.
+    return [*leaves, (path, _unusable_where(_any_valid([leaf for _, leaf in leaves], len(array))))]
+
+
+def _decoded(array: Any) -> Any:
+    """Return the array without the encodings that carry no meaning here."""
+    plain = array.storage if isinstance(array, pa.ExtensionArray) else array
+    return plain.dictionary_decode() if pa.types.is_dictionary(plain.type) else plain
+
+
+def _plain(array: Any) -> Any:
+    for matches, convert in _CONVERSIONS:
+        if matches(array.type):
+            return convert(array)
+    return _unusable_where(array.is_valid())
+
+
+def _number(decimal: Any) -> Any:
+    """Whole decimals that fit stay exact, for they may be keys; the others are measurements."""
+    whole = decimal.type.scale <= 0 and decimal.type.precision - decimal.type.scale <= 18
+    return decimal.cast(pa.int64() if whole else pa.float64(), safe=False)
+
+
+def _text_if_it_is(array: Any) -> Any:
+    """Read bytes as text: writers such as Spark leave out the annotation that says so."""
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        return _unusable_where(array.is_valid())
+
+
+def _any_valid(children: list[Any], count: int) -> Any:
+    valid = pa.repeat(pa.scalar(value=False), count)
+    for child in children:
+        valid = pc.or_(valid, child.is_valid())
+        if child.null_count == 0:
+            break
+    return valid
+
+
+def _unusable_where(present: Any) -> Any:
+    return pc.if_else(present, pa.scalar(b""), pa.scalar(None, pa.binary()))
+
+
+def _not_empty(lists: Any) -> Any:
+    return _unusable_where(pc.fill_null(pc.greater(pc.list_value_length(lists), 0), fill_value=False))
+
+
+def _as_is(array: Any) -> Any:
+    return array
+
+
+def _float(array: Any) -> Any:
+    return array.cast(pa.float64())
+
+
+def _text(array: Any) -> Any:
+    return array.cast(pa.string())
+
+
+# The first check that fits decides; a type that fits none holds values that no role can use.
+_CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...]] = (
+    (pa.types.is_null, _as_is),
+    (pa.types.is_boolean, _as_is),
+    (pa.types.is_integer, _as_is),
+    (pa.types.is_string, _as_is),
+    (pa.types.is_timestamp, _as_is),
+    (pa.types.is_floating, _float),
+    (pa.types.is_decimal, _number),
+    (pa.types.is_date, _text),
+    (pa.types.is_large_string, _text),
+    (pa.types.is_string_view, _text),
+    (pa.types.is_binary, _text_if_it_is),
+    (pa.types.is_large_binary, _text_if_it_is),
+    (pa.types.is_list, _not_empty),
+    (pa.types.is_large_list, _not_empty),
+)

@@ -1,0 +1,159 @@
+"""Points in time, from every way that records write them, as microseconds since 1970 (UTC).
+
+- Text: ISO 8601, with a zone or without (then UTC), a date alone, a space for the T; or a number as below.
+- Numbers: time since 1970 in seconds, milliseconds, microseconds or nanoseconds. The unit is decided value by
+  value from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
+  Each unit then covers all of 1973 to 2200, and only seconds can express 1970 to 1973.
+- Anything outside 1970 to 2200 is a mistake of the sender. Whether a time lies in the future is for others to say.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.batch.values import MISSING_WORDS, mask
+from driftgauge.columns import BoolArray, FloatArray, IntArray
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+# No notation needs more; and the patterns below would take the square of the length.
+_LONGEST: Final = 100
+_NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d*)?(?:E[+-]?\d+)?", re.ASCII)
+_NAMED_ZONE: Final = re.compile(r"\s*(?:UTC|GMT)$")
+_SPACED_OFFSET: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
+
+
+class Instants(NamedTuple):
+    """micros: (n,) int64, the default where missing or bad. bad: (n,) a value is there that is no point in time."""
+
+    micros: IntArray
+    bad: BoolArray
+
+
+def instants(column: Any, default: int) -> Instants:
+    """Read a column of any type; `default` (microseconds) is taken where the column has no value."""
+    present = mask(column.is_valid())
+    micros = np.full(len(column), default, dtype=np.int64)
+    read = _READERS.get(_family(column.type))
+    if read is None:
+        return Instants(micros, present)
+    values, usable, missing = read(column)
+    np.copyto(micros, values, where=usable)
+    return Instants(micros, present & ~usable & ~missing)
+
+
+_Read = tuple[IntArray, BoolArray, BoolArray]  # microseconds, usable, missing although not null
+
+
+def _family(kind: Any) -> str:
+    for name, check in (
+        ("timestamp", pa.types.is_timestamp),
+        ("integer", pa.types.is_integer),
+        ("float", pa.types.is_floating),
+        ("text", pa.types.is_string),
+    ):
+        if check(kind):
+            return name
+    return "null" if pa.types.is_null(kind) else "unusable"
+
+
+def _read_nothing(column: Any) -> _Read:
+    none = np.zeros(len(column), dtype=np.bool_)
+    return np.zeros(len(column), dtype=np.int64), none, none
+
+
+def _read_timestamps(column: Any) -> _Read:
+    """Timestamps without a zone hold UTC by our convention, those with one by Arrow's."""
+    ticks = _int64(column)
+    per_second = _UNITS_PER_SECOND[column.type.unit]
+    in_range = (ticks >= 0) & (ticks < _END // 10**6 * per_second)
+    safe = np.where(in_range, ticks, 0)
+    micros = safe * (10**6 // per_second) if per_second <= 10**6 else safe // (per_second // 10**6)
+    return micros, mask(column.is_valid()) & in_range, np.zeros(len(column), dtype=np.bool_)
+
+
+def _read_integers(column: Any) -> _Read:
+    values = _int64(column)
+    positive = np.where(values < 0, 0, values)
+    micros = np.select(
+        [positive < 10**11, positive < 10**14, positive < 10**17],
+        [positive % 10**11 * 10**6, positive % 10**14 * 10**3, positive],
+        positive // 10**3,
+    )
+    usable = mask(column.is_valid()) & (values >= 0) & (micros < _END)
+    return micros, usable, np.zeros(len(column), dtype=np.bool_)
+
+
+def _read_floats(column: Any) -> _Read:
+    values: FloatArray = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+    missing = np.isnan(values)
+    sane = ~missing & (values >= 0) & (values < 1e19)
+    safe = np.where(sane, values, 0.0)
+    factor = np.select([safe < 1e11, safe < 1e14, safe < 1e17], [1e6, 1e3, 1.0], 1e-3)
+    micros = np.rint(safe * factor)
+    usable = sane & (micros < _END)
+    return np.where(usable, micros, 0.0).astype(np.int64), usable, missing
+
+
+def _read_text(column: Any) -> _Read:
+    missing = mask(pc.is_in(column, value_set=MISSING_WORDS))
+    text = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), column) if missing.any() else column
+    for target, read in _UNIFORM:
+        try:
+            cast = text.cast(target)
+        except pa.ArrowInvalid:
+            continue
+        micros, usable, _ = read(cast)
+        return micros, usable, missing
+    parsed = pa.array([None if value is None else _parse(value) for value in text.to_pylist()], pa.int64())
+    return _int64(parsed), mask(parsed.is_valid()), missing
+
+
+def _int64(column: Any) -> IntArray:
+    ints: IntArray = pc.fill_null(column.cast(pa.int64(), safe=False), 0).to_numpy(zero_copy_only=False)
+    return ints
+
+
+def _parse(text: str) -> int | None:
+    """Read one text of a column that mixes notations, or uses one that Arrow does not know."""
+    if len(text) > _LONGEST:
+        return None
+    compact = _SPACED_OFFSET.sub("", _NAMED_ZONE.sub("Z", text.strip().upper()))
+    if _NUMBER.fullmatch(compact):
+        return _parse_number(compact)
+    try:
+        moment = datetime.fromisoformat(compact)
+    except ValueError:
+        return None
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    micros = (zoned - _EPOCH) // timedelta(microseconds=1)
+    return micros if 0 <= micros < _END else None
+
+
+def _parse_number(text: str) -> int | None:
+    """Read digits exactly where they fit 64 bits: a float cannot hold nanoseconds since 1970."""
+    whole = text.isdecimal() and len(text) <= 19 and int(text) < 2**63
+    micros, usable, _ = _read_integers(pa.array([int(text)])) if whole else _read_floats(pa.array([float(text)]))
+    return int(micros[0]) if usable[0] else None
+
+
+_READERS: Final[dict[str, Callable[[Any], _Read]]] = {
+    "null": _read_nothing,
+    "timestamp": _read_timestamps,
+    "integer": _read_integers,
+    "float": _read_floats,
+    "text": _read_text,
+}
+# What a whole column of text is tried as, most likely first; numbers before they could be taken for compact dates.
+_UNIFORM: Final = (
+    (pa.timestamp("us"), _read_timestamps),
+    (pa.timestamp("us", "UTC"), _read_timestamps),
+    (pa.int64(), _read_integers),
+    (pa.float64(), _read_floats),
+)

@@ -1,0 +1,205 @@
+"""What a value means, whichever type a format gave it: numbers, category text, keys, versions.
+
+The same value compares equal across formats, so all of this is decided here and only here:
+
+- Missing: null and NaN everywhere; empty text everywhere; and, where a number is expected, the words that
+  data frames write for it (NA, NaN, null, None, …). A category may be called "NA" (Namibia) or "None".
+- Category text: booleans are "true" and "false" (pandas writes True and False); numbers are written the
+  shortest way, so 1, 1.0, "1" and "1.0" are one category; all other text stays exactly as it is, so "007" is not "7".
+- Long text is cut and told apart by a digest: it may end up in a metric label.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
+from driftgauge.columns import BoolArray, FloatArray, TextArray
+
+KEY_SEPARATOR: Final = "\x1f"
+MAX_KEY: Final = 1_000
+MAX_CATEGORY: Final = 200
+CATEGORY_KEPT: Final = 160
+MAX_VERSION: Final = 100
+VERSION_KEPT: Final = 80
+
+MISSING_WORDS: Final = pa.array(
+    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat"]
+)
+_NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
+_NULL_TEXT: Final = pa.scalar(None, pa.string())
+_NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_WHOLE_FLOAT: Final = r"^(-?\d+)\.0$"
+_CONTROLS: Final = r"[\x00-\x1f\x7f-\x9f]"
+
+
+class Numbers(NamedTuple):
+    """values: (n,) float64, NaN where missing or bad. bad: (n,) something is there that is no finite number."""
+
+    values: FloatArray
+    bad: BoolArray
+
+
+def mask(array: Any) -> BoolArray:
+    """Return a pyarrow boolean array as numpy, null as false."""
+    filled: BoolArray = np.asarray(pc.fill_null(array, fill_value=False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return filled
+
+
+def numbers(column: Any) -> Numbers:
+    """Read a column of any type as finite numbers; booleans count as 0 and 1."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return _numbers_in_text(column)
+    if pa.types.is_binary(kind) or pa.types.is_timestamp(kind):
+        return Numbers(np.full(len(column), np.nan), mask(column.is_valid()))
+    return _finite(_floats(column), np.zeros(len(column), dtype=np.bool_))
+
+
+def unusable(column: Any) -> BoolArray:
+    """Return (n,) where a list or an object stands in the place of a value."""
+    if pa.types.is_binary(column.type):
+        return mask(column.is_valid())
+    if pa.types.is_string(column.type):
+        return mask(pc.equal(column, UNUSABLE_TEXT))
+    return np.zeros(len(column), dtype=np.bool_)
+
+
+def without_missing(column: Any) -> Any:
+    """Return the column with null for NaN and for empty text."""
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return _text_or_null(column, _NO_TEXT.slice(0, 1)) if pa.types.is_string(column.type) else column
+
+
+def first_present(rows: Rows, paths: Sequence[str]) -> Any:
+    """Return, row by row, the first value of these columns that is not missing; nulls when there are no columns."""
+    if not paths:
+        return pa.nulls(len(rows))
+    chosen = without_missing(rows.columns[paths[0]])
+    for path in paths[1:]:
+        other = without_missing(rows.columns[path])
+        if chosen.type != other.type:
+            chosen, other = loose_text(chosen), loose_text(other)
+        chosen = pc.coalesce(chosen, other)
+    return chosen
+
+
+def loose_text(column: Any) -> TextArray:
+    """Write values of any type as a CSV file would hold them, unusable ones as `UNUSABLE_TEXT`."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if pa.types.is_binary(kind):
+        return pc.if_else(column.is_valid(), UNUSABLE_TEXT, _NULL_TEXT)
+    if pa.types.is_floating(kind):
+        return _float_text(column)
+    return column.cast(pa.string())
+
+
+def number_text(value: float) -> str:
+    """Write a number the shortest way: 1.0 as "1"."""
+    return str(int(value)) if isinstance(value, int) or _is_whole(value) else repr(value)
+
+
+def category_text(column: Any) -> TextArray:
+    """Return canonical category text, null where missing or unusable; see the module's rules."""
+    return _changed(_tidy(_plain_text(column)), longer_than=MAX_CATEGORY, change=_cut_category)
+
+
+def key_text(parts: Sequence[Any]) -> TextArray:
+    """Return one join key per row, canonical like categories; null when a part is missing or it is over `MAX_KEY`."""
+    texts = [_tidy(_plain_text(part)) for part in parts]
+    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, KEY_SEPARATOR)
+    return _changed(joined, longer_than=MAX_KEY, change=lambda _: None)
+
+
+def version_text(column: Any, default: str) -> TextArray:
+    """Return model versions, never null. Text stays as it is ("1.10" is not 1.1), control characters are replaced."""
+    text = _changed(_plain_text(column), longer_than=MAX_VERSION, change=_cut_version)
+    clean = pc.replace_substring_regex(text, pattern=_CONTROLS, replacement="\ufffd")
+    return pc.fill_null(clean, default)
+
+
+def _numbers_in_text(column: Any) -> Numbers:
+    text = _text_or_null(column, MISSING_WORDS)
+    bad = np.zeros(len(column), dtype=np.bool_)
+    try:
+        parsed = text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        text = pc.utf8_trim_whitespace(text)
+        readable = pc.match_substring_regex(text, pattern=_NUMBER)
+        bad = mask(pc.invert(readable))
+        parsed = pc.if_else(readable, text, _NULL_TEXT).cast(pa.float64())
+    return _finite(_floats(parsed), bad)
+
+
+def _floats(column: Any) -> FloatArray:
+    floats = column.cast(pa.float64(), safe=False)
+    filled: FloatArray = pc.fill_null(floats, np.nan).to_numpy(zero_copy_only=False)
+    return filled
+
+
+def _finite(values: FloatArray, bad: BoolArray) -> Numbers:
+    infinite = np.isinf(values)
+    if infinite.any():
+        return Numbers(np.where(infinite, np.nan, values), bad | infinite)
+    return Numbers(values, bad)
+
+
+def _plain_text(column: Any) -> TextArray:
+    return _text_or_null(loose_text(column), _NO_TEXT)
+
+
+def _text_or_null(text: TextArray, missing: Any) -> TextArray:
+    blank = pc.is_in(text, value_set=missing)
+    return pc.if_else(blank, _NULL_TEXT, text) if pc.any(blank).as_py() else text
+
+
+def _float_text(column: Any) -> TextArray:
+    """Write floats the shortest way; whole ones, such as keys beside a null, without looking at each."""
+    present = without_missing(column)
+    values = _floats(present.drop_null())
+    if np.all(np.trunc(values) == values) and np.all(np.abs(values) < 2**63):
+        return present.cast(pa.int64()).cast(pa.string())
+    distinct = present.dictionary_encode()
+    texts = [number_text(value) for value in distinct.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(distinct.indices)
+
+
+def _is_whole(value: float) -> bool:
+    return value.is_integer() and abs(value) < 2**63
+
+
+def _tidy(text: TextArray) -> TextArray:
+    """Undo what data frames do to booleans and to whole numbers beside a missing one."""
+    for written, meant in (("True", "true"), ("False", "false")):
+        same = pc.equal(text, written)
+        text = pc.if_else(same, meant, text) if pc.any(same).as_py() else text
+    if pc.any(pc.ends_with(text, ".0")).as_py():
+        return pc.replace_substring_regex(text, pattern=_WHOLE_FLOAT, replacement=r"\1")
+    return text
+
+
+def _changed(text: TextArray, *, longer_than: int, change: Callable[[str], str | None]) -> TextArray:
+    longest = pc.max(pc.utf8_length(text)).as_py() or 0
+    if longest <= longer_than:
+        return text
+    texts = text.to_pylist()
+    return pa.array([change(t) if t is not None and len(t) > longer_than else t for t in texts], pa.string())
+
+
+def _cut_category(text: str) -> str:
+    return _cut(text, CATEGORY_KEPT)
+
+
+def _cut_version(text: str) -> str:
+    return _cut(text, VERSION_KEPT)
+
+
+def _cut(text: str, kept: int) -> str:
+    return f"{text[:kept]}…{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,252 @@
+"""The command line. Options are named as Prometheus names them.
+
+Only what a command needs is imported, when it runs: `--version` and mistakes on the command line answer at once.
+"""
+
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from driftgauge import __version__
+from driftgauge.errors import ConfigError, DriftgaugeError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftgauge.config import Config
+
+EXIT_FAILED: Final = 1
+EXIT_CONFIG: Final = 2
+# A stop has to be done before supervisors lose patience and kill.
+_STOP_SECONDS: Final = 1.5
+
+config_file = click.option(
+    "--config.file",
+    "config_path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration.",
+)
+log_level = click.option(
+    "--log.level", "level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
+)
+log_format = click.option(
+    "--log.format", "style", default="logfmt", show_default=True, type=click.Choice(["logfmt", "json"])
+)
+listen_address = click.option(
+    "--web.listen-address", "address", default="127.0.0.1:10210", show_default=True, help="Where to serve /metrics."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="driftgauge %(version)s")
+def main() -> None:
+    """Prometheus exporter for the health of models in MLflow."""
+
+
+@main.command()
+@config_file
+@listen_address
+@click.option(
+    "--web.config.file",
+    "web_config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TLS and users, in the format of Prometheus' exporter-toolkit.",
+)
+@log_level
+@log_format
+def serve(config_path: Path, address: str, web_config_path: Path | None, level: str, style: str) -> None:
+    """Refresh in the background and serve /metrics until stopped."""
+    configure_logging(level, style)
+    run_service(loader(config_path), address=address, web_config_path=web_config_path)
+    # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+@main.command()
+@config_file
+@click.option(
+    "--at", "at", metavar="TIME", help="Evaluate as of this ISO 8601 time (UTC unless it has a zone); default now."
+)
+@log_level
+@log_format
+def once(config_path: Path, at: str | None, level: str, style: str) -> None:
+    """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
+    configure_logging(level, style)
+    from driftgauge.service import refresh_once
+
+    try:
+        now = time.time() if at is None else parse_time(at)
+        page, failures = refresh_once(loader(config_path)(), now=now)
+    except DriftgaugeError as error:
+        give_up(error)
+    click.echo(page, nl=False)
+    for model, message in failures.items():
+        click.echo(f"driftgauge: {model}: {message}", err=True)
+    sys.exit(EXIT_FAILED if failures else 0)
+
+
+@main.command("check-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def check_config(file: Path) -> None:
+    """Check a configuration file and say what is wrong with it, line by line."""
+    try:
+        config = loader(file)()
+    except ConfigError as error:
+        give_up(error)
+    click.echo(f"{file}: valid, {len(config.models)} {'model' if len(config.models) == 1 else 'models'}")
+
+
+@main.command()
+@listen_address
+@click.option(
+    "--directory",
+    default="driftgauge-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where the demo keeps its MLflow store; emptied at every start.",
+)
+@click.option(
+    "--batch-interval",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds until the next hour of flights.",
+)
+def demo(address: str, directory: Path, batch_interval: float) -> None:
+    """Train a model on real flights, replay them as if they happened now, and serve its metrics."""
+    import signal
+
+    configure_logging("warning", "logfmt")
+    # Until the server takes over, SIGTERM ends the preparation as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        refuse_taken(address)
+        from driftgauge.demo import run_demo, what_to_open
+
+        def serve_demo(config: Path) -> None:
+            run_service(loader(config), address=address, on_started=lambda url: click.echo(what_to_open(url, config)))
+
+        run_demo(directory, serve=serve_demo, batch_interval=batch_interval)
+    except DriftgaugeError as error:
+        give_up(error)
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+
+
+def refuse_taken(address: str) -> None:
+    """Raise ConfigError when the address is wrong or something answers there: better before long preparations."""
+    import socket
+
+    from driftgauge.web.server import parse_address
+
+    host, port = parse_address(address)
+    with suppress(OSError), socket.create_connection((host or "localhost", port), timeout=1):
+        raise ConfigError(f"--web.listen-address: {address} is taken; is another driftgauge running? Give a free one")
+
+
+def run_service(
+    load_config: "Callable[[], Config]",
+    *,
+    address: str,
+    web_config_path: Path | None = None,
+    on_started: "Callable[[str], None]" = lambda _: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. Exits 2 on a bad configuration, 1 when the state is unusable.
+
+    on_started: gets the URL once requests are answered.
+    """
+    import signal
+
+    import structlog
+
+    from driftgauge.config import load_mapping
+    from driftgauge.service import Service
+    from driftgauge.web.app import create_app
+    from driftgauge.web.server import Server
+    from driftgauge.web.webconfig import WebConfigFile
+
+    log = structlog.get_logger("driftgauge")
+
+    def started(url: str) -> None:
+        log.info("listening", url=url, version=__version__)
+        on_started(url)
+
+    try:
+        web_config = WebConfigFile(web_config_path, parse=load_mapping) if web_config_path else None
+        service = Service(load_config)
+        app = create_app(service, version=__version__)
+        server = Server(app, address=address, web_config=web_config, on_started=started)
+    except DriftgaugeError as error:
+        give_up(error)
+    # Reading files and rendering take too long for a signal handler.
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=service.reload, daemon=True).start())
+    service.start()
+    server.run()
+    if not service.stop(timeout=_STOP_SECONDS):
+        log.warning("stopped in the middle of a refresh: it will be done again after the next start")
+        # Interpreter shutdown would wait for downloads; the state file needs no goodbye.
+        sys.stdout.flush()
+        os._exit(0)
+    log.info("stopped")
+
+
+def loader(path: Path) -> "Callable[[], Config]":
+    """Return a function that reads and checks the configuration file anew."""
+
+    def load() -> "Config":
+        from driftgauge.config import parse
+
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
+        return parse(text, filename=str(path), environ=os.environ)
+
+    return load
+
+
+def parse_time(text: str) -> float:
+    """Return an ISO 8601 time as seconds since 1970; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--at: {text!r} is no ISO 8601 time such as 2026-01-31T00:00:00Z") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def configure_logging(level: str, style: str) -> None:
+    """Send log lines of at least `level` to stderr, as logfmt or JSON."""
+    import logging
+
+    import structlog
+
+    renderer: Any = structlog.processors.JSONRenderer()
+    if style == "logfmt":
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def give_up(error: DriftgaugeError) -> NoReturn:
+    """Print why nothing can be done, and exit: 2 for a mistake in the configuration, 1 otherwise."""
+    click.echo(f"driftgauge: {error}" if isinstance(error, StateError) else str(error), err=True)
+    sys.exit(EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED)

@@ -1,0 +1,70 @@
+"""Decoded rows: what `batch` makes of a file and what everything after it reads.
+
+Values only, column by column, already mapped from spellings to roles. Nothing here knows file formats.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+# pyarrow ships no types: these names say what is in the array.
+TextArray = Any  # pyarrow.StringArray
+ValueArray = Any  # pyarrow.StringArray (classes) or pyarrow.DoubleArray (regression)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`n` accepted rows of one file, in file order.
+
+    time: (n,) int64, microseconds since 1970-01-01 UTC.
+    version: (n,) text, never null.
+    key: (n,) text, null where the row has no join key.
+    predicted, label: (n,) null where absent; class names ("0"/"1" when binary) or float64 for regression.
+    score: (n,) probability of the positive class, NaN where absent (binary only).
+    class_scores: class name -> (n,) float64, NaN where absent (multiclass only).
+    latency: (n,) seconds, NaN where absent. failed: (n,) true where the request itself failed.
+    numbers: feature -> (n,) float64, NaN where missing. categories: feature -> (n,) text, null where missing.
+    rows_read: rows of the file this chunk consumed, the rejected ones included: the cursor moves by it.
+    rejected: reason -> rows not usable.
+    """
+
+    time: IntArray
+    version: TextArray
+    key: TextArray
+    predicted: ValueArray
+    label: ValueArray
+    score: FloatArray
+    latency: FloatArray
+    failed: BoolArray
+    class_scores: Mapping[str, FloatArray] = field(default_factory=dict)
+    numbers: Mapping[str, FloatArray] = field(default_factory=dict)
+    categories: Mapping[str, TextArray] = field(default_factory=dict)
+    rows_read: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of accepted rows."""
+        return len(self.time)
+
+    def take(self, rows: IntArray | BoolArray) -> "Columns":
+        """Return the chosen rows (positions or a mask); `rows_read` and `rejected` stay with the whole."""
+        at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return Columns(
+            time=self.time[at],
+            version=self.version.take(at),
+            key=self.key.take(at),
+            predicted=self.predicted.take(at),
+            label=self.label.take(at),
+            score=self.score[at],
+            latency=self.latency[at],
+            failed=self.failed[at],
+            class_scores={name: values[at] for name, values in self.class_scores.items()},
+            numbers={name: values[at] for name, values in self.numbers.items()},
+            categories={name: values.take(at) for name, values in self.categories.items()},
+        )

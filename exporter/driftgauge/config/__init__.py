@@ -1,0 +1,49 @@
+"""The configuration file (DESIGN §4): from YAML text to frozen values, and back to YAML without secrets.
+
+`parse` and `redacted` are the two ways in; the classes are what the rest of driftgauge reads. Pure: the text,
+its file name and the environment are arguments, so nothing here opens a file or reads `os.environ`.
+
+    syntax, document      text → values with their lines, ${VAR} replaced
+    units, fields         durations, sizes and the other kinds of value, with their rules
+    sections              what is valid, as pydantic classes
+    wording, mistakes     what is wrong, as sentences
+    reading, redaction    `parse` and `redacted`
+"""
+
+from driftgauge.config.fields import Window
+from driftgauge.config.reading import load_mapping, parse
+from driftgauge.config.redaction import redacted
+from driftgauge.config.sections import (
+    Config,
+    Drift,
+    Features,
+    Labels,
+    Limits,
+    Mlflow,
+    ModelConfig,
+    Predictions,
+    Reference,
+)
+from driftgauge.config.units import format_duration, format_size, parse_duration, parse_size
+from driftgauge.config.wording import without_secrets
+
+__all__ = [
+    "Config",
+    "Drift",
+    "Features",
+    "Labels",
+    "Limits",
+    "Mlflow",
+    "ModelConfig",
+    "Predictions",
+    "Reference",
+    "Window",
+    "format_duration",
+    "format_size",
+    "load_mapping",
+    "parse",
+    "parse_duration",
+    "parse_size",
+    "redacted",
+    "without_secrets",
+]

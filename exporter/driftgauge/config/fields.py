@@ -1,0 +1,140 @@
+"""The kinds of value a configuration holds: text, globs, numbers, durations, sizes, windows, and their rules.
+
+A rule raises `ValueError("must be …")`, to which what was seen is added, or `RuleError` with a complete sentence.
+Where a value stands in the file, and which section it belongs to, is unknown here. Units: seconds and bytes.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticKnownError
+
+from driftgauge.config.units import DAY, MINUTE, format_duration, parse_duration, parse_size
+from driftgauge.config.wording import RuleError, quoted, suggestion
+from driftgauge.schema import SPELLINGS, Task
+
+# Line and paragraph separators break a log line as well.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values a metric can take, both ends included, and how to say so."""
+
+    lowest: float
+    highest: float
+    words: str
+
+
+_SCORE: Final = Range(0, 1, "between 0 and 1")
+_LOSS: Final = Range(0, math.inf, "at least 0")
+_CLASSIFICATION: Final[tuple[Task, ...]] = ("binary", "multiclass")
+# The metrics a baseline may name, the tasks that have them, and their range.
+METRICS: Final[dict[str, tuple[tuple[Task, ...], Range]]] = {
+    "accuracy": (_CLASSIFICATION, _SCORE),
+    "precision": (_CLASSIFICATION, _SCORE),
+    "recall": (_CLASSIFICATION, _SCORE),
+    "f1": (_CLASSIFICATION, _SCORE),
+    "roc_auc": (_CLASSIFICATION, _SCORE),
+    "log_loss": (_CLASSIFICATION, _LOSS),
+    "brier_score": (("binary",), _SCORE),
+    "mse": (("regression",), _LOSS),
+    "rmse": (("regression",), _LOSS),
+    "mae": (("regression",), _LOSS),
+    "r2": (("regression",), Range(-math.inf, 1, "at most 1")),
+}
+
+
+def _printable(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        raise ValueError("must not contain line breaks or control characters")
+    return text
+
+
+def _glob(text: str) -> str:
+    if text.startswith("/") or ".." in text.split("/"):
+        raise ValueError('must be a pattern inside the run\'s artifacts, like "predictions*", without leading / or ..')
+    return text
+
+
+def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in names:
+            raise RuleError(f"unknown {kind} {quoted(name)}; {suggestion(name, names, f'{kind}s')}")
+        return name
+
+    return check
+
+
+def _not_true_or_false(value: object) -> object:
+    # Python takes True for 1, a person who writes `bins: yes` does not.
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return parse_duration(value if isinstance(value, str) else "")
+
+
+def _bytes(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else _not_true_or_false(value)
+
+
+def seconds_between(lowest: float, highest: float) -> BeforeValidator:
+    """Return the rule that reads a duration, or plain seconds, and holds it within the two bounds."""
+
+    def check(value: object) -> float:
+        seconds = _seconds(value)
+        if not lowest <= seconds <= highest:
+            raise ValueError(f"must be between {format_duration(lowest)} and {format_duration(highest)}")
+        return float(seconds)
+
+    return BeforeValidator(check)
+
+
+def _at_least_one(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not entries:
+        raise RuleError("must have at least one entry")
+    return entries
+
+
+# Not pydantic's own min_length: that counts only valid entries, and tells of a second mistake where there is one.
+at_least_one: Final = AfterValidator(_at_least_one)
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Glob = Annotated[Text, AfterValidator(_glob)]
+Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
+Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
+Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]
+Fraction = Annotated[Number, Field(gt=0, lt=1)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
+Role = Annotated[str, AfterValidator(_one_of("role", tuple(SPELLINGS)))]
+Metric = Annotated[str, AfterValidator(_one_of("metric", tuple(METRICS)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time window: `name` as written, which becomes the `window` label, and its length in seconds."""
+
+    name: str
+    seconds: int
+
+
+def _window(value: object) -> Window:
+    if isinstance(value, Window):
+        return value
+    seconds = _seconds(value)
+    if not MINUTE <= seconds <= 90 * DAY or seconds != int(seconds):
+        raise ValueError("must be whole seconds between 1m and 90d")
+    return Window(name=str(value), seconds=int(seconds))
+
+
+WindowField = Annotated[Window, BeforeValidator(_window)]

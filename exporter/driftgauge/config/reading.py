@@ -1,0 +1,71 @@
+"""`parse`: text and environment in, a valid `Config` or all its mistakes out."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from driftgauge.config.document import Document, read
+from driftgauge.config.mistakes import line_at, mistake
+from driftgauge.config.sections import Config
+from driftgauge.config.wording import Mistake, path_text
+from driftgauge.errors import ConfigError
+
+TRACKING_URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
+
+
+def parse(text: str, *, filename: str, environ: Mapping[str, str]) -> Config:
+    """Return the configuration that YAML `text` describes, `${VAR}` and a missing tracking URI read from `environ`.
+
+    Raises ConfigError; its message has one line per mistake, `filename:line: path: what; remedy`, in file order.
+    """
+    document = read(text, filename=filename, environ=environ)
+    values = _with_tracking_uri(document.values, environ)
+    mistakes = [*document.mistakes, *_missing_tracking_uri(values, document)]
+    try:
+        config = Config.model_validate(values, context=document.masked)
+    except ValidationError as error:
+        told = {each.path for each in mistakes}
+        found = [mistake(details, document) for details in error.errors(include_url=False)]
+        raise _refusal(filename, mistakes + [each for each in found if each.path not in told]) from error
+    if mistakes:
+        raise _refusal(filename, mistakes)
+    return config
+
+
+def load_mapping(text: str, *, filename: str) -> dict[str, Any]:
+    """Return the plain values of another YAML file (the web configuration), with the same bounds and no variables.
+
+    Raises ConfigError as `parse` does; what the keys mean is the caller's business.
+    """
+    document = read(text, filename=filename, environ={})
+    if document.mistakes:
+        raise _refusal(filename, list(document.mistakes))
+    return document.values
+
+
+def _with_tracking_uri(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    section = values.get("mlflow")
+    if section is None:
+        section = {}
+    if not isinstance(section, dict) or section.get("tracking_uri") is not None:
+        return values
+    return values | {"mlflow": section | {"tracking_uri": environ.get(TRACKING_URI_VARIABLE) or None}}
+
+
+def _missing_tracking_uri(values: dict[str, Any], document: Document) -> list[Mistake]:
+    section = values["mlflow"]
+    if not isinstance(section, dict) or section["tracking_uri"] is not None:
+        return []
+    path = ("mlflow", "tracking_uri")
+    remedy = f"write it, like http://mlflow:5000, or set {TRACKING_URI_VARIABLE} in the environment"
+    return [Mistake(line_at(path, document.lines), path, f"is missing; {remedy}")]
+
+
+def _refusal(filename: str, mistakes: list[Mistake]) -> ConfigError:
+    in_order = sorted(mistakes, key=lambda each: each.line)
+    return ConfigError("\n".join(f"{filename}:{each.line}: {_told(each)}" for each in in_order))
+
+
+def _told(one: Mistake) -> str:
+    return f"{path_text(one.path)}: {one.text}" if one.path else one.text

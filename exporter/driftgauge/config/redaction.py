@@ -1,0 +1,51 @@
+"""`redacted`: the effective configuration as YAML that may be shown to anyone who can open `/config`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from driftgauge.config.sections import Config
+from driftgauge.config.units import format_duration, format_size
+from driftgauge.config.wording import Path, without_secrets
+
+
+def redacted(config: Config) -> str:
+    """Return the effective configuration, defaults filled in, as YAML that `parse` reads again.
+
+    `<secret>` stands for every secret variable's text and for the user information, query and fragment of URIs.
+    """
+    values = _shown(_as_written(config), (), config.masked | _masked_defaults(config))
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _as_written(config: Config) -> dict[str, Any]:
+    """Return plain values in the spelling of the file: durations and sizes with units, windows by name."""
+    values = config.model_dump(mode="json")
+    values["refresh_interval"] = format_duration(config.refresh_interval)
+    values["windows"] = [window.name for window in config.windows]
+    values["limits"]["max_artifact_bytes"] = format_size(config.limits.max_artifact_bytes)
+    for written, model in zip(values["models"], config.models, strict=True):
+        if model.labels:
+            written["labels"]["horizon"] = format_duration(model.labels.horizon)
+    return values
+
+
+def _masked_defaults(config: Config) -> dict[Path, str]:
+    """Labels without an experiment took over the predictions' one, and its secrets with it."""
+    return {
+        ("models", position, "labels", "experiment"): config.masked[source]
+        for position, model in enumerate(config.models)
+        if (source := ("models", position, "predictions", "experiment")) in config.masked
+        if model.labels and model.labels.experiment == model.predictions.experiment
+    }
+
+
+def _shown(value: Any, path: Path, masked: Mapping[Path, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _shown(below, (*path, key), masked) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_shown(below, (*path, position), masked) for position, below in enumerate(value)]
+    text = masked.get(path, value)
+    # `$$` is how the file writes one `$`.
+    return without_secrets(text).replace("$", "$$") if isinstance(text, str) else text

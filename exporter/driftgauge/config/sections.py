@@ -1,0 +1,224 @@
+"""What a valid configuration is: one frozen pydantic class per section of the file.
+
+Rules about one value stand in `fields`, rules about two beside the later of them, so that each mistake is told
+alone. Lines and file names are unknown here. Units: seconds and bytes.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from driftgauge.config.fields import (
+    METRICS,
+    Bytes,
+    Effect,
+    Fraction,
+    Glob,
+    Metric,
+    Name,
+    Number,
+    Role,
+    Text,
+    Whole,
+    Window,
+    WindowField,
+    at_least_one,
+    seconds_between,
+)
+from driftgauge.config.units import DAY, HOUR, SECOND
+from driftgauge.config.wording import Path, RuleError
+from driftgauge.schema import Average, Task
+
+MAX_WINDOWS: Final = 8
+
+
+class Section(BaseModel):
+    """A mapping in the file: unknown keys are refused, and a key with nothing after it counts as not written."""
+
+    # Inputs stay out of pydantic's own texts, for they may hold passwords and end up in a traceback.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
+
+
+class Mlflow(Section):
+    """The tracking server; `parse` fills in `MLFLOW_TRACKING_URI` and refuses to go on without either."""
+
+    tracking_uri: Text | None = None
+
+
+class Limits(Section):
+    """Bounds on what one artifact or model may cost."""
+
+    max_artifact_bytes: Bytes = 512 * 2**20
+    max_features: Whole = Field(500, ge=1)
+    max_categories: Whole = Field(200, ge=1)
+    max_versions: Whole = Field(5, ge=1)
+    max_series: Whole = Field(200_000, ge=1)
+
+
+class Predictions(Section):
+    """Where prediction files are: an experiment by name, and a glob on artifact paths."""
+
+    experiment: Text
+    artifacts: Glob = "*"
+
+
+class Labels(Section):
+    """Where ground truth is and how it finds its prediction. `horizon` in seconds.
+
+    `experiment` is the predictions' one unless written: `ModelConfig` fills it in.
+    """
+
+    experiment: Text = ""
+    artifacts: Glob = "labels*"
+    key: Annotated[tuple[Text, ...], at_least_one] = ("request_id",)
+    horizon: Annotated[float, seconds_between(SECOND, 3650 * DAY)] = 30 * DAY
+    window_by: Literal["label_time", "prediction_time"] = "label_time"
+
+
+class Reference(Section):
+    """The data that live traffic is compared with: an MLflow or storage URI, or a path."""
+
+    uri: Text
+
+
+class Features(Section):
+    """Which columns are features; an empty `include` means all that are found."""
+
+    include: tuple[Text, ...] = ()
+    exclude: tuple[Text, ...] = ()
+    categorical: tuple[Text, ...] = ()
+
+    @field_validator("exclude")
+    @classmethod
+    def _not_included(cls, exclude: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for position, name in enumerate(exclude):
+            if name in info.data.get("include", ()):
+                raise RuleError("is under include as well; keep one of the two", at=(position,))
+        return exclude
+
+
+class Drift(Section):
+    """When a feature counts as drifted (DESIGN §8): effect sizes, significance level, and bins."""
+
+    significance: Fraction = 0.05
+    correction: Literal["benjamini-hochberg", "none"] = "benjamini-hochberg"
+    ks: Effect = 0.1
+    tvd: Effect = 0.1
+    psi: Number = Field(0.2, gt=0)
+    min_samples: Whole = Field(50, ge=2)
+    bins: Whole = Field(10, ge=2, le=100)
+    binning: Literal["quantile", "uniform"] = "quantile"
+    rule: Literal["effect", "significance"] = "effect"
+    grid: Whole = Field(10_000, ge=100, le=1_000_000)
+
+
+class ModelConfig(Section):
+    """One monitored model. Its rules about two fields see only those that are valid so far."""
+
+    name: Name
+    task: Task = "binary"
+    threshold: Fraction = 0.5
+    predictions: Predictions
+    labels: Labels | None = None
+    reference: Reference | None = None
+    baseline: dict[Metric, Number] | None = None
+    average: Average = "weighted"
+    columns: dict[Role, Text] = Field(default_factory=dict)
+    features: Features = Features()
+    drift: Drift = Drift()
+
+    @field_validator("labels")
+    @classmethod
+    def _same_experiment(cls, labels: Labels | None, info: ValidationInfo) -> Labels | None:
+        predictions = info.data.get("predictions")
+        if labels is None or labels.experiment or predictions is None:
+            return labels
+        return labels.model_copy(update={"experiment": predictions.experiment})
+
+    @field_validator("baseline")
+    @classmethod
+    def _metrics_of_the_task(cls, baseline: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        task = info.data.get("task")
+        fitting = [metric for metric, (tasks, _) in METRICS.items() if task in tasks]
+        for metric, value in (baseline or {}).items():
+            if task and metric not in fitting:
+                raise RuleError(f"does not fit task {task}; valid metrics: {', '.join(fitting)}", at=(metric,))
+            _, allowed = METRICS[metric]
+            if not allowed.lowest <= value <= allowed.highest:
+                raise RuleError(f"must be {allowed.words}, but is {value:g}", at=(metric,))
+        return baseline
+
+    @field_validator("average")
+    @classmethod
+    def _average_of_the_task(cls, average: Average, info: ValidationInfo) -> Average:
+        task = info.data.get("task", "binary")
+        if average == "binary" and task != "binary":
+            raise RuleError(f'"binary" needs task binary, and this one is {task}; use weighted, macro or micro')
+        return average
+
+    @field_validator("columns")
+    @classmethod
+    def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
+        role_of: dict[str, str] = {}
+        for role, column in columns.items():
+            if column in role_of:
+                raise RuleError(f"is the column of {role_of[column]} already; a column has one role", at=(role,))
+            role_of[column] = role
+        return columns
+
+
+class Config(Section):
+    """The whole file. `refresh_interval` in seconds."""
+
+    mlflow: Mlflow = Mlflow()
+    refresh_interval: Annotated[float, seconds_between(SECOND / 10, DAY)] = 30 * SECOND
+    state_dir: Text = "./driftgauge-state"
+    windows: Annotated[tuple[WindowField, ...], at_least_one] = (
+        Window("1h", int(HOUR)),
+        Window("24h", int(DAY)),
+        Window("7d", int(7 * DAY)),
+    )
+    limits: Limits = Limits()
+    models: Annotated[tuple[ModelConfig, ...], at_least_one]
+    _masked: dict[Path, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def masked(self) -> dict[Path, str]:
+        """Values that secret variables went into, by path, as they may be shown."""
+        return self._masked
+
+    def model_post_init(self, context: dict[Path, str] | None, /) -> None:
+        """Remember the validation context: how the values at these paths may be shown."""
+        self._masked = context or {}
+
+    @field_validator("windows")
+    @classmethod
+    def _different_lengths(cls, windows: tuple[Window, ...]) -> tuple[Window, ...]:
+        if len(windows) > MAX_WINDOWS:
+            raise RuleError(f"has {len(windows)} entries; keep at most {MAX_WINDOWS}, for each adds its own series")
+        for position, first in _repeats([window.seconds for window in windows]):
+            raise RuleError(f"is as long as windows[{first}]; keep one of the two", at=(position,))
+        return windows
+
+    @field_validator("models")
+    @classmethod
+    def _different_names(cls, models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
+        for position, first in _repeats([model.name for model in models]):
+            raise RuleError(f"is the name of models[{first}] too; give each model its own", at=(position, "name"))
+        return models
+
+
+def _repeats(values: list[Any]) -> Iterator[tuple[int, int]]:
+    firsts: dict[Any, int] = {}
+    for position, value in enumerate(values):
+        first = firsts.setdefault(value, position)
+        if first < position:
+            yield position, first

@@ -1,0 +1,60 @@
+"""The demo's MLflow: a sqlite file and a folder of artifacts, with the trained model and its reference registered.
+
+Only clients with an explicit URI are used, so that nothing depends on the process-wide tracking URI. Import it late
+and with the environment prepared: it brings MLflow.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import mlflow.sklearn
+from mlflow import MlflowClient
+
+from driftgauge.demo.flights import FEATURES, LATE_MINUTES
+from driftgauge.demo.names import ALIAS, MODEL, REFERENCE, THRESHOLD, TRAINING, tracking_uri
+from driftgauge.demo.training import PARAMETERS, Training
+
+# What the classifier is made of besides plain data; skops, unlike pickle, loads nothing that is not named.
+_TRUSTED: Final = (
+    "functools.partial",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
+
+
+def create_experiment(client: Any, name: str, directory: Path) -> str:
+    """Create an experiment whose artifacts lie in the demo's directory; return its id."""
+    return str(client.create_experiment(name, artifact_location=(directory / "artifacts" / name[1:]).as_uri()))
+
+
+def register(training: Training, directory: Path) -> tuple[Any, str]:
+    """Log and register the model with its reference; return MLflow's client for the store and the version."""
+    client = MlflowClient(tracking_uri(directory))
+    run = client.create_run(create_experiment(client, TRAINING, directory), run_name=MODEL)
+    run_id = run.info.run_id
+    with TemporaryDirectory(prefix="driftgauge-demo-") as folder:
+        mlflow.sklearn.save_model(
+            training.model.classifier,
+            f"{folder}/model",
+            serialization_format="skops",
+            skops_trusted_types=list(_TRUSTED),
+            # Left to itself, MLflow finds them out in a process that loads the model again.
+            pip_requirements=["mlflow", "pandas", "scikit-learn", "skops"],
+        )
+        training.reference.to_parquet(f"{folder}/{REFERENCE}", index=False)
+        client.log_artifacts(run_id, folder)
+    _describe(client, run_id, training)
+    client.set_terminated(run_id)
+    client.create_registered_model(MODEL, description=f"Will a flight land more than {LATE_MINUTES} minutes late?")
+    version = client.create_model_version(MODEL, source=f"runs:/{run_id}/model", run_id=run_id)
+    client.set_registered_model_alias(MODEL, ALIAS, version.version)
+    return client, str(version.version)
+
+
+def _describe(client: Any, run_id: str, training: Training) -> None:
+    parameters = {**PARAMETERS, "threshold": THRESHOLD, "features": ", ".join(FEATURES), "rows": training.rows}
+    for name, value in parameters.items():
+        client.log_param(run_id, name, value)
+    for name, metric in training.metrics.items():
+        client.log_metric(run_id, name, metric)

@@ -1,0 +1,85 @@
+"""The flights of 2013 hour by hour, moved in time.
+
+Which flight belongs to which hour, and when it happens now. Every flight departs in exactly one hour; its label
+belongs to the hour in which it landed, which is why labels come later than predictions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from driftgauge.demo.journal import Journal
+from driftgauge.demo.training import DelayModel
+
+HOUR_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hour:
+    """An hour of 2013 from `start` (s since 1970): the flights that departed in it, and those that landed."""
+
+    start: float
+    departures: pd.DataFrame
+    landings: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of time and the stretch it is moved onto (all s since 1970), longer or shorter."""
+
+    start: float
+    end: float
+    onto_start: float
+    onto_end: float
+
+    def moved(self, times: Any) -> Any:
+        """Return the times (array, series or number) on the new stretch."""
+        scale = (self.onto_end - self.onto_start) / (self.end - self.start)
+        return self.onto_start + (times - self.start) * scale
+
+
+def hours(flights: pd.DataFrame, *, start: float, end: float) -> Iterator[Hour]:
+    """Yield the hours from `start` until `end` (s since 1970, whole hours apart) in which any of the flights moved.
+
+    flights: in the order of their departures, as `load_flights` returns them.
+    """
+    landings = flights.sort_values("landed")
+    starts = np.arange(start, end + HOUR_SECONDS, HOUR_SECONDS)
+    departing = np.searchsorted(flights["departed"], starts)
+    landing = np.searchsorted(landings["landed"], starts)
+    for number, at in enumerate(starts[:-1]):
+        hour = Hour(
+            float(at),
+            flights.iloc[departing[number] : departing[number + 1]],
+            landings.iloc[landing[number] : landing[number + 1]],
+        )
+        if len(hour.departures) or len(hour.landings):
+            yield hour
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """Plays the serving process and whoever delivers the labels: one file each per hour."""
+
+    model: DelayModel
+    version: str
+    predictions: Journal
+    labels: Journal
+
+    def feed(self, hour: Hour, passage: Passage) -> None:
+        """Log the predictions and labels of an hour, at the times that the passage moves them to."""
+        at = passage.moved(hour.start)
+        if len(hour.departures):
+            answers = self.model.answers(hour.departures).assign(model_version=self.version)
+            self.predictions.log(_records(answers, hour.departures, passage, "departed"), hour=hour.start, at=at)
+        if len(hour.landings):
+            labels = pd.DataFrame({"label": hour.landings["late"].astype(np.int64)})
+            self.labels.log(_records(labels, hour.landings, passage, "landed"), hour=hour.start, at=at)
+
+
+def _records(table: pd.DataFrame, flights: pd.DataFrame, passage: Passage, moment: str) -> pd.DataFrame:
+    moved = pd.to_datetime(passage.moved(flights[moment]) * 1e6 // 1, unit="us", utc=True)
+    return table.assign(request_id=flights["request_id"], timestamp=moved)

@@ -1,0 +1,62 @@
+"""Everything driftgauge raises on purpose, and whose fault it is.
+
+    DriftgaugeError
+    ├── ConfigError          the configuration file: exit code 2, or the old configuration stays
+    ├── BatchError           one artifact cannot be read: set aside with its reason, the others go on
+    ├── ReferenceUnusable    a model's reference cannot be used: that model goes without drift
+    ├── SourceError          MLflow cannot be asked
+    │   ├── SourceUnavailable    … at all: keep the last values, try again later
+    │   └── SourceMissing        … for this thing: an experiment, run or artifact that is not there
+    ├── StateError           the state directory cannot be used
+    └── Stopped              nobody's: the exporter was asked to stop in the middle of a refresh
+
+Messages name the thing, the place and the remedy, for they are shown to people as they are.
+This module knows nothing of the rest.
+"""
+
+
+class DriftgaugeError(Exception):
+    """The root: catching it catches every failure driftgauge foresees."""
+
+
+class ConfigError(DriftgaugeError):
+    """The configuration is wrong; the message has one line per mistake, each with file and line."""
+
+
+class BatchError(DriftgaugeError):
+    """A whole artifact cannot be read.
+
+    `reason` is the value of the `reason` label of `model_batch_failures_total`: a short fixed word.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["BatchError"], tuple[str, str]]:
+        """Travel between processes with both arguments."""
+        return type(self), (self.reason, str(self))
+
+
+class ReferenceUnusable(DriftgaugeError):
+    """A reference dataset cannot be compiled."""
+
+
+class SourceError(DriftgaugeError):
+    """MLflow answered with something that cannot be used, or not at all."""
+
+
+class SourceUnavailable(SourceError):
+    """The tracking server or artifact store cannot be reached, refuses the credentials, or fails: try later."""
+
+
+class SourceMissing(SourceError):
+    """The server is there, the experiment, run, model version or artifact is not."""
+
+
+class StateError(DriftgaugeError):
+    """The state directory cannot be read or written."""
+
+
+class Stopped(DriftgaugeError):
+    """The refresh was given up because the process is stopping; what was committed stays."""

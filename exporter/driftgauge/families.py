@@ -1,0 +1,331 @@
+"""Every metric family driftgauge exposes, as data: name, type, help, labels.
+
+The collector, the documentation, the dashboards and the rules all read this table, so none of them can name a metric
+that does not exist. Help texts are one sentence for whoever is paged at night: what the number is, its unit or range,
+and, where it matters, what its absence means. A value that cannot be computed is an absent series, never NaN or 0.
+
+The values a snapshot hands to the collector (`Sample`, `HistogramSample`) are here too, below everything that makes
+or renders them. This module holds no statistics and knows nothing about exposition formats.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+FamilyType = Literal["gauge", "counter", "histogram", "gaugehistogram", "summary", "info"]
+Scope = Literal["model", "exporter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family. `name` is what PromQL says: counters end in `_total`, info families in `_info`.
+
+    scope: `model` families say something about a model, `exporter` families about driftgauge itself.
+    group: the heading under which the documentation lists it.
+    """
+
+    name: str
+    type: FamilyType
+    help: str
+    labels: tuple[str, ...]
+    scope: Scope
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One finite number, with label values in the order of its family's `labels`."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSample:
+    """One distribution.
+
+    bounds: (k,) finite upper bounds, increasing, inclusive. sum: of the observed values.
+    counts: (k + 1,) observations per bucket, NOT cumulative; the last one holds what is above every bound.
+    """
+
+    labels: tuple[str, ...]
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+    sum: float
+
+
+Samples = Mapping[str, Sequence[Sample | HistogramSample]]
+
+# Seconds. Finest where online models answer; the top end is where clients have long given up.
+LATENCY_BUCKETS: Final[tuple[float, ...]] = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+# Seconds: 1, 5, 15 min, 1, 3, 6, 12 h, 1, 2, 3, 7, 14, 30 d. Labels arrive on people's clocks, hence days and weeks.
+LABEL_DELAY_BUCKETS: Final[tuple[float, ...]] = (
+    *(60.0, 300.0, 900.0, 3600.0, 10800.0, 21600.0, 43200.0),
+    *(86400.0, 172800.0, 259200.0, 604800.0, 1209600.0, 2592000.0),
+)
+
+_MODEL: Final = ("model",)
+_VERSION: Final = ("model", "version")
+_WINDOW: Final = ("model", "version", "window")
+
+
+def _families(
+    group: str, labels: tuple[str, ...], helps: Mapping[str, str], *, kind: FamilyType = "gauge"
+) -> tuple[Family, ...]:
+    return tuple(
+        Family(
+            name=name,
+            type=kind,
+            help=text,
+            labels=labels,
+            scope="exporter" if name.startswith("driftgauge_") else "model",
+            group=group,
+        )
+        for name, text in helps.items()
+    )
+
+
+_TRAFFIC: Final = (
+    *_families(
+        "Traffic",
+        _VERSION,
+        {
+            "model_predictions_total": "Predictions read from MLflow since driftgauge first saw the model.",
+            "model_prediction_errors_total": "Predictions whose request failed (their error field was not empty).",
+            "model_labels_total": "Labels (ground truth) joined to a prediction.",
+        },
+        kind="counter",
+    ),
+    *_families(
+        "Traffic",
+        _MODEL,
+        {"model_batches_total": "Batches (new rows of one artifact) read from MLflow."},
+        kind="counter",
+    ),
+    *_families(
+        "Traffic",
+        ("model", "reason"),
+        {
+            "model_batch_failures_total": "Artifacts that could not be read and were set aside, by reason.",
+            "model_rows_rejected_total": "Rows that could not be used, by reason; the rest of their file counts.",
+        },
+        kind="counter",
+    ),
+    *_families(
+        "Traffic",
+        _WINDOW,
+        {
+            "model_window_predictions": "Predictions made in the window: the sample size behind its drift values.",
+            "model_window_labels": "Labelled predictions in the window: the sample size behind its performance values.",
+        },
+    ),
+)
+
+_LATENCY: Final = (
+    *_families(
+        "Latency and delay",
+        _VERSION,
+        {
+            "model_latency_seconds": "Time to answer a prediction request, all of them since the start, in seconds.",
+            "model_label_delay_seconds": "Time from a prediction to its label, in seconds.",
+        },
+        kind="histogram",
+    ),
+    *_families(
+        "Latency and delay",
+        _WINDOW,
+        {
+            "model_window_latency_seconds": "Time to answer a prediction request made in the window, in seconds; "
+            "it shrinks as requests leave the window, so never apply rate() or increase() to it.",
+        },
+        kind="gaugehistogram",
+    ),
+    *_families(
+        "Latency and delay",
+        (*_WINDOW, "quantile"),
+        {
+            "model_latency_quantile_seconds": "Quantile of the time to answer a request made in the window, in "
+            "seconds; absent when no latency was logged.",
+        },
+        kind="summary",
+    ),
+)
+
+# The value of the label `metric` -> the gauge of the same quantity, and what it says.
+_PERFORMANCE_TABLE: Final = {
+    "accuracy": ("model_accuracy", "Share of labelled predictions that were right, 0 to 1."),
+    "precision": (
+        "model_precision",
+        "Share of the predictions of a class that were right, 0 to 1; averaged as configured.",
+    ),
+    "recall": ("model_recall", "Share of a class that was recognised, 0 to 1; averaged over classes as configured."),
+    "f1": ("model_f1_score", "Harmonic mean of precision and recall, 0 to 1; averaged over classes as configured."),
+    "roc_auc": (
+        "model_roc_auc",
+        "Probability that a positive scores above a negative, 0.5 (guessing) to 1; absent with one class only.",
+    ),
+    "log_loss": ("model_log_loss", "Mean negative log-likelihood of the labels, in nats; lower is better."),
+    "brier_score": ("model_brier_score", "Mean squared error of the predicted probabilities; lower is better."),
+    "mse": ("model_mean_squared_error", "Mean squared error, in the target's unit squared."),
+    "rmse": ("model_root_mean_squared_error", "Root of the mean squared error, in the target's unit."),
+    "mae": ("model_mean_absolute_error", "Mean absolute error, in the target's unit."),
+    "r2": ("model_r2_score", "Share of the target's variance the model explains, at most 1, negative when useless."),
+}
+# What the label `metric` may say -> the window gauge that shows the same quantity.
+PERFORMANCE_GAUGES: Final[Mapping[str, str]] = MappingProxyType(
+    {metric: name for metric, (name, _) in _PERFORMANCE_TABLE.items()}
+)
+
+_PERFORMANCE: Final = (
+    *_families("Performance", _WINDOW, dict(_PERFORMANCE_TABLE.values())),
+    *_families(
+        "Performance",
+        (*_WINDOW, "class"),
+        {
+            "model_class_precision": "Share of the predictions of this class that were right, 0 to 1.",
+            "model_class_recall": "Share of the labels of this class that were recognised, 0 to 1.",
+            "model_class_f1_score": "Harmonic mean of this class's precision and recall, 0 to 1.",
+        },
+    ),
+    *_families(
+        "Performance",
+        (*_WINDOW, "metric"),
+        {
+            "model_performance_degradation": "How much worse than the baseline, positive is worse: absolute for "
+            "scores (0.05 = five points), relative for errors (0.05 = 5%); absent without baseline or labels.",
+        },
+    ),
+    *_families(
+        "Performance",
+        (*_VERSION, "metric"),
+        {"model_performance_baseline": "Expected performance, as configured or computed on the labelled reference."},
+    ),
+)
+
+_QUALITY: Final = _families(
+    "Data quality",
+    _WINDOW,
+    {
+        "model_error_ratio": "Share of requests that failed, 0 to 1.",
+        "model_missing_ratio": "Share of feature values that are missing, over all features, 0 to 1.",
+        "model_outlier_ratio": "Share of numeric feature values outside 1.5 IQR of the reference's quartiles, 0 to 1.",
+    },
+)
+
+_DRIFT: Final = _families(
+    "Drift of the model",
+    _WINDOW,
+    {
+        "model_drifted_features": "Features flagged as drifted.",
+        "model_monitored_features": "Features with enough rows to be judged: what the drifted ones are counted among.",
+        "model_drifted_features_ratio": "Share of the monitored features flagged as drifted, 0 to 1.",
+        "model_drift_detected": "1 if any feature drifted, else 0; absent when none had enough rows to be judged.",
+    },
+)
+
+# One row serves a feature and the model's output, so that the two cannot say different things.
+STATISTICS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ks_statistic": "Kolmogorov-Smirnov distance of {what} from the reference, 0 (same) to 1; numeric only.",
+        "ks_pvalue": "p-value of the Kolmogorov-Smirnov test of {what} against the reference; numeric only.",
+        "chi2_statistic": "Chi-square statistic of {what} against the reference; categorical only.",
+        "chi2_pvalue": "p-value of the chi-square test of {what} against the reference; categorical only.",
+        "psi": "Population stability index of {what} against the reference; above 0.2 is usually a large shift.",
+        "js_distance": "Jensen-Shannon distance of {what} from the reference, 0 (same) to 1 (disjoint).",
+        "wasserstein_distance": "Wasserstein distance of {what} from the reference, in standard deviations of the "
+        "reference; numeric only.",
+        "total_variation_distance": "Share of rows that would have to change category for {what} to match the "
+        "reference, 0 to 1; categorical only.",
+        "drift_detected": "1 if the shift of {what} is both large and significant, else 0; absent below the minimum "
+        "of rows.",
+        "mean": "Mean of {what} in the window; numeric only.",
+        "stddev": "Standard deviation of {what} in the window; numeric only.",
+        "mean_shift": "Mean of {what} minus the reference's, in standard deviations of the reference; numeric only.",
+        "missing_ratio": "Share of rows in which {what} is missing, 0 to 1.",
+        "outlier_ratio": "Share of the values of {what} outside 1.5 IQR of the reference's quartiles, 0 to 1; "
+        "numeric only.",
+        "unseen_ratio": "Share of the values of {what} that are categories the reference never had, 0 to 1; "
+        "categorical only.",
+    }
+)
+
+
+def _statistics(group: str, *, prefix: str, what: str, labels: tuple[str, ...]) -> tuple[Family, ...]:
+    helps = {f"{prefix}_{suffix}": text.format(what=what) for suffix, text in STATISTICS.items()}
+    return _families(group, labels, helps)
+
+
+_FEATURES: Final = _statistics(
+    "Drift of each feature", prefix="model_feature", what="the feature", labels=(*_WINDOW, "feature")
+)
+_OUTPUT: Final = _statistics(
+    "Drift of the output", prefix="model_prediction", what="the model's output (its score, if any)", labels=_WINDOW
+)
+
+_IDENTITY: Final = (
+    *_families(
+        "Freshness and identity",
+        _MODEL,
+        {
+            "model_last_prediction_timestamp_seconds": "Unix time of the newest prediction; absent before the first.",
+            "model_last_label_timestamp_seconds": "Unix time of the newest label; absent before the first.",
+            "model_last_batch_timestamp_seconds": "Unix time at which driftgauge last read a batch of this model.",
+        },
+    ),
+    *_families(
+        "Freshness and identity",
+        (*_VERSION, "run_id", "experiment_id", "model_uri"),
+        {"model_info": "Where the model version is found in MLflow; the value is always 1."},
+        kind="info",
+    ),
+)
+
+_EXPORTER: Final = (
+    *_families(
+        "The exporter itself",
+        ("version", "python_version"),
+        {"driftgauge_build_info": "The running version of driftgauge and Python; the value is always 1."},
+        kind="info",
+    ),
+    *_families(
+        "The exporter itself",
+        (),
+        {
+            "driftgauge_mlflow_up": "1 if MLflow answered at the last refresh, else 0; old values are served then.",
+            "driftgauge_refresh_duration_seconds": "How long the last refresh took, in seconds.",
+            "driftgauge_refresh_success": "1 if the last refresh succeeded for every model, else 0.",
+            "driftgauge_last_refresh_success_timestamp_seconds": "Unix time of the last refresh that succeeded; "
+            "absent before the first: values on this page are no fresher.",
+            "driftgauge_config_last_reload_successful": "1 if the last configuration reload was accepted; 0 means "
+            "the old configuration is still in use.",
+            "driftgauge_config_last_reload_success_timestamp_seconds": "Unix time of the last accepted configuration.",
+            "driftgauge_series": "Series on this page, those of the exporter's own process left out.",
+            "driftgauge_pending_predictions": "Predictions kept until their label arrives or their horizon ends.",
+        },
+    ),
+    *_families(
+        "The exporter itself",
+        ("reason",),
+        {"driftgauge_refresh_failures_total": "Refreshes that failed for at least one model, by reason."},
+        kind="counter",
+    ),
+    *_families(
+        "The exporter itself",
+        (),
+        {"driftgauge_series_dropped_total": "Series left out because limits.max_series was reached."},
+        kind="counter",
+    ),
+)
+
+# In the order of the exposition and of the documentation.
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {
+        family.name: family
+        for group in (_TRAFFIC, _LATENCY, _PERFORMANCE, _QUALITY, _DRIFT, _FEATURES, _OUTPUT, _IDENTITY, _EXPORTER)
+        for family in group
+    }
+)

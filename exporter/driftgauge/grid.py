@@ -1,0 +1,104 @@
+"""The fixed grid on which a model's columns are counted.
+
+A numeric grid is a sorted list of points. Its cells alternate: below the first point, at it, between it and the
+next, …, at the last, above it: `2 * len(points) + 1` cells. Counting reference and window on the same cells keeps the
+Kolmogorov-Smirnov distance exact as long as every distinct reference value is a point: between two of them the
+reference's distribution function is flat and the window's monotone, so the largest gap sits at a cell's end.
+Bin edges and outlier fences are points too, hence PSI bins and outliers are sums of whole cells.
+
+A category grid has one cell per category and a last one for reference categories beyond the limit. Categories the
+reference never had have no cell; they are counted by name (see `aggregates.distribution`).
+
+A layout puts the cells of all columns side by side in one index space, so that counting a whole batch is one pass.
+This module knows neither where the points come from (`reference`) nor what is counted (`aggregates`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from driftgauge.columns import FloatArray, IntArray
+
+# The name under which the model's output is counted beside its features; no decoded feature can be called this.
+OUTPUT: Final = "\x00output"
+
+
+def cell_sums(cells: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Return the sum (size,) of the values (n,) that fell on each cell (n,)."""
+    # The conversion is a no-op: numpy's types do not know that weighted counts are doubles.
+    return np.bincount(cells, weights=values, minlength=size).astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericGrid:
+    """`points` (G,) float64, strictly increasing and finite."""
+
+    points: FloatArray
+
+    @property
+    def cells(self) -> int:
+        """The number of cells, 2 G + 1."""
+        return 2 * len(self.points) + 1
+
+    def locate(self, values: FloatArray) -> IntArray:
+        """Return the cell of each value (n,), none of which may be NaN."""
+        left = np.searchsorted(self.points, values, side="left")
+        at = np.zeros(len(values), dtype=np.bool_)
+        inside = left < len(self.points)
+        at[inside] = self.points[left[inside]] == values[inside]
+        return 2 * left + at
+
+    def cell_at(self, point: float) -> int:
+        """Return the cell of a value that is one of the points."""
+        return int(self.locate(np.array([point]))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryGrid:
+    """`categories` have a cell each, in this order; the reference's `others` share the last one."""
+
+    categories: tuple[str, ...]
+    others: frozenset[str] = frozenset()
+
+    @property
+    def cells(self) -> int:
+        """The number of cells, the shared one included."""
+        return len(self.categories) + 1
+
+    def positions(self) -> dict[str, int]:
+        """Return the cell of every category the reference had."""
+        return dict.fromkeys(self.others, len(self.categories)) | {c: n for n, c in enumerate(self.categories)}
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The grids of a model's columns in a fixed order, with `OUTPUT` among them where output drift is measured."""
+
+    grids: Mapping[str, NumericGrid | CategoryGrid] = field(default_factory=dict)
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """The first flat cell of every column."""
+        starts = np.cumsum([0, *(grid.cells for grid in self.grids.values())])
+        return {name: int(start) for name, start in zip(self.grids, starts[:-1], strict=True)}
+
+    @cached_property
+    def cells(self) -> int:
+        """The number of cells of all columns together."""
+        return sum(grid.cells for grid in self.grids.values())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest: equal for layouts whose counts may be added, different otherwise."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, grid in self.grids.items():
+            digest.update(f"{type(grid).__name__}:{name!r}:{grid.cells};".encode())
+            if isinstance(grid, NumericGrid):
+                digest.update(np.ascontiguousarray(grid.points, dtype="<f8").tobytes())
+            else:
+                digest.update(repr((grid.categories, sorted(grid.others))).encode())
+        return digest.hexdigest()

@@ -1,0 +1,14 @@
+"""One refresh, from MLflow to model states, in the only order in which it is right.
+
+    refresh    discover, read side by side, commit step by step, expire: the order itself
+    work       which files are to be read, and what is put on record of each
+    memory     what is known of a model between refreshes and after a restart
+    reading    one artifact -> its delta
+    workers    processes in which that is done, so that a hostile file costs itself only
+    delta      decoded rows -> what they add to panes and counters
+    commit     a delta, its label join and the cursor -> one transaction
+    baseline   a reference file -> compiled reference and baseline metrics
+
+What a refresh returns is values; serving them is `service`'s business. Nothing is imported here: a worker process
+needs `reading` and would wait for the statistics that only `refresh` needs.
+"""

@@ -1,0 +1,86 @@
+"""A reference file, from its URI to the compiled reference and the baseline metrics computed on it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+import pyarrow.compute as pc
+
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.batch import decode
+from driftgauge.columns import Columns
+from driftgauge.config import Limits, ModelConfig
+from driftgauge.performance import metrics
+from driftgauge.pipeline.workers import Workers
+from driftgauge.reference import Reference, compile_reference
+from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.source import Source
+
+# Bumped when the same file and settings would compile to something else.
+_COMPILER: Final = "1"
+
+
+def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:
+    """Return a text that changes when the reference must be compiled again: other data or other settings."""
+    settings = (
+        source.reference_identity(uri), model.task, model.threshold, model.average, model.columns, model.features,
+        model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories, _COMPILER,
+    )  # fmt: skip
+    return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """How to read a reference file."""
+
+    name: str
+    model: ModelConfig
+    limits: Limits
+
+
+def load(
+    source: Source, model: ModelConfig, uri: str, limits: Limits, *, workers: Workers | None
+) -> tuple[Reference, dict[str, float]]:
+    """Download and compile a reference; return it and the metrics of its labelled rows, {} without labels.
+
+    Raises SourceMissing, SourceUnavailable, BatchError or ReferenceUnusable.
+    """
+    found = source.open_reference(uri)
+    what = _Job(found.name, model, limits)
+    with found.file as file:
+        return _compile(file, what) if workers is None else workers.run(_compile, file, what)
+
+
+def _compile(file: BinaryIO, what: _Job) -> tuple[Reference, dict[str, float]]:
+    model, limits = what.model, what.limits
+    decoded = decode(
+        file,
+        name=what.name,
+        role="reference",
+        model=model,
+        default_time=0,
+        default_version=UNKNOWN_VERSION,
+        kinds=None,
+        max_bytes=limits.max_artifact_bytes,
+    )
+    chunks = list(decoded)
+    compiled = compile_reference(
+        chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
+    )
+    return compiled, _baseline(chunks, model)
+
+
+def _baseline(chunks: Sequence[Columns], model: ModelConfig) -> dict[str, float]:
+    parts = []
+    for chunk in chunks:
+        rows = chunk.take(pc.is_valid(chunk.label).to_numpy(zero_copy_only=False))
+        parts.append(
+            Outcomes.fold(label=rows.label, predicted=rows.predicted, score=rows.score, class_scores=rows.class_scores)
+        )
+    return metrics(Outcomes.combine(parts), task=model.task, average=model.average)
+
+
+def effective(computed: Mapping[str, float], model: ModelConfig) -> dict[str, float]:
+    """Return the baseline to compare with: what is configured, and what was computed for the other metrics."""
+    return {**computed, **(model.baseline or {})}

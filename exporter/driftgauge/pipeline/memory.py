@@ -1,0 +1,114 @@
+"""What a pipeline knows of one model between refreshes, and how it gets that back after a restart."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+
+from driftgauge.config import Config, ModelConfig, Window
+from driftgauge.pipeline import baseline
+from driftgauge.pipeline.delta import Terms
+from driftgauge.reference import Reference
+from driftgauge.snapshot import ModelState
+from driftgauge.source import RunState
+from driftgauge.store import FileRecord, Store
+from driftgauge.store.ledger import read_files, read_runs
+from driftgauge.store.panes import delete_windows_except, read, stored_windows
+from driftgauge.windows import MICROSECONDS
+
+_log = structlog.get_logger("driftgauge.pipeline")
+
+# `reason` and message of a refresh that failed.
+Failure = tuple[str, str]
+
+_LONGEST_PAUSE: Final = 300.0
+# Failures in which MLflow was asked in vain: asking again at every refresh would only add to its load.
+_ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "missing", "reference"})
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of one model. A field is replaced only after the store has it.
+
+    files: what was read, by (run id, path). runs: by experiment, what discovery wants to be told next time.
+    waiting: predictions without label. unregistered: versions the registry did not have when last asked.
+    failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
+    retry_at: µs, before which a model that failed is not tried again.
+    """
+
+    state: ModelState
+    reference_identity: str
+    files: dict[tuple[str, str], FileRecord]
+    runs: dict[str, Mapping[str, RunState]]
+    waiting: int
+    unregistered: set[str] = field(default_factory=set)
+    failure: Failure | None = None
+    attempts: int = 0
+    retry_at: int = 0
+
+    def is_due(self, now: int) -> bool:
+        """Whether the model is to be refreshed at `now` (µs); after a failure it rests for a while."""
+        return self.failure is None or now >= self.retry_at
+
+    def postpone(self, failure: Failure | None, now: int, *, wait: float) -> None:
+        """Remember how a refresh went. After a failure the next waits `wait` s, and twice as long after each more."""
+        self.failure = failure
+        self.attempts = self.attempts + 1 if failure and failure[0] in _ASKING_TOO_OFTEN else 0
+        pause = min(wait * 2 ** min(self.attempts - 1, 16), max(_LONGEST_PAUSE, wait)) if self.attempts else 0.0
+        self.retry_at = now + int(pause * MICROSECONDS)
+
+    def terms(self, config: Config, now: int) -> Terms:
+        """Return by what the rows of a refresh at `now` (µs) are folded."""
+        reference = self.state.reference
+        layout = reference.layout if reference else None
+        return Terms(self.state.config, config.windows, layout, config.limits.max_categories, now)
+
+    def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, category_limit: int) -> None:
+        """Compare with another reference from now on."""
+        metrics = baseline.effective(computed, self.state.config)
+        state = replace(self.state, reference=reference, baseline=metrics)
+        self.state, self.reference_identity = _on_current_layout(state, category_limit), identity
+
+
+def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], category_limit: int) -> Memory:
+    """Return what the store has of a model; a new model is empty."""
+    names = [window.name for window in windows]
+    with store.transaction(model.name, model.task) as tx:
+        before = stored_windows(tx)
+        delete_windows_except(tx, names)
+        stored = read(tx)
+        files = read_files(tx)
+        runs = {
+            experiment: {run: RunState(**json.loads(state)) for run, state in states.items()}
+            for experiment, states in read_runs(tx).items()
+        }
+    if before:
+        for name in sorted(before - set(names)):
+            _log.warning("window removed: its panes were deleted, all else is kept", model=model.name, window=name)
+        for name in sorted(set(names) - before):
+            _log.info("window added: it fills from now on, all else is kept", model=model.name, window=name)
+    compared = model.reference is not None
+    state = ModelState(
+        config=model,
+        reference=stored.reference if compared else None,
+        baseline=baseline.effective(stored.baseline if compared else {}, model),
+        totals=stored.totals,
+        predictions=stored.predictions,
+        outcomes=stored.outcomes,
+    )
+    identity = stored.reference_identity if compared else ""
+    return Memory(_on_current_layout(state, category_limit), identity, files, dict(runs), stored.pending)
+
+
+def _on_current_layout(state: ModelState, category_limit: int) -> ModelState:
+    """Empty the distributions of panes that were counted on another layout: those counts do not add."""
+    layout = state.reference.layout if state.reference else None
+    wanted = (layout.fingerprint, category_limit) if layout else None
+    panes = {}
+    for key, pane in state.predictions.items():
+        counted = pane.distribution
+        found = (counted.fingerprint, counted.limit) if counted else None
+        panes[key] = pane if found == wanted else pane.recounted_on(layout, category_limit=category_limit)
+    return replace(state, predictions=panes)

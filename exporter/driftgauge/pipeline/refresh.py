@@ -1,0 +1,297 @@
+"""The order of one refresh.
+
+For each model in turn: reference if it changed → discover artifacts → download, decode and fold them side by side →
+join, add and commit step by step → expire. A model that fails keeps what was committed, says why, and does not stop
+the others; when MLflow as a whole does not answer, none is tried.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from random import Random
+from typing import Final, TypeVar
+
+import structlog
+
+from driftgauge.aggregates.totals import Totals
+from driftgauge.config import Config
+from driftgauge.errors import (
+    BatchError,
+    DriftgaugeError,
+    ReferenceUnusable,
+    SourceMissing,
+    SourceUnavailable,
+    StateError,
+    Stopped,
+)
+from driftgauge.pipeline import baseline
+from driftgauge.pipeline.commit import commit, forget
+from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.memory import Failure, Memory, restore
+from driftgauge.pipeline.reading import Job, Reading, read_artifact
+from driftgauge.pipeline.work import Work, find_work
+from driftgauge.pipeline.workers import Workers
+from driftgauge.snapshot import Identity, ModelState
+from driftgauge.source import RunState, Source
+from driftgauge.store import FileRecord, Store
+from driftgauge.store.ledger import write_runs
+from driftgauge.store.panes import write_reference
+
+_READERS: Final = 4
+# Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
+_MODELS_AT_ONCE: Final = 4
+# A step commits after this many files or rows: small enough to hold in memory, large enough to be quick.
+_STEP_FILES: Final = 64
+_STEP_ROWS: Final = 500_000
+# The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised.
+_REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
+    SourceUnavailable: "mlflow_unavailable",
+    SourceMissing: "missing",
+    ReferenceUnusable: "reference",
+    StateError: "state",
+}
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a refresh went. failures: model -> (reason, message), of models that could not be refreshed in full."""
+
+    mlflow_up: bool
+    failures: Mapping[str, Failure]
+
+
+class Pipeline:
+    """Refreshes the models of one configuration from one source into one store; one thread calls it.
+
+    workers: processes that decode files; without them a file that crashes its decoder ends this process.
+    random: spreads the retries of models that fail.
+    stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        source: Source,
+        store: Store,
+        *,
+        workers: Workers | None = None,
+        random: Random | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._store = store
+        self._workers = workers
+        self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
+        self._stopping = stopping
+        self._log = structlog.get_logger("driftgauge.pipeline")
+        limit = config.limits.max_categories
+        self._models = {
+            model.name: restore(store, model, windows=config.windows, category_limit=limit) for model in config.models
+        }
+        for model in config.models:
+            if model.reference is None:
+                self._log.info(
+                    "no reference, so no drift",
+                    model=model.name,
+                    remedy="set reference.uri of the model to compare with",
+                )
+
+    @property
+    def states(self) -> list[ModelState]:
+        """The state of every model, in the order of the configuration."""
+        return [memory.state for memory in self._models.values()]
+
+    @property
+    def pending(self) -> int:
+        """How many predictions wait for a label."""
+        return sum(memory.waiting for memory in self._models.values())
+
+    def refresh(self, now: int, *, full: bool, relist: bool = False) -> Report:
+        """Read what is new and forget what is old, as of `now` (µs).
+
+        full: ask MLflow for all runs rather than for those that can be new. relist: list every run again.
+        """
+        if not self._source.healthy():
+            message = "MLflow does not answer: the last values are served until it does"
+            return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
+        with (
+            ThreadPoolExecutor(_READERS, thread_name_prefix="read") as readers,
+            ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
+        ):
+
+            def attempt(memory: Memory) -> Failure | None:
+                if not memory.is_due(now):
+                    return memory.failure
+                failure = self._attempt(memory, readers, now, full=full, relist=relist)
+                self._complain(memory, failure)
+                memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
+                return failure
+
+            found = models.map(attempt, self._models.values())
+            failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
+        return Report(mlflow_up=True, failures=failures)
+
+    def _attempt(
+        self, memory: Memory, readers: ThreadPoolExecutor, now: int, *, full: bool, relist: bool
+    ) -> Failure | None:
+        """Refresh a model and return why that failed, if it did."""
+        try:
+            self._refresh_model(memory, readers, now, full=full, relist=relist)
+        except Stopped:
+            raise
+        except DriftgaugeError as error:
+            return _REASONS.get(type(error), "other"), str(error)
+        except Exception as error:  # noqa: BLE001 - the comment below
+            # A mistake of ours in one model must not take the others' figures down with it.
+            self._log.exception("model not refreshed: this is a bug in driftgauge", model=memory.state.config.name)
+            return "internal", repr(error)
+        return None
+
+    def _refresh_model(
+        self, memory: Memory, readers: ThreadPoolExecutor, now: int, *, full: bool, relist: bool
+    ) -> None:
+        reference_error = self._refresh_reference(memory)
+        terms = memory.terms(self._config, now)
+        experiments, work = find_work(self._source, memory, now, full=full, relist=relist)
+        self._read(memory, work, terms, readers)
+        # Only now: until every file of a run is consumed or on record, the run must be listed again.
+        self._remember_runs(memory, experiments)
+        memory.state, memory.waiting = forget(self._store, memory.state, terms)
+        self._identify(memory, ask_again=full)
+        if reference_error is not None:
+            raise reference_error
+
+    def _refresh_reference(self, memory: Memory) -> ReferenceUnusable | None:
+        """Compile the reference anew if it means something else now; return why that could not be done."""
+        model, limits = memory.state.config, self._config.limits
+        if model.reference is None:
+            return None
+        uri = model.reference.uri
+        try:
+            identity = baseline.identity(self._source, model, uri, limits)
+            if identity == memory.reference_identity:
+                return None
+            compiled, computed = baseline.load(self._source, model, uri, limits, workers=self._workers)
+        except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
+            return ReferenceUnusable(f"reference {uri}: {error}")
+        with self._store.transaction(model.name, model.task) as tx:
+            write_reference(tx, compiled, identity, computed)
+        if memory.reference_identity:
+            self._log.warning(
+                "reference changed: drift is counted anew from now on, all else is kept", model=model.name, uri=uri
+            )
+        memory.adopt(compiled, identity, computed, category_limit=limits.max_categories)
+        features = len(compiled.kinds)
+        self._log.info("reference compiled", model=model.name, uri=uri, rows=compiled.rows, features=features)
+        if compiled.dropped:
+            self._log.warning("reference features beyond limits.max_features", model=model.name, left=compiled.dropped)
+        return None
+
+    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: ThreadPoolExecutor) -> None:
+        step: list[tuple[FileRecord, Delta]] = []
+        kinds = memory.state.reference.kinds if memory.state.reference else None
+        max_bytes = self._config.limits.max_artifact_bytes
+
+        def read_one(item: Work) -> tuple[Work, Reading | BatchError | SourceMissing]:
+            content = item.record.content if item.record else ""
+            what = Job(item.artifact, item.role, terms, kinds, max_bytes, item.skip, content)
+            try:
+                return item, read_artifact(self._source, what, self._workers)
+            except (BatchError, SourceMissing) as error:
+                return item, error
+
+        try:
+            for item, result in _in_order(readers, read_one, work, ahead=2 * _READERS):
+                if self._stopping():
+                    raise Stopped("stopped while reading batches")
+                step.append(self._recorded(memory, item, result, terms.now))
+                if len(step) >= _STEP_FILES or sum(delta.rows_read for _, delta in step) >= _STEP_ROWS:
+                    self._commit(memory, step, terms)
+                    step = []
+        except SourceUnavailable:
+            # MLflow went away in the middle: what it had given by then counts.
+            self._commit(memory, step, terms)
+            raise
+        self._commit(memory, step, terms)
+
+    def _recorded(
+        self, memory: Memory, item: Work, result: Reading | BatchError | SourceMissing, now: int
+    ) -> tuple[FileRecord, Delta]:
+        """Return the cursor after a file was read or failed, and what it adds."""
+        if isinstance(result, Reading):
+            delta, rows = result.delta, result.delta.rows_read
+            counted = Totals(batches=1, last_batch=now) if rows else Totals()
+            return item.read(rows, result.content), replace(delta, totals=Totals.combine([delta.totals, counted]))
+        reason = result.reason if isinstance(result, BatchError) else "missing"
+        if item.failed_before:
+            return item.failed(reason, now), Delta()
+        name, artifact = memory.state.config.name, item.artifact
+        self._log.warning(
+            "batch set aside", model=name, run=artifact.run_id, artifact=artifact.path, reason=reason, error=str(result)
+        )
+        return item.failed(reason, now), Delta(totals=Totals(failures={reason: 1}))
+
+    def _commit(self, memory: Memory, step: Sequence[tuple[FileRecord, Delta]], terms: Terms) -> None:
+        if not step:
+            return
+        records = [record for record, _ in step]
+        delta = Delta.combine([delta for _, delta in step])
+        memory.state, memory.waiting = commit(self._store, memory.state, delta, records=records, terms=terms)
+        memory.files |= {(record.run_id, record.path): record for record in records}
+        name = memory.state.config.name
+        self._log.info("batches committed", model=name, files=len(step), rows=delta.rows_read, waiting=memory.waiting)
+
+    def _remember_runs(self, memory: Memory, experiments: Mapping[str, Mapping[str, RunState]]) -> None:
+        with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
+            for experiment, states in experiments.items():
+                known = memory.runs.get(experiment, {})
+                changed = {run: json.dumps(asdict(state)) for run, state in states.items() if known.get(run) != state}
+                write_runs(tx, experiment, changed, gone=known.keys() - states.keys())
+        memory.runs.update(experiments)
+
+    def _identify(self, memory: Memory, *, ask_again: bool) -> None:
+        """Find out where versions live in MLflow: their training run if registered, else where they were logged.
+
+        The registry is asked once for each version and, while it does not have it, once for each full refresh.
+        """
+        name, found = memory.state.config.name, dict(memory.state.identities)
+        for version, totals in memory.state.totals.versions.items():
+            if version not in found or (ask_again and version in memory.unregistered):
+                registered = self._source.model_version(name, version)
+                if registered is not None:
+                    memory.unregistered.discard(version)
+                    run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
+                    found[version] = Identity(run_id, experiment_id, registered.model_uri)
+                    continue
+                memory.unregistered.add(version)
+            if version in memory.unregistered:
+                found[version] = Identity(*(totals.origin or ("", "")), "")
+        memory.state = replace(memory.state, identities=found)
+
+    def _complain(self, memory: Memory, failure: Failure | None) -> None:
+        """Log a failure when it begins or changes, and its end; not at every refresh in between."""
+        if failure and failure != memory.failure:
+            self._log.error("model not refreshed", model=memory.state.config.name, reason=failure[0], error=failure[1])
+        if memory.failure and not failure:
+            self._log.info("model refreshed again", model=memory.state.config.name)
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Sequence[T], *, ahead: int) -> Iterator[R]:
+    """Map in worker threads and yield in order, with at most `ahead` results waiting in memory."""
+    queue: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            queue.append(pool.submit(work, item))
+            if len(queue) >= ahead:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
+    finally:
+        for future in queue:
+            future.cancel()

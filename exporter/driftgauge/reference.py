@@ -1,0 +1,233 @@
+"""A model's reference, compiled once: the grid everything is counted on and the reference's own counts there.
+
+`compile_reference` takes decoded columns and gives a `Reference`; it reads no file and knows nothing of windows. The
+result round-trips through `codec`, so that a restart without MLflow still has it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+
+from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
+from driftgauge.config import Drift
+from driftgauge.errors import ReferenceUnusable
+from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid, cell_sums
+from driftgauge.schema import Kind
+
+# Wide gaps between reference values are divided, to about this share of the range: the Wasserstein distance is exact
+# but where the two distribution functions cross inside a cell, so the cells have to be narrow.
+_FINE: Final = 4096
+_NO_POINTS: Final = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericProfile:
+    """The reference's values of one numeric column.
+
+    counts, sums: (cells,) of the column's grid. rows: present values; missing: the others.
+    bin_ends: (b - 1,) last cell of each PSI bin but the open last one. low, high: cells of the outlier fences.
+    constant: fewer than two distinct values, so that no drift can be told.
+    """
+
+    counts: IntArray
+    sums: FloatArray
+    rows: int
+    missing: int
+    mean: float
+    stddev: float
+    bin_ends: IntArray
+    low: int
+    high: int
+    constant: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoryProfile:
+    """The reference's counts (cells,) of one categorical column, `rows` present and `missing` absent values."""
+
+    counts: IntArray
+    rows: int
+    missing: int
+
+    @property
+    def constant(self) -> bool:
+        """Whether the reference has fewer than two categories, so that no drift can be told."""
+        return int(np.count_nonzero(self.counts)) < 2
+
+
+Profile = NumericProfile | CategoryProfile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """`rows` of reference data on `layout`; one profile per column of it. `dropped` features exceed the limit."""
+
+    layout: Layout
+    profiles: Mapping[str, Profile]
+    rows: int
+    dropped: tuple[str, ...]
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """How batches must deliver each feature."""
+        return {
+            name: "numeric" if isinstance(grid, NumericGrid) else "categorical"
+            for name, grid in self.layout.grids.items()
+            if name != OUTPUT
+        }
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the fields as `codec` takes them."""
+        columns = [
+            {"name": name, "grid": _grid_state(grid), "profile": _profile_state(self.profiles[name])}
+            for name, grid in self.layout.grids.items()
+        ]
+        return {"columns": columns, "rows": self.rows, "dropped": self.dropped}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Return the reference that `to_state` described."""
+        grids = {column["name"]: _grid_from(column["grid"]) for column in state["columns"]}
+        profiles = {column["name"]: _profile_from(column["profile"]) for column in state["columns"]}
+        return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]))
+
+
+def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: int, max_categories: int) -> Reference:
+    """Compile decoded reference rows; raises `ReferenceUnusable` when there are none or no column to monitor."""
+    rows = sum(len(chunk) for chunk in chunks)
+    if rows < 2:
+        raise ReferenceUnusable(f"the reference has {rows} usable rows; drift needs at least 2, better 1,000 or more")
+    numbers, categories = _gathered(chunks)
+    names = [*numbers, *categories]
+    kept = names[:max_features]
+    grids: dict[str, NumericGrid | CategoryGrid] = {}
+    profiles: dict[str, Profile] = {}
+    for name in kept:
+        if name in numbers:
+            grids[name], profiles[name] = _numeric(numbers[name], drift)
+        else:
+            grids[name], profiles[name] = _categorical(categories[name], max_categories)
+    output = _output(chunks)
+    if output is not None:
+        grid, profile = (
+            _numeric(output, drift) if isinstance(output, np.ndarray) else _categorical(output, max_categories)
+        )
+        grids[OUTPUT], profiles[OUTPUT] = grid, profile
+    if not grids:
+        raise ReferenceUnusable("the reference has no feature and no prediction column to compare with")
+    return Reference(Layout(grids), profiles, rows, tuple(names[max_features:]))
+
+
+def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
+    """Concatenate the chunks column by column; a column that a chunk lacks is missing in its rows."""
+    number_names = dict.fromkeys(name for chunk in chunks for name in chunk.numbers)
+    text_names = dict.fromkeys(name for chunk in chunks for name in chunk.categories)
+    numbers = {
+        name: np.concatenate([chunk.numbers.get(name, np.full(len(chunk), np.nan)) for chunk in chunks])
+        for name in number_names
+        if name not in text_names
+    }
+    categories = {
+        name: pa.concat_arrays(
+            [chunk.categories.get(name, pa.nulls(len(chunk), pa.string())).cast(pa.string()) for chunk in chunks]
+        )
+        for name in text_names
+    }
+    return numbers, categories
+
+
+def _output(chunks: Sequence[Columns]) -> FloatArray | TextArray | None:
+    """Return the reference's scores, regression predictions or predicted classes, the first of these it has."""
+    scores = np.concatenate([chunk.score for chunk in chunks])
+    if np.isfinite(scores).any():
+        return scores
+    predicted = pa.concat_arrays([chunk.predicted for chunk in chunks])
+    if predicted.null_count == len(predicted):
+        return None
+    return predicted.to_numpy(zero_copy_only=False) if pa.types.is_floating(predicted.type) else predicted
+
+
+def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProfile]:
+    ordered = np.sort(values[np.isfinite(values)])
+    missing = len(values) - len(ordered)
+    if not len(ordered):
+        grid = NumericGrid(_NO_POINTS)
+        none = np.zeros(0, np.int64)
+        empty = np.zeros(1, np.int64)
+        return grid, NumericProfile(empty, np.zeros(1), 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
+    edges = _bin_edges(ordered, drift)
+    q1, q3 = np.quantile(ordered, [0.25, 0.75])
+    fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
+    grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
+    cells = grid.locate(ordered)
+    profile = NumericProfile(
+        counts=np.bincount(cells, minlength=grid.cells),
+        sums=cell_sums(cells, ordered, grid.cells),
+        rows=len(ordered),
+        missing=missing,
+        mean=float(ordered.mean()),
+        stddev=float(ordered.std()),
+        bin_ends=grid.locate(edges),
+        low=grid.cell_at(fences[0]),
+        high=grid.cell_at(fences[1]),
+        constant=bool(ordered[0] == ordered[-1]),
+    )
+    return grid, profile
+
+
+def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:
+    """Return the inner edges of the PSI bins; bins are (edge, edge] with open ends. Ties merge quantile bins."""
+    inner = np.linspace(0, 1, drift.bins + 1)[1:-1]
+    if drift.binning == "quantile":
+        return np.unique(np.quantile(ordered, inner))
+    return np.unique(ordered[0] + inner * (ordered[-1] - ordered[0]))
+
+
+def _points(ordered: FloatArray, limit: int) -> FloatArray:
+    """Return every distinct value, or `limit` of them at even ranks: between two lie < 1 / limit of the rows.
+
+    Points between them are added wherever the gap is wide, and evenly where there are few values.
+    """
+    distinct = np.unique(ordered)
+    if len(distinct) > limit:
+        distinct = np.unique(ordered[np.linspace(0, len(ordered) - 1, limit).round().astype(np.int64)])
+    if len(distinct) < 2:
+        return distinct
+    gaps = np.diff(distinct)
+    parts = np.maximum(np.ceil(gaps * (_FINE / gaps.sum())), _FINE // len(distinct) + 1).astype(np.int64)
+    ends = np.cumsum(parts)
+    at = np.arange(ends[-1] + 1)
+    return np.union1d(distinct, np.interp(at, np.concatenate([[0], ends]), distinct))
+
+
+def _categorical(text: TextArray, limit: int) -> tuple[CategoryGrid, CategoryProfile]:
+    counted = text.drop_null().value_counts()
+    pairs = zip(counted.field("counts").to_pylist(), counted.field("values").to_pylist(), strict=True)
+    ranked = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))
+    kept, others = ranked[:limit], ranked[limit:]
+    counts = np.array([*(count for count, _ in kept), sum(count for count, _ in others)], dtype=np.int64)
+    grid = CategoryGrid(tuple(name for _, name in kept), frozenset(name for _, name in others))
+    return grid, CategoryProfile(counts, int(counts.sum()), len(text) - int(counts.sum()))
+
+
+def _grid_state(grid: NumericGrid | CategoryGrid) -> dict[str, Any]:
+    if isinstance(grid, NumericGrid):
+        return {"points": grid.points}
+    return {"categories": grid.categories, "others": sorted(grid.others)}
+
+
+def _grid_from(state: dict[str, Any]) -> NumericGrid | CategoryGrid:
+    if "points" in state:
+        return NumericGrid(state["points"])
+    return CategoryGrid(tuple(state["categories"]), frozenset(state["others"]))
+
+
+def _profile_state(profile: Profile) -> dict[str, Any]:
+    return {name: getattr(profile, name) for name in profile.__slots__}
+
+
+def _profile_from(state: dict[str, Any]) -> Profile:
+    return NumericProfile(**state) if "sums" in state else CategoryProfile(**state)

@@ -1,0 +1,49 @@
+"""What is served between two refreshes: one immutable value, swapped as a whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from driftgauge.collector import Page, render
+from driftgauge.config import Config
+from driftgauge.families import Samples
+from driftgauge.pipeline.refresh import Report
+from driftgauge.service.health import Health
+from driftgauge.snapshot import ModelState, model_samples, within_limit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Publication:
+    """The samples of each model by name, those `kept` within the limit, the health, and the page of both."""
+
+    models: Mapping[str, Samples]
+    kept: Samples
+    health: Health
+    page: Page
+
+    def with_health(self, health: Health) -> "Publication":
+        """Return the same samples with another health."""
+        return Publication(self.models, self.kept, health, _render(self.kept, health))
+
+
+def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:
+    """Render the samples of all models, at most `max_series` of them, and of the exporter itself."""
+    kept, dropped = within_limit(list(models.values()), max_series=max_series)
+    health = replace(health, dropped=health.dropped + dropped)
+    return Publication(models, kept, health, _render(kept, health))
+
+
+def _render(kept: Samples, health: Health) -> Page:
+    series = sum(len(found) for found in kept.values())
+    return render({**kept, **health.samples(series=series)})
+
+
+def refreshed(
+    config: Config, states: Sequence[ModelState], report: Report, before: Mapping[str, Samples], *, now: int
+) -> dict[str, Samples]:
+    """Return every model's samples at `now` (µs); a model that could not be refreshed keeps those it had."""
+    return {
+        state.config.name: before[state.config.name]
+        if state.config.name in report.failures and state.config.name in before
+        else model_samples(state, windows=config.windows, limits=config.limits, now=now)
+        for state in states
+    }

@@ -1,0 +1,237 @@
+"""Everything the exporter says about its models at one instant, as samples of the metric families.
+
+A pure function of each model's aggregates and `now`. What cannot be computed is left out here, once, for all families;
+what is returned may be rendered without further checks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from driftgauge.aggregates.buckets import Buckets
+from driftgauge.aggregates.moments import Moment
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.totals import Totals
+from driftgauge.config import Limits, ModelConfig, Window
+from driftgauge.drift import ColumnDrift, compare, flags
+from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, HistogramSample, Sample
+from driftgauge.grid import OUTPUT
+from driftgauge.performance import class_counts, degradation, metrics
+from driftgauge.reference import Reference
+from driftgauge.windows import MICROSECONDS, PaneKey, visible_panes
+
+QUANTILES: Final = (0.5, 0.9, 0.99)
+# Statistics are published from this many rows on.
+MIN_ROWS: Final = 2
+# Published per feature or class: the first to go when `limits.max_series` is reached.
+_DETAIL_LABELS: Final = frozenset({"feature", "class"})
+
+MutableSamples = dict[str, list[Sample | HistogramSample]]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where a model version is found in MLflow; the fields are label values of `model_info`, empty if unknown."""
+
+    run_id: str
+    experiment_id: str
+    model_uri: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelState:
+    """All that is known of one model between refreshes. Every field is replaced, none is changed in place."""
+
+    config: ModelConfig
+    reference: Reference | None = None
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
+    predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
+    outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Board:
+    """Collects samples under a fixed prefix of label values; drops what is None or not finite."""
+
+    samples: MutableSamples
+    prefix: tuple[str, ...]
+
+    def under(self, *labels: str) -> "_Board":
+        return _Board(self.samples, (*self.prefix, *labels))
+
+    def put(self, family: str, value: float | None, *labels: str) -> None:
+        if value is not None and np.isfinite(value):
+            self.samples.setdefault(family, []).append(Sample((*self.prefix, *labels), float(value)))
+
+    def histogram(self, family: str, buckets: Buckets) -> None:
+        if buckets.total:
+            counts = tuple(float(count) for count in buckets.counts)
+            self.samples.setdefault(family, []).append(
+                HistogramSample(self.prefix, buckets.bounds, counts, buckets.sum)
+            )
+
+
+def model_samples(
+    model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int
+) -> Mapping[str, Sequence[Sample | HistogramSample]]:
+    """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows."""
+    board = _Board({}, (model.config.name,))
+    _put_model(board, model.totals)
+    versions = model.totals.newest(limits.max_versions)
+    for version in versions:
+        _put_version(board.under(version), model, version)
+    for window in windows:
+        predictions = visible_panes(model.predictions, window, now)
+        outcomes = visible_panes(model.outcomes, window, now)
+        for version in versions:
+            here = board.under(version, window.name)
+            pane = PredictionPane.combine(predictions[version]) if version in predictions else None
+            here.put("model_window_predictions", pane.rows if pane else 0)
+            if pane:
+                _put_predictions(here, model, pane, limits)
+            labelled = Outcomes.combine(outcomes.get(version, []))
+            here.put("model_window_labels", labelled.rows)
+            _put_performance(here, model, labelled)
+    return board.samples
+
+
+def _put_model(board: _Board, totals: Totals) -> None:
+    board.put("model_batches_total", totals.batches)
+    for reason, count in totals.failures.items():
+        board.put("model_batch_failures_total", count, reason)
+    for reason, count in totals.rejected.items():
+        board.put("model_rows_rejected_total", count, reason)
+    last_prediction = max((v.last_prediction for v in totals.versions.values() if v.last_prediction), default=None)
+    board.put("model_last_prediction_timestamp_seconds", _seconds(last_prediction))
+    board.put("model_last_label_timestamp_seconds", _seconds(totals.last_label))
+    board.put("model_last_batch_timestamp_seconds", _seconds(totals.last_batch))
+
+
+def _put_version(board: _Board, model: ModelState, version: str) -> None:
+    totals = model.totals.versions[version]
+    board.put("model_predictions_total", totals.predictions)
+    board.put("model_prediction_errors_total", totals.failed)
+    board.put("model_labels_total", totals.labels)
+    board.histogram("model_latency_seconds", totals.latency)
+    board.histogram("model_label_delay_seconds", totals.label_delay)
+    for metric, value in model.baseline.items():
+        board.put("model_performance_baseline", value, metric)
+    identity = model.identities.get(version)
+    if identity:
+        board.put("model_info", 1, identity.run_id, identity.experiment_id, identity.model_uri)
+
+
+def _put_predictions(board: _Board, model: ModelState, pane: PredictionPane, limits: Limits) -> None:
+    board.put("model_error_ratio", pane.failed / pane.rows)
+    board.histogram("model_window_latency_seconds", pane.latency)
+    for q in QUANTILES:
+        board.put("model_latency_quantile_seconds", pane.latency_sketch.quantile(q), str(q))
+    drifted = compare(model.reference, pane.distribution) if model.reference and pane.distribution else {}
+    features = _feature_names(model, pane, limits)
+    answered = pane.rows - pane.failed
+    _put_column(board, "model_prediction", pane.moments.columns.get(OUTPUT, Moment()), drifted.get(OUTPUT), answered)
+    _put_quality(board, pane, features, drifted)
+    known = set(model.reference.profiles) if model.reference else None
+    for name in features:
+        moment = pane.moments.columns.get(name, Moment())
+        _put_column(board, "model_feature", moment, drifted.get(name), pane.rows, name)
+        if known is not None and name not in known and moment.present:
+            board.put("model_feature_unseen_ratio", 1.0, name)
+    _put_flags(board, model, {name: drifted[name] for name in features if name in drifted}, drifted.get(OUTPUT))
+
+
+def _feature_names(model: ModelState, pane: PredictionPane, limits: Limits) -> list[str]:
+    """Return the reference's features in its order, then others the batches had, up to the limit."""
+    expected = list(model.reference.kinds) if model.reference else []
+    others = sorted(pane.moments.columns.keys() - set(expected) - {OUTPUT})
+    return [*expected, *others][: limits.max_features]
+
+
+def _put_column(board: _Board, prefix: str, moment: Moment, drift: ColumnDrift | None, rows: int, *labels: str) -> None:
+    for statistic, value in (drift.statistics if drift else {}).items():
+        board.put(f"{prefix}_{statistic}", value, *labels)
+    if moment.variance is not None and moment.count >= MIN_ROWS:
+        board.put(f"{prefix}_mean", moment.mean, *labels)
+        board.put(f"{prefix}_stddev", float(np.sqrt(moment.variance)), *labels)
+    if rows:
+        board.put(f"{prefix}_missing_ratio", 1 - moment.present / rows, *labels)
+    if drift and drift.rows:
+        board.put(f"{prefix}_outlier_ratio", _ratio(drift.outliers, drift.rows), *labels)
+        board.put(f"{prefix}_unseen_ratio", _ratio(drift.unseen, drift.rows), *labels)
+
+
+def _put_quality(
+    board: _Board, pane: PredictionPane, features: Sequence[str], drifted: Mapping[str, ColumnDrift]
+) -> None:
+    if features:
+        present = sum(pane.moments.columns.get(name, Moment()).present for name in features)
+        board.put("model_missing_ratio", 1 - present / (pane.rows * len(features)))
+    fenced = [drifted[name] for name in features if name in drifted and drifted[name].outliers is not None]
+    values = sum(column.rows for column in fenced)
+    if values:
+        board.put("model_outlier_ratio", sum(column.outliers or 0 for column in fenced) / values)
+
+
+def _put_flags(
+    board: _Board, model: ModelState, features: Mapping[str, ColumnDrift], output: ColumnDrift | None
+) -> None:
+    judged = flags(features, model.config.drift)
+    for name, drifted in judged.items():
+        board.put("model_feature_drift_detected", drifted, name)
+    if judged:
+        board.put("model_drifted_features", sum(judged.values()))
+        board.put("model_drifted_features_ratio", sum(judged.values()) / len(judged))
+        board.put("model_drift_detected", any(judged.values()))
+    if model.reference:
+        board.put("model_monitored_features", len(judged))
+    if output:
+        for drifted in flags({OUTPUT: output}, model.config.drift).values():
+            board.put("model_prediction_drift_detected", drifted)
+
+
+def _put_performance(board: _Board, model: ModelState, outcomes: Outcomes) -> None:
+    found = metrics(outcomes, task=model.config.task, average=model.config.average)
+    for metric, value in found.items():
+        board.put(PERFORMANCE_GAUGES[metric], value)
+    for metric, value in degradation(found, model.baseline).items():
+        board.put("model_performance_degradation", value, metric)
+    for name, counts in class_counts(outcomes).items():
+        board.put("model_class_precision", counts.precision, name)
+        board.put("model_class_recall", counts.recall, name)
+        board.put("model_class_f1_score", counts.f1, name)
+
+
+def within_limit(
+    models: Sequence[Mapping[str, Sequence[Sample | HistogramSample]]], *, max_series: int
+) -> tuple[MutableSamples, int]:
+    """Join the samples of all models, at most `max_series`; return them and how many were left out.
+
+    Series per feature or class go first, those of the models configured last before the others, in the order of the
+    families and, within one, of the layout: the same input always loses the same series.
+    """
+    kept: MutableSamples = {}
+    total = dropped = 0
+    for detail in (False, True):
+        for samples in models:
+            for name, found in samples.items():
+                if detail != bool(_DETAIL_LABELS & set(FAMILIES[name].labels)):
+                    continue
+                room = max(max_series - total, 0)
+                total += min(room, len(found))
+                dropped += max(len(found) - room, 0)
+                if found[:room]:
+                    kept.setdefault(name, []).extend(found[:room])
+    return kept, dropped
+
+
+def _ratio(part: int | None, whole: int) -> float | None:
+    return None if part is None else part / whole
+
+
+def _seconds(time: int | None) -> float | None:
+    return None if time is None else time / MICROSECONDS

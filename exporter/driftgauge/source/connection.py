@@ -1,0 +1,98 @@
+"""One tracking URI: MLflow's client for it, made on first use, and the artifact stores it leads to.
+
+Whatever is asked through here ends within the deadline.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Final
+
+from mlflow import MlflowClient
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from driftgauge.errors import SourceMissing, SourceUnavailable
+from driftgauge.source.deadline import BoundedClient, Deadline
+from driftgauge.source.failures import asking, json_object, redacted, status_failure
+from driftgauge.source.guards import check_present, check_schema
+from driftgauge.source.stores import ArtifactStore, store_at
+
+_PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
+
+
+class Connection:
+    """The way to one tracking server or store; safe to share between threads.
+
+    `server` is its URI without credentials, as it stands in messages.
+    """
+
+    def __init__(self, tracking_uri: str, *, timeout: float) -> None:
+        self.tracking_uri = tracking_uri
+        self.server = redacted(tracking_uri)
+        self._deadline = Deadline(timeout)
+        self._lock = Lock()
+        self._client: Any = None
+        self._answered = False
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Lend MLflow's client; what fails inside comes out as SourceMissing or SourceUnavailable."""
+        try:
+            with asking(self.server):
+                self._make_sure()
+                yield self._client
+        except SourceUnavailable:
+            self._answered = False
+            raise
+
+    def ping(self) -> None:
+        """Raise SourceUnavailable when the server or store cannot be asked, within seconds if it is gone."""
+        self._answered = False
+        with self.client() as client:
+            if not self._is_remote:
+                client.search_experiments(max_results=1)
+
+    def store_at(self, root: str) -> ArtifactStore:
+        """Return the artifact store at the URI `root`."""
+        with asking(redacted(root)):
+            return store_at(root, tracking_uri=self.tracking_uri, deadline=self._deadline)
+
+    @property
+    def _is_remote(self) -> bool:
+        return self.tracking_uri.startswith(("http://", "https://"))
+
+    def _make_sure(self) -> None:
+        check_present(self.tracking_uri)
+        if self._is_remote and not self._answered:
+            self._deadline.within(self._knock)
+        with self._lock:
+            if self._client is None:
+                self._client = BoundedClient(self._deadline.within(self._connected), self._deadline)
+        self._answered = True
+
+    def _knock(self) -> None:
+        # One small request with a short connect timeout: MLflow's client has a single long one for everything.
+        response = http_request(
+            get_default_host_creds(self.tracking_uri),
+            _PING_ENDPOINT,
+            "GET",
+            params={"max_results": 1},
+            timeout=self._deadline.connect_and_read,
+            max_retries=0,
+            raise_on_status=False,
+        )
+        if response.status_code == 404:
+            raise SourceUnavailable(f"{self.server} answers 404: check that mlflow.tracking_uri is an MLflow server")
+        if response.status_code >= 400:
+            raise status_failure(response.status_code, server=self.server, wanted="the list of experiments")
+        json_object(response, server=self.server)
+
+    def _connected(self) -> Any:
+        check_schema(self.tracking_uri)
+        try:
+            with asking(self.server):
+                return MlflowClient(tracking_uri=self.tracking_uri)
+        except SourceMissing as error:
+            # A scheme MLflow does not know, for one: nothing can be asked.
+            raise SourceUnavailable(str(error)) from None

@@ -1,0 +1,127 @@
+"""The source the pipeline talks to: runs and their files, reference files, model versions."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.source import environment, references
+from driftgauge.source.discovery import Reach, discover
+from driftgauge.source.failures import asking, redacted
+from driftgauge.source.spool import fingerprint, refuse_cut, refuse_oversize, spooled
+from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
+
+
+class Source:
+    """One MLflow tracking URI: an http(s) server, a database such as sqlite, or a folder of runs.
+
+    Nothing is contacted before the first call, and every call may come from any thread. All raise
+    SourceUnavailable when the server or store cannot be asked, and SourceMissing when it is there and the thing
+    asked for is not; messages carry no credentials.
+
+    max_artifact_bytes bounds every file that is opened. timeout (s) bounds each question to a server or database
+    and each MiB of a download, however slowly the answer trickles in; a pass asks several questions, and the first
+    one that shows the server to be gone ends it. clock gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        *,
+        max_artifact_bytes: int,
+        timeout: float = 20.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        environment.prepare(timeout=timeout)
+        from driftgauge.source.connection import Connection  # noqa: PLC0415 - brings MLflow, which takes seconds
+
+        self._connection = Connection(tracking_uri, timeout=timeout)
+        self._max_bytes = max_artifact_bytes
+        self._clock = clock
+        self._roots: dict[str, str] = {}
+        self._versions: dict[tuple[str, str], ModelVersion] = {}
+
+    def runs(self, experiment: str, *, known: Mapping[str, RunState], full: bool, relist: bool = False) -> Discovery:
+        """Find the files of the experiment (a name or id) that may be new since the pass that returned `known`.
+
+        full: enumerate all runs, as the first pass of a process must; else only those that can be new are asked
+        for. relist: enumerate and list every run, settled or not.
+        """
+        now = int(self._clock() * 1000)
+        reach: Reach = "everything" if relist else "all" if full else "new"
+        found = discover(self._connection, experiment, known=known, reach=reach, now=now)
+        self._roots.update(found.roots)
+        for deleted in known.keys() - found.discovery.states.keys():
+            self._roots.pop(deleted, None)
+        return found.discovery
+
+    def open(self, artifact: Artifact) -> BinaryIO:
+        """Return the artifact's bytes now, as a seekable file at its start that is gone when closed.
+
+        Raises BatchError "too_large" before the download where the size is known, else in its middle; "incomplete"
+        when fewer bytes came than were listed; and "not_delivered" when the server answers, but not with this file.
+        A run known to be deleted is missing; one deleted since the last pass still counts.
+        """
+        refuse_oversize(artifact.path, size=artifact.size or 0, limit=self._max_bytes)
+        root = self._root(artifact.run_id)
+        try:
+            file = self._fetch(root, artifact.path)
+        except SourceUnavailable as error:
+            # Raises when it is the server that is gone, and not this one file.
+            self._connection.ping()
+            raise BatchError("not_delivered", f'"{artifact.path}" is not delivered: {error}') from None
+        return refuse_cut(file, size=artifact.size or 0, name=artifact.path)
+
+    def open_reference(self, uri: str) -> ReferenceFile:
+        """Return the reference at a path or a file:, runs:, models:, mlflow-artifacts: or store URI (s3:, gs:, …).
+
+        A model version's own artifacts come before those of its run. Raises BatchError "too_large".
+        """
+        target = references.resolve(self._connection, uri)
+        for root in target.roots:
+            try:
+                file = self._fetch(root, target.path)
+            except SourceMissing:
+                continue
+            return ReferenceFile(file, uri.rpartition("/")[2], fingerprint(file))
+        raise references.missing(uri, target)
+
+    def reference_identity(self, uri: str) -> str:
+        """Return a text that changes when `uri` comes to mean another file: load the reference again then.
+
+        An alias or stage follows its version, a local path its size and time; any other URI is taken as constant.
+        """
+        return references.resolve(self._connection, uri).identity
+
+    def model_version(self, name: str, version: str) -> ModelVersion | None:
+        """Return the registered version of the model, or None when the registry has none."""
+        if not version.isdigit():
+            return None
+        if (name, version) not in self._versions:
+            found = references.registered(self._connection, name, version)
+            if found is None:
+                return None
+            self._versions[name, version] = found
+        return self._versions[name, version]
+
+    def healthy(self) -> bool:
+        """Tell whether the server or store answers one small request now; raises nothing."""
+        try:
+            self._connection.ping()
+        except SourceUnavailable:
+            return False
+        return True
+
+    def _fetch(self, root: str, path: str) -> BinaryIO:
+        store = self._connection.store_at(root)
+        with asking(redacted(root)):
+            return spooled(store.chunks(path, limit=self._max_bytes), limit=self._max_bytes, name=path)
+
+    def _root(self, run_id: str) -> str:
+        if run_id not in self._roots:
+            with self._connection.client() as client:
+                info = client.get_run(run_id).info
+            if info.lifecycle_stage != "active":
+                raise SourceMissing(f"run {run_id} is deleted: restore it with `mlflow runs restore --run-id {run_id}`")
+            self._roots[run_id] = info.artifact_uri
+        return self._roots[run_id]

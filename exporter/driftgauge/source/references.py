@@ -1,0 +1,157 @@
+"""Where the URI of a reference dataset leads: the artifact roots to look in, in order, and the path inside.
+
+Model URIs are resolved here and not by MLflow's `models:` repository, which asks the process-wide tracking URI.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from driftgauge.errors import SourceMissing
+from driftgauge.source.failures import redacted
+from driftgauge.source.values import ModelVersion
+
+if TYPE_CHECKING:
+    from driftgauge.source.connection import Connection
+
+_FIX: Final = "log it there or correct models[].reference.uri"
+_LATEST: Final = "latest"
+_LOGGED_MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a reference may lie.
+
+    roots: artifact URIs, to be tried in this order. path: of the file below each of them. identity: changes
+    when the URI comes to mean something else.
+    """
+
+    roots: tuple[str, ...]
+    path: str
+    identity: str
+
+
+def resolve(connection: "Connection", uri: str) -> Target:
+    """Return where `uri` leads now.
+
+    Raises SourceMissing when a run, model, version, alias or local file in it does not exist.
+    """
+    scheme = uri.partition(":")[0] if ":" in uri.partition("/")[0] else "file"
+    return _RESOLVERS.get(scheme, _in_store)(connection, uri)
+
+
+def registered(connection: "Connection", name: str, number: str) -> ModelVersion | None:
+    """Return what the registry says of version `number` of model `name`, or None when it has none."""
+    try:
+        with connection.client() as client:
+            found = client.get_model_version(name, number)
+    except SourceMissing:
+        return None
+    experiment_id = None
+    with suppress(SourceMissing), connection.client() as client:
+        experiment_id = str(client.get_run(found.run_id).info.experiment_id) if found.run_id else None
+    return ModelVersion(found.run_id or None, experiment_id, f"models:/{name}/{number}")
+
+
+def missing(uri: str, target: Target) -> SourceMissing:
+    """Return the failure that says that no root of `target` has the file."""
+    places = " nor ".join(map(redacted, target.roots)) or "any artifact store"
+    return SourceMissing(f'reference "{redacted(uri)}": there is no "{target.path}" in {places}: {_FIX}')
+
+
+def _in_file(_connection: "Connection", uri: str) -> Target:
+    path = Path(uri.removeprefix("file://").removeprefix("file:")).absolute()
+    try:
+        status = path.resolve(strict=True).stat()
+    except OSError as error:
+        raise SourceMissing(f'reference "{uri}" cannot be read ({error.strerror}): {_FIX}') from error
+    # Links are followed here, as for any path in a configuration; a store follows none out of its root.
+    real = path.resolve()
+    return Target((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}")
+
+
+def _in_store(_connection: "Connection", uri: str) -> Target:
+    root, _, path = uri.rpartition("/")
+    return Target((root,), path, uri)
+
+
+def _in_run(connection: "Connection", uri: str) -> Target:
+    run_id, _, path = uri.removeprefix("runs:").strip("/").partition("/")
+    with connection.client() as client:
+        root = client.get_run(run_id).info.artifact_uri
+    return Target((root,), _file_named(path, uri), uri)
+
+
+def _in_model(connection: "Connection", uri: str) -> Target:
+    head, _, rest = uri.removeprefix("models:").strip("/").partition("/")
+    if _LOGGED_MODEL_ID.fullmatch(head):
+        return Target((_logged_model_root(connection, head),), _file_named(rest, uri), uri)
+    name, _, alias = head.partition("@")
+    number_or_stage, _, below = rest.partition("/")
+    selector, path = (alias, rest) if alias else (number_or_stage, below)
+    find = _by_alias if alias else _by_number if selector.isdigit() else _by_stage
+    with connection.client() as client:
+        version = find(client, name, selector)
+    roots = _version_roots(connection, version)
+    return Target(roots, _file_named(path, uri), f"models:/{name}/{version.version}/{path} from {' '.join(roots)}")
+
+
+def _by_alias(client: Any, name: str, alias: str) -> Any:
+    return client.get_model_version_by_alias(name, alias)
+
+
+def _by_number(client: Any, name: str, number: str) -> Any:
+    return client.get_model_version(name, number)
+
+
+def _by_stage(client: Any, name: str, stage: str) -> Any:
+    # Stages are deprecated, and so is MLflow's own call for them, which warns each time.
+    versions = [
+        version
+        for version in client.search_model_versions(f"name='{name}'")
+        if stage.lower() in {_LATEST, version.current_stage.lower()}
+    ]
+    if not versions:
+        raise SourceMissing(f'model "{name}" has no version in stage "{stage}": correct models[].reference.uri')
+    return max(versions, key=lambda version: int(version.version))
+
+
+def _version_roots(connection: "Connection", version: Any) -> tuple[str, ...]:
+    roots = []
+    with suppress(SourceMissing), connection.client() as client:
+        source = client.get_model_version_download_uri(version.name, version.version)
+        roots.append(_source_root(connection, source))
+    with suppress(SourceMissing), connection.client() as client:
+        if version.run_id:
+            roots.append(client.get_run(version.run_id).info.artifact_uri)
+    return tuple(roots)
+
+
+def _source_root(connection: "Connection", source: str) -> str:
+    if source.startswith("runs:/"):
+        run_id, _, folder = source.removeprefix("runs:/").partition("/")
+        with connection.client() as client:
+            return f"{client.get_run(run_id).info.artifact_uri}/{folder}"
+    return source
+
+
+def _logged_model_root(connection: "Connection", model_id: str) -> str:
+    with connection.client() as client:
+        return str(client.get_logged_model(model_id).artifact_location)
+
+
+def _file_named(path: str, uri: str) -> str:
+    if not path:
+        raise SourceMissing(f'reference "{uri}" names no file: write {uri.rstrip("/")}/reference.parquet')
+    return path
+
+
+_RESOLVERS: Final[Mapping[str, Callable[["Connection", str], Target]]] = {
+    "file": _in_file,
+    "runs": _in_run,
+    "models": _in_model,
+}

@@ -1,0 +1,204 @@
+"""Artifact stores behind one seam: list a folder, stream a file.
+
+Local folders are read directly and a tracking server's artifact proxy is streamed, so both can stop in the
+middle of a file that is too big; every other store (S3, GCS, Azure, SFTP, plug-ins) goes through MLflow's own
+repository. No name that came out of a store ever names something on this machine's disk outside that store.
+A store that is asked over the network gets the time of its deadline for each listing and each MiB.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.rest_utils import http_request
+
+from driftgauge.errors import SourceMissing
+from driftgauge.source.deadline import Deadline
+from driftgauge.source.failures import json_object, not_mlflow, redacted, status_failure
+from driftgauge.source.spool import CHUNK_BYTES, chunks_of, refuse_oversize
+
+_PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a folder: its path from the store's root, and its size in bytes where the store tells it."""
+
+    path: str
+    is_folder: bool
+    size: int | None
+
+
+class ArtifactStore(Protocol):
+    """The artifacts below one root."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies directly in `folder` ("" is the root).
+
+        A folder that does not exist is empty, for a run has none before its first artifact.
+        """
+        ...
+
+    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
+        """Yield the bytes of the file at `path`.
+
+        Raises SourceMissing when it is not there, and BatchError "too_large" as soon as it is known to have
+        more than `limit` bytes; whoever reads the chunks must count as well.
+        """
+        ...
+
+
+def store_at(root: str, *, tracking_uri: str, deadline: Deadline) -> ArtifactStore:
+    """Return the store for the artifact URI `root`."""
+    if is_local(root):
+        return LocalStore(local_folder(root))
+    repository = get_artifact_repository(root, tracking_uri=tracking_uri)
+    if isinstance(repository, HttpArtifactRepository):
+        return ProxyStore(repository.artifact_uri, deadline)
+    return RepositoryStore(repository, deadline)
+
+
+def is_local(uri: str) -> bool:
+    """Tell whether an artifact URI is a path or file: URI on this machine."""
+    return ":" not in uri.split("/", 1)[0] or uri.startswith("file:")
+
+
+def local_folder(uri: str) -> Path:
+    """Return the path that a local artifact URI means."""
+    return Path(local_file_uri_to_path(uri))
+
+
+class LocalStore:
+    """A folder on this machine. Links that lead out of it are treated as absent."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in `folder`; see `ArtifactStore`."""
+        place = self._root / folder
+        if not place.is_dir():
+            return []
+        with os.scandir(place) as found:
+            return [_local_entry(item, folder) for item in found if self._holds(Path(item.path))]
+
+    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
+        """Yield the bytes of a file; see `ArtifactStore`."""
+        place = self._root / path
+        if not self._holds(place):
+            raise SourceMissing(f'"{path}" does not exist in {self._root}')
+        # A plain open of a named pipe would wait for ever.
+        with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SourceMissing(f'"{path}" in {self._root} is not a file')
+            refuse_oversize(path, size=status.st_size, limit=limit)
+            yield from chunks_of(file)
+
+    def _holds(self, place: Path) -> bool:
+        return place.exists() and place.resolve().is_relative_to(self._root)
+
+
+def _local_entry(item: os.DirEntry[str], folder: str) -> Entry:
+    return Entry(_joined(folder, item.name), item.is_dir(), None if item.is_dir() else item.stat().st_size)
+
+
+class ProxyStore:
+    """Artifacts served by a tracking server (`mlflow-artifacts:`).
+
+    MLflow's `http_request` is used, not its repository: that one writes whole files to disk and gives up on a
+    folder for one odd name in it. Credentials and TLS settings are MLflow's all the same.
+    """
+
+    def __init__(self, root_url: str, deadline: Deadline) -> None:
+        self._root_url = root_url
+        self._deadline = deadline
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in `folder`; see `ArtifactStore`."""
+        server, _, root = self._root_url.partition(_PROXY_ENDPOINT)
+        asked = _joined(root.strip("/"), folder).rstrip("/")
+        wanted = f'folder "{asked}"'
+        response = self._deadline.within(
+            lambda: self._get(server, _PROXY_ENDPOINT, wanted=wanted, params={"path": asked})
+        )
+        return [
+            Entry(_joined(folder, file["path"]), bool(file.get("is_dir")), _size(file))
+            for file in json_object(response, server=redacted(server)).get("files", [])
+        ]
+
+    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
+        """Return the bytes of a file; see `ArtifactStore`."""
+        return self._deadline.each(self._streamed(path, limit))
+
+    def _streamed(self, path: str, limit: int) -> Iterator[bytes]:
+        with self._get(self._root_url, f"/{quote(path)}", wanted=f'artifact "{path}"', stream=True) as response:
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                # A login page would pass for a CSV file of a few rows.
+                raise not_mlflow(redacted(self._root_url))
+            refuse_oversize(path, size=int(response.headers.get("Content-Length", 0)), limit=limit)
+            yield from response.iter_content(chunk_size=CHUNK_BYTES)
+
+    def _get(self, url: str, endpoint: str, *, wanted: str, **options: Any) -> Any:
+        response = http_request(
+            get_default_host_creds(url),
+            endpoint,
+            "GET",
+            timeout=self._deadline.connect_and_read,
+            raise_on_status=False,
+            **options,
+        )
+        if response.status_code >= 400:
+            response.close()
+            raise status_failure(response.status_code, server=redacted(url), wanted=wanted)
+        return response
+
+
+def _size(file: dict[str, Any]) -> int | None:
+    # MLflow's protobuf JSON writes 64-bit numbers as text.
+    return int(file["file_size"]) if "file_size" in file else None
+
+
+class RepositoryStore:
+    """Any other store, through MLflow's repository for its scheme.
+
+    Such a repository only downloads to a path, so its size is asked before and measured after.
+    """
+
+    def __init__(self, repository: Any, deadline: Deadline) -> None:
+        self._repository = repository
+        self._deadline = deadline
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what lies in `folder`; see `ArtifactStore`."""
+        listed = self._deadline.within(lambda: self._repository.list_artifacts(folder or None))
+        return [Entry(file.path, bool(file.is_dir), None if file.is_dir else file.file_size) for file in listed]
+
+    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
+        """Yield the bytes of a file; see `ArtifactStore`."""
+        folder = path.rpartition("/")[0]
+        declared = next((entry.size for entry in self.entries(folder) if entry.path == path), None)
+        refuse_oversize(path, size=declared or 0, limit=limit)
+        megabytes = ceil((limit if declared is None else declared) / CHUNK_BYTES)
+        # A download that is out of time may still write while the folder goes.
+        with tempfile.TemporaryDirectory(prefix="driftgauge-", ignore_cleanup_errors=True) as private:
+            target = Path(private) / "artifact"
+            # The public `download_artifacts` would create folders and files under the artifact's own names.
+            download = self._repository._download_file  # noqa: SLF001 - the method repositories implement
+            self._deadline.within(lambda: download(path, str(target)), times=max(1, megabytes))
+            with target.open("rb") as file:
+                yield from chunks_of(file)
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -1,0 +1,15 @@
+"""What survives a restart: one DuckDB file in the state directory, written in one transaction per step.
+
+    database   opening, locking, transactions, the schema
+    ledger     which files and runs were read, and what could not be
+    join       predictions and labels that wait for each other
+    panes      panes, totals and the compiled reference
+
+The only package that knows DuckDB.
+"""
+
+from driftgauge.store.database import Store, Transaction
+from driftgauge.store.join import Joined
+from driftgauge.store.ledger import FileRecord
+
+__all__ = ["FileRecord", "Joined", "Store", "Transaction"]

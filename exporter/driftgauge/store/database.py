@@ -1,0 +1,171 @@
+"""The state file: opening and locking it, its tables, and transactions on it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import duckdb
+import pyarrow as pa
+
+from driftgauge.errors import StateError
+from driftgauge.schema import Task
+
+FILE_NAME: Final = "driftgauge.duckdb"
+SCHEMA_VERSION: Final = 1
+# What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
+# the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
+MEMORY_LIMIT: Final = "512MiB"
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
+CREATE SEQUENCE IF NOT EXISTS model_ids;
+CREATE TABLE IF NOT EXISTS models (
+    id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference BLOB, reference_identity VARCHAR, baseline BLOB,
+    pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS panes (
+    model INTEGER, kind VARCHAR, version VARCHAR, "window" VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN,
+    data BLOB
+);
+CREATE TABLE IF NOT EXISTS files (
+    model INTEGER, run_id VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
+    reason VARCHAR, origin VARCHAR, content VARCHAR
+);
+CREATE TABLE IF NOT EXISTS runs (model INTEGER, experiment VARCHAR, run_id VARCHAR, state VARCHAR);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction for one model; its `connection` must not be used after it ended."""
+
+    connection: duckdb.DuckDBPyConnection
+    model: int
+    task: Task
+
+    @property
+    def predictions(self) -> str:
+        """The table of this model's predictions with a join key."""
+        return f"predictions_{self.model}"
+
+    @property
+    def labels(self) -> str:
+        """The table of this model's labels, at most one per key, of predictions that are known."""
+        return f"labels_{self.model}"
+
+    @property
+    def early_labels(self) -> str:
+        """The table of labels whose prediction is not known yet."""
+        return f"early_labels_{self.model}"
+
+    def run(self, statement: str, parameters: list[object] | None = None) -> None:
+        """Execute a statement to its end."""
+        self.fetch_all(statement, parameters)
+
+    def fetch_all(self, query: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
+        """Run a query and return its rows."""
+        return self.connection.execute(query, parameters or []).fetchall()
+
+    def fetch_table(self, query: str, parameters: list[object] | None = None) -> pa.Table:
+        """Run a query and return its rows as an Arrow table."""
+        return self.connection.sql(query, params=parameters or []).to_arrow_table()
+
+
+class Store:
+    """The open state file. One process at a time; threads take turns."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, state_dir: str) -> Self:
+        """Open or create the state file; raises `StateError` when it is locked, damaged or cannot be written."""
+        path = Path(state_dir) / FILE_NAME
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(str(path))
+        except (OSError, duckdb.Error) as error:
+            raise StateError(_opening_failed(path, error)) from error
+        try:
+            _prepare(connection, path)
+        except (duckdb.Error, StateError) as error:
+            connection.close()
+            raise StateError(_opening_failed(path, error)) from error
+        return cls(connection)
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self, model: str, task: Task) -> Iterator[Transaction]:
+        """Run the body in one transaction: all of it lasts, or, when it raises, none of it."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN TRANSACTION")
+                try:
+                    yield Transaction(self._connection, _model_id(self._connection, model, task), task)
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(self._connection)
+                    raise
+            except duckdb.Error as error:
+                raise StateError(f"cannot write the state of model {model!r}: {error}") from error
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    # Untrusted bytes never reach DuckDB's own readers, and nothing it could load from outside is wanted.
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(_TABLES)
+    found = connection.execute("SELECT schema_version FROM meta").fetchall()
+    if not found:
+        connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
+    elif found != [(SCHEMA_VERSION,)]:
+        raise StateError(
+            f"{path} has schema version {found[0][0]}, this driftgauge reads {SCHEMA_VERSION}: "
+            "use the driftgauge that wrote it, or set state_dir to an empty directory to read MLflow from the start"
+        )
+
+
+def _opening_failed(path: Path, error: Exception) -> str:
+    if isinstance(error, StateError):
+        return str(error)
+    if isinstance(error, duckdb.IOException) and "lock" in str(error):
+        return f"another process uses {path}: stop it, or give this one its own state_dir"
+    return (
+        f"cannot open the state file {path}: {error}. Check that the directory is writable; if the file is damaged, "
+        "move it away and driftgauge reads MLflow again from the start"
+    )
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.TransactionException:
+        # DuckDB has already aborted it, as it does when a commit fails.
+        return
+
+
+def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task) -> int:
+    """Return the number of a model; with another task it is another model, since its labels are of another type."""
+    found = connection.execute("SELECT id FROM models WHERE name = ? AND task = ?", [name, task]).fetchall()
+    if found:
+        return int(found[0][0])
+    (number,) = connection.execute("SELECT nextval('model_ids')").fetchall()[0]
+    connection.execute("INSERT INTO models (id, name, task) VALUES (?, ?, ?)", [number, name, task])
+    value = "DOUBLE" if task == "regression" else "VARCHAR"
+    connection.execute(
+        f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "
+        "score DOUBLE, classes VARCHAR, class_scores DOUBLE[])"
+    )
+    for table in ("labels", "early_labels"):
+        connection.execute(f"CREATE TABLE {table}_{number} (key VARCHAR, time BIGINT, label {value})")
+    return int(number)

@@ -1,0 +1,83 @@
+"""Which files were read how far, which failed and when to try again, and what is known of runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from driftgauge.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One artifact as it was last read.
+
+    size: bytes then, None if the artifact store did not say. rows_read: rows consumed, the rejected ones included.
+    failures: failed attempts since the last good one; retry_at: µs, when to try again, 0 while nothing failed;
+    reason: of the last failure, "" otherwise. origin: JSON by which the pipeline can ask for the file again.
+    content: by which the pipeline recognises the bytes that were read, "" before the first good read.
+    """
+
+    run_id: str
+    path: str
+    size: int | None
+    rows_read: int
+    failures: int = 0
+    retry_at: int = 0
+    reason: str = ""
+    origin: str = ""
+    content: str = ""
+
+
+def read_files(tx: Transaction) -> dict[tuple[str, str], FileRecord]:
+    """Return every known file of the model by (run id, path)."""
+    rows = tx.fetch_all(
+        "SELECT run_id, path, size, rows_read, failures, retry_at, reason, origin, content FROM files WHERE model = ?",
+        [tx.model],
+    )
+    records = [FileRecord(*row) for row in rows]  # type: ignore[arg-type]  # the table's columns are these fields
+    return {(record.run_id, record.path): record for record in records}
+
+
+def write_files(tx: Transaction, records: Iterable[FileRecord]) -> None:
+    """Insert or replace records."""
+    rows = [{"model": tx.model, **{name: getattr(r, name) for name in FileRecord.__slots__}} for r in records]
+    if rows:
+        schema = pa.schema(
+            {"model": pa.int32(), "run_id": pa.string(), "path": pa.string(), "size": pa.int64()}
+            | {"rows_read": pa.int64(), "failures": pa.int32(), "retry_at": pa.int64()}
+            | {"reason": pa.string(), "origin": pa.string(), "content": pa.string()}
+        )
+        replace(tx, "files", pa.Table.from_pylist(rows, schema=schema), keys=("model", "run_id", "path"))
+
+
+def read_runs(tx: Transaction) -> dict[str, dict[str, str]]:
+    """Return, by experiment, the JSON state of every run that was ever listed."""
+    found: dict[str, dict[str, str]] = {}
+    for experiment, run_id, state in tx.fetch_all(
+        "SELECT experiment, run_id, state FROM runs WHERE model = ?", [tx.model]
+    ):
+        found.setdefault(str(experiment), {})[str(run_id)] = str(state)
+    return found
+
+
+def write_runs(tx: Transaction, experiment: str, states: Mapping[str, str], gone: Iterable[str] = ()) -> None:
+    """Insert or replace the JSON states of runs, and forget runs that are gone."""
+    for run_id in gone:
+        tx.run("DELETE FROM runs WHERE model = ? AND experiment = ? AND run_id = ?", [tx.model, experiment, run_id])
+    rows = [{"model": tx.model, "experiment": experiment, "run_id": k, "state": v} for k, v in states.items()]
+    if rows:
+        schema = pa.schema(
+            {"model": pa.int32(), "experiment": pa.string(), "run_id": pa.string(), "state": pa.string()}
+        )
+        replace(tx, "runs", pa.Table.from_pylist(rows, schema=schema), keys=("model", "experiment", "run_id"))
+
+
+def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...]) -> None:
+    """Put rows into a table in place of those with the same keys."""
+    tx.connection.register("incoming", rows)
+    match = " AND ".join(f'{table}."{key}" = incoming."{key}"' for key in keys)
+    tx.run(f"DELETE FROM {table} USING incoming WHERE {match}")
+    names = ", ".join(f'"{name}"' for name in rows.column_names)
+    tx.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")
+    tx.connection.unregister("incoming")

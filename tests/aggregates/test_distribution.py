@@ -1,0 +1,119 @@
+"""Rows placed and counted on a layout."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data_builders import a_reference, counted, features, make_columns
+from driftgauge.aggregates.distribution import Distribution, Unseen, encode, output_numbers
+from driftgauge.columns import Columns
+from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
+
+NAN, INF = float("nan"), float("inf")
+# Cells: x has 0..4 (below 1, 1, between, 2, above), plan 5..7 (a, b, others).
+LAYOUT = Layout({"x": NumericGrid(np.array([1.0, 2.0])), "plan": CategoryGrid(("a", "b"), frozenset({"rare"}))})
+
+
+def on_layout(rows: Columns, *, limit: int = 9) -> Distribution:
+    """Count rows on `LAYOUT`."""
+    return Distribution.fold(LAYOUT, encode(LAYOUT, rows), limit=limit)
+
+
+def test_counts_and_sums() -> None:
+    """Every value is counted on its cell, with the sum of the values there; missing ones on none."""
+    rows = features(x=np.array([0.5, 1.0, 1.25, 1.5, 9.0, NAN, INF]), plan=["a", "a", "rare", "new", None, "b", "a"])
+
+    found = on_layout(rows)
+
+    counts, sums = found.dense(LAYOUT)
+    assert counts.tolist() == [1, 1, 2, 0, 1, 3, 1, 1]
+    assert sums.tolist() == [0.5, 1.0, 2.75, 0.0, 9.0, 0.0, 0.0, 0.0]
+    assert found.unseen == {"plan": Unseen({"new": 1})}
+    assert found.cells.tolist() == [0, 1, 2, 4, 5, 6, 7]
+
+
+def test_cells_are_added() -> None:
+    """Counts, sums and unseen names of the same cells add, and cells of one part only are kept."""
+    one = on_layout(features(x=np.array([1.5, 9.0]), plan=["a", "new"]))
+    other = on_layout(features(x=np.array([1.25, 1.0]), plan=["a", "new"]))
+
+    both = Distribution.combine([one, other, one])
+
+    counts, sums = both.dense(LAYOUT)
+    assert counts.tolist() == [0, 1, 3, 0, 2, 3, 0, 0]
+    assert sums.tolist() == [0.0, 1.0, 4.25, 0.0, 18.0, 0.0, 0.0, 0.0]
+    assert both.unseen == {"plan": Unseen({"new": 3})}
+
+
+def test_a_column_the_batch_lacks_is_missing() -> None:
+    """Columns that are not there are counted on no cell; columns the layout lacks are not counted."""
+    found = on_layout(features(x=np.array([1.0, 2.0]), other=np.array([1.0, 2.0])))
+
+    assert found.dense(LAYOUT)[0].tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("rows", [1, 10_000], ids=["few rows on many cells", "many rows on few cells"])
+def test_counting_sparsely_and_densely(rows: int) -> None:
+    """Both ways of counting and adding give the counts of a direct loop."""
+    rng = np.random.default_rng(1)
+    reference = a_reference(features(x=rng.normal(size=200).round(2)))
+    parts = [rng.normal(size=rows).round(2) for _ in range(3)]
+
+    whole = Distribution.combine([counted(reference, features(x=part)) for part in parts])
+
+    counts, sums = whole.dense(reference.layout)
+    grid = reference.layout.grids["x"]
+    assert isinstance(grid, NumericGrid)
+    for cell, point in zip(range(1, grid.cells, 2), grid.points, strict=True):
+        on_it = np.concatenate(parts) == point
+        assert counts[cell] == on_it.sum()
+        assert sums[cell] == pytest.approx(point * on_it.sum())
+    assert counts.sum() == 3 * rows
+    assert sums.sum() == pytest.approx(np.concatenate(parts).sum())
+
+
+def test_unseen_names_beyond_the_limit_are_pooled() -> None:
+    """Of many unseen categories the alphabetically first keep their counts, the others are counted together."""
+    found = on_layout(features(plan=["z", "y", "x", "x", "w"], x=np.zeros(5)), limit=2)
+
+    assert found.unseen == {"plan": Unseen({"w": 1, "x": 2}, rest=2)}
+    assert found.unseen["plan"].total == 5
+
+
+@pytest.mark.parametrize(
+    ("description", "fields", "expected"),
+    [
+        ("a score", {"score": [0.25, NAN], "predicted": ["0", None]}, [0.25, None]),
+        ("a regression's prediction", {"predicted": np.array([3.5, NAN])}, [3.5, None]),
+        ("bare classes", {"predicted": ["0", "1"]}, None),
+    ],
+)
+def test_output_as_numbers(description: str, fields: dict[str, Any], expected: list[float | None] | None) -> None:
+    """The output is the score where there is one, a regression's prediction, and no number for bare classes."""
+    numbers = output_numbers(make_columns(2, **fields))
+
+    plain = None if numbers is None else [None if np.isnan(number) else number for number in numbers]
+    assert plain == expected, description
+
+
+def test_output_classes_are_counted_as_categories() -> None:
+    """Predicted classes are counted under the output's own name."""
+    layout = Layout({OUTPUT: CategoryGrid(("0", "1"))})
+
+    found = Distribution.fold(layout, encode(layout, make_columns(4, predicted=["1", "1", "0", "2"])), limit=9)
+
+    assert found.dense(layout)[0].tolist() == [1, 2, 0]
+    assert found.unseen == {OUTPUT: Unseen({"2": 1})}
+
+
+def test_coded_rows_are_taken_together() -> None:
+    """Rows taken after placing are the rows placed after taking."""
+    rows = features(x=np.array([0.5, 1.0, 9.0]), plan=["a", "new", None])
+    chosen = np.array([1, 2])
+
+    taken, expected = encode(LAYOUT, rows).take(chosen), encode(LAYOUT, rows.take(chosen))
+
+    assert np.array_equal(expected.cells, taken.cells)
+    assert np.array_equal(expected.values, taken.values)
+    assert taken.unseen["plan"].to_pylist() == expected.unseen["plan"].to_pylist() == ["new", None]

@@ -1,0 +1,83 @@
+"""Labelled rows folded to counts and sums, with scikit-learn's losses as oracles."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss
+
+from data_builders import folded, make_columns
+from driftgauge.aggregates.moments import Moment
+
+NAN = float("nan")
+
+
+def test_confusion() -> None:
+    """Pairs of label and prediction are counted; a row without a prediction is only a row."""
+    found = folded(make_columns(4, label=["1", "1", "0", "1"], predicted=["1", "1", "1", None]))
+
+    assert found.confusion == {("1", "1"): 2, ("0", "1"): 1}
+    assert found.rows == 4
+
+
+@pytest.mark.parametrize(
+    ("description", "score"),
+    [
+        ("ordinary", [0.1, 0.8, 0.4, 0.6]),
+        ("certain and wrong", [1.0, 0.0, 0.0, 1.0]),
+        ("certain and right", [0.0, 1.0, 0.0, 1.0]),
+        ("next to 1", [1 - 2**-53, 1 - 2**-53, 1e-300, 5e-324]),
+    ],
+)
+def test_binary_losses(description: str, score: list[float]) -> None:
+    """Summed losses are scikit-learn's, also where probabilities have to be clipped."""
+    label = ["0", "1", "0", "1"]
+    found = folded(make_columns(4, label=label, predicted=label, score=score))
+    truth = [int(name) for name in label]
+
+    assert found.graded == 4, description
+    assert found.log_loss == pytest.approx(4 * log_loss(truth, score, labels=[0, 1]), rel=1e-9)
+    assert found.brier == pytest.approx(4 * brier_score_loss(truth, score), rel=1e-9)
+
+
+def test_multiclass_losses() -> None:
+    """With a score per class, the log loss is scikit-learn's and the Brier score sums over all classes."""
+    scores = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.4, 0.3]])
+    columns = {name: scores[:, at] for at, name in enumerate("abc")}
+    found = folded(make_columns(3, label=["a", "c", "a"], predicted=["a", "c", "b"], class_scores=columns))
+
+    assert found.log_loss == pytest.approx(3 * log_loss(["a", "c", "a"], scores, labels=["a", "b", "c"]), rel=1e-9)
+    # By hand: (.09 + .04 + .01) + (.01 + .01 + .04) + (.49 + .16 + .09)
+    assert found.brier == pytest.approx(0.14 + 0.06 + 0.74)
+
+
+@pytest.mark.parametrize(
+    ("description", "fields", "graded", "ungraded"),
+    [
+        ("no scores at all", {}, 0, 0),
+        ("one row without a score", {"score": [0.5, NAN]}, 1, 0),
+        ("a score that is no probability", {"score": [0.5, 1.5]}, 1, 1),
+        ("a class without a score", {"class_scores": {"0": [0.5, 0.5], "1": [0.5, NAN]}}, 1, 0),
+        ("a label no score stands for", {"class_scores": {"0": [0.5, 0.5], "2": [0.5, 0.5]}}, 1, 1),
+    ],
+)
+def test_what_can_be_graded(description: str, fields: dict[str, Any], graded: int, ungraded: int) -> None:
+    """Only rows with a probability for their label are graded; rows with useless scores are counted as such."""
+    found = folded(make_columns(2, label=["0", "1"], predicted=["0", "1"], **fields))
+
+    assert (found.graded, found.ungraded) == (graded, ungraded), description
+
+
+def test_scores_are_split_by_label() -> None:
+    """Each class's sketch counts the scores of rows of other classes and of its own."""
+    found = folded(make_columns(3, label=["0", "1", "1"], predicted=["0", "1", "1"], score=[0.2, 0.2, NAN]))
+
+    assert found.scores["1"].counts.tolist() == [[1, 1]]
+
+
+def test_regression() -> None:
+    """Errors are summed over rows that have both values; the labels' moments cover the same rows."""
+    found = folded(make_columns(3, label=np.array([1.0, 4.0, 9.0]), predicted=np.array([2.0, 2.0, NAN])))
+
+    assert (found.rows, found.errors, found.absolute, found.squared) == (3, 2, 3.0, 5.0)
+    assert found.labels == Moment(2, 2.5, 4.5)

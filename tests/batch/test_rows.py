@@ -1,0 +1,106 @@
+"""Flat columns from nested tables of any type."""
+
+import datetime as dt
+import decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from batch.samples import plain
+from driftgauge.batch.reasons import all_fine
+from driftgauge.batch.rows import MAX_DEPTH, Rows, after, first_of_each, flatten, is_unusable
+
+
+def flat(column: Any) -> Any:
+    """Return what becomes of a single column."""
+    return first_of_each(flatten(pa.table({"x": column})))["x"]
+
+
+@pytest.mark.parametrize(
+    ("description", "column", "expected"),
+    [
+        ("text in a dictionary", pa.array(["a", "b", "a", None]).dictionary_encode(), ["a", "b", "a", None]),
+        ("large text", pa.array(["a", None], pa.large_string()), ["a", None]),
+        ("views of text", pa.array(["a", None], pa.string_view()), ["a", None]),
+        ("bytes that are text", pa.array([b"a", None], pa.binary()), ["a", None]),
+        ("small floats", pa.array([0.5, None], pa.float32()), [0.5, None]),
+        ("half floats", pa.array([np.float16(0.5)], pa.float16()), [0.5]),
+        ("decimals", pa.array([decimal.Decimal("1.50")], pa.decimal128(10, 2)), [1.5]),
+        ("whole decimals", pa.array([decimal.Decimal(10**17 + 1)], pa.decimal128(18, 0)), [10**17 + 1]),
+        ("dates", pa.array([dt.date(2026, 1, 5), None]), ["2026-01-05", None]),
+        ("unsigned numbers", pa.array([2**64 - 1], pa.uint64()), [2**64 - 1]),
+        ("nothing", pa.nulls(2), [None, None]),
+    ],
+)
+def test_types_that_get_through(description: str, column: Any, expected: list[Any]) -> None:
+    """Encodings and widths do not matter, values do."""
+    assert flat(column).to_pylist() == expected, description
+
+
+@pytest.mark.parametrize(
+    ("description", "column", "present"),
+    [
+        ("lists, of which an empty one is no value", pa.array([[1], [], None]), [True, False, False]),
+        ("large lists", pa.array([[1], []], pa.large_list(pa.int8())), [True, False]),
+        ("maps", pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int8())), [True, False]),
+        ("bytes", pa.array([b"\xff", None], pa.binary()), [True, False]),
+        ("bytes of fixed width", pa.array([b"\xff\xfe"], pa.binary(2)), [True]),
+        ("times of day", pa.array([dt.time(1), None]), [True, False]),
+        ("objects", pa.array([{"a": 1}, {"a": None}, None]), [True, False, False]),
+        ("objects without members", pa.array([{}, None], pa.struct([])), [False, False]),
+        ("an extension of unusable storage", pa.array([b"x" * 16], pa.uuid()), [True]),
+    ],
+)
+def test_types_that_no_role_can_use(description: str, column: Any, present: list[bool]) -> None:
+    """Of these only the presence of a value gets through."""
+    result = flat(column)
+    assert is_unusable(result), description
+    assert result.is_valid().to_pylist() == present, description
+
+
+def test_objects_become_paths() -> None:
+    """Each leaf is found under its dotted path; a null object has null leaves."""
+    leaves = first_of_each(flatten(pa.table({"f": pa.array([{"a": 1, "n": {"b": "x"}}, None])})))
+    assert {path: column.to_pylist() for path, column in leaves.items() if not is_unusable(column)} == {
+        "f.a": [1, None],
+        "f.n.b": ["x", None],
+    }
+
+
+def test_depth_is_bounded() -> None:
+    """An object that is nested too deeply is an unusable value."""
+    column = pa.array([1])
+    for _ in range(MAX_DEPTH + 3):
+        column = pa.StructArray.from_arrays([column], ["a"])
+    leaves = first_of_each(flatten(pa.table({"x": column})))
+    assert max(path.count(".") for path in leaves) == MAX_DEPTH
+    assert all(is_unusable(column) for column in leaves.values())
+
+
+def test_the_first_of_two_columns_wins() -> None:
+    """A flat column and a nested one may have the same path."""
+    leaves = flatten(pa.table({"a.b": [1], "a": [{"b": 2}]}))
+    assert plain(first_of_each(leaves)["a.b"]) == [1]
+    assert len(leaves) == 3
+
+
+def numbered(count: int, start: int = 0) -> Rows:
+    """Return rows that count."""
+    return Rows({"x": pa.array(range(start, start + count))}, all_fine(count), untyped=True)
+
+
+def test_pieces() -> None:
+    """Rows come out in order, a bounded number at a time, with what is known about them."""
+    pieces = list(numbered(7).pieces(3))
+    assert [plain(piece.columns["x"]) for piece in pieces] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [len(piece) for piece in pieces] == [3, 3, 1]
+    assert all(piece.untyped for piece in pieces)
+
+
+@pytest.mark.parametrize(("skip", "expected"), [(0, [0, 1, 2, 3]), (1, [1, 2, 3]), (2, [2, 3]), (3, [3]), (9, [])])
+def test_after(skip: int, expected: list[int]) -> None:
+    """Skipping does not care where blocks end."""
+    left = after(iter([numbered(2), numbered(2, start=2)]), skip)
+    assert [x for rows in left for x in plain(rows.columns["x"])] == expected

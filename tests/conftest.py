@@ -1,0 +1,10 @@
+"""Fixtures every test may ask for: MLflow stores and servers."""
+
+from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
+
+__all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes alike in every process that runs tests: those that gzip makes carry the time."""
+    return "bytes" if isinstance(val, bytes) else None

@@ -1,0 +1,1 @@
+"""The product as its users run it, against real MLflow and Prometheus servers."""

@@ -1,0 +1,272 @@
+"""What every `model_` series must say, computed from the raw rows by scipy, scikit-learn and pandas.
+
+Nothing of the product is used but the bounds of its histograms, which are part of its contract.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+from sklearn import metrics as sk
+
+from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
+from e2e.traffic import AT, CLASSES, DAY, HOUR, Traffic
+
+WINDOWS: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
+NAMES: Final = {
+    "accuracy": "model_accuracy",
+    "precision": "model_precision",
+    "recall": "model_recall",
+    "f1": "model_f1_score",
+    "roc_auc": "model_roc_auc",
+    "log_loss": "model_log_loss",
+    "brier_score": "model_brier_score",
+    "mse": "model_mean_squared_error",
+    "rmse": "model_root_mean_squared_error",
+    "mae": "model_mean_absolute_error",
+    "r2": "model_r2_score",
+}
+ERRORS: Final = ("log_loss", "brier_score", "mse", "rmse", "mae")
+EFFECTS: Final = {"ks_statistic": 0.1, "total_variation_distance": 0.1, "psi": 0.2}
+
+Floats = npt.NDArray[np.float64]
+Key = tuple[str, frozenset[tuple[str, str]]]
+Series = dict[Key, float]
+
+
+class Oracle:
+    """Collects the series of one model; `baseline` are configured metrics that win over computed ones."""
+
+    def __init__(self, traffic: Traffic, *, baseline: Mapping[str, float]) -> None:
+        self.series: Series = {}
+        self._traffic = traffic
+        reference = performance(traffic.reference, traffic) if traffic.reference is not None else {}
+        self._baseline = {**reference, **baseline}
+
+    def put(self, name: str, value: float | None, **labels: str) -> None:
+        """Expect a series; one without a finite value must be absent."""
+        if value is not None and np.isfinite(value):
+            self.series[name, frozenset({"model": self._traffic.model, **labels}.items())] = float(value)
+
+    def compute(self) -> Series:
+        """Return everything expected of versions and windows."""
+        predictions, labelled = self._traffic.predictions, final_labels(self._traffic)
+        for version, rows in predictions.groupby("version"):
+            place = {"version": str(version)}
+            answered = labelled[labelled["version"] == version]
+            self._totals(rows, answered, **place)
+            counted = answered["label_time" if self._traffic.by_label_time else "time"]
+            for window, length in WINDOWS.items():
+                here = {**place, "window": window}
+                self._predictions(rows[_inside(rows["time"], length)], **here)
+                self._performance(answered[_inside(counted, length)], **here)
+        return self.series
+
+    def _totals(self, rows: pd.DataFrame, labelled: pd.DataFrame, **at: str) -> None:
+        self.put("model_predictions_total", len(rows), **at)
+        self.put("model_prediction_errors_total", rows["failed"].sum(), **at)
+        self.put("model_labels_total", len(labelled), **at)
+        self._histogram("model_latency_seconds", rows["latency"], LATENCY_BUCKETS, "", **at)
+        if "request_id" in rows or "session" in rows:
+            delay = (labelled["label_time"] - labelled["time"]) / 1000
+            self._histogram("model_label_delay_seconds", delay, LABEL_DELAY_BUCKETS, "", **at)
+        for metric, value in self._baseline.items():
+            self.put("model_performance_baseline", value, metric=metric, **at)
+
+    def _histogram(self, name: str, values: pd.Series, bounds: tuple[float, ...], prefix: str, **at: str) -> None:
+        values = values.dropna()
+        if not len(values):
+            return
+        for bound in (*bounds, np.inf):
+            self.put(f"{name}_bucket", (values <= bound).sum(), le=f"{bound:g}", **at)
+        self.put(f"{name}_{prefix}count", len(values), **at)
+        self.put(f"{name}_{prefix}sum", values.sum(), **at)
+
+    def _predictions(self, rows: pd.DataFrame, **at: str) -> None:
+        self.put("model_window_predictions", len(rows), **at)
+        if not len(rows):
+            return
+        self.put("model_error_ratio", rows["failed"].mean(), **at)
+        self._histogram("model_window_latency_seconds", rows["latency"], LATENCY_BUCKETS, "g", **at)
+        if rows["latency"].notna().any():
+            for q in (0.5, 0.9, 0.99):
+                value = np.quantile(rows["latency"].dropna(), q)
+                self.put("model_latency_quantile_seconds", value, quantile=str(q), **at)
+        self._quality(rows, **at)
+        reference = self._traffic.reference
+        drifts = {}
+        for name in self._traffic.features:
+            known = None if reference is None else reference[name]
+            drifts[name] = self._column("model_feature", rows[name], known, feature=name, **at)
+        output = "score" if self._traffic.task == "binary" else "predicted"
+        known = None if reference is None else reference[output]
+        answered = rows.loc[~rows["failed"], output]
+        drift = self._column("model_prediction", answered, known, **at)
+        for flag in flags({"": drift}).values():
+            self.put("model_prediction_drift_detected", flag, **at)
+        if reference is not None:
+            self._flags(drifts, **at)
+
+    def _quality(self, rows: pd.DataFrame, **at: str) -> None:
+        traffic = self._traffic
+        self.put("model_missing_ratio", rows[traffic.features].isna().to_numpy().mean(), **at)
+        if traffic.reference is not None:
+            outliers = [_outliers(rows[name].dropna(), traffic.reference[name]) for name in traffic.numeric]
+            self.put("model_outlier_ratio", np.concatenate(outliers).mean(), **at)
+
+    def _column(
+        self, prefix: str, column: pd.Series, reference: pd.Series | None, **at: str
+    ) -> tuple[int, dict[str, float]]:
+        values = column.dropna()
+        self.put(f"{prefix}_missing_ratio", column.isna().mean(), **at)
+        numeric = pd.api.types.is_numeric_dtype(column)
+        if numeric and len(values) >= 2:
+            self.put(f"{prefix}_mean", values.mean(), **at)
+            self.put(f"{prefix}_stddev", values.std(ddof=0), **at)
+        if reference is None or not len(values):
+            return 0, {}
+        if numeric:
+            self.put(f"{prefix}_outlier_ratio", _outliers(values, reference).mean(), **at)
+        else:
+            self.put(f"{prefix}_unseen_ratio", (~values.isin(reference)).mean(), **at)
+        found = (numeric_drift if numeric else category_drift)(reference.dropna(), values) if len(values) >= 2 else {}
+        for statistic, value in found.items():
+            self.put(f"{prefix}_{statistic}", value, **at)
+        return len(values), found
+
+    def _flags(self, drifts: Mapping[str, tuple[int, dict[str, float]]], **at: str) -> None:
+        judged = flags(drifts)
+        for name, drifted in judged.items():
+            self.put("model_feature_drift_detected", drifted, feature=name, **at)
+        self.put("model_monitored_features", len(judged), **at)
+        if judged:
+            self.put("model_drifted_features", sum(judged.values()), **at)
+            self.put("model_drifted_features_ratio", np.mean(list(judged.values())), **at)
+            self.put("model_drift_detected", any(judged.values()), **at)
+
+    def _performance(self, rows: pd.DataFrame, **at: str) -> None:
+        self.put("model_window_labels", len(rows), **at)
+        found = performance(rows, self._traffic)
+        for metric, value in found.items():
+            self.put(NAMES[metric], value, **at)
+            base = self._baseline.get(metric)
+            if base is not None:
+                worse = (value - base) / base if metric in ERRORS else base - value
+                self.put("model_performance_degradation", worse, metric=metric, **at)
+        if self._traffic.task != "regression" and len(rows):
+            self._classes(rows, **at)
+
+    def _classes(self, rows: pd.DataFrame, **at: str) -> None:
+        names = sorted({*rows["label"], *rows["predicted"]})
+        table = sk.precision_recall_fscore_support(rows["label"], rows["predicted"], labels=names, zero_division=np.nan)
+        for name, precision, recall, f1, _ in zip(names, *table, strict=True):
+            self.put("model_class_precision", precision, **{"class": name}, **at)
+            self.put("model_class_recall", recall, **{"class": name}, **at)
+            self.put("model_class_f1_score", f1, **{"class": name}, **at)
+
+
+def final_labels(traffic: Traffic) -> pd.DataFrame:
+    """Return the answered predictions that have a label, with the last one that came."""
+    labelled = traffic.predictions.dropna(subset="label_time")
+    if len(traffic.corrections):
+        labelled = labelled.set_index("request_id")
+        labelled.update(traffic.corrections.set_index("request_id"))
+        labelled = labelled.reset_index()
+    return labelled
+
+
+def _inside(time: pd.Series, length: int) -> "pd.Series[bool]":
+    return time.between((AT - length) * 1000, AT * 1000)
+
+
+def _outliers(values: pd.Series, reference: pd.Series) -> npt.NDArray[np.bool_]:
+    low, high = np.nanquantile(reference, [0.25, 0.75])
+    fence = 1.5 * (high - low)
+    return np.asarray((values < low - fence) | (values > high + fence))
+
+
+def numeric_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
+    """Return every statistic of a numeric column."""
+    edges = np.unique(np.quantile(reference, np.linspace(0.1, 0.9, 9)))
+    p, q = (
+        np.bincount(np.searchsorted(edges, side), minlength=len(edges) + 1) / len(side) for side in (reference, window)
+    )
+    test = stats.ks_2samp(reference, window)
+    deviation = reference.std(ddof=0)
+    return {
+        "ks_statistic": float(test.statistic),
+        "ks_pvalue": float(test.pvalue),
+        "wasserstein_distance": stats.wasserstein_distance(reference, window) / deviation,
+        "mean_shift": (window.mean() - reference.mean()) / deviation,
+    } | _divergences(p, q)
+
+
+def category_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
+    """Return every statistic of a categorical column."""
+    table = pd.DataFrame({"p": reference.value_counts(), "q": window.value_counts()}).fillna(0)
+    test = stats.chi2_contingency(table, correction=False)
+    p, q = (table[side].to_numpy() / table[side].sum() for side in table)
+    total_variation = float(np.abs(p - q).sum() / 2)
+    return {
+        "chi2_statistic": float(test.statistic),
+        "chi2_pvalue": float(test.pvalue),
+        "total_variation_distance": total_variation,
+    } | _divergences(p, q)
+
+
+def _divergences(p: Floats, q: Floats) -> dict[str, float]:
+    floored_p, floored_q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
+    psi = ((floored_q - floored_p) * np.log(floored_q / floored_p)).sum()
+    return {"psi": float(psi), "js_distance": float(jensenshannon(p, q, base=2))}
+
+
+def flags(columns: Mapping[str, tuple[int, dict[str, float]]]) -> dict[str, bool]:
+    """Return the verdict on every column that has 50 rows: a large effect, significant after Benjamini-Hochberg."""
+    judged = {name: found for name, (rows, found) in columns.items() if rows >= 50 and found}
+    pvalues = [found.get("ks_pvalue", found.get("chi2_pvalue", np.nan)) for found in judged.values()]
+    adjusted = stats.false_discovery_control(pvalues) if pvalues else []
+    return {
+        name: bool(p < 0.05) and any(found.get(effect, 0) >= least for effect, least in EFFECTS.items())
+        for (name, found), p in zip(judged.items(), adjusted, strict=True)
+    }
+
+
+def performance(rows: pd.DataFrame, traffic: Traffic) -> dict[str, float]:
+    """Return the task's metrics that are defined on labelled rows."""
+    if not len(rows):
+        return {}
+    truth, predicted = rows["label"], rows["predicted"]
+    if traffic.task == "regression":
+        mse = sk.mean_squared_error(truth, predicted)
+        mae, r2 = sk.mean_absolute_error(truth, predicted), sk.r2_score(truth, predicted)
+        return {"mse": mse, "rmse": np.sqrt(mse), "mae": mae, "r2": r2}
+    averaged: dict[str, Any] = {"average": traffic.average, "zero_division": 0}
+    found = {
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "precision": sk.precision_score(truth, predicted, **averaged),
+        "recall": sk.recall_score(truth, predicted, **averaged),
+        "f1": sk.f1_score(truth, predicted, **averaged),
+    }
+    return found | (_binary_scores(rows) if traffic.task == "binary" else _class_scores(rows, traffic.average))
+
+
+def _binary_scores(rows: pd.DataFrame) -> dict[str, float]:
+    truth, score = rows["label"].astype(int), rows["score"]
+    found = {
+        "log_loss": sk.log_loss(truth, score, labels=[0, 1]),
+        "brier_score": float(np.square(truth - score).mean()),
+    }
+    return found | ({"roc_auc": sk.roc_auc_score(truth, score)} if truth.nunique() == 2 else {})
+
+
+def _class_scores(rows: pd.DataFrame, average: str) -> dict[str, float]:
+    truth, scores = rows["label"], rows[[f"proba_{name}" for name in CLASSES]].to_numpy()
+    return {
+        "log_loss": sk.log_loss(truth, scores, labels=CLASSES),
+        "brier_score": sk.brier_score_loss(truth, scores, labels=CLASSES),
+        "roc_auc": sk.roc_auc_score(truth, scores, multi_class="ovr", average=average, labels=CLASSES),
+    }

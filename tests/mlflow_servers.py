@@ -1,0 +1,103 @@
+"""Real MLflow stores for tests: a sqlite database, a folder of runs, and a tracking server over HTTP."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from driftgauge.source import environment
+
+START_SECONDS: Final = 90
+SERVER_SETTINGS: Final = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def free_port() -> int:
+    """Return a TCP port that nothing listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mlflow_environment() -> None:
+    """Let the tests' own MLflow clients run under the settings of the product."""
+    environment.prepare(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a sqlite file with MLflow's schema, made once: the migrations take seconds."""
+    from mlflow import MlflowClient  # noqa: PLC0415 - tests that need no MLflow must not wait for it
+
+    database = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def sqlite_store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the tracking URI of a fresh sqlite store; artifacts go to the test's own folder."""
+    database = tmp_path / "mlflow.db"
+    shutil.copyfile(empty_database, database)
+    # MLflow puts the artifacts of new experiments under the working directory.
+    monkeypatch.chdir(tmp_path)
+    return f"sqlite:///{database}"
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> str:
+    """Return the tracking URI of a fresh folder of runs."""
+    from mlflow import MlflowClient  # noqa: PLC0415 - as above
+
+    folder = tmp_path / "mlruns"
+    MlflowClient(str(folder)).search_experiments()
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a running `mlflow server`, shared by all tests: use experiment names of your own."""
+    home = tmp_path_factory.mktemp("server")
+    shutil.copyfile(empty_database, home / "mlflow.db")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
+    command += ["--artifacts-destination", str(home / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--workers", "1"],
+            cwd=home,
+            env=os.environ | SERVER_SETTINGS,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(port, server, home / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=20)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except (HTTPException, OSError):
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    pytest.fail(f"mlflow server did not start: {log.read_text()[-2000:]}")

@@ -1,0 +1,81 @@
+"""Calls that do not come back in time."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from threading import Event
+
+import pytest
+
+from driftgauge.source import deadline
+from driftgauge.source.deadline import BoundedClient, Deadline
+
+
+@pytest.fixture
+def over() -> Iterator[Event]:
+    """Return an event that ends every call that waits for it, at the latest with the test."""
+    event = Event()
+    yield event
+    event.set()
+
+
+def test_results_and_failures_come_through() -> None:
+    """A call that is back in time returns and raises what it does without a deadline."""
+    bounded = Deadline(5)
+    assert bounded.within(lambda: 7) == 7
+    with pytest.raises(KeyError, match="x"):
+        bounded.within(lambda: {}["x"])
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, 0.1), (4, 0.4)])
+def test_out_of_time(over: Event, times: int, expected: float) -> None:
+    """Whoever waits is free again when the time is over, and not before."""
+    started = time.monotonic()
+    with pytest.raises(TimeoutError, match=f"timed out after {expected:g} s"):
+        Deadline(0.1).within(over.wait, times=times)
+    assert expected <= time.monotonic() - started < expected + 2
+
+
+def test_each_chunk_has_its_time(over: Event) -> None:
+    """Chunks that come in time may take longer together; the first that does not come ends them."""
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(4):
+            time.sleep(0.15)
+            yield b"x"
+        over.wait()
+        yield b"never"
+
+    bounded = Deadline(0.5).each(chunks())
+    assert list(islice(bounded, 4)) == [b"x"] * 4
+    with pytest.raises(TimeoutError):
+        next(bounded)
+
+
+def test_hanging_calls_are_bounded(over: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too many calls hanging no further one is begun, until they have ended."""
+    monkeypatch.setattr(deadline, "MAX_HANGING", 2)
+    bounded = Deadline(0.05)
+    for _ in range(2):
+        with pytest.raises(TimeoutError, match="after"):
+            bounded.within(over.wait)
+    begun: list[int] = []
+    with pytest.raises(TimeoutError, match="2 earlier calls still hang"):
+        bounded.within(lambda: begun.append(1))
+    over.set()
+    patience = time.monotonic() + 10
+    while not begun and time.monotonic() < patience:
+        time.sleep(0.01)
+        try:
+            bounded.within(lambda: begun.append(1))
+        except TimeoutError:
+            continue
+    assert begun == [1]
+
+
+def test_client(over: Event) -> None:
+    """Every method of a client is bounded, its arguments and result are untouched."""
+    bounded = Deadline(0.1)
+    assert BoundedClient("a-b", bounded).replace("-", "+") == "a+b"
+    with pytest.raises(TimeoutError):
+        BoundedClient(over, bounded).wait()

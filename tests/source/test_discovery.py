@@ -1,0 +1,111 @@
+"""Passes over many runs: what is listed again, what it costs, and what one bad run may do."""
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from driftgauge.errors import SourceUnavailable
+from driftgauge.source import Discovery, RunState, discovery, schedule
+from source.conftest import Bench
+
+RELISTED = 4
+
+
+@pytest.fixture(autouse=True)
+def few_relisted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few runs show what many do: creating them takes longest here."""
+    monkeypatch.setattr(schedule, "RELISTED", RELISTED)
+
+
+def run_ids(found: Discovery) -> set[str]:
+    """Return the runs whose files are in a discovery."""
+    return {artifact.run_id for artifact in found.artifacts}
+
+
+def test_settled_runs_take_turns(sqlite_bench: Bench) -> None:
+    """Settled runs are listed a few at a time until all have had their turn; `relist` lists all at once."""
+    everyone = {sqlite_bench.run("a.csv") for _ in range(RELISTED + 2)}
+    first = sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)
+    sqlite_bench.clock.now += 30
+    second = sqlite_bench.source.runs(sqlite_bench.experiment, known=first.states, full=False)
+    sqlite_bench.clock.now += 30
+    third = sqlite_bench.source.runs(sqlite_bench.experiment, known=second.states, full=True)
+    again = sqlite_bench.source.runs(sqlite_bench.experiment, known=third.states, full=False, relist=True)
+    assert run_ids(first) == run_ids(again) == everyone
+    assert (len(run_ids(second)), len(run_ids(third))) == (RELISTED, RELISTED)
+    assert run_ids(second) | run_ids(third) == everyone
+
+
+def test_states_are_unchanged_unless_listed(sqlite_bench: Bench) -> None:
+    """States of runs that were not listed are handed on as they were, so that only the others need saving."""
+    for _ in range(RELISTED + 2):
+        sqlite_bench.run("a.csv")
+    first = sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)
+    sqlite_bench.clock.now += 30
+    second = sqlite_bench.source.runs(sqlite_bench.experiment, known=first.states, full=False)
+    changed = {run_id for run_id, state in second.states.items() if state != first.states[run_id]}
+    assert changed == run_ids(second)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_cost_does_not_follow_the_runs(
+    http_bench: Bench, count_requests: Callable[[], list[str]], *, full: bool
+) -> None:
+    """A pass with nothing new sends as many requests over 12 runs as over 6; the experiment is asked for first."""
+    costs = []
+    known: dict[str, RunState] = {}
+    for batch in (RELISTED + 2, 6):
+        for _ in range(batch):
+            http_bench.run("a.csv")
+        known |= http_bench.source.runs(http_bench.experiment, known=known, full=True).states
+        http_bench.clock.now += 3600
+        known |= http_bench.source.runs(http_bench.experiment, known=known, full=False).states
+        count_requests()
+        http_bench.source.runs(http_bench.experiment, known=known, full=full)
+        costs.append(len(count_requests()))
+    searches = 1 if full else 3
+    assert costs == [RELISTED + 1 + searches] * 2
+
+
+def test_all_pages_are_read(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An experiment of several pages is enumerated to its end."""
+    monkeypatch.setattr(discovery, "_PAGE", 2)
+    everyone = {sqlite_bench.run("a.csv") for _ in range(5)}
+    assert run_ids(sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)) == everyone
+
+
+def test_one_bad_run_does_not_stop_the_others(sqlite_bench: Bench) -> None:
+    """A run whose artifacts cannot be listed is logged, stays due, and is listed once it can be."""
+    good = sqlite_bench.run("a.csv", start_time=1_000)
+    bad = sqlite_bench.client.create_experiment("elsewhere", artifact_location="gopher://host/x")
+    stray = sqlite_bench.client.create_run(bad).info.run_id
+    sqlite_bench.client.set_terminated(stray)
+    execute(sqlite_bench, "update runs set experiment_id = ? where run_uuid = ?", sqlite_bench.experiment_id, stray)
+    with capture_logs() as logs:
+        found = sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)
+    assert run_ids(found) == {good}
+    assert found.states[stray].listed_at == 0
+    assert [(event["event"], event["run_id"]) for event in logs] == [("run_not_listed", stray)]
+    execute(sqlite_bench, "update runs set artifact_uri = ? where run_uuid = ?", f"{sqlite_bench.folder}/new", stray)
+    sqlite_bench.clock.now += 86_400
+    (sqlite_bench.folder / "new").mkdir()
+    (sqlite_bench.folder / "new" / "b.csv").write_text("x")
+    later = sqlite_bench.source.runs(sqlite_bench.experiment, known=found.states, full=False)
+    assert run_ids(later) == {good, stray}
+
+
+def test_artifact_store_gone(sqlite_bench: Bench) -> None:
+    """When no run at all can be listed, the pass fails and nothing is taken as settled."""
+    name = f"{sqlite_bench.experiment}-broken"
+    broken = sqlite_bench.client.create_experiment(name, artifact_location="gopher://host/x")
+    sqlite_bench.client.create_run(broken)
+    with pytest.raises(SourceUnavailable, match="gopher"):
+        sqlite_bench.source.runs(name, known={}, full=True)
+
+
+def execute(bench: Bench, statement: str, *values: str) -> None:
+    """Change the sqlite store behind MLflow's back."""
+    with sqlite3.connect(bench.uri.removeprefix("sqlite:///")) as connection:
+        connection.execute(statement, values)

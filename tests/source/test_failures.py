@@ -1,0 +1,62 @@
+"""Failures of MLflow in the words of the exporter."""
+
+import pytest
+
+from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.source.failures import asking, redacted, status_failure
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://user:pass@host:5000/x", "http://host:5000/x"),
+        ("postgresql://u:p@ss@db/mlflow?password=geheim", "postgresql://db/mlflow"),
+        ("GET https://s3/bucket/key?X-Amz-Signature=abc failed", "GET https://s3/bucket/key failed"),
+        ("sqlite:////var/lib/mlflow.db", "sqlite:////var/lib/mlflow.db"),
+        ("who@example.com asked", "who@example.com asked"),
+        ("Bearer s3cr3t-token", "Bearer ***"),
+    ],
+)
+def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User info, queries and MLflow's own secrets disappear, the rest stays."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cr3t-token")
+    assert redacted(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused; start the server"),
+        (TimeoutError("timed out"), "did not answer in time"),
+        (OSError("[Errno -2] Name or service not known"), "host name does not resolve"),
+        (RuntimeError("SSLError: CERTIFICATE_VERIFY_FAILED"), "MLFLOW_TRACKING_SERVER_CERT_PATH"),
+        (RuntimeError("too many 503 error responses"), "the server fails (5xx)"),
+        (
+            ModuleNotFoundError("No module named 'boto3'"),
+            "cannot be asked: ModuleNotFoundError: No module named 'boto3'",
+        ),
+    ],
+)
+def test_asking(raised: Exception, expected: str) -> None:
+    """Whatever is raised comes out as a failure that names the server, what happened and a remedy."""
+    with pytest.raises(SourceUnavailable) as failure, asking("http://host"):
+        raise raised
+    assert str(failure.value).startswith("http://host")
+    assert expected in str(failure.value)
+
+
+def test_asking_lets_own_errors_through() -> None:
+    """An error that is already in the exporter's words stays as it is."""
+    raised = BatchError("too_large", "too big")
+    with pytest.raises(BatchError) as failure, asking("http://host"):
+        raise raised
+    assert failure.value is raised
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, SourceMissing), *((status, SourceUnavailable) for status in (401, 403, 429, 500, 502, 503))],
+)
+def test_status_failure(status: int, kind: type[Exception]) -> None:
+    """Only 404 means that the thing is not there; every other status means that the server cannot be asked."""
+    assert isinstance(status_failure(status, server="http://host", wanted="x"), kind)

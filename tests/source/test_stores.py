@@ -1,0 +1,183 @@
+"""Artifact stores: local folders, the tracking server's proxy, any other repository of MLflow."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from mlflow.entities import FileInfo
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.source.deadline import Deadline
+from driftgauge.source.failures import asking
+from driftgauge.source.spool import spooled
+from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
+from source.conftest import LIMIT, Canned
+
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+DEADLINE = Deadline(4.0)
+
+
+def read(store: ArtifactStore, path: str, *, limit: int = LIMIT) -> bytes:
+    """Return the bytes of a file in the store."""
+    with asking("the store"), spooled(store.chunks(path, limit=limit), limit=limit, name=path) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("/a/b", True),
+        ("a/b:c", True),
+        ("file:///a/b", True),
+        ("s3://bucket/a", False),
+        ("mlflow-artifacts:/a", False),
+        ("mlflow-artifacts://host:80/a", False),
+    ],
+)
+def test_is_local(uri: str, *, expected: bool) -> None:
+    """Paths and file: URIs are local, whatever colons come later in a path."""
+    assert is_local(uri) is expected
+
+
+def test_store_by_uri(tmp_path: Path) -> None:
+    """The URI decides on the store; a path with a blank in its file: URI is read as such."""
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "x.csv").write_text("1")
+    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", deadline=DEADLINE)
+    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", deadline=DEADLINE)
+    other = store_at("hdfs://host/folder", tracking_uri="", deadline=DEADLINE)
+    assert local.entries("") == [Entry("x.csv", is_folder=False, size=1)]
+    assert [type(store) for store in (local, proxied, other)] == [LocalStore, ProxyStore, RepositoryStore]
+
+
+def test_local_links(tmp_path: Path) -> None:
+    """Links inside the root are followed, links that lead out of it are absent."""
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret.csv").write_text("secret")
+    (root / "real.csv").write_text("real")
+    (root / "inside.csv").symlink_to(root / "real.csv")
+    (root / "outside.csv").symlink_to(tmp_path / "secret.csv")
+    (root / "dangling.csv").symlink_to(root / "nowhere.csv")
+    store = LocalStore(root)
+    assert sorted(entry.path for entry in store.entries("")) == ["inside.csv", "real.csv"]
+    assert read(store, "inside.csv") == b"real"
+    with pytest.raises(SourceMissing, match=r"outside\.csv"):
+        read(store, "outside.csv")
+
+
+def test_local_pipe(tmp_path: Path) -> None:
+    """A named pipe is no file: reading does not wait for it."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SourceMissing, match=r"pipe\.csv"):
+        read(LocalStore(tmp_path), "pipe.csv")
+
+
+@pytest.mark.parametrize("path", ["../secret.csv", "/etc/hostname", "gone.csv"])
+def test_local_paths_stay_inside(tmp_path: Path, path: str) -> None:
+    """Even a path that was not listed cannot lead out of the root."""
+    (tmp_path / "secret.csv").write_text("secret")
+    (tmp_path / "root").mkdir()
+    with pytest.raises(SourceMissing):
+        read(LocalStore(tmp_path / "root"), path)
+
+
+def test_local_folder_missing(tmp_path: Path) -> None:
+    """A run without artifacts has no folder, and that is no failure."""
+    assert LocalStore(tmp_path / "none").entries("") == []
+
+
+def proxy(canned: Canned) -> ProxyStore:
+    """Return the store of the run `1/x` on the canned server."""
+    return ProxyStore(f"{canned.url}{PROXY}/1/x", DEADLINE)
+
+
+def test_proxy_listing(canned: Canned) -> None:
+    """Names, folders and sizes come through, odd names do not spoil the folder."""
+    files = [
+        {"path": "a#b.csv", "is_dir": False, "file_size": "7"},
+        {"path": "sub", "is_dir": True},
+        {"path": "../up.csv", "is_dir": False, "file_size": 1},
+    ]
+    canned.answers[f"{PROXY}?path=1%2Fx%2Fd"] = (200, {}, json.dumps({"files": files}).encode())
+    assert proxy(canned).entries("d") == [
+        Entry("d/a#b.csv", is_folder=False, size=7),
+        Entry("d/sub", is_folder=True, size=None),
+        Entry("d/../up.csv", is_folder=False, size=1),
+    ]
+
+
+def test_proxy_file_names_are_quoted(canned: Canned) -> None:
+    """A name with characters that mean something in a URL asks for that very file."""
+    canned.answers[f"{PROXY}/1/x/d/a%23b%3F%25.csv"] = (200, {}, b"found")
+    assert read(proxy(canned), "d/a#b?%.csv") == b"found"
+
+
+def test_proxy_declared_size(canned: Canned) -> None:
+    """A file whose declared size is over the bound is refused."""
+    canned.answers[f"{PROXY}/1/x/a.csv"] = (200, {}, b"x" * 11)
+    with pytest.raises(BatchError, match="has 11 bytes"):
+        read(proxy(canned), "a.csv", limit=10)
+
+
+def test_proxy_streamed_size(canned: Canned) -> None:
+    """A file that tells no size is stopped at the bound."""
+    body = b"".join(b"400\r\n" + b"x" * 0x400 + b"\r\n" for _ in range(5_000))
+    headers = {"Transfer-Encoding": "chunked", "Content-Length": "0"}
+    canned.answers[f"{PROXY}/1/x/a.csv"] = (200, headers, body)
+    with pytest.raises(BatchError, match="over the limit of 10"):
+        read(proxy(canned), "a.csv", limit=10)
+
+
+def test_proxy_connection_breaks(canned: Canned) -> None:
+    """A file that breaks off is a failure of the server, never a shorter file."""
+    canned.answers[f"{PROXY}/1/x/a.csv"] = (200, {"Content-Length": "1000"}, b"only this")
+    with pytest.raises(SourceUnavailable):
+        read(proxy(canned), "a.csv")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, SourceMissing), (403, SourceUnavailable), (503, SourceUnavailable)])
+def test_proxy_refusals(canned: Canned, status: int, kind: type[Exception]) -> None:
+    """A file that is not there is missing; every other refusal means to try later."""
+    canned.answers["/"] = (status, {}, b"no")
+    with pytest.raises(kind):
+        read(proxy(canned), "a.csv")
+
+
+class Silent(LocalArtifactRepository):
+    """A real repository that, like some object stores, tells no sizes."""
+
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        """Return the listing without sizes."""
+        return [FileInfo(file.path, file.is_dir, None) for file in super().list_artifacts(path)]
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> str:
+    """Return a folder with a file of 20 bytes in a sub-folder."""
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "a.csv").write_text("x" * 20)
+    return str(tmp_path / "data")
+
+
+def test_repository(filled: str) -> None:
+    """Any repository of MLflow lists and reads through the same seam."""
+    store = RepositoryStore(LocalArtifactRepository(filled), DEADLINE)
+    assert store.entries("") == [Entry("sub", is_folder=True, size=None)]
+    assert store.entries("sub") == [Entry("sub/a.csv", is_folder=False, size=20)]
+    assert read(store, "sub/a.csv") == b"x" * 20
+
+
+@pytest.mark.parametrize("repository", [LocalArtifactRepository, Silent])
+def test_repository_size_bound(filled: str, repository: type[LocalArtifactRepository]) -> None:
+    """The bound holds with and without a declared size."""
+    with pytest.raises(BatchError, match="over the limit of 10"):
+        read(RepositoryStore(repository(filled), DEADLINE), "sub/a.csv", limit=10)
+
+
+def test_repository_missing(filled: str) -> None:
+    """A file that a repository does not have is missing."""
+    with pytest.raises(SourceMissing, match=r"gone\.csv"):
+        read(RepositoryStore(LocalArtifactRepository(filled), DEADLINE), "gone.csv")

@@ -1,0 +1,158 @@
+"""The state file: who may open it, and what a transaction that fails leaves."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from driftgauge.errors import StateError
+from driftgauge.schema import Task
+from driftgauge.store import FileRecord, Store
+from driftgauge.store.database import FILE_NAME
+from driftgauge.store.ledger import read_files, write_files
+
+HOLDER = """
+import sys
+from driftgauge.store import Store
+store = Store.open(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+RECORD = FileRecord("run", "a.csv", 10, 3)
+
+
+def test_locked_by_another_process(tmp_path: Path) -> None:
+    """While another process has the file the message says so; when it ends, even by a kill, the file opens."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with pytest.raises(StateError, match=r"another process uses .*: stop it, or give this one its own state_dir"):
+            Store.open(str(tmp_path))
+        holder.kill()
+        holder.wait()
+    Store.open(str(tmp_path)).close()
+
+
+def _garbage(folder: Path) -> None:
+    (folder / FILE_NAME).write_bytes(b"this is no database" * 1000)
+
+
+def _overwritten_middle(folder: Path) -> None:
+    _written(folder)
+    path = folder / FILE_NAME
+    data = bytearray(path.read_bytes())
+    data[4096 : 4096 + 8192] = b"\xff" * 8192
+    path.write_bytes(data)
+
+
+def _newer_schema(folder: Path) -> None:
+    _written(folder)
+    with duckdb.connect(str(folder / FILE_NAME)) as connection:
+        connection.execute("UPDATE meta SET schema_version = 99")
+
+
+def _file_for_folder(folder: Path) -> None:
+    folder.rmdir()
+    folder.write_text("a file where the directory should be")
+
+
+def _folder_for_file(folder: Path) -> None:
+    (folder / FILE_NAME).mkdir()
+
+
+def _written(folder: Path) -> None:
+    store = Store.open(str(folder))
+    with store.transaction("churn", "binary") as tx:
+        write_files(tx, [RECORD])
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "remedy"),
+    [
+        pytest.param(_garbage, "move it away", id="garbage"),
+        pytest.param(_overwritten_middle, "move it away", id="damaged-block"),
+        pytest.param(_newer_schema, "schema version 99.*set state_dir to an empty directory", id="newer-schema"),
+        pytest.param(_file_for_folder, "Check that the directory is writable", id="directory-is-a-file"),
+        pytest.param(_folder_for_file, "Check that the directory is writable", id="file-is-a-directory"),
+    ],
+)
+def test_unusable_state(tmp_path: Path, harm: Callable[[Path], None], remedy: str) -> None:
+    """A state that cannot be used is a StateError that names the path and says what to do."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    harm(folder)
+    with pytest.raises(StateError, match=f"(?s){folder}.*{remedy}"):
+        Store.open(str(folder))
+
+
+def test_refusal_releases_the_file(tmp_path: Path) -> None:
+    """A state of another version stays untouched and can be opened by the program that wrote it."""
+    _newer_schema(tmp_path)
+    with pytest.raises(StateError):
+        Store.open(str(tmp_path))
+    with duckdb.connect(str(tmp_path / FILE_NAME)) as connection:
+        assert connection.execute("SELECT schema_version FROM meta").fetchall() == [(99,)]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    """The state directory is made with its parents, and what was written is there after reopening."""
+    _written(tmp_path / "deep" / "er")
+    store = Store.open(str(tmp_path / "deep" / "er"))
+    with store.transaction("churn", "binary") as tx:
+        assert read_files(tx) == {("run", "a.csv"): RECORD}
+    store.close()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_transaction_rolls_back_wholly(store: Store, error: type[BaseException]) -> None:
+    """When the body raises, nothing of it lasts, tables of a new model included, and the store goes on."""
+
+    def failing() -> None:
+        with store.transaction("churn", "binary") as tx:
+            write_files(tx, [RECORD])
+            raise error
+
+    with pytest.raises(error):
+        failing()
+    with store.transaction("churn", "binary") as tx:
+        assert read_files(tx) == {}
+        write_files(tx, [RECORD])
+    with store.transaction("churn", "binary") as tx:
+        assert read_files(tx) == {("run", "a.csv"): RECORD}
+
+
+def test_database_failure_is_a_state_error(store: Store) -> None:
+    """What DuckDB raises inside a transaction is told as a StateError that names the model."""
+
+    def failing() -> None:
+        with store.transaction("churn", "binary") as tx:
+            write_files(tx, [RECORD])
+            tx.run("INSERT INTO no_such_table VALUES (1)")
+
+    with pytest.raises(StateError, match="cannot write the state of model 'churn'"):
+        failing()
+    with store.transaction("churn", "binary") as tx:
+        assert read_files(tx) == {}
+
+
+@pytest.mark.parametrize("other", [("fraud", "binary"), ("churn", "regression")])
+def test_models_are_apart(store: Store, other: tuple[str, Task]) -> None:
+    """Another model, or the same one with another task, starts empty."""
+    with store.transaction("churn", "binary") as tx:
+        write_files(tx, [RECORD])
+    with store.transaction(*other) as tx:
+        assert read_files(tx) == {}
+    with store.transaction("churn", "binary") as tx:
+        assert len(read_files(tx)) == 1
+
+
+def test_outside_access_is_off(store: Store, tmp_path: Path) -> None:
+    """DuckDB's own readers stay closed to whatever a file might smuggle in."""
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    with pytest.raises(StateError, match="disabled"), store.transaction("churn", "binary") as tx:
+        tx.run("SELECT * FROM read_csv(?)", [str(tmp_path / "a.csv")])

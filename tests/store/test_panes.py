@@ -1,0 +1,136 @@
+"""Panes, totals and the reference of a model, written and read back."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from driftgauge.aggregates.distribution import encode
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.totals import Totals, VersionTotals
+from driftgauge.codec import pack
+from driftgauge.config import Drift
+from driftgauge.errors import StateError
+from driftgauge.reference import Reference, compile_reference
+from driftgauge.store import Store
+from driftgauge.store.panes import (
+    Stored,
+    delete_before,
+    delete_joined_outcomes,
+    delete_windows_except,
+    read,
+    write_outcomes,
+    write_predictions,
+    write_reference,
+    write_totals,
+)
+from driftgauge.windows import PaneKey
+from store.conftest import columns
+
+ROWS = columns(key=["a", "b", "c"], time=[0, 1, 2], score=[0.2, 0.9, np.nan], predicted=["0", "1", "1"])
+KEY = PaneKey("v", "1h", 3600)
+
+
+def reference() -> Reference:
+    """Return the reference compiled from three scores."""
+    return compile_reference([ROWS], drift=Drift(), max_features=10, max_categories=10)
+
+
+def outcomes(score: float) -> Outcomes:
+    """Return one labelled row."""
+    return Outcomes.fold(label=pa.array(["1"]), predicted=pa.array(["1"]), score=np.array([score]), class_scores={})
+
+
+def reopened(store: Store) -> Stored:
+    """Return what a later transaction reads."""
+    with store.transaction("churn", "binary") as tx:
+        return read(tx)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two aggregates have the same bytes."""
+    return pack(left.to_state()) == pack(right.to_state())
+
+
+def test_new_model_is_empty(store: Store) -> None:
+    """A model that was never written has no panes, no reference and zero counters."""
+    stored = reopened(store)
+    assert (stored.predictions, stored.outcomes, stored.reference, stored.baseline) == ({}, {}, None, {})
+    assert (stored.reference_identity, stored.pending) == ("", 0)
+    assert same(stored.totals, Totals())
+
+
+def test_everything_round_trips(store: Store) -> None:
+    """Totals, reference, baseline and both kinds of panes come back equal, each under its own key."""
+    compiled = reference()
+    pane = PredictionPane.fold(ROWS, encode(compiled.layout, ROWS), compiled.layout, category_limit=5)
+    totals = Totals(versions={"v": VersionTotals(predictions=3, origin=("run", "7"))}, rejected={"bad_label": 2})
+    joined = {PaneKey("v", "1h", 0, 120, rebuilt=True): outcomes(0.9), KEY: outcomes(0.1)}
+    with store.transaction("churn", "binary") as tx:
+        write_totals(tx, totals)
+        write_reference(tx, compiled, "identity", {"accuracy": 0.75})
+        write_predictions(tx, {KEY: pane})
+        write_outcomes(tx, joined)
+    stored = reopened(store)
+    assert same(stored.totals, totals)
+    assert stored.reference is not None
+    assert same(stored.reference, compiled)
+    assert (stored.reference_identity, stored.baseline) == ("identity", {"accuracy": 0.75})
+    assert list(stored.predictions) == [KEY]
+    assert same(stored.predictions[KEY], pane)
+    assert stored.outcomes.keys() == joined.keys()
+    assert all(same(stored.outcomes[key], found) for key, found in joined.items())
+
+
+def test_pane_is_replaced(store: Store) -> None:
+    """Writing a pane again replaces it and leaves those that differ in any part of the key, or in kind."""
+    others = [
+        PaneKey("w", "1h", 3600), PaneKey("v", "2h", 3600), PaneKey("v", "1h", 0), PaneKey("v", "1h", 3600, 60),
+        PaneKey("v", "1h", 3600, rebuilt=True),
+    ]  # fmt: skip
+    pane = PredictionPane.empty(None, category_limit=5)
+    with store.transaction("churn", "binary") as tx:
+        write_predictions(tx, {KEY: pane})
+        write_outcomes(tx, dict.fromkeys([KEY, *others], outcomes(0.5)))
+        write_outcomes(tx, {KEY: outcomes(0.9)})
+    stored = reopened(store)
+    assert set(stored.outcomes) == {KEY, *others}
+    assert [key for key, found in stored.outcomes.items() if same(found, outcomes(0.9))] == [KEY]
+    assert list(stored.predictions) == [KEY]
+
+
+def test_deletions(store: Store) -> None:
+    """Panes leave by age, by window that is no longer configured, and by place where joined labels changed."""
+    keys = {
+        "old": PaneKey("v", "1h", 0),
+        "young": PaneKey("v", "1h", 60),
+        "old elsewhere": PaneKey("v", "2h", 0),
+        "removed": PaneKey("v", "30d", 60),
+        "joined": PaneKey("v", "1h", 120, rebuilt=True),
+        "joined, ahead": PaneKey("v", "1h", 120, 240, rebuilt=True),
+        "direct": PaneKey("v", "1h", 120),
+        "joined, other version": PaneKey("w", "1h", 120, rebuilt=True),
+    }
+    with store.transaction("churn", "binary") as tx:
+        write_outcomes(tx, dict.fromkeys(keys.values(), outcomes(0.5)))
+    with store.transaction("fraud", "binary") as tx:
+        write_outcomes(tx, {keys["removed"]: outcomes(0.5)})
+    with store.transaction("churn", "binary") as tx:
+        delete_before(tx, "1h", 60)
+        delete_windows_except(tx, ["1h", "2h"])
+        delete_joined_outcomes(tx, [("v", "1h", 120)])
+        left = {name for name, key in keys.items() if key in read(tx).outcomes}
+    assert left == {"young", "old elsewhere", "direct", "joined, other version"}
+    with store.transaction("fraud", "binary") as tx:
+        assert list(read(tx).outcomes) == [keys["removed"]]
+
+
+def test_damaged_pane(store: Store) -> None:
+    """Bytes that are no pane are a StateError, never an exception of another kind."""
+    with store.transaction("churn", "binary") as tx:
+        write_outcomes(tx, {KEY: outcomes(0.5)})
+        tx.run("UPDATE panes SET data = 'no pane'::BLOB")
+    with pytest.raises(StateError, match="damaged"):
+        reopened(store)

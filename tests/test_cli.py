@@ -1,0 +1,264 @@
+"""The command as its users run it: in a process of its own, judged by its output, exit status and answers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as strict
+
+import driftgauge as package
+from e2e.exporter import Exporter, driftgauge, serving
+from e2e.service_bench import MODELS, ROWS, Bench, filled
+from mlflow_servers import free_port
+
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0"
+
+
+@pytest.fixture(scope="module")
+def bench(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Return a filled store."""
+    return filled(empty_database, tmp_path_factory.mktemp("cli"))
+
+
+@pytest.fixture
+def config(bench: Bench, tmp_path: Path) -> Path:
+    """Return a configuration file for the store, with a state of the test's own."""
+    return write_config(tmp_path, bench.uri)
+
+
+def write_config(folder: Path, uri: str, **settings: Any) -> Path:
+    """Write a configuration of the bench's models."""
+    models = [{"name": name, "predictions": {"experiment": name}} for name in MODELS]
+    fixed = {"mlflow": {"tracking_uri": uri}, "state_dir": str(folder / "state"), "models": models}
+    path = folder / "driftgauge.yml"
+    path.write_text(yaml.safe_dump({"refresh_interval": "100ms", **fixed, **settings}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def exporter(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """Return a running exporter that tests only look at."""
+    config = write_config(tmp_path_factory.mktemp("serve"), bench.uri)
+    with serving(config, free_port(), "--log.format=json") as exporter:
+        exporter.wait_until_ready()
+        yield exporter
+
+
+def test_version() -> None:
+    """The version is that of the package."""
+    shown = driftgauge("--version")
+
+    assert (shown.returncode, shown.stdout) == (0, f"driftgauge {package.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["serve", "--help"], ["once"]], ids=" ".join)
+def test_what_needs_no_mlflow_does_not_wait_for_it(arguments: list[str]) -> None:
+    """Answers about the command line itself come before anything heavy is imported."""
+    script = """if True:
+        import atexit, sys
+        heavy = {"mlflow", "pandas", "duckdb", "pyarrow", "scipy", "sklearn"}
+        atexit.register(lambda: print("imported:", *(heavy & set(sys.modules)), file=sys.stderr))
+        from driftgauge.cli import main
+        main()
+    """
+    command = [sys.executable, "-c", script, *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert shown.stderr.splitlines()[-1] == "imported:"
+
+
+def test_check_config_accepts_a_good_file(config: Path) -> None:
+    """A valid file is called so, with the number of models."""
+    checked = driftgauge("check-config", config)
+
+    assert (checked.returncode, checked.stdout) == (0, f"{config}: valid, 2 models\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"windows: [1h]\nmodles: []\n", ':2: modles: unknown key "modles"; did you mean "models"?'),
+        (b"\xff\xfe", ": not UTF-8 text"),
+        (None, ": No such file or directory"),
+    ],
+    ids=["unknown key", "not text", "no file"],
+)
+def test_check_config_says_what_is_wrong(tmp_path: Path, content: bytes | None, message: str) -> None:
+    """A bad file is refused with exit status 2 and its name, line and mistake on stderr."""
+    path = tmp_path / "bad.yml"
+    if content is not None:
+        path.write_bytes(content)
+
+    checked = driftgauge("check-config", path)
+
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert f"{path}{message}" in checked.stderr
+
+
+def test_once_prints_the_page(config: Path) -> None:
+    """The page goes to stdout and the log to stderr."""
+    once = driftgauge("once", f"--config.file={config}")
+
+    assert once.returncode == 0, once.stderr
+    families = {family.name: family for family in parser.text_string_to_metric_families(once.stdout)}
+    counted = {sample.labels["model"]: sample.value for sample in families["model_predictions"].samples}
+    assert counted == dict.fromkeys(MODELS, len(ROWS))
+    assert 'event="batches committed"' in once.stderr
+
+
+def test_once_evaluates_as_of_another_time(config: Path) -> None:
+    """With --at windows end then, and rows from later are not believed."""
+    once = driftgauge("once", f"--config.file={config}", "--at=2020-01-01T00:00:00Z")
+
+    assert once.returncode == 0, once.stderr
+    samples = [sample for family in parser.text_string_to_metric_families(once.stdout) for sample in family.samples]
+    rejected = {s.labels["model"]: s.value for s in samples if s.name == "model_rows_rejected_total"}
+    assert rejected == dict.fromkeys(MODELS, len(ROWS))
+    assert not any(sample.name == "model_window_predictions" for sample in samples)
+
+
+def test_once_fails_for_a_model_that_cannot_be_refreshed(tmp_path: Path, bench: Bench) -> None:
+    """A missing experiment is exit status 1, with the model and the remedy; the page is printed all the same."""
+    models = [{"name": "churn", "predictions": {"experiment": "chrun"}}]
+    config = write_config(tmp_path, bench.uri, models=models)
+
+    once = driftgauge("once", f"--config.file={config}")
+
+    assert once.returncode == 1
+    assert "driftgauge_refresh_success 0.0" in once.stdout
+    assert 'driftgauge: churn: experiment "chrun" does not exist' in once.stderr
+    assert "'churn'" in once.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--at=yesterday"], "--at: 'yesterday' is no ISO 8601 time such as 2026-01-31T00:00:00Z"),
+        (["--log.level=loud"], "loud"),
+    ],
+    ids=["time", "level"],
+)
+def test_once_refuses_bad_options(config: Path, arguments: list[str], message: str) -> None:
+    """A mistake on the command line is exit status 2 before anything is read."""
+    once = driftgauge("once", f"--config.file={config}", *arguments)
+
+    assert (once.returncode, once.stdout) == (2, "")
+    assert message in once.stderr
+
+
+def test_the_state_must_be_usable(config: Path, tmp_path: Path) -> None:
+    """A state directory that is a file is exit status 1 with the path."""
+    (tmp_path / "state").touch()
+
+    once = driftgauge("once", f"--config.file={config}")
+
+    assert once.returncode == 1
+    assert str(tmp_path / "state") in once.stderr
+    assert "Traceback" not in once.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/", "<html"),
+        ("/-/healthy", "driftgauge is healthy."),
+        ("/-/ready", "driftgauge is ready."),
+        ("/config", "experiment: churn"),
+        ("/metrics", 'model_batches_total{model="churn"} 1.0'),
+    ],
+)
+def test_every_page_answers(exporter: Exporter, path: str, content: str) -> None:
+    """What a person or a probe asks for is there."""
+    status, body = exporter.get(path)
+
+    assert status == 200
+    assert content in body
+
+
+def test_openmetrics_is_negotiated(exporter: Exporter) -> None:
+    """The OpenMetrics page passes the strict parser and has the exporter's own process on it."""
+    status, body = exporter.get("/metrics", headers={"Accept": OPENMETRICS})
+
+    assert status == 200
+    names = {family.name for family in strict.text_string_to_metric_families(body)}
+    assert {"model_batches", "driftgauge_build", "process_cpu_seconds"} <= names
+
+
+def test_json_logs_are_json(exporter: Exporter) -> None:
+    """With --log.format=json every line is one object with time, level and event."""
+    lines = [json.loads(line) for line in exporter.log.read_text().splitlines()]
+
+    assert {"timestamp", "level", "event"} <= set.intersection(*map(set, lines))
+    listening = next(line for line in lines if line["event"] == "listening")
+    assert (listening["url"], listening["version"]) == (exporter.url, package.__version__)
+
+
+def test_a_taken_port_is_told_with_the_remedy(config: Path) -> None:
+    """A port that something listens on is exit status 2, before any refresh."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:{1}".format(*taken.getsockname())
+        refused = driftgauge("serve", f"--config.file={config}", f"--web.listen-address={address}")
+
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"--web.listen-address: cannot listen on {address}: the port is taken; is another driftgauge running?\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_it_stops_when_told(config: Path, number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end it with exit status 0, and it says so within five seconds."""
+    with serving(config, free_port()) as exporter:
+        exporter.wait_until_ready()
+        told = datetime.now(UTC)
+
+        assert exporter.stop(number) == 0
+    last = exporter.log.read_text().splitlines()[-1]
+    assert "level=info event=stopped" in last or 'event="stopped in the middle of a refresh' in last
+    said = datetime.fromisoformat(last.split()[0].removeprefix("timestamp="))
+    assert said - told < timedelta(seconds=5)
+
+
+def test_reloading(config: Path, bench: Bench) -> None:
+    """SIGHUP and POST /-/reload read the file again; a bad file is told and changes nothing."""
+    with serving(config, free_port()) as exporter:
+        exporter.wait_until_ready()
+        write_config(config.parent, bench.uri, windows=["2h"])
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.wait_for(lambda: 'window="2h"' in exporter.get("/metrics")[1])
+
+        write_config(config.parent, bench.uri, windows=["soon"])
+        status, body = exporter.get("/-/reload", method="POST")
+        assert status == 500
+        assert f"{config}:" in body
+        assert "driftgauge_config_last_reload_successful 0.0" in exporter.get("/metrics")[1]
+        assert "2h" in exporter.get("/config")[1]
+
+        write_config(config.parent, bench.uri, windows=["3h"])
+        assert exporter.get("/-/reload", method="POST")[0] == 200
+        exporter.wait_for(lambda: 'window="3h"' in exporter.get("/metrics")[1])
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """A password in the tracking URI reaches neither the log nor a page, not even in an outage."""
+    address = f"127.0.0.1:{free_port()}"
+    config = write_config(tmp_path, "http://someone:${MLFLOW_SECRET}@" + address)
+    env = os.environ | {"MLFLOW_SECRET": "hunter2"}
+    away = "driftgauge_mlflow_up 0.0"
+    with serving(config, free_port(), "--log.level=debug", env=env) as exporter:
+        exporter.wait_for(lambda: away in exporter.get("/metrics")[1])
+        pages = [exporter.get(path)[1] for path in ("/", "/config", "/metrics")]
+
+    shown = [*pages, exporter.log.read_text()]
+    assert [address in text for text in shown] == [True, True, False, True]
+    assert [text for text in shown if "hunter2" in text or "someone" in text] == []

@@ -1,0 +1,100 @@
+"""Packing: what goes in comes out, and damaged bytes are refused."""
+
+import json
+import pickle
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftgauge.codec import pack, unpack
+from driftgauge.errors import StateError
+
+leaves = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text()
+# Names come from the data: one that looks like the mark of an array must not be taken for it.
+names = st.text() | st.sampled_from(["\x00array", "\x00\x00array", "\x00", "array"])
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=12
+)
+
+
+def framed(header: Any, buffers: bytes = b"") -> bytes:
+    """Return bytes of the right frame around any header."""
+    text = json.dumps(header).encode()
+    return zlib.compress(len(text).to_bytes(8, "little") + text + buffers)
+
+
+@given(state=st.dictionaries(names, values, max_size=4))
+def test_nested_values(state: dict[str, Any]) -> None:
+    """Mappings and lists of numbers, text and None come back equal."""
+    assert unpack(pack(state)) == state
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([1, -(2**62)]),
+        np.array([1.5, -0.0, np.inf]),
+        np.zeros((0, 2), np.int64),
+        np.arange(6).reshape(3, 2),
+        np.arange(6)[::2],
+        np.arange(6).reshape(2, 3).T,
+        np.array([7], dtype=np.int32),
+        np.array([7], dtype=">i8"),
+    ],
+    ids=["integers", "floats", "no rows", "matrix", "every second", "transposed", "short integers", "big-endian"],
+)
+def test_arrays(array: Any) -> None:
+    """Arrays keep their shape, values and width, among other values and each other."""
+    found = unpack(pack({"before": [1, array], "after": {"array": array, "text": "x"}}))
+
+    for restored in (found["before"][1], found["after"]["array"]):
+        assert np.array_equal(array, restored)
+        assert (array.shape, array.dtype.itemsize) == (restored.shape, restored.dtype.itemsize)
+    assert found["after"]["text"] == "x"
+
+
+WHOLE = pack({"counts": np.arange(4), "name": "x"})
+ARRAY = "\x00array"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not deflated",
+        WHOLE[: len(WHOLE) // 2],
+        zlib.compress(b"short"),
+        zlib.compress(zlib.decompress(WHOLE) + b"more"),
+        zlib.compress(zlib.decompress(WHOLE)[:-1]),
+        zlib.compress(pickle.dumps({"counts": 1})),
+        framed([1]),
+        framed(7),
+        framed({"a": {ARRAY: ["|O", [1]]}}, b"12345678"),
+        framed({"a": {ARRAY: ["<i8", [2]]}}, b"12345678"),
+        framed({"a": {ARRAY: 5}}),
+        framed({"a": {ARRAY: ["<i8", ["x"]]}}),
+    ],
+    ids=[
+        "empty",
+        "not deflated",
+        "half of it",
+        "too short",
+        "too long",
+        "an array cut",
+        "pickled",
+        "a list",
+        "a number",
+        "objects",
+        "an array without its bytes",
+        "an array without its shape",
+        "an array of a shape in words",
+    ],
+)
+def test_damage_is_refused(data: bytes) -> None:
+    """Whatever is not what `pack` writes raises `StateError` and nothing else."""
+    with pytest.raises(StateError, match="a stored aggregate"):
+        unpack(data)

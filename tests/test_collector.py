@@ -1,0 +1,325 @@
+"""Exposition: exact text, strict parsers, promtool, and what is refused."""
+
+import gzip
+import math
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from driftgauge.collector import ProcessMetrics, SnapshotCollector, compose, render, validate
+from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family, HistogramSample, Sample, Samples
+
+Series = Sequence[Sample | HistogramSample]
+parse_openmetrics: Callable[[str], Iterable[Metric]] = openmetrics_parser.text_string_to_metric_families
+
+# (family, samples, lines in text 0.0.4, lines in OpenMetrics); HELP lines are left out, they repeat the table.
+EXPOSITIONS: list[tuple[str, Series, str, str]] = [
+    (
+        "model_accuracy",
+        [Sample(("churn", "3", "24h"), 0.75), Sample(("churn", "2", "24h"), 1)],
+        """\
+# TYPE model_accuracy gauge
+model_accuracy{model="churn",version="2",window="24h"} 1.0
+model_accuracy{model="churn",version="3",window="24h"} 0.75
+""",
+        """\
+# TYPE model_accuracy gauge
+model_accuracy{model="churn",version="2",window="24h"} 1.0
+model_accuracy{model="churn",version="3",window="24h"} 0.75
+# EOF
+""",
+    ),
+    (
+        "model_predictions_total",
+        [Sample(("churn", "3"), 1234567)],
+        """\
+# TYPE model_predictions_total counter
+model_predictions_total{model="churn",version="3"} 1.234567e+06
+""",
+        """\
+# TYPE model_predictions counter
+model_predictions_total{model="churn",version="3"} 1.234567e+06
+# EOF
+""",
+    ),
+    (
+        "model_label_delay_seconds",
+        [HistogramSample(("churn", "3"), (60.0, 2592000.0), (1, 2, 3), 7.5)],
+        """\
+# TYPE model_label_delay_seconds histogram
+model_label_delay_seconds_bucket{le="60.0",model="churn",version="3"} 1.0
+model_label_delay_seconds_bucket{le="2.592e+06",model="churn",version="3"} 3.0
+model_label_delay_seconds_bucket{le="+Inf",model="churn",version="3"} 6.0
+model_label_delay_seconds_count{model="churn",version="3"} 6.0
+model_label_delay_seconds_sum{model="churn",version="3"} 7.5
+""",
+        """\
+# TYPE model_label_delay_seconds histogram
+model_label_delay_seconds_bucket{le="60.0",model="churn",version="3"} 1.0
+model_label_delay_seconds_bucket{le="2.592e+06",model="churn",version="3"} 3.0
+model_label_delay_seconds_bucket{le="+Inf",model="churn",version="3"} 6.0
+model_label_delay_seconds_count{model="churn",version="3"} 6.0
+model_label_delay_seconds_sum{model="churn",version="3"} 7.5
+# EOF
+""",
+    ),
+    (
+        "model_window_latency_seconds",
+        [HistogramSample(("churn", "3", "1h"), (0.25,), (2, 1), 0.875)],
+        """\
+# TYPE model_window_latency_seconds histogram
+model_window_latency_seconds_bucket{le="0.25",model="churn",version="3",window="1h"} 2.0
+model_window_latency_seconds_bucket{le="+Inf",model="churn",version="3",window="1h"} 3.0
+# TYPE model_window_latency_seconds_gcount gauge
+model_window_latency_seconds_gcount{model="churn",version="3",window="1h"} 3.0
+# TYPE model_window_latency_seconds_gsum gauge
+model_window_latency_seconds_gsum{model="churn",version="3",window="1h"} 0.875
+""",
+        """\
+# TYPE model_window_latency_seconds gaugehistogram
+model_window_latency_seconds_bucket{le="0.25",model="churn",version="3",window="1h"} 2.0
+model_window_latency_seconds_bucket{le="+Inf",model="churn",version="3",window="1h"} 3.0
+model_window_latency_seconds_gcount{model="churn",version="3",window="1h"} 3.0
+model_window_latency_seconds_gsum{model="churn",version="3",window="1h"} 0.875
+# EOF
+""",
+    ),
+    (
+        "model_latency_quantile_seconds",
+        [Sample(("churn", "3", "1h", "0.99"), 0.5), Sample(("churn", "3", "1h", "0.5"), 0.125)],
+        """\
+# TYPE model_latency_quantile_seconds summary
+model_latency_quantile_seconds{model="churn",quantile="0.5",version="3",window="1h"} 0.125
+model_latency_quantile_seconds{model="churn",quantile="0.99",version="3",window="1h"} 0.5
+""",
+        """\
+# TYPE model_latency_quantile_seconds summary
+model_latency_quantile_seconds{model="churn",quantile="0.5",version="3",window="1h"} 0.125
+model_latency_quantile_seconds{model="churn",quantile="0.99",version="3",window="1h"} 0.5
+# EOF
+""",
+    ),
+    (
+        "driftgauge_build_info",
+        [Sample(("0.1.0", "3.11.2"), 1)],
+        """\
+# TYPE driftgauge_build_info gauge
+driftgauge_build_info{python_version="3.11.2",version="0.1.0"} 1.0
+""",
+        """\
+# TYPE driftgauge_build info
+driftgauge_build_info{python_version="3.11.2",version="0.1.0"} 1.0
+# EOF
+""",
+    ),
+    (
+        "driftgauge_mlflow_up",
+        [Sample((), 0)],
+        "# TYPE driftgauge_mlflow_up gauge\ndriftgauge_mlflow_up 0.0\n",
+        "# TYPE driftgauge_mlflow_up gauge\ndriftgauge_mlflow_up 0.0\n# EOF\n",
+    ),
+]
+by_type = pytest.mark.parametrize(
+    ("name", "series", "text", "openmetrics"),
+    EXPOSITIONS,
+    ids=[f"{FAMILIES[name].type} {name}" for name, *_ in EXPOSITIONS],
+)
+
+
+def example(family: Family) -> Sample | HistogramSample:
+    """Return a plausible sample of a family, with label values that need care."""
+    labels = tuple("0.5" if label == "quantile" else f'{label} "a\\b"\n€' for label in family.labels)
+    if family.type in {"histogram", "gaugehistogram"}:
+        return HistogramSample(labels, LATENCY_BUCKETS, (1.0,) * (len(LATENCY_BUCKETS) + 1), 100.0)
+    return Sample(labels, 1.0)
+
+
+EVERYTHING: Samples = {name: [example(family)] for name, family in FAMILIES.items()}
+
+
+def series_of(families: Sequence[Metric]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return the parsed samples by name and labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+@by_type
+def test_text(name: str, series: Series, text: str, openmetrics: str) -> None:
+    """Each family type has this exact text in format 0.0.4."""
+    del openmetrics
+    page = render({name: series}).body(openmetrics=False, gzip=False).decode()
+
+    assert text == re.sub(r"# HELP .*\n", "", page)
+
+
+@by_type
+def test_openmetrics(name: str, series: Series, text: str, openmetrics: str) -> None:
+    """Each family type has this exact text in OpenMetrics."""
+    del text
+    page = render({name: series}).body(openmetrics=True, gzip=False).decode()
+
+    assert openmetrics == re.sub(r"# HELP .*\n", "", page)
+
+
+def test_families_keep_the_order_of_the_table() -> None:
+    """Families come in table order, whatever the order of the mapping, each with its help text."""
+    samples = {"driftgauge_series": [Sample((), 2)], "model_r2_score": [Sample(("m", "1", "1h"), 0.5)]}
+
+    expected = ["model_r2_score", "driftgauge_series"]
+
+    families = list(parse_text(render(samples).text.decode()))
+    assert [(name, FAMILIES[name].help) for name in expected] == [(f.name, f.documentation) for f in families]
+
+
+def test_a_family_without_samples_is_not_mentioned() -> None:
+    """An empty family leaves no trace: absent is absent."""
+    page = render({"model_accuracy": []})
+
+    assert (page.text, page.openmetrics) == (b"", b"# EOF\n")
+
+
+def test_both_formats_expose_the_same_series() -> None:
+    """A query finds the same series whichever format Prometheus asked for, and strict parsers accept both pages."""
+    page = render(EVERYTHING)
+    text = list(parse_text(page.text.decode()))
+    openmetrics = list(parse_openmetrics(page.openmetrics.decode()))
+
+    assert series_of(text) == series_of(openmetrics)
+    types = {family.name: family.type for family in openmetrics}
+    assert types["model_window_latency_seconds"] == "gaugehistogram"
+    assert len(FAMILIES) == len(openmetrics)
+
+
+def test_promtool_is_content() -> None:
+    """`promtool check metrics` has nothing to say about a page with every family and the process families."""
+    page = compose(render(EVERYTHING), ProcessMetrics(), openmetrics=False, gzip=False)
+
+    check = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+
+    assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_any_text_survives_as_a_label_value(value: str) -> None:
+    """Quotes, newlines, backslashes, controls and any script come out of either format as they went in."""
+    page = render({"model_batches_total": [Sample((value,), 1)]})
+
+    # The text parser splits lines as Python does, so ask it one logical line at a time, as Go splits.
+    line = page.text.decode().split("\n")[2]
+    text = re.fullmatch(r'model_batches_total\{model="(.*)"\} 1\.0', line, re.DOTALL)
+    assert text is not None
+    unescaped = re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), text[1], flags=re.DOTALL)
+    assert value == unescaped
+    assert {"model": value} == next(iter(parse_openmetrics(page.openmetrics.decode()))).samples[0].labels
+
+
+def test_gzip_twins_hold_the_same_page() -> None:
+    """The compressed bodies unpack to the plain ones."""
+    page = render(EVERYTHING)
+
+    for openmetrics in (False, True):
+        plain, packed = (page.body(openmetrics=openmetrics, gzip=gzip) for gzip in (False, True))
+        assert plain == gzip.decompress(packed)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_compose_adds_the_process(packed: bool) -> None:  # noqa: FBT001 - pytest passes parameters by name
+    """A scrape gets the process families and the page as one valid document with one end mark."""
+    body = compose(render(EVERYTHING), ProcessMetrics(), openmetrics=True, gzip=packed)
+    document = (gzip.decompress(body) if packed else body).decode()
+
+    names = {sample.name for family in parse_openmetrics(document) for sample in family.samples}
+    assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "python_info", "model_accuracy"} <= names
+    assert document.count("# EOF\n") == 1
+
+
+def test_process_metrics_are_fresh() -> None:
+    """The process families are read at the scrape: CPU time moves on between two of them."""
+    process = ProcessMetrics()
+
+    def cpu_seconds() -> float:
+        families = parse_text(process.head(openmetrics=False).decode())
+        return next(
+            sample.value for f in families for sample in f.samples if sample.name == "process_cpu_seconds_total"
+        )
+
+    before = cpu_seconds()
+    deadline = time.process_time() + 0.05
+    while time.process_time() < deadline:
+        pass
+    assert cpu_seconds() > before
+
+
+def test_registers_by_description_alone() -> None:
+    """A registry learns every name without a collection, so that a clash is found at once."""
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector({}))
+
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        registry.register(SnapshotCollector({}))
+
+
+LABELS = ("churn", "3", "1h")
+REFUSED: list[tuple[str, Samples, str]] = [
+    ("unknown family", {"model_acuracy": [Sample(LABELS, 1)]}, "model_acuracy: no such family"),
+    (
+        "too few labels",
+        {"model_accuracy": [Sample(("churn",), 1)]},
+        "expected the labels ('model', 'version', 'window')",
+    ),
+    ("duplicate", {"model_accuracy": [Sample(LABELS, 1), Sample(LABELS, 0)]}, "duplicate series"),
+    ("surrogate", {"model_batches_total": [Sample(("\ud800",), 1)]}, "label values must be text that UTF-8 can encode"),
+    ("NaN", {"model_accuracy": [Sample(LABELS, math.nan)]}, "nan is not a finite number"),
+    ("infinite", {"model_accuracy": [Sample(LABELS, -math.inf)]}, "-inf is not a finite number"),
+    ("negative counter", {"model_batches_total": [Sample(("churn",), -1)]}, "a counter cannot be negative"),
+    ("info of 2", {"driftgauge_build_info": [Sample(("1", "3"), 2)]}, "an info metric is always 1"),
+    ("number for a histogram", {"model_latency_seconds": [Sample(("m", "1"), 1)]}, "needs a HistogramSample"),
+    (
+        "histogram for a number",
+        {"model_accuracy": [HistogramSample(LABELS, (1,), (1, 1), 1)]},
+        "a gauge cannot hold a HistogramSample",
+    ),
+    (
+        "no +Inf count",
+        {"model_latency_seconds": [HistogramSample(("m", "1"), (1, 2), (1, 1), 1)]},
+        "2 bounds need 3 counts, not 2",
+    ),
+    (
+        "infinite bound",
+        {"model_latency_seconds": [HistogramSample(("m", "1"), (1, math.inf), (1, 1, 0), 1)]},
+        "must be finite numbers",
+    ),
+    (
+        "NaN sum",
+        {"model_window_latency_seconds": [HistogramSample(LABELS, (1,), (1, 1), math.nan)]},
+        "must be finite numbers",
+    ),
+    ("falling bounds", {"model_latency_seconds": [HistogramSample(("m", "1"), (2, 1), (1, 1, 1), 1)]}, "must increase"),
+    (
+        "negative count",
+        {"model_latency_seconds": [HistogramSample(("m", "1"), (1,), (2, -1), 1)]},
+        "counts cannot be negative",
+    ),
+]
+
+
+@pytest.mark.parametrize(("samples", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refuses(samples: Samples, message: str) -> None:
+    """Whatever would spoil a scrape is refused before rendering, with the family in the message."""
+    name = next(iter(samples))
+    with pytest.raises(ValueError, match=re.escape(message)) as refusal:
+        validate(samples)
+    assert str(refusal.value).startswith(name)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        render(samples)

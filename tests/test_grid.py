@@ -1,0 +1,75 @@
+"""Cells of grids, and layouts that know whether their counts may be added."""
+
+import numpy as np
+import pytest
+
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid, cell_sums
+
+NEXT = float(np.nextafter(2, 3))
+GRID = NumericGrid(np.array([-1.0, 0.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [(-1e308, 0), (-1.5, 0), (-1.0, 1), (-0.5, 2), (-0.0, 3), (0.0, 3), (1e-320, 4), (2.0, 5), (NEXT, 6), (1e308, 6)],
+)
+def test_locate(value: float, cell: int) -> None:
+    """Cells alternate between the gaps and the points themselves."""
+    assert GRID.locate(np.array([value])).tolist() == [cell]
+
+
+def test_cells() -> None:
+    """A grid without points has one cell for everything; each point adds itself and the gap above."""
+    assert GRID.cells == 7
+    assert GRID.cell_at(2.0) == 5
+    assert NumericGrid(np.zeros(0)).cells == 1
+    assert NumericGrid(np.zeros(0)).locate(np.array([3.0, -3.0])).tolist() == [0, 0]
+
+
+def test_category_positions() -> None:
+    """Categories have a cell each; those beyond the limit share the last."""
+    grid = CategoryGrid(("b", "a"), frozenset({"rare", "rarer"}))
+
+    assert grid.positions() == {"b": 0, "a": 1, "rare": 2, "rarer": 2}
+    assert grid.cells == 3
+
+
+def test_layout_offsets() -> None:
+    """Columns lie side by side in the order given."""
+    layout = Layout({"plan": CategoryGrid(("a",)), "x": GRID, "y": NumericGrid(np.zeros(0))})
+
+    assert layout.offsets == {"plan": 0, "x": 2, "y": 9}
+    assert layout.cells == 10
+    assert Layout().cells == 0
+
+
+BASE = {"x": GRID, "plan": CategoryGrid(("a", "b"), frozenset({"c"}))}
+
+
+@pytest.mark.parametrize(
+    ("description", "grids"),
+    [
+        ("another point", BASE | {"x": NumericGrid(np.array([-1.0, 0.0, NEXT]))}),
+        ("one point more", BASE | {"x": NumericGrid(np.array([-1.0, 0.0, 2.0, 3.0]))}),
+        ("another order of categories", BASE | {"plan": CategoryGrid(("b", "a"), frozenset({"c"}))}),
+        ("another category beyond the limit", BASE | {"plan": CategoryGrid(("a", "b"), frozenset({"d"}))}),
+        ("another order of columns", dict(reversed(BASE.items()))),
+        ("another name", {"z": BASE["x"], "plan": BASE["plan"]}),
+        ("a column less", {"x": GRID}),
+    ],
+)
+def test_fingerprints_differ(description: str, grids: dict[str, NumericGrid | CategoryGrid]) -> None:
+    """Layouts on which equal cells mean different things have different fingerprints."""
+    assert Layout(BASE).fingerprint != Layout(grids).fingerprint, description
+
+
+def test_fingerprints_agree() -> None:
+    """Layouts made twice from the same values may share counts."""
+    again = {"x": NumericGrid(GRID.points.copy()), "plan": CategoryGrid(("a", "b"), frozenset({"c"}))}
+
+    assert Layout(BASE).fingerprint == Layout(again).fingerprint
+
+
+def test_cell_sums() -> None:
+    """Values are summed by cell, and cells without values are zero."""
+    assert cell_sums(np.array([2, 0, 2]), np.array([1.5, 1.0, 2.0]), 4).tolist() == [1.0, 0.0, 3.5, 0.0]

@@ -1,0 +1,306 @@
+"""The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftgauge.errors import ConfigError, StateError
+from driftgauge.pipeline import refresh
+from driftgauge.pipeline.work import find_work
+from driftgauge.service import Service, refresh_once, running
+from e2e.servers import mlflow_server
+from e2e.service_bench import MODELS, PATIENCE, ROWS, Bench, about_models, filled, is_away, refreshed, until, values
+from mlflow_servers import free_port
+
+
+@pytest.fixture
+def bench(empty_database: Path, tmp_path: Path) -> Bench:
+    """Return a bench of the test's own."""
+    return filled(empty_database, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Service]]:
+    """Return a bench and the service that runs over it, for tests that disturb neither; only `fraud` may grow."""
+    bench = filled(empty_database, tmp_path_factory.mktemp("shared"))
+    with bench.serving() as service:
+        until(service, refreshed)
+        yield bench, service
+
+
+def test_before_the_first_refresh_there_is_only_the_exporter_itself(bench: Bench) -> None:
+    """A cold exporter is not ready and shows neither models nor an opinion about MLflow."""
+    service = Service(bench.load)
+
+    assert not service.ready
+    found = {key[0] for key in values(service)}
+    assert {name for name in found if not name.startswith("driftgauge_")} == set()
+    assert found.isdisjoint({"driftgauge_mlflow_up", "driftgauge_refresh_success"})
+    assert {"driftgauge_build_info", "driftgauge_config_last_reload_successful"} <= found
+
+
+def test_the_first_refresh_makes_it_ready(shared: tuple[Bench, Service]) -> None:
+    """After the first refresh every model and the state of the exporter are on the page."""
+    _, service = shared
+    found = values(service)
+
+    assert service.ready
+    assert {key[1] for key in found if key[0] == "model_predictions_total"} == set(MODELS)
+    assert found["model_predictions_total", "churn", "unknown"] == len(ROWS)
+    assert found["model_accuracy", "churn", "unknown", "1h"] == 0.5
+    assert found["driftgauge_mlflow_up",] == 1
+    assert found["driftgauge_last_refresh_success_timestamp_seconds",] == pytest.approx(time.time(), abs=PATIENCE)
+    assert found["driftgauge_series",] == len(about_models(found))
+
+
+def test_new_batches_are_picked_up(shared: tuple[Bench, Service]) -> None:
+    """What is logged while the exporter runs is counted by a later refresh."""
+    bench, service = shared
+    bench.log("fraud", "second.jsonl")
+
+    found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+
+    assert found["model_predictions_total", "fraud", "unknown"] == 2 * len(ROWS)
+    assert found["model_predictions_total", "churn", "unknown"] == len(ROWS)
+
+
+def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:
+    """The last values stay, failures are counted, a restart serves them too, and all recovers."""
+    shutil.copyfile(empty_database, tmp_path / "mlflow.db")
+    port = free_port()
+    bench = Bench(f"http://127.0.0.1:{port}", tmp_path, models=["churn"])
+    with mlflow_server(tmp_path, port):
+        bench.log("churn")
+        service = bench.service()
+        service.start()
+        good = about_models(until(service, refreshed))
+    failures = ("driftgauge_refresh_failures_total", "mlflow_unavailable")
+    during = until(service, lambda found: is_away(found) and found[failures] >= 2)
+    assert about_models(during) == good
+    assert (during["driftgauge_mlflow_up",], during["driftgauge_refresh_success",]) == (0, 0)
+    assert service.ready
+    assert service.stop(timeout=PATIENCE)
+
+    with bench.serving() as restarted:
+        restored = until(restarted, is_away)
+        assert restarted.ready
+        assert restored["model_predictions_total", "churn", "unknown"] == len(ROWS)
+        assert restored["model_accuracy", "churn", "unknown", "24h"] == 0.5
+        with mlflow_server(tmp_path, port):
+            bench.log("churn", "after.jsonl")
+            recovered = until(restarted, refreshed)
+    assert recovered["driftgauge_mlflow_up",] == 1
+    assert recovered["model_predictions_total", "churn", "unknown"] == 2 * len(ROWS)
+
+
+def test_without_mlflow_and_state_it_is_not_ready(tmp_path: Path) -> None:
+    """An exporter that never saw MLflow has nothing to serve and says so."""
+    bench = Bench(f"http://127.0.0.1:{free_port()}", tmp_path)
+    with bench.serving() as service:
+        found = until(service, is_away)
+
+        assert not service.ready
+    assert about_models(found) == {("model_batches_total", model): 0 for model in MODELS}
+
+
+def test_retries_become_rare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While MLflow is away the interval doubles up to five minutes, a fifth more or less by chance."""
+    pauses: list[float] = []
+
+    class Recorded(threading.Event):
+        """An event that is not waited for, so that minutes pass at once."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout or 0)
+            return super().wait(0.001)
+
+    bench = Bench(f"http://127.0.0.1:{free_port()}", tmp_path)
+    service = bench.service()
+    monkeypatch.setattr(service, "_wake", Recorded())
+    service.start()
+    until(service, lambda _: len(pauses) > 14)
+    assert service.stop(timeout=PATIENCE)
+
+    expected = [min(0.1 * 2**n, 300) for n in range(15)]
+    assert [pause / usual for pause, usual in zip(pauses, expected, strict=False)] == pytest.approx([1] * 15, abs=0.2)
+    assert len(set(pauses[12:15])) == 3
+
+
+def test_a_reload_changes_the_models(bench: Bench) -> None:
+    """A model that was added appears, one that was removed goes, and nothing is counted twice."""
+    bench.models = ["churn"]
+    with bench.serving() as service:
+        until(service, refreshed)
+        bench.models = ["fraud"]
+
+        assert service.reload() is None
+        found = until(service, lambda found: found.get(("model_batches_total", "fraud")) == 1)
+        assert "fraud" in service.config_text()
+
+    assert not any("churn" in key for key in found)
+    assert found["driftgauge_config_last_reload_successful",] == 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ({"windows": ["1 fortnight"]}, "windows"),
+        ({"state_dir": "elsewhere"}, "state_dir cannot be changed by a reload"),
+    ],
+    ids=["a bad value", "another state_dir"],
+)
+def test_a_bad_reload_keeps_the_old_configuration(bench: Bench, mistake: dict[str, Any], message: str) -> None:
+    """The mistake is returned and shown as a metric, refreshes go on as before, and a good reload ends it."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        before = service.config_text()
+        bench.settings = mistake
+
+        assert message in (service.reload() or "")
+        assert service.config_text() == before
+        found = values(service)
+        assert found["driftgauge_config_last_reload_successful",] == 0
+        reloaded = ("driftgauge_config_last_reload_success_timestamp_seconds",)
+        assert found[reloaded] == good[reloaded]
+
+        bench.log("churn", "second.jsonl")
+        until(service, lambda found: found["model_batches_total", "churn"] == 2)
+        bench.settings = {}
+        assert service.reload() is None
+        assert values(service)["driftgauge_config_last_reload_successful",] == 1
+
+
+def test_no_more_series_than_allowed(bench: Bench) -> None:
+    """Beyond `max_series` series are left out, those of features first, and counted at every refresh."""
+    bench.settings = {"limits": {"max_series": 60}}
+    with bench.serving() as service:
+        found = until(service, refreshed)
+        dropped = found["driftgauge_series_dropped_total",]
+        until(service, lambda found: found["driftgauge_series_dropped_total",] == 2 * dropped)
+
+    assert len(about_models(found)) == found["driftgauge_series",] == 60
+    assert dropped > 0
+    assert not any(key[0].startswith("model_feature_") for key in found)
+
+
+def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failing model keeps its values and its error is shown; the other is refreshed; both recover."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", failing("churn", ZeroDivisionError("a bug")))
+        for model in MODELS:
+            bench.log(model, "second.jsonl")
+        found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+
+        assert found["driftgauge_refresh_failures_total", "internal"] >= 1
+        assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
+        assert found["model_batches_total", "churn"] == good["model_batches_total", "churn"]
+        shown = {model.name: model.error for model in service.status().models}
+        assert "a bug" in (shown["churn"] or "")
+        assert shown["fraud"] is None
+
+        monkeypatch.undo()
+        until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
+
+
+def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure of the state file the exporter starts anew from the file, with nothing lost or doubled."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", failing("churn", StateError("the disk is full")))
+        during = until(service, lambda found: ("driftgauge_refresh_failures_total", "state") in found)
+        monkeypatch.undo()
+        after = until(service, refreshed)
+
+    for found in (during, after):
+        assert (
+            found["model_predictions_total", "churn", "unknown"] == good["model_predictions_total", "churn", "unknown"]
+        )
+
+
+def failing(model: str, failure: Exception) -> Callable[..., Any]:
+    """Return `find_work` that raises for one model."""
+
+    def find(source: Any, memory: Any, now: int, **options: bool) -> Any:
+        if memory.state.config.name == model:
+            raise failure
+        return find_work(source, memory, now, **options)
+
+    return find
+
+
+def test_the_refresh_thread_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When publishing fails the old page stays with the failure on it, and the next refresh is good again."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(running, "refreshed", lambda *_, **__: 1 / 0)
+        found = until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
+        assert about_models(found) == about_models(good)
+        assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
+
+        monkeypatch.undo()
+        until(service, refreshed)
+
+
+def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are answered while a refresh is under way; it shows only after it was let go."""
+    under_way, let_go = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        under_way.set()
+        assert let_go.wait(PATIENCE)
+        return find_work(*arguments, **options)
+
+    with bench.serving() as service:
+        until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", slow)
+        bench.log("churn", "second.jsonl")
+        assert under_way.wait(PATIENCE)
+
+        assert values(service)["model_batches_total", "churn"] == 1
+        assert service.status().models[0].name == "churn"
+        assert not service.stop(timeout=0)
+        let_go.set()
+
+
+def test_a_missing_experiment_concerns_its_model_only(bench: Bench) -> None:
+    """One refresh reports the model that has no experiment, with the nearest name, and prints the others."""
+    bench.models = ["churn", "frauds"]
+
+    page, failures = refresh_once(bench.load(), now=time.time())
+
+    assert 'model_batches_total{model="churn"} 1.0' in page
+    assert list(failures) == ["frauds"]
+    assert "'fraud'" in failures["frauds"]
+
+
+def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Service]) -> None:
+    """The status names each model with the figures of its longest window."""
+    bench, service = shared
+    status = service.status()
+
+    assert (status.mlflow_uri, status.mlflow_up, status.refresh_succeeded) == (bench.uri, True, True)
+    churn = status.models[0]
+    assert (churn.name, churn.predictions, churn.performance) == ("churn", len(ROWS), ("accuracy", 0.5))
+    assert (churn.drifted_features, churn.error, churn.last_label) == (None, None, churn.last_prediction)
+
+
+def test_the_state_belongs_to_one_process(bench: Bench, tmp_path: Path) -> None:
+    """A state directory that cannot be used is told when the service is made, not in the background."""
+    (tmp_path / "state").write_text("a file where the directory should be")
+
+    with pytest.raises(StateError, match="state"):
+        Service(bench.load)
+
+
+def test_a_bad_configuration_is_told_at_the_start(bench: Bench) -> None:
+    """There is no service without a valid configuration."""
+    bench.settings = {"modles": []}
+
+    with pytest.raises(ConfigError, match="models"):
+        Service(bench.load)

@@ -1,0 +1,1 @@
+"""Tests of driftgauge.web, one file per module of the package."""

@@ -1,0 +1,250 @@
+"""Every route of the exporter over real HTTP."""
+
+import html.parser
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from driftgauge.web.app import create_app
+from driftgauge.web.status import ModelStatus, Status
+
+from .servers import NOW, Reply, Stub, fetch, running
+
+STUB = Stub()
+DASH = "\N{EN DASH}"
+HEALTHY = ModelStatus(
+    name="churn",
+    task="binary",
+    windows=("1h", "7d"),
+    last_prediction=NOW - timedelta(seconds=42),
+    last_label=NOW - timedelta(hours=5),
+    predictions=1234567,
+    performance=("accuracy", 0.91666),
+    drifted_features=0,
+    monitored_features=12,
+)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Return the URL of an exporter that is ready."""
+    with running(create_app(STUB, version="1.2.3")) as url:
+        yield url
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects the text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        """Take a piece of text."""
+        self.parts.append(data)
+
+
+def text_of(page: bytes) -> str:
+    """Return what a reader of an HTML page sees, on one line."""
+    reader = Reader()
+    reader.feed(re.sub(r"<style>.*?</style>", "", page.decode(), flags=re.DOTALL))
+    return " ".join(" ".join(reader.parts).split())
+
+
+def landing(status: Status) -> Reply:
+    """Return the landing page of an exporter in this state."""
+    with running(create_app(Stub(shown=status), version="1.2.3")) as url:
+        return fetch(url)
+
+
+@pytest.mark.parametrize(
+    ("accept", "encoding", "expected"),
+    [
+        ("*/*", "", (False, False, "text/plain; version=0.0.4; charset=utf-8")),
+        ("*/*", "gzip", (False, True, "text/plain; version=0.0.4; charset=utf-8")),
+        (
+            "application/openmetrics-text",
+            "identity",
+            (True, False, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        ),
+        (
+            "application/openmetrics-text",
+            "gzip",
+            (True, True, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        ),
+    ],
+)
+def test_metrics(url: str, accept: str, encoding: str, expected: tuple[bool, bool, str]) -> None:
+    """The format and the encoding follow the request, and the headers say which it was."""
+    openmetrics, gzip, content_type = expected
+    reply = fetch(url, "/metrics", headers={"Accept": accept, "Accept-Encoding": encoding})
+
+    assert (reply.status, reply.body) == (200, STUB.metrics(openmetrics=openmetrics, gzip=gzip))
+    assert (reply.headers["content-type"], reply.headers.get("content-encoding")) == (
+        content_type,
+        "gzip" if gzip else None,
+    )
+    assert reply.headers["vary"] == "Accept, Accept-Encoding"
+
+
+def test_metrics_head(url: str) -> None:
+    """HEAD tells the length and sends nothing."""
+    head, get = (fetch(url, "/metrics", method=method) for method in ("HEAD", "GET"))
+
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(get.body))
+
+
+def test_large_pages_arrive_whole() -> None:
+    """A page of many slices is put together again as it was."""
+    page = bytes(range(256)) * 5000
+    with running(create_app(Stub(pages={(False, False): page}), version="1")) as url:
+        assert fetch(url, "/metrics").body == page
+
+
+def test_too_many_scrapes_are_sent_away() -> None:
+    """Clients that do not read hold their places; one more gets 503 at once, and is served when a place is free."""
+    app = create_app(Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2)
+    with running(app) as url:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        slow = [socket.create_connection((parts.hostname, parts.port)) for _ in range(2)]
+        for client in slow:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+
+        refused = fetch(url, "/metrics")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert fetch(url, "/-/healthy").status == 200
+
+        for client in slow:
+            client.close()
+        assert any(fetch(url, "/metrics", method="HEAD").status == 200 for _ in range(100))
+
+
+def test_healthy_and_ready(url: str) -> None:
+    """Both checks say so in words."""
+    assert [fetch(url, path).status for path in ("/-/healthy", "/-/ready")] == [200, 200]
+
+
+def test_not_ready_before_the_first_refresh() -> None:
+    """A cold exporter is healthy, not ready, and serves its metrics all the same."""
+    with running(create_app(Stub(ready=False), version="1")) as url:
+        assert [fetch(url, path).status for path in ("/-/healthy", "/-/ready", "/metrics")] == [200, 503, 200]
+
+
+def test_reload(url: str) -> None:
+    """POST reloads; a mere visit does not."""
+    assert fetch(url, "/-/reload", method="POST").status == 200
+    assert fetch(url, "/-/reload").status == 405
+
+
+def test_a_failed_reload_says_why() -> None:
+    """A rejected configuration is a 500 with its message."""
+    with running(create_app(Stub(mistake="driftgauge.yml:3: unknown key"), version="1")) as url:
+        reply = fetch(url, "/-/reload", method="POST")
+
+    assert reply.status == 500
+    assert reply.body.decode() == "The old configuration stays in use: driftgauge.yml:3: unknown key\n"
+
+
+def test_config(url: str) -> None:
+    """The configuration is shown as YAML."""
+    reply = fetch(url, "/config")
+
+    assert (reply.headers["content-type"], reply.body.decode()) == ("text/yaml; charset=utf-8", STUB.config_text())
+
+
+def test_unknown_paths(url: str) -> None:
+    """Anything else is a plain 404."""
+    assert fetch(url, "/nowhere").status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])
+def test_security_headers(url: str, path: str) -> None:
+    """Every page forbids scripts, frames and sniffing."""
+    headers = fetch(url, path).headers
+
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+
+
+def test_landing_page_shows_a_healthy_model() -> None:
+    """The page has the key figures of a model and of the exporter, in words."""
+    status = Status(
+        now=NOW,
+        started=NOW - timedelta(days=4),
+        mlflow_uri="http://user:***@mlflow:5000",
+        mlflow_up=True,
+        last_refresh=NOW - timedelta(seconds=12),
+        refresh_seconds=0.8231,
+        refresh_succeeded=True,
+        models=(HEALTHY,),
+    )
+
+    text = text_of(landing(status).body)
+
+    assert "version 1.2.3" in text
+    assert "MLflow reachable http://user:***@mlflow:5000" in text
+    assert "Last refresh succeeded 12 s ago , took 0.8231 s" in text
+    assert "Running since 2026-01-27 12:00:05 UTC 4 d ago" in text
+    row = "churn binary healthy 1,234,567 in 7d 0.9167 accuracy 0 of 12 42 s ago 5 h ago 1h, 7d"
+    assert row in text
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(Stub().shown, ["not known yet", "none finished yet", "No models yet."], id="cold start"),
+        pytest.param(
+            replace(Stub().shown, mlflow_up=False, refresh_succeeded=False), ["unreachable", "failed"], id="MLflow down"
+        ),
+        pytest.param(
+            replace(Stub().shown, models=(ModelStatus("new", "binary", ("1h",)),)),
+            [f"new binary waiting {DASH} {DASH} {DASH} none yet none yet 1h"],
+            id="nothing read yet",
+        ),
+        pytest.param(
+            replace(Stub().shown, models=(replace(HEALTHY, drifted_features=3),)), ["drifting", "3 of 12"], id="drift"
+        ),
+        pytest.param(
+            replace(Stub().shown, models=(replace(HEALTHY, error="no such experiment"),)),
+            ["failing", "no such experiment"],
+            id="error",
+        ),
+    ],
+)
+def test_landing_page_tells_the_state(status: Status, expected: list[str]) -> None:
+    """Whatever the state, it stands there as a word and not as a colour only."""
+    text = text_of(landing(status).body)
+
+    assert [phrase for phrase in expected if phrase not in text] == []
+
+
+def test_landing_page_escapes() -> None:
+    """Names and errors come from files others wrote: they are shown, never interpreted."""
+    model = replace(HEALTHY, name="<script>alert(1)</script>", error='"><img src=x>')
+
+    page = landing(replace(Stub().shown, models=(model,))).body.decode()
+
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_landing_page_loads_nothing_and_links_to_what_is_there(url: str) -> None:
+    """The page needs no other file, and each link on it leads somewhere."""
+    page = fetch(url).body.decode()
+    links = set(re.findall(r'href="([^"]*)"', page))
+
+    assert not re.search(r"\bsrc=|url\(|@import|<script|<link", page)
+    assert links == {"/metrics", "/config", "/-/healthy", "/-/ready"}
+    assert {fetch(url, link).status for link in links} == {200}
