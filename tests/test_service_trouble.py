@@ -1,0 +1,103 @@
+"""Parts of the refresh loop that are replaced while it runs: what goes on around them.
+
+Apart from test_service.py, whose shared service would run into the replaced parts as well.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driftgauge.errors import StateError
+from driftgauge.pipeline import refresh
+from driftgauge.pipeline.work import find_work
+from driftgauge.service import running
+from e2e.service_bench import PATIENCE, ROWS, Bench, about_models, filled, refreshed, until, values
+
+
+@pytest.fixture
+def bench(empty_database: Path, tmp_path: Path) -> Bench:
+    """Return a bench of the test's own."""
+    return filled(empty_database, tmp_path)
+
+
+def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failing model keeps its values and its error is shown; the other is refreshed; both recover."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", failing("churn", ZeroDivisionError("a bug")))
+        for model in MODELS:
+            bench.log(model, "second.jsonl")
+        found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+
+        assert found["driftgauge_refresh_failures_total", "internal"] >= 1
+        assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
+        assert found["model_batches_total", "churn"] == good["model_batches_total", "churn"]
+        shown = {model.name: model.error for model in service.status().models}
+        assert "a bug" in (shown["churn"] or "")
+        assert shown["fraud"] is None
+
+        monkeypatch.undo()
+        until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
+
+
+def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure of the state file the exporter starts anew from the file, with nothing lost or doubled."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", failing("churn", StateError("the disk is full")))
+        during = until(service, lambda found: ("driftgauge_refresh_failures_total", "state") in found)
+        monkeypatch.undo()
+        after = until(service, refreshed)
+
+    for found in (during, after):
+        assert (
+            found["model_predictions_total", "churn", "unknown"] == good["model_predictions_total", "churn", "unknown"]
+        )
+
+
+def failing(model: str, failure: Exception) -> Callable[..., Any]:
+    """Return `find_work` that raises for one model."""
+
+    def find(source: Any, memory: Any, now: int, **options: bool) -> Any:
+        if memory.state.config.name == model:
+            raise failure
+        return find_work(source, memory, now, **options)
+
+    return find
+
+
+def test_the_refresh_thread_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When publishing fails the old page stays with the failure on it, and the next refresh is good again."""
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(running, "refreshed", lambda *_, **__: 1 / 0)
+        found = until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
+        assert about_models(found) == about_models(good)
+        assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
+
+        monkeypatch.undo()
+        until(service, refreshed)
+
+
+def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are answered while a refresh is under way; it shows only after it was let go."""
+    under_way, let_go = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        under_way.set()
+        assert let_go.wait(PATIENCE)
+        return find_work(*arguments, **options)
+
+    with bench.serving() as service:
+        until(service, refreshed)
+        monkeypatch.setattr(refresh, "find_work", slow)
+        bench.log("churn", "second.jsonl")
+        assert under_way.wait(PATIENCE)
+
+        assert values(service)["model_batches_total", "churn"] == 1
+        assert service.status().models[0].name == "churn"
+        assert not service.stop(timeout=0)
+        let_go.set()
