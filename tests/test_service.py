@@ -1,6 +1,7 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path

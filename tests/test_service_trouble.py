@@ -14,7 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.work import find_work
 from driftgauge.service import running
-from e2e.service_bench import PATIENCE, ROWS, Bench, about_models, filled, refreshed, until, values
+from e2e.service_bench import MODELS, PATIENCE, Bench, about_models, filled, refreshed, until, values
 
 
 @pytest.fixture
