@@ -384,8 +384,8 @@ def test_kind_of_error_not_foreseen() -> None:
     """A kind of error that a later pydantic brings is still told with its place."""
     error = ErrorDetails(type="new_kind", loc=("state_dir",), msg="Something new", input=3)
     document = Document(values={}, lines={(): 1, ("state_dir",): 7}, masked={}, mistakes=())
-    assert mistake(error, document).line == 7
-    assert mistake(error, document).text == "Something new, but is 3"
+    assert mistake(error, document, Config).line == 7
+    assert mistake(error, document, Config).text == "Something new, but is 3"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
 from driftgauge.config.document import Document
-from driftgauge.config.sections import Config, Section
+from driftgauge.config.sections import Section
 from driftgauge.config.wording import Mistake, Path, RuleError, quoted, shown, suggestion
 
 # pydantic ends a location with this when the key itself, not its value, broke a rule.
@@ -22,13 +22,16 @@ _WHAT_TO_WRITE: Final = {
 }
 
 
-def mistake(error: ErrorDetails, document: Document) -> Mistake:
-    """Return what to tell about one of pydantic's errors on the values of `document`."""
+def mistake(error: ErrorDetails, document: Document, section: type[Section]) -> Mistake:
+    """Return what to tell about one of pydantic's errors on the values of `document`, which should be a `section`."""
     path: Path = error["loc"]
     if path and path[-1] == _OF_THE_KEY:
         path = path[:-1]
     seen = shown(document.masked.get(path, error["input"]))
-    text = _SENTENCES.get(error["type"], _as_pydantic_says)(error, path, seen)
+    if error["type"] == "extra_forbidden":
+        text = _unknown_key(path, section)
+    else:
+        text = _SENTENCES.get(error["type"], _as_pydantic_says)(error, path, seen)
     rule = error.get("ctx", {}).get("error")
     if isinstance(rule, RuleError):
         path += rule.at
@@ -40,16 +43,22 @@ def line_at(path: Path, lines: Mapping[Path, int]) -> int:
     return next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
 
 
-def _unknown_key(_error: ErrorDetails, path: Path, _seen: str) -> str:
+def _unknown_key(path: Path, section: type[Section]) -> str:
+    fields = _section_at(path[:-1], section).model_fields
+    names = [field.alias or name for name, field in fields.items()]
     key = str(path[-1])
-    return f"unknown key {quoted(key)}; {suggestion(key, _section_at(path[:-1]).model_fields, 'keys')}"
+    return f"unknown key {quoted(key)}; {suggestion(key, names, 'keys')}"
 
 
-def _section_at(path: Path) -> type[Section]:
-    section: type[Section] = Config
-    for step in path:
+def _section_at(path: Path, section: type[Section]) -> type[Section]:
+    """Return the section that a path leads to: over fields, positions in lists, and keys of mappings to sections."""
+    steps = iter(path)
+    for step in steps:
         if isinstance(step, str):
-            section = next(_sections_in(section.model_fields[step].annotation))
+            annotation = section.model_fields[step].annotation
+            section = next(_sections_in(annotation))
+            if get_origin(annotation) is dict:
+                next(steps)
     return section
 
 
@@ -101,7 +110,6 @@ def _as_pydantic_says(error: ErrorDetails, _path: Path, seen: str) -> str:
 
 
 _SENTENCES: Final[dict[str, Callable[[ErrorDetails, Path, str], str]]] = {
-    "extra_forbidden": _unknown_key,
     "missing": _missing,
     "literal_error": _choice,
     "value_error": _rule,
@@ -113,6 +121,8 @@ _SENTENCES: Final[dict[str, Callable[[ErrorDetails, Path, str], str]]] = {
     "int_parsing": _must_be("a whole number"),
     "int_parsing_size": _must_be("a whole number of usual size"),
     "int_from_float": _must_be("a whole number"),
+    "bool_type": _must_be("true or false"),
+    "bool_parsing": _must_be("true or false"),
     "float_type": _must_be("a number"),
     "float_parsing": _must_be("a number"),
     "finite_number": _must_be("a finite number"),

@@ -1,17 +1,19 @@
-"""`parse`: text and environment in, a valid `Config` or all its mistakes out."""
+"""`parse`: text and environment in, a valid `Config` or all its mistakes out; `checked` for files of other kinds."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from driftgauge.config.document import Document, read
 from driftgauge.config.mistakes import line_at, mistake
-from driftgauge.config.sections import Config
+from driftgauge.config.sections import Config, Section
 from driftgauge.config.wording import Mistake, path_text
 from driftgauge.errors import ConfigError
 
 TRACKING_URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 def parse(text: str, *, filename: str, environ: Mapping[str, str]) -> Config:
@@ -22,15 +24,31 @@ def parse(text: str, *, filename: str, environ: Mapping[str, str]) -> Config:
     document = read(text, filename=filename, environ=environ)
     values = _with_tracking_uri(document.values, environ)
     mistakes = [*document.mistakes, *_missing_tracking_uri(values, document)]
+    return checked(Config, values, document=document, filename=filename, mistakes=mistakes)
+
+
+def checked(
+    section: type[SectionT],
+    values: dict[str, Any],
+    *,
+    document: Document,
+    filename: str,
+    mistakes: list[Mistake],
+) -> SectionT:
+    """Return `values` as a section.
+
+    document: where the values, or most of them, come from. mistakes: what was already found in it.
+    Raises ConfigError as `parse` does, with these mistakes and those that the section finds elsewhere.
+    """
     try:
-        config = Config.model_validate(values, context=document.masked)
+        valid = section.model_validate(values, context=document.masked)
     except ValidationError as error:
         told = {each.path for each in mistakes}
-        found = [mistake(details, document) for details in error.errors(include_url=False)]
+        found = [mistake(details, document, section) for details in error.errors(include_url=False)]
         raise _refusal(filename, mistakes + [each for each in found if each.path not in told]) from error
     if mistakes:
         raise _refusal(filename, mistakes)
-    return config
+    return valid
 
 
 def load_mapping(text: str, *, filename: str) -> dict[str, Any]:

@@ -1,0 +1,203 @@
+"""What the file may say about each alert: one class per alert, with its thresholds beside what all alerts have.
+
+No default stands here: the file that ships with driftgauge has them all. Units: seconds, ratios from 0 to 1.
+"""
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BeforeValidator, Field
+
+from driftgauge.config.fields import Metric, Name, Number, Whole, seconds_between
+from driftgauge.config.sections import Section
+from driftgauge.config.units import DAY, SECOND
+
+Severity = Literal["critical", "high", "medium", "low", "none"]
+# The gravest first.
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+
+Duration = Annotated[float, seconds_between(SECOND, 30 * DAY)]
+Wait = Annotated[float, seconds_between(0, 30 * DAY)]
+Latency = Annotated[float, seconds_between(SECOND / 1000, DAY)]
+Count = Annotated[Whole, Field(ge=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+
+
+def watched(metrics: Any) -> Any:
+    """Leave out what is `false`: that is how a file takes away a metric which the one beneath it names."""
+    return (
+        {key: value for key, value in metrics.items() if value is not False} if isinstance(metrics, dict) else metrics
+    )
+
+
+class Alert(Section):
+    """What every alert has. `for_` and `keep_firing_for` in seconds; runbook: a file name, or a whole URL."""
+
+    enabled: bool
+    severity: Severity
+    for_: Annotated[Wait, Field(alias="for")]
+    keep_firing_for: Wait
+    runbook: Name
+
+
+# One rule serves all models, so these cannot differ between them.
+COMMON_KEYS: Final = ("severity", "for", "keep_firing_for", "runbook")
+
+
+class PerformanceDegraded(Alert):
+    """A metric is worse than its baseline: by metric, absolute for scores, relative for errors."""
+
+    degradation: Annotated[dict[Metric, Positive], BeforeValidator(watched)]
+    min_labels: Count
+
+
+class BelowFloor(Alert):
+    """A metric left the bounds in `models:`."""
+
+    min_labels: Count
+
+
+class FeaturesDrifted(Alert):
+    """So many features drifted, or more than such a share of them."""
+
+    features: Count
+    ratio: Share
+    min_predictions: Count
+
+
+class PredictionShifted(Alert):
+    """The output's PSI is above `psi`."""
+
+    psi: Positive
+    min_predictions: Count
+
+
+class Flagged(Alert):
+    """A drift flag is up; what raises it is decided in `driftgauge.yml`."""
+
+    min_predictions: Count
+
+
+class MissingValues(Alert):
+    """More than such a share of a feature is missing."""
+
+    missing_ratio: Share
+    min_predictions: Count
+
+
+class UnseenCategories(Alert):
+    """More than such a share of a feature's values are categories the reference never had."""
+
+    unseen_ratio: Share
+    min_predictions: Count
+
+
+class Outliers(Alert):
+    """More than such a share of a feature's values are far outside the reference."""
+
+    outlier_ratio: Share
+    min_predictions: Count
+
+
+class RowsRejected(Alert):
+    """More than such a share of the rows read within `within` could not be used."""
+
+    rejected_ratio: Share
+    within: Duration
+    min_rows: Count
+
+
+class BatchesRejected(Alert):
+    """So many files and more could not be read within `within`."""
+
+    failures: Count
+    within: Duration
+
+
+class LatencyHigh(Alert):
+    """The 99th percentile of the time to answer is above `p99` seconds."""
+
+    p99: Latency
+    min_predictions: Count
+
+
+class ErrorRatioHigh(Alert):
+    """More than such a share of requests failed."""
+
+    error_ratio: Share
+    min_predictions: Count
+
+
+class TrafficStopped(Alert):
+    """No prediction for `silence` seconds."""
+
+    silence: Duration
+
+
+class TrafficFell(Alert):
+    """Fewer predictions than such a share of last week's, which were at least `min_predictions`."""
+
+    share_of_last_week: Annotated[Number, Field(gt=0, lt=1)]
+    min_predictions: Count
+
+
+class LabelsLate(Alert):
+    """No label for `delay` seconds."""
+
+    delay: Duration
+
+
+class LabelsMissing(Alert):
+    """Fewer than such a share of predictions have their label."""
+
+    coverage: Annotated[Number, Field(gt=0, lt=1)]
+    min_predictions: Count
+
+
+class Stale(Alert):
+    """No successful refresh and nothing new for `age` seconds."""
+
+    age: Duration
+
+
+class SeriesDropped(Alert):
+    """Series were left out within `within`."""
+
+    within: Duration
+
+
+class Alerts(Section):
+    """Every alert there is, in the order of the rule files."""
+
+    ModelPerformanceDegraded: PerformanceDegraded
+    ModelBelowFloor: BelowFloor
+    ModelFeaturesDrifted: FeaturesDrifted
+    ModelPredictionShifted: PredictionShifted
+    ModelOutputDrifted: Flagged
+    ModelFeatureDrifted: Flagged
+    ModelMissingValues: MissingValues
+    ModelUnseenCategories: UnseenCategories
+    ModelOutliers: Outliers
+    ModelRowsRejected: RowsRejected
+    ModelBatchesRejected: BatchesRejected
+    ModelLatencyHigh: LatencyHigh
+    ModelErrorRatioHigh: ErrorRatioHigh
+    ModelTrafficStopped: TrafficStopped
+    ModelTrafficFell: TrafficFell
+    ModelLabelsLate: LabelsLate
+    ModelLabelsMissing: LabelsMissing
+    DriftgaugeAbsent: Alert
+    DriftgaugeDown: Alert
+    DriftgaugeRefreshFailing: Alert
+    DriftgaugeStale: Stale
+    DriftgaugeMlflowUnreachable: Alert
+    DriftgaugeSeriesDropped: SeriesDropped
+    DriftgaugeConfigReloadFailed: Alert
+    DriftgaugeWatchdog: Alert
+
+
+ALERTS: Final[tuple[str, ...]] = tuple(Alerts.model_fields)
+# These say something of one model; the others of the exporter.
+MODEL_ALERTS: Final = tuple(name for name in ALERTS if name.startswith("Model"))
+# Fires always, so nothing about it waits.
+WATCHDOG: Final = "DriftgaugeWatchdog"

@@ -1,0 +1,24 @@
+"""The table of all that is rendered from the thresholds: which part renders, and under which paths.
+
+A new kind of output is a function from thresholds to texts by relative path, and a row of `PARTS`. Paths are those of
+this repository, and the same in a user's folder. Where the folder is, and what is in it already, is unknown here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from driftgauge.generator.thresholds import Thresholds
+
+# Relative path, with `/` → the whole text, which ends in a line break.
+Texts = Mapping[str, str]
+Part = Callable[[Thresholds], Texts]
+
+PARTS: Final[tuple[Part, ...]] = ()
+
+
+def outputs(thresholds: Thresholds) -> dict[str, str]:
+    """Return every text of the set by its path, sorted."""
+    texts: dict[str, str] = {}
+    for part in PARTS:
+        texts |= part(thresholds)
+    return dict(sorted(texts.items()))

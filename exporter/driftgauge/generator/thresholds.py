@@ -1,0 +1,201 @@
+"""`thresholds.yml` as frozen values: the one source of every severity, threshold, window and waiting time.
+
+    thresholds = parse(text, filename="thresholds.yml")        # or `shipped()`
+    thresholds.alerts.ModelPredictionShifted.psi               # what holds for all models
+    thresholds.alert("ModelPredictionShifted").severity        # by name
+    thresholds.for_model("churn-predictor").alerts…            # what holds for one model; same shape
+    thresholds.for_model("churn-predictor").windows.drift.name
+
+A file of the user's lies on top of the one that ships with driftgauge, so it needs only what differs. The same is true
+of `models.<name>.alerts` and `models.<name>.windows`: they lie on top of the file's own. What is rendered from all this
+is unknown here.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import resources
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from driftgauge.config.document import Document, read
+from driftgauge.config.fields import Metric, Name, Number, Text, WindowField
+from driftgauge.config.reading import checked
+from driftgauge.config.sections import Section
+from driftgauge.config.units import format_duration
+from driftgauge.config.wording import Mistake, RuleError, quoted
+from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched
+
+SHIPPED: Final = "thresholds.yml"
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or any(sign in text for sign in " \"'{}<>\\"):
+        raise ValueError("must be an address like https://grafana.example.com")
+    return text.rstrip("/")
+
+
+def _label(text: str) -> str:
+    if not (text.isascii() and text.isidentifier()):
+        raise ValueError("must be a label name like env or cluster")
+    return text
+
+
+Address = Annotated[Text, AfterValidator(_web_address)]
+LabelName = Annotated[Name, AfterValidator(_label)]
+Bounds = Annotated[dict[Metric, Number], BeforeValidator(watched)]
+
+
+class Links(Section):
+    """Where the links of notifications lead; without a slash at the end."""
+
+    runbooks: Address
+    grafana: Address
+    mlflow: Address
+
+
+class Exporter(Section):
+    """How Prometheus scrapes driftgauge. `refresh_interval` in seconds."""
+
+    job: Name
+    refresh_interval: Duration
+    target_labels: tuple[LabelName, ...]
+
+
+class Windows(Section):
+    """The window each kind of alert looks at; `name` is the value of the label `window`."""
+
+    performance: WindowField
+    drift: WindowField
+    quality: WindowField
+    service: WindowField
+    traffic: WindowField
+    labels: WindowField
+
+
+class Model(Section):
+    """What one model has of its own. `alerts` and `windows` are complete: what the file does not say is filled in."""
+
+    team: Name | None = None
+    floors: Bounds = Field(default_factory=dict)
+    ceilings: Bounds = Field(default_factory=dict)
+    windows: Windows
+    alerts: Alerts
+
+    @model_validator(mode="after")
+    def _bounds_on_the_right_side(self) -> Self:
+        for key, bounds, other, errors in (
+            ("floors", self.floors, "ceilings", True),
+            ("ceilings", self.ceilings, "floors", False),
+        ):
+            for metric in bounds:
+                if (metric in ERRORS) is errors:
+                    worse = "higher" if errors else "lower"
+                    raise RuleError(f"{metric} is worse when {worse}; write it under {other}", at=(key, metric))
+        return self
+
+
+# Metrics that are better when lower.
+ERRORS: Final = frozenset({"log_loss", "brier_score", "mse", "rmse", "mae"})
+
+
+class Thresholds(Section):
+    """The whole file. `smoothing` and `activity` in seconds."""
+
+    links: Links
+    exporter: Exporter
+    windows: Windows
+    smoothing: Duration
+    activity: Duration
+    alerts: Alerts
+    models: dict[Name, Model]
+
+    def alert(self, name: str) -> Alert:
+        """Return an alert by its name."""
+        found: Alert = getattr(self.alerts, name)
+        return found
+
+    def for_model(self, name: str) -> Model:
+        """Return what holds for a model, whether the file names it or not."""
+        return self.models.get(name) or self._any_model
+
+    @cached_property
+    def _any_model(self) -> Model:
+        return Model(windows=self.windows, alerts=self.alerts)
+
+    @model_validator(mode="after")
+    def _outlasts_single_values(self) -> Self:
+        two_refreshes = 2 * self.exporter.refresh_interval
+        for name in Alerts.model_fields:
+            smoothed = name in MODEL_ALERTS
+            shortest = two_refreshes + (self.smoothing if smoothed else 0)
+            if name != WATCHDOG and self.alert(name).for_ < shortest:
+                sum_of = "smoothing and two refreshes" if smoothed else "two refreshes"
+                text = f"must be at least {format_duration(shortest)} ({sum_of}), or one bad value can fire; raise it"
+                raise RuleError(text, at=("alerts", name, "for"))
+        return self
+
+
+def shipped() -> Thresholds:
+    """Return the thresholds that ship with driftgauge."""
+    return parse("{}", filename=SHIPPED)
+
+
+def shipped_text() -> str:
+    """Return the file that ships with driftgauge, comments and all."""
+    return resources.files("driftgauge.generator").joinpath(SHIPPED).read_text(encoding="utf-8")
+
+
+def parse(text: str, *, filename: str) -> Thresholds:
+    """Return the thresholds that YAML `text` describes on top of the shipped ones.
+
+    Raises ConfigError; its message has one line per mistake, `filename:line: path: what; remedy`, in file order.
+    """
+    document = read(text, filename=filename, environ={})
+    values = _on_top(read(shipped_text(), filename=SHIPPED, environ={}).values, document.values)
+    models = values["models"]
+    mistakes = [*document.mistakes, *_common_keys_of_models(document)]
+    if isinstance(models, dict):
+        # First what holds for all, so that a mistake in it is not told again for each model.
+        plain = {name: _completed(model, values, own=False) for name, model in models.items()}
+        checked(Thresholds, values | {"models": plain}, document=document, filename=filename, mistakes=mistakes)
+        values |= {"models": {name: _completed(model, values, own=True) for name, model in models.items()}}
+    return checked(Thresholds, values, document=document, filename=filename, mistakes=mistakes)
+
+
+def _on_top(beneath: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge mappings, key by key; a key with nothing after it counts as not written."""
+    merged = dict(beneath)
+    for key, value in above.items():
+        below = merged.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = _on_top(below, value)
+        elif value is not None or key not in merged:
+            merged[key] = value
+    return merged
+
+
+def _completed(model: Any, values: Mapping[str, Any], *, own: bool) -> Any:
+    """Lay what a model says on top of what holds for all; without what is its `own`, only that is left."""
+    if model is None:
+        model = {}
+    if not isinstance(model, dict):
+        return model
+    completed = dict(model)
+    for key in ("windows", "alerts"):
+        said = model.get(key)
+        if said is None or (isinstance(said, dict) and not own):
+            completed[key] = values[key]
+        elif isinstance(said, dict):
+            completed[key] = _on_top(values[key], said)
+    return completed
+
+
+def _common_keys_of_models(document: Document) -> list[Mistake]:
+    models = document.values.get("models")
+    return [
+        Mistake(line, path, f"cannot differ between models: {quoted(str(path[-1]))} is one for all; move it to alerts:")
+        for path, line in document.lines.items()
+        if isinstance(models, dict) and len(path) == 5 and path[0] == "models" and path[2] == "alerts"
+        if path[4] in COMMON_KEYS
+    ]
