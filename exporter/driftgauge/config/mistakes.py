@@ -19,6 +19,7 @@ _WHAT_TO_WRITE: Final = {
     "predictions": "say where they are, like predictions: {experiment: /monitoring/churn}",
     "experiment": "name the MLflow experiment, like /monitoring/churn",
     "uri": 'say where the data is, like "models:/churn@champion/reference.parquet"',
+    "url": "write the address, like https://example.com/alerts",
 }
 
 

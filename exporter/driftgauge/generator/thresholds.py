@@ -23,8 +23,9 @@ from driftgauge.config.fields import Metric, Name, Number, Text, WindowField
 from driftgauge.config.reading import checked
 from driftgauge.config.sections import Section
 from driftgauge.config.units import format_duration
-from driftgauge.config.wording import Mistake, RuleError, quoted
+from driftgauge.config.wording import Mistake, RuleError, quoted, suggestion
 from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched
+from driftgauge.generator.notifications import Notifications
 
 SHIPPED: Final = "thresholds.yml"
 
@@ -107,6 +108,7 @@ class Thresholds(Section):
     windows: Windows
     smoothing: Duration
     activity: Duration
+    notifications: Notifications
     alerts: Alerts
     models: dict[Name, Model]
 
@@ -122,6 +124,14 @@ class Thresholds(Section):
     @cached_property
     def _any_model(self) -> Model:
         return Model(windows=self.windows, alerts=self.alerts)
+
+    @model_validator(mode="after")
+    def _known_teams(self) -> Self:
+        for name, model in self.models.items():
+            if model.team is not None and model.team not in self.notifications.teams:
+                near = suggestion(model.team, self.notifications.teams, "teams")
+                raise RuleError(f"is no team of notifications.teams; {near}", at=("models", name, "team"))
+        return self
 
     @model_validator(mode="after")
     def _outlasts_single_values(self) -> Self:

@@ -1,0 +1,149 @@
+"""The section `notifications:` of the thresholds file: which severity reaches which team, by which channel, how often.
+
+Secrets are never in the file: Alertmanager reads each from a file of its own, whose fixed name follows from the team
+(`secret_files`). What an alert is, and how Alertmanager spells a route, is unknown here. Units: seconds.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from driftgauge.config.fields import Text, at_least_one, seconds_between
+from driftgauge.config.sections import Section
+from driftgauge.config.units import DAY, HOUR, SECOND
+from driftgauge.config.wording import RuleError, suggestion
+
+Channel = Literal["pagerduty", "slack", "email", "webhook"]
+PagedSeverity = Literal["critical", "high", "medium", "low"]
+SEVERITIES: Final[tuple[PagedSeverity, ...]] = ("critical", "high", "medium", "low")
+# Alertmanager forgets after five days what it has sent; a longer repeat_interval would be cut to that.
+_LONGEST_MEMORY: Final = 5 * DAY
+_HOW_TO_REACH: Final = {"slack": "slack_channel", "email": "email", "webhook": "webhook"}
+
+
+def _http(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be an address like https://example.com/path")
+    return text
+
+
+def _host_and_port(text: str) -> str:
+    if not re.fullmatch(r"\S+:[0-9]{1,5}", text):
+        raise ValueError("must be host and port, like smtp.example.com:587")
+    return text
+
+
+def _team(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", text):
+        raise ValueError("must be a name of up to 60 letters, digits, - and _, for it becomes part of file names")
+    return text
+
+
+Url = Annotated[Text, AfterValidator(_http)]
+TeamName = Annotated[str, AfterValidator(_team)]
+Wait = Annotated[float, seconds_between(0, HOUR)]
+Interval = Annotated[float, seconds_between(SECOND, _LONGEST_MEMORY)]
+
+
+class Smtp(Section):
+    """The mail server. Unless `username` is empty, the password is read from the file `smtp-password`."""
+
+    smarthost: Annotated[Text, AfterValidator(_host_and_port)]
+    sender: Text
+    username: str = ""
+    require_tls: bool = True
+
+
+class Webhook(Section):
+    """Where alerts are posted as Alertmanager's JSON. `bearer_token`: send the token that stands in the team's file."""
+
+    url: Url
+    bearer_token: bool = True
+
+
+class Watchdog(Section):
+    """The dead man's switch: it is told that all is well this often, and pages by itself when it is told nothing."""
+
+    url: Url
+    bearer_token: bool = True
+    every: Annotated[float, seconds_between(SECOND, HOUR)]
+
+
+class Delivery(Section):
+    """How alerts of one severity go out. See `group_wait`, … in Alertmanager's documentation."""
+
+    channels: Annotated[tuple[Channel, ...], at_least_one]
+    group_wait: Wait
+    group_interval: Interval
+    repeat_interval: Interval
+
+
+class Severities(Section):
+    """One delivery for each severity that reaches people."""
+
+    critical: Delivery
+    high: Delivery
+    medium: Delivery
+    low: Delivery
+
+    def items(self) -> Iterator[tuple[PagedSeverity, Delivery]]:
+        """Yield severities, the worst first, with how they go out."""
+        for severity in SEVERITIES:
+            yield severity, getattr(self, severity)
+
+
+class Team(Section):
+    """How to reach a team. PagerDuty needs nothing but the key in the team's file."""
+
+    slack_channel: Text | None = None
+    email: tuple[Text, ...] = ()
+    webhook: Webhook | None = None
+
+
+class Notifications(Section):
+    """The whole section. Its rules about two fields see only those that are valid so far."""
+
+    secrets_directory: Text
+    pagerduty_url: Url = "https://events.pagerduty.com/v2/enqueue"
+    smtp: Smtp | None = None
+    severities: Severities
+    teams: Annotated[dict[TeamName, Team], Field(min_length=1, max_length=200)]
+    default_team: Text
+    watchdog: Watchdog
+
+    @field_validator("teams")
+    @classmethod
+    def _reachable(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
+        severities = info.data.get("severities")
+        for severity, delivery in severities.items() if severities else ():
+            for channel in delivery.channels:
+                key = _HOW_TO_REACH.get(channel)
+                for name, team in teams.items():
+                    if key and not getattr(team, key):
+                        raise RuleError(
+                            f"has no {key}, and severity {severity} goes out by {channel}; write it", at=(name,)
+                        )
+        return teams
+
+    @field_validator("teams")
+    @classmethod
+    def _mail_server(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
+        severities = info.data.get("severities")
+        by_mail = severities is not None and any("email" in delivery.channels for _, delivery in severities.items())
+        if by_mail and info.data.get("smtp", ...) is None:
+            raise RuleError("are reached by email, and there is no mail server; write notifications.smtp")
+        return teams
+
+    @field_validator("default_team")
+    @classmethod
+    def _known(cls, default_team: str, info: ValidationInfo) -> str:
+        teams = info.data.get("teams")
+        if teams and default_team not in teams:
+            raise RuleError(f"is none of the teams; {suggestion(default_team, teams, 'teams')}")
+        return default_team
+
+    def secret_file(self, name: str) -> str:
+        """Return the path of a secret on Alertmanager's machine."""
+        return f"{self.secrets_directory.rstrip('/')}/{name}"
