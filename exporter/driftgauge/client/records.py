@@ -1,0 +1,197 @@
+"""Logged rows as tables that the exporter reads without any mapping: one column per role and per feature.
+
+The names are those of `schema`. What is a row in memory is kept as cheap as possible; everything that costs happens
+here, in the background. Files and threads are not known here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from driftgauge.client.moments import moments
+from driftgauge.client.privacy import Privacy
+from driftgauge.client.values import Array, array_column, bounded, column, floats, joined, texts
+from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS
+
+REQUEST_ID: Final = SPELLINGS["request_id"][0]
+TIMESTAMP: Final = SPELLINGS["timestamp"][0]
+VERSION: Final = SPELLINGS["version"][0]
+PREDICTION: Final = SPELLINGS["prediction"][0]
+SCORE: Final = SPELLINGS["score"][0]
+LABEL: Final = SPELLINGS["label"][0]
+LATENCY: Final = "latency_seconds"
+ERROR: Final = SPELLINGS["error"][0]
+_FEATURE: Final = FEATURE_PREFIXES[0]
+_CLASS_SCORE: Final = CLASS_SCORE_PREFIXES[0]
+# The exporter refuses files of more than 2,000 columns and ignores names of more than 1,000 characters.
+MAX_FEATURES: Final = 1_500
+MAX_CLASSES: Final = 400
+MAX_NAME: Final = 500
+
+# One call of `log`: request id, time, features, prediction, score, latency, error.
+Row = tuple[str, Any, Mapping[Any, Any], Any, Any, Any, Any]
+Columns = dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One call of `log_batch`: `rows` rows by column; `at` is when it was logged (s since 1970).
+
+    features: name -> (rows,) array. scores: None, (rows,) or class -> (rows,).
+    """
+
+    rows: int
+    at: float
+    request_ids: Sequence[str]
+    features: Mapping[str, Any]
+    predictions: Any
+    scores: Any = None
+    timestamps: Any = None
+    latencies: Any = None
+    errors: Any = None
+
+    def check(self) -> None:
+        """Raise ValueError when something has another length than the batch."""
+        _check_lengths(self.rows, self.features, "feature")
+        _check_lengths(self.rows, self.scores if isinstance(self.scores, Mapping) else {"scores": self.scores}, "score")
+        others = {"request_ids": self.request_ids, "predictions": self.predictions, "timestamps": self.timestamps}
+        _check_lengths(self.rows, {**others, "latencies": self.latencies, "errors": self.errors}, "argument")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelBatch:
+    """One call of `log_labels`, as `Batch`."""
+
+    rows: int
+    at: float
+    request_ids: Sequence[str]
+    labels: Any
+    timestamps: Any = None
+
+    def check(self) -> None:
+        """Raise ValueError when there are more or fewer labels or times than request ids."""
+        _check_lengths(self.rows, {"labels": self.labels, "timestamps": self.timestamps}, "argument")
+
+
+def predictions_table(items: Iterable[Row | Batch], version: str, privacy: Privacy, now: float) -> Any:
+    """Return rows and batches, in their order, as one table. `now` stands in for times that cannot be read."""
+    segments = [
+        _batch_columns(segment, now) if isinstance(segment, Batch) else _row_columns(segment, now)
+        for segment in _segments(items)
+    ]
+    return _table(segments, privacy, version=version)
+
+
+def labels_table(items: Iterable[LabelBatch], privacy: Privacy, now: float) -> Any:
+    """Return labels as one table."""
+    segments = [
+        {
+            REQUEST_ID: column([bounded(text) for text in item.request_ids]),
+            TIMESTAMP: _times(item.timestamps, item, now),
+            LABEL: array_column(item.labels),
+        }
+        for item in items
+    ]
+    return _table(segments, privacy, version=None)
+
+
+def _check_lengths(rows: int, arrays: Mapping[str, Any], what: str) -> None:
+    for name, values in arrays.items():
+        if values is not None and len(values) != rows:
+            raise ValueError(f"{what} {name} has {len(values)} values for {rows} rows; pass one per row")
+
+
+def _segments(items: Iterable[Row | Batch]) -> Iterator[list[Row] | Batch]:
+    rows: list[Row] = []
+    for item in items:
+        if isinstance(item, Batch):
+            if rows:
+                yield rows
+                rows = []
+            yield item
+        else:
+            rows.append(item)
+    if rows:
+        yield rows
+
+
+def _row_columns(rows: list[Row], now: float) -> Columns:
+    ids, times, features, predictions, scores, latencies, errors = zip(*rows, strict=True)
+    found = {REQUEST_ID: column([bounded(text) for text in ids]), TIMESTAMP: moments(times, now)}
+    names = dict.fromkeys(name for record in features for name in record)
+    for name in names:
+        found.setdefault(f"{_FEATURE}{name}", column([record.get(name) for record in features]))
+    found[PREDICTION] = column(predictions)
+    classes = dict.fromkeys(name for score in scores if isinstance(score, Mapping) for name in score)
+    for name in classes:
+        values = [score.get(name) if isinstance(score, Mapping) else None for score in scores]
+        found[f"{_CLASS_SCORE}{name}"] = floats(column(values))
+    found[SCORE] = floats(column([None if isinstance(score, Mapping) else score for score in scores]))
+    found[LATENCY] = floats(column(latencies))
+    found[ERROR] = column([_error(error) for error in errors])
+    return found
+
+
+def _batch_columns(batch: Batch, now: float) -> Columns:
+    found = {
+        REQUEST_ID: column([bounded(text) for text in batch.request_ids]),
+        TIMESTAMP: _times(batch.timestamps, batch, now),
+    }
+    for name, values in batch.features.items():
+        found.setdefault(f"{_FEATURE}{name}", array_column(values))
+    if batch.predictions is not None:
+        found[PREDICTION] = array_column(batch.predictions)
+    if isinstance(batch.scores, Mapping):
+        found |= {f"{_CLASS_SCORE}{name}": floats(array_column(values)) for name, values in batch.scores.items()}
+    elif batch.scores is not None:
+        found[SCORE] = floats(array_column(batch.scores))
+    if batch.latencies is not None:
+        found[LATENCY] = floats(array_column(batch.latencies))
+    if batch.errors is not None:
+        found[ERROR] = column([_error(error) for error in batch.errors])
+    return found
+
+
+def _times(timestamps: Any, batch: Batch | LabelBatch, now: float) -> Array:
+    if timestamps is None:
+        return moments([batch.at], now).take(pa.array([0] * batch.rows, pa.int32()))
+    return moments(timestamps, now)
+
+
+def _error(error: Any) -> str | None:
+    """Return what went wrong as text; of an exception only its class, for its message may hold anything."""
+    if isinstance(error, BaseException):
+        return type(error).__name__
+    return bounded(str(error)) if error else None
+
+
+def _table(segments: list[Columns], privacy: Privacy, *, version: str | None) -> Any:
+    sizes = [len(segment[REQUEST_ID]) for segment in segments]
+    names = _bounded_names(dict.fromkeys(name for segment in segments for name in segment))
+    table: Columns = {}
+    for name in names:
+        parts = (segment.get(name, pa.nulls(size)) for segment, size in zip(segments, sizes, strict=True))
+        whole = pa.concat_arrays(parts) if name == TIMESTAMP else joined(list(parts))
+        if pa.types.is_null(whole.type) and not name.startswith(_FEATURE):
+            continue
+        kept = privacy.kept(name.removeprefix(_FEATURE), texts(whole) if name in (REQUEST_ID, ERROR) else whole)
+        if kept is not None:
+            table[name] = kept
+    if version is not None:
+        table[VERSION] = pa.repeat(version, sum(sizes))
+    return pa.table(table)
+
+
+def _bounded_names(names: Iterable[str]) -> list[str]:
+    """Return the names that a file may have: of features and of classes the first ones, none of them endless."""
+    room = {_FEATURE: MAX_FEATURES, _CLASS_SCORE: MAX_CLASSES}
+    kept = []
+    for name in names:
+        prefix = next((prefix for prefix in room if name.startswith(prefix)), None)
+        if prefix is not None:
+            room[prefix] -= 1
+        if len(name) <= MAX_NAME and (prefix is None or room[prefix] >= 0):
+            kept.append(name)
+    return kept

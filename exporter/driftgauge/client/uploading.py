@@ -1,0 +1,179 @@
+"""The thread that brings files from the spool to MLflow, each to the run and path that were fixed before.
+
+A file leaves the spool when MLflow has it. Sent twice, it replaces itself: same run, same path, same bytes, which the
+exporter counts once. While MLflow is away, attempts get rarer up to `_LAST_PAUSE`, spread at random.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from random import Random
+from typing import Final
+
+from driftgauge.client.notices import Notices, log
+from driftgauge.client.orders import Inbox
+from driftgauge.client.spool import About, Lane, Spool, SpoolFile
+from driftgauge.client.tally import Tally
+from driftgauge.client.tracking import Tracking
+from driftgauge.errors import SourceError, SourceMissing, SourceUnavailable
+
+_FIRST_PAUSE: Final = 1.0
+_LAST_PAUSE: Final = 60.0
+# How often (s) to look for lanes of processes that ended.
+_ADOPTION: Final = 60.0
+# Files that fail one after the other, although MLflow answers, before a pass is given up.
+_FAILURES_PER_PASS: Final = 3
+
+
+class Uploader:
+    """Empties `spool` through `tracking`. wanted: which lanes of dead processes are ours to deliver."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        tracking: Tracking,
+        *,
+        wanted: Callable[[About], bool],
+        tally: Tally,
+        notices: Notices,
+        spooled: Callable[[SpoolFile], None],
+    ) -> None:
+        self._spool = spool
+        self._tracking = tracking
+        self._wanted = wanted
+        self._tally = tally
+        self._notices = notices
+        self._spooled = spooled
+        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
+        self._stopping = False
+        self._failures = 0
+        self._due = 0.0
+        self._adopted = float("-inf")
+        self.inbox = Inbox()
+
+    def run(self) -> None:
+        """Work until told to stop; then let go of the spool."""
+        while not self._stopping:
+            order = self.inbox.next(self._pause())
+            self.inbox.calm()
+            self._stopping = order is not None and order.stop
+            if order is not None or time.monotonic() >= self._due:
+                self._attempt()
+            if self._stopping:
+                self._spool.leave()
+            if order is not None:
+                order.answer(self._failures == 0 and self._spool.count == 0)
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        waiting = self._failures and self._due - now
+        return waiting or max(0.0, self._adopted + _ADOPTION - now)
+
+    def _attempt(self) -> None:
+        try:
+            self._adopt()
+            self._deliver()
+        except Exception as error:  # noqa: BLE001 - whatever it is, predictions go on and it is tried again
+            self._failed(error)
+        else:
+            self._failures = 0
+            self._notices.end("upload", "uploading to MLflow works again")
+
+    def _failed(self, error: Exception) -> None:
+        self._tally.add("upload_failures")
+        self._failures += 1
+        pause = min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures - 1, 10)) * self._random.uniform(0.5, 1.0)
+        self._due = time.monotonic() + pause
+        self._notices.begin("upload", f"cannot upload to MLflow, files wait in the spool: {_told(error)}")
+
+    def _adopt(self) -> None:
+        if time.monotonic() < self._adopted + _ADOPTION:
+            return
+        for file in self._spool.adopt(self._wanted):
+            self._spooled(file)
+        self._adopted = time.monotonic()
+
+    def _deliver(self) -> None:
+        lanes = [lane for lane in self._spool.lanes() if lane.files or self._is_over(lane)]
+        if lanes:
+            self._tracking.knock()
+        for lane in lanes:
+            self._send(lane)
+            if self._is_over(lane) and not lane.files:
+                self._finish(lane)
+
+    def _is_over(self, lane: Lane) -> bool:
+        """Tell whether no file will be added to a lane: another day has begun, its process ended, or this one ends."""
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        return self._stopping or lane.adopted or lane.about.day != today
+
+    def _send(self, lane: Lane) -> None:
+        files = self._spool.files(lane)
+        if files:
+            run_id = self._run(lane)
+            failures = 0
+            for file in self._spool.files(lane):
+                failures = 0 if self._sent(run_id, lane, file) else failures + 1
+                if failures == _FAILURES_PER_PASS:
+                    break
+            if failures:
+                raise SourceUnavailable("some files are refused although MLflow answers; see the server's log")
+
+    def _sent(self, run_id: str, lane: Lane, file: SpoolFile) -> bool:
+        with self._spool.sending(lane, file) as there:
+            if not there:
+                return True
+            try:
+                self._tracking.upload(run_id, file.path)
+            except SourceError as error:
+                # Raises when it is MLflow that is gone, and not this one file.
+                self._tracking.knock()
+                self._notices.begin("file", f"{file.path.name} is not taken: {error}")
+                return False
+            self._delivered(lane, file)
+        return True
+
+    def _delivered(self, lane: Lane, file: SpoolFile) -> None:
+        self._spool.remove(lane, file)
+        self._tally.add("uploaded", file.rows)
+        self._tally.add("files")
+        self._tally.last_upload = time.time()
+
+    def _run(self, lane: Lane) -> str:
+        """Return the run of a lane, put on record before anything is sent to it."""
+        if lane.run_id is not None:
+            self._check(lane)
+        if lane.run_id is None:
+            about = lane.about
+            run_id = self._tracking.create_run(about.experiment, name=lane.path.name, tags=_tags(about))
+            self._spool.assign(lane, run_id)
+            return run_id
+        return lane.run_id
+
+    def _check(self, lane: Lane) -> None:
+        """Forget a run that was deleted: what it has is delivered, the rest goes to another one."""
+        run_id = lane.run_id or ""
+        try:
+            if self._tracking.is_active(run_id):
+                return
+            for file in self._spool.files(lane):
+                if self._tracking.has(run_id, file.path, file.bytes):
+                    self._delivered(lane, file)
+        except SourceMissing:
+            log.info("run %s is gone from MLflow; its files go to another run", run_id)
+        self._spool.assign(lane, None)
+
+    def _finish(self, lane: Lane) -> None:
+        if lane.run_id is not None:
+            with suppress(SourceMissing):
+                self._tracking.finish(lane.run_id)
+        self._spool.retire(lane)
+
+
+def _tags(about: About) -> Mapping[str, str]:
+    return {"model_version": about.model_version, "sample_rate": repr(about.sample_rate)}
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, SourceError) else type(error).__name__

@@ -1,0 +1,194 @@
+"""The thread that turns what is in memory into files of the spool: from the buffer to tables of a bounded size.
+
+Of what cannot be written because the disk is full or gone, nothing is given up: it stays in memory, is tried again,
+and the buffer fills to its limit meanwhile.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from driftgauge.client.buffer import Buffer
+from driftgauge.client.notices import Notices, log
+from driftgauge.client.options import Options
+from driftgauge.client.orders import Inbox
+from driftgauge.client.privacy import Privacy
+from driftgauge.client.records import LabelBatch, labels_table, predictions_table
+from driftgauge.client.sampling import is_chosen, threshold
+from driftgauge.client.spool import About, Kind, Spool, SpoolFile
+from driftgauge.client.tally import Tally
+
+# How often (s) the buffer is looked at: what a busy process pays is this many wake-ups, whatever it logs.
+TICK: Final = 0.25
+
+
+@dataclass(slots=True)
+class Draft:
+    """What will be the next file of one kind; `since` is when its first row was taken (monotonic s)."""
+
+    items: list[Any] = field(default_factory=list)
+    rows: int = 0
+    since: float = 0.0
+
+    def add(self, item: Any, rows: int) -> None:
+        """Take one row or batch."""
+        if not self.items:
+            self.since = time.monotonic()
+        self.items.append(item)
+        self.rows += rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A table that is to become one file."""
+
+    kind: Kind
+    table: Any
+
+
+class Writer:
+    """Moves rows from `buffer` to `spool`; `spooled` is told of every file."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        server: str,
+        buffer: Buffer,
+        spool: Spool,
+        tally: Tally,
+        notices: Notices,
+        spooled: Callable[[SpoolFile], None],
+    ) -> None:
+        self._options = options
+        self._server = server
+        self._buffer = buffer
+        self._spool = spool
+        self._tally = tally
+        self._notices = notices
+        self._spooled = spooled
+        self._privacy = Privacy.of(options.redact, options.hash, options.key)
+        self._below = threshold(options.sample_rate)
+        self._drafts: dict[Kind, Draft] = {"predictions": Draft(), "labels": Draft()}
+        self._pieces: deque[Piece] = deque()
+        self.inbox = Inbox()
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        stop = False
+        while not stop:
+            order = self.inbox.next(TICK)
+            stop = order is not None and order.stop
+            try:
+                done = self._work(everything=order is not None)
+            except Exception:  # noqa: BLE001 - the thread has to live: what it did not write it writes next time
+                log.exception("driftgauge's client failed to write what was logged")
+                done = False
+            if stop:
+                self._give_up()
+            if order is not None:
+                order.answer(done)
+
+    def _work(self, *, everything: bool) -> bool:
+        """Write what is due, or everything that was logged by now; false when something could not be written."""
+        self.inbox.calm()
+        for _ in range(len(self._buffer.items)):
+            if not self._write():
+                return False
+            self._take()
+        for kind, draft in self._drafts.items():
+            if draft.rows and (everything or time.monotonic() - draft.since >= self._options.max_file_age):
+                self._close(kind)
+        return self._write()
+
+    def _take(self) -> None:
+        item = self._buffer.take()
+        kind: Kind = "labels" if isinstance(item, LabelBatch) else "predictions"
+        rows = 1 if type(item) is tuple else item.rows
+        draft = self._drafts[kind]
+        draft.add(item, rows)
+        if draft.rows >= self._options.max_file_rows:
+            self._close(kind)
+
+    def _close(self, kind: Kind) -> None:
+        draft, self._drafts[kind] = self._drafts[kind], Draft()
+        try:
+            table = self._table(kind, draft.items)
+        except Exception:  # noqa: BLE001 - rows that break the rules of `values` must not stop those that follow
+            self._tally.drop("unwritable", draft.rows)
+            log.exception("driftgauge's client cannot write %d rows; they are dropped", draft.rows)
+            return
+        self._tally.add(f"logged_{kind}", table.num_rows)
+        self._tally.add("sampled_out", draft.rows - table.num_rows)
+        self._pieces += [Piece(kind, part) for part in self._parts(table)]
+
+    def _table(self, kind: Kind, items: list[Any]) -> Any:
+        now = time.time()
+        if kind == "labels":
+            table = labels_table(items, self._privacy, now)
+        else:
+            table = predictions_table(items, self._options.model_version, self._privacy, now)
+        if self._below is None:
+            return table
+        below = self._below
+        chosen = [
+            verdict
+            for item in items
+            for verdict in ([True] if type(item) is tuple else [is_chosen(key, below) for key in item.request_ids])
+        ]
+        return table.filter(pa.array(chosen))
+
+    def _parts(self, table: Any) -> Iterator[Any]:
+        """Yield the table in parts of at most `max_file_rows` and, down to single rows, `max_file_bytes`."""
+        rows, most = table.num_rows, self._options.max_file_rows
+        if rows > most or (rows > 1 and table.nbytes > self._options.max_file_bytes):
+            middle = most if rows > most else rows // 2
+            yield from self._parts(table.slice(0, middle))
+            yield from self._parts(table.slice(middle))
+        elif rows:
+            yield table
+
+    def _write(self) -> bool:
+        while self._pieces:
+            piece = self._pieces[0]
+            try:
+                file = self._spool.add(piece.kind, self._about(piece.kind), piece.table.num_rows, self._bytes(piece))
+            except OSError as error:
+                self._notices.begin(
+                    "spool",
+                    f"cannot write to the spool {self._options.folder} ({error.strerror}): rows wait in memory; free "
+                    "some space or set spool_dir to a writable folder",
+                )
+                return False
+            self._notices.end("spool", f"the spool {self._options.folder} can be written again")
+            self._pieces.popleft()
+            if file is not None:
+                self._tally.add("spooled", file.rows)
+                self._spooled(file)
+        return True
+
+    def _bytes(self, piece: Piece) -> Callable[[BinaryIO], None]:
+        noted = {"sample_rate": repr(self._options.sample_rate)}
+        table = piece.table.replace_schema_metadata(noted)
+        return lambda file: pyarrow.parquet.write_table(table, file)
+
+    def _about(self, kind: Kind) -> About:
+        options = self._options
+        return About(
+            experiment=options.labels if kind == "labels" else options.experiment,
+            server=self._server,
+            model_version=options.model_version,
+            sample_rate=options.sample_rate,
+            day=f"{datetime.now(UTC):%Y-%m-%d}",
+        )
+
+    def _give_up(self) -> None:
+        """Count what is left when nothing comes after."""
+        left = sum(piece.table.num_rows for piece in self._pieces) + sum(d.rows for d in self._drafts.values())
+        self._tally.drop("unwritable", left + self._buffer.rows)
