@@ -1,0 +1,202 @@
+"""The dashboard of driftgauge itself: can its values be believed, and is there room for more."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from driftgauge.generator.dashboards import scales
+from driftgauge.generator.dashboards.board import Contents, Row
+from driftgauge.generator.dashboards.links import Link, to_board
+from driftgauge.generator.dashboards.marks import Mark, Marks
+from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines, states
+from driftgauge.generator.dashboards.queries import (
+    Query,
+    Scope,
+    about_target,
+    age,
+    growth,
+    highest,
+    lowest,
+    per_second,
+    total,
+)
+
+SCOPE: Final = Scope()
+_NOT_SCRAPED: Final = "Prometheus has scraped no exporter"
+_NEVER: Final = "No refresh succeeded yet"
+_MORE: Final[Link] = to_board("fleet")
+_BY: Final = "{{instance}}"
+
+
+def exporter(marks: Marks) -> Contents:
+    """Return what the dashboard shows."""
+    return Contents(
+        board="exporter",
+        description="driftgauge itself: refreshes, MLflow, series, failures and the process.",
+        scope=SCOPE,
+        rows=[
+            _now(marks),
+            Row("Health over time", [(24, _health())], height=7),
+            Row("Refresh", [(8, panel) for panel in _refresh(marks)]),
+            Row("Series and state", [(8, panel) for panel in _series(marks)]),
+            Row("Process", [(8, panel) for panel in _process()]),
+        ],
+        alerts='alertname=~"Driftgauge.+", alertname!="DriftgaugeWatchdog"',
+        since="now-6h",
+    )
+
+
+def _now(marks: Marks) -> Row:
+    health = Scale(unit="none", words=scales.HEALTH)
+    last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
+    figures = [
+        ("Scraped", "Whether Prometheus reaches every exporter.", lowest(about_target("up")), health),
+        ("MLflow", "Whether MLflow answered at the last refresh.", lowest(SCOPE.of("driftgauge_mlflow_up")), health),
+        (
+            "Refresh",
+            "Whether the last refresh succeeded for every model.",
+            lowest(SCOPE.of("driftgauge_refresh_success")),
+            health,
+        ),
+        (
+            "Last success",
+            "Time since the last refresh that succeeded for every model.",
+            age(lowest(last)),
+            scales.seconds(marks.stale),
+        ),
+        (
+            "Configuration",
+            "Whether the last reload of the configuration was accepted.",
+            lowest(SCOPE.of("driftgauge_config_last_reload_successful")),
+            health,
+        ),
+        (
+            "Series dropped",
+            "Series left out in the time range because limits.max_series was reached.",
+            total(growth(SCOPE.of("driftgauge_series_dropped_total"))),
+            scales.count(Mark(1, marks.dropped.severity)),
+        ),
+    ]
+    stats = [
+        (3, figure(About(title, text, _NOT_SCRAPED, _MORE), Query(expr), scale=scale))
+        for title, text, expr, scale in figures
+    ]
+    version = About("Version", "The running versions of driftgauge.", _NOT_SCRAPED, _MORE)
+    build = Query(highest(SCOPE.of("driftgauge_build_info"), "version", "python_version"), "driftgauge {{version}}")
+    stats.append((6, figure(version, build, scale=Scale(unit="none", words={1: ("running", "green")}))))
+    return Row("Now", stats, height=4)
+
+
+def _health() -> Panel:
+    about = About(
+        "Health",
+        "Red is where something failed: the scrape, MLflow, a refresh, or a reload of the configuration.",
+        _NOT_SCRAPED,
+        _MORE,
+    )
+    queries = [
+        Query(lowest(selector, "instance"), f"{name} {_BY}")
+        for name, selector in (
+            ("scrape", about_target("up")),
+            ("MLflow", SCOPE.of("driftgauge_mlflow_up")),
+            ("refresh", SCOPE.of("driftgauge_refresh_success")),
+            ("configuration", SCOPE.of("driftgauge_config_last_reload_successful")),
+        )
+    ]
+    return states(about, *queries, scale=Scale(unit="none", words=scales.HEALTH))
+
+
+def _refresh(marks: Marks) -> list[Panel]:
+    failures = total(growth(SCOPE.of("driftgauge_refresh_failures_total"), "$__rate_interval"), "reason")
+    last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
+    return [
+        lines(
+            About(
+                "Duration of the last refresh", "Longer than refresh_interval means values lag.", _NOT_SCRAPED, _MORE
+            ),
+            Query(highest(SCOPE.of("driftgauge_refresh_duration_seconds"), "instance"), _BY),
+            scale=scales.SECONDS,
+        ),
+        lines(
+            About(
+                "Age of the last success",
+                "Time since the last refresh that succeeded for every model; the line is the threshold of the alert.",
+                _NEVER,
+                _MORE,
+            ),
+            Query(age(highest(last, "instance")), _BY),
+            scale=scales.seconds(marks.stale),
+        ),
+        bars(
+            About(
+                "Failed refreshes by reason",
+                "Refreshes that failed for at least one model. The log says which one and what to do.",
+                "No refresh ever failed",
+                _MORE,
+            ),
+            Query(failures, "{{reason}}"),
+            scale=scales.COUNT,
+        ),
+    ]
+
+
+def _series(marks: Marks) -> list[Panel]:
+    dropped = total(growth(SCOPE.of("driftgauge_series_dropped_total"), "$__rate_interval"), "instance")
+    reloaded = SCOPE.of("driftgauge_config_last_reload_success_timestamp_seconds")
+    gauges = [
+        ("Series", "Series on the exporter's page.", "driftgauge_series"),
+        (
+            "Pending predictions",
+            "Predictions kept until their label comes or their horizon ends.",
+            "driftgauge_pending_predictions",
+        ),
+    ]
+    return [
+        *(
+            lines(
+                About(title, text, _NOT_SCRAPED, _MORE),
+                Query(highest(SCOPE.of(family), "instance"), _BY),
+                scale=scales.COUNT,
+            )
+            for title, text, family in gauges
+        ),
+        lines(
+            About(
+                "Series dropped",
+                "Series left out because limits.max_series was reached: those per feature and class go first.",
+                _NOT_SCRAPED,
+                _MORE,
+            ),
+            Query(dropped, _BY),
+            scale=scales.count(Mark(1, marks.dropped.severity)),
+        ),
+        lines(
+            About("Age of the configuration", "Time since a configuration was last accepted.", _NOT_SCRAPED, _MORE),
+            Query(age(highest(reloaded, "instance")), _BY),
+            scale=scales.SECONDS,
+        ),
+    ]
+
+
+def _process() -> list[Panel]:
+    wanted = [
+        ("Memory", "Resident memory of the exporter.", about_target("process_resident_memory_bytes"), "bytes"),
+        ("CPU", "CPU seconds used per second.", per_second(about_target("process_cpu_seconds_total")), "short"),
+        ("Open files", "Open file descriptors.", about_target("process_open_fds"), "short"),
+        ("Uptime", "Time since the exporter started.", age(about_target("process_start_time_seconds")), "s"),
+        ("Scrape duration", "How long Prometheus waits for the page.", about_target("scrape_duration_seconds"), "s"),
+        (
+            "Samples per scrape",
+            "Samples on the page, as Prometheus counts.",
+            about_target("scrape_samples_scraped"),
+            "short",
+        ),
+    ]
+    return [
+        lines(
+            About(title, text, _NOT_SCRAPED, _MORE),
+            Query(highest(expr, "instance"), _BY),
+            scale=Scale(unit=unit, least=0),
+        )
+        for title, text, expr, unit in wanted
+    ]

@@ -1,0 +1,193 @@
+"""The dashboard of one model: is it right, did its output change, is it fast, do labels come, and which version is it.
+
+Its panels about performance are in `model_performance`, those about latency, labels and versions in `model_service`.
+"""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from driftgauge.generator.dashboards import scales
+from driftgauge.generator.dashboards.board import Contents, Row
+from driftgauge.generator.dashboards.comparisons import performance
+from driftgauge.generator.dashboards.links import Board, to_board
+from driftgauge.generator.dashboards.marks import Marks
+from driftgauge.generator.dashboards.model_performance import classes, classification, degradations, regression
+from driftgauge.generator.dashboards.model_service import SCOPE, labels, service, versions
+from driftgauge.generator.dashboards.panels import About, Scale, figure, lines
+from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
+
+_DISTANCES: Final = {
+    "psi": "PSI",
+    "ks_statistic": "KS",
+    "js_distance": "JS",
+    "wasserstein_distance": "Wasserstein",
+    "total_variation_distance": "TVD",
+}
+_NO_REFERENCE: Final = "No reference with outputs, or too few rows"
+
+
+def model(marks: Marks) -> Contents:
+    """Return what the dashboard shows."""
+    return Contents(
+        board="model",
+        description="One model: performance against its baseline, output, latency, labels and versions.",
+        scope=SCOPE,
+        rows=[
+            _now(marks),
+            Row("Performance", [(12, degradations(marks)), *((6, panel) for panel in classification(marks))]),
+            Row("Regression", [(8, panel) for panel in regression(marks)]),
+            Row("Classes", [(12, panel) for panel in classes()]),
+            Row("Output", [(8, panel) for panel in _output(marks)]),
+            Row("Latency and failures", [(12, panel) for panel in service(marks)]),
+            Row("Traffic and labels", [(8, panel) for panel in labels(marks)]),
+            Row("Versions", [(24, versions(marks))], height=7),
+        ],
+        alerts='model="$model"',
+    )
+
+
+def _now(marks: Marks) -> Row:
+    made = total(highest(SCOPE.of("model_window_predictions"), "model", "version"))
+    labelled = total(highest(SCOPE.of("model_window_labels"), "model", "version"))
+    figures: list[tuple[str, str, str, Scale, Board, str]] = [
+        (
+            "Performance",
+            "Worst degradation of a watched metric, measured in the threshold of its alert: 1 is where it begins.",
+            performance(SCOPE, marks),
+            scales.IN_THRESHOLDS,
+            "fleet",
+            "No labels or baseline",
+        ),
+        (
+            "Drifted features",
+            "Features flagged as drifted in the window, of the version with most of them.",
+            highest(SCOPE.of("model_drifted_features")),
+            scales.drifted(marks),
+            "features",
+            "No reference",
+        ),
+        (
+            "Output PSI",
+            "Population stability index of the output against the reference.",
+            highest(SCOPE.of("model_prediction_psi")),
+            scales.statistic(marks.prediction_psi),
+            "features",
+            "No reference",
+        ),
+        (
+            "Output drift",
+            "Whether the shift of the output is both large and significant.",
+            highest(SCOPE.of("model_prediction_drift_detected")),
+            Scale(unit="none", words=scales.VERDICT),
+            "features",
+            "No reference",
+        ),
+        (
+            "Failed requests",
+            "Share of the window's requests that failed.",
+            highest(SCOPE.of("model_error_ratio")),
+            scales.share(marks.errors),
+            "quality",
+            "No predictions",
+        ),
+        (
+            "Latency p99",
+            "Time within which 99 of 100 requests of the window were answered.",
+            highest(SCOPE.of("model_latency_quantile_seconds", quantile="0.99")),
+            scales.seconds(marks.latency),
+            "fleet",
+            "No latency logged",
+        ),
+        ("Predictions", "Predictions made in the window.", made, scales.COUNT, "quality", "No predictions"),
+        ("Labels", "Labelled predictions in the window.", labelled, scales.COUNT, "quality", "No predictions"),
+    ]
+    return Row(
+        "Now",
+        [
+            (3, figure(About(title, text, nothing, to_board(board)), Query(expr), scale=scale))
+            for title, text, expr, scale, board, nothing in figures
+        ],
+        height=4,
+    )
+
+
+def _output(marks: Marks) -> list[Panel]:
+    return [_mean(), _deviation(), _shift(), _distances(marks), _significance(), _quality()]
+
+
+def _of_version(family: str) -> str:
+    return highest(SCOPE.of(family), "version")
+
+
+def _mean() -> Panel:
+    about = About(
+        "Output: mean",
+        "Mean of the output (the score, if there is one) in the window, by version.",
+        "The output is not numeric",
+        to_board("features"),
+    )
+    return lines(about, Query(_of_version("model_prediction_mean"), "{{version}}"), scale=scales.NUMBER)
+
+
+def _deviation() -> Panel:
+    about = About(
+        "Output: standard deviation",
+        "Spread of the output (the score, if there is one) in the window, by version.",
+        "The output is not numeric",
+        to_board("features"),
+    )
+    return lines(about, Query(_of_version("model_prediction_stddev"), "{{version}}"), scale=scales.NUMBER)
+
+
+def _shift() -> Panel:
+    about = About(
+        "Output: shift of the mean",
+        "Mean of the output minus the reference's, in standard deviations of the reference; 0 is no shift.",
+        _NO_REFERENCE,
+        to_board("features"),
+    )
+    return lines(about, Query(_of_version("model_prediction_mean_shift"), "{{version}}"), scale=scales.NUMBER)
+
+
+def _distances(marks: Marks) -> Panel:
+    about = About(
+        "Output: distance from the reference",
+        "Every distance of the output's distribution from the reference's; the line is the alert's PSI.",
+        _NO_REFERENCE,
+        to_board("features"),
+    )
+    queries = [
+        Query(_of_version(f"model_prediction_{suffix}"), f"{{{{version}}}} {name}")
+        for suffix, name in _DISTANCES.items()
+    ]
+    return lines(about, *queries, scale=scales.statistic(marks.prediction_psi))
+
+
+def _significance() -> Panel:
+    about = About(
+        "Output: p-value",
+        "How likely a shift as large is by chance (Kolmogorov-Smirnov or chi-square); small means it is real.",
+        _NO_REFERENCE,
+        to_board("features"),
+    )
+    queries = [
+        Query(lowest(SCOPE.of(f"model_prediction_{test}_pvalue"), "version"), f"{{{{version}}}} {name}")
+        for test, name in (("ks", "KS"), ("chi2", "chi-square"))
+    ]
+    return lines(about, *queries, scale=Scale(unit="sci", least=0, most=1))
+
+
+def _quality() -> Panel:
+    about = About(
+        "Output: missing, unseen and outlying values",
+        "Shares of the answered requests, of the worst version: without an output, with a class the reference never "
+        "had, or far outside its range.",
+        "No predictions",
+        to_board("quality"),
+    )
+    queries = [
+        Query(highest(SCOPE.of(f"model_prediction_{share}_ratio")), name)
+        for share, name in (("missing", "missing"), ("unseen", "unseen"), ("outlier", "outliers"))
+    ]
+    return lines(about, *queries, scale=scales.SHARE)

@@ -1,0 +1,241 @@
+"""The dashboard of what comes in: missing and strange values, refused rows and files, late predictions and labels."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from driftgauge.generator.dashboards import scales
+from driftgauge.generator.dashboards.board import Contents, Row
+from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
+from driftgauge.generator.dashboards.marks import Mark, Marks
+from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines
+from driftgauge.generator.dashboards.queries import Query, Scope, age, growth, highest, total
+from driftgauge.generator.dashboards.tables import percent, ranking
+
+SCOPE: Final = Scope(one=("window",), several=("model", "version"))
+_NO_ROWS: Final = "No predictions in the window"
+_NO_REFERENCE: Final = "No reference, or no such feature"
+_MODEL: Final = with_value("model", "version", "window", model=of_label("model"))
+
+
+def quality(marks: Marks) -> Contents:
+    """Return what the dashboard shows."""
+    return Contents(
+        board="quality",
+        description="What comes in: missing, unseen and outlying values, rejected rows and files, freshness.",
+        scope=SCOPE,
+        rows=[
+            _now(marks),
+            Row("Values", [(8, panel) for panel in _values(marks)]),
+            Row("Features, worst first", [(24, _table(marks))], height=10),
+            Row("Rows and files", [(8, panel) for panel in _intake()]),
+            Row("Freshness", [(8, panel) for panel in _freshness(marks)]),
+        ],
+        alerts='model=~"$model"',
+    )
+
+
+def _worst(family: str, *by: str) -> str:
+    return highest(SCOPE.of(family), *by)
+
+
+def _refused(family: str, *by: str) -> str:
+    return total(highest(growth(SCOPE.of(family)), "model", "reason"), *by)
+
+
+def _now(marks: Marks) -> Row:
+    features, model, exporter = to_board("features"), to_board("model"), to_board("exporter")
+    figures = [
+        (
+            About("Missing values", "Of the feature that is missing most often: share of rows.", _NO_ROWS, features),
+            _worst("model_feature_missing_ratio"),
+            scales.share(marks.missing),
+        ),
+        (
+            About(
+                "Unseen categories",
+                "Of the worst feature: share of values the reference never had.",
+                _NO_REFERENCE,
+                features,
+            ),
+            _worst("model_feature_unseen_ratio"),
+            scales.share(marks.unseen),
+        ),
+        (
+            About(
+                "Outliers", "Of the worst feature: share of values far outside the reference.", _NO_REFERENCE, features
+            ),
+            _worst("model_feature_outlier_ratio"),
+            scales.share(marks.outliers),
+        ),
+        (
+            About("Failed requests", "Of the worst model: share of requests that failed.", _NO_ROWS, model),
+            _worst("model_error_ratio"),
+            scales.share(marks.errors),
+        ),
+        (
+            About(
+                "Rejected rows",
+                "Rows that could not be used, in the whole time range.",
+                "No row was ever rejected",
+                exporter,
+            ),
+            _refused("model_rows_rejected_total"),
+            scales.count(Mark(1, marks.rejected.severity)),
+        ),
+        (
+            About(
+                "Unreadable files", "Files set aside, in the whole time range.", "No file was ever set aside", exporter
+            ),
+            _refused("model_batch_failures_total"),
+            scales.count(Mark(marks.unreadable.value, marks.unreadable.severity)),
+        ),
+    ]
+    return Row("Now", [(4, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
+
+
+def _values(marks: Marks) -> list[Panel]:
+    by_model = {
+        "Missing values": (
+            "model_missing_ratio",
+            "Share of feature values that are missing, over all features of the model.",
+            _NO_ROWS,
+            scales.SHARE,
+        ),
+        "Outliers": (
+            "model_outlier_ratio",
+            "Share of numeric values outside 1.5 IQR of the reference's quartiles, over all features of the model.",
+            _NO_REFERENCE,
+            scales.SHARE,
+        ),
+        "Failed requests": (
+            "model_error_ratio",
+            "Share of the window's requests that failed; the line is the alert's threshold.",
+            _NO_ROWS,
+            scales.share(marks.errors),
+        ),
+        "Missing, worst feature": (
+            "model_feature_missing_ratio",
+            "Share of rows in which the model's worst feature is missing; the line is the alert's threshold.",
+            _NO_ROWS,
+            scales.share(marks.missing),
+        ),
+        "Outliers, worst feature": (
+            "model_feature_outlier_ratio",
+            "Share of outlying values of the model's worst feature; the line is the alert's threshold.",
+            _NO_REFERENCE,
+            scales.share(marks.outliers),
+        ),
+        "Unseen categories, worst feature": (
+            "model_feature_unseen_ratio",
+            "Share of values that the reference never had, of the model's worst feature; the line is the threshold.",
+            _NO_REFERENCE,
+            scales.share(marks.unseen),
+        ),
+    }
+    return [
+        lines(
+            About(title, text, nothing, to_board("features")),
+            Query(_worst(family, "model"), "{{model}}"),
+            scale=scale,
+            links=[_MODEL],
+        )
+        for title, (family, text, nothing, scale) in by_model.items()
+    ]
+
+
+def _table(marks: Marks) -> Panel:
+    by = ("model", "feature")
+    columns = [
+        percent("Missing", _worst("model_feature_missing_ratio", *by), marks.missing),
+        percent("Unseen", _worst("model_feature_unseen_ratio", *by), marks.unseen),
+        percent("Outliers", _worst("model_feature_outlier_ratio", *by), marks.outliers),
+    ]
+    about = About(
+        "Features with bad values",
+        "The worst version of each feature in the window. A click shows the feature.",
+        _NO_ROWS,
+        to_board("features"),
+    )
+    chosen = with_value("features", "version", "window", model=of_field("model"), feature=of_field("feature"))
+    return ranking(about, columns, keys=by, links=[chosen])
+
+
+def _intake() -> list[Panel]:
+    def read(family: str, *by: str) -> str:
+        return total(highest(growth(SCOPE.of(family), "$__rate_interval"), *by), *(n for n in by if n != "version"))
+
+    exporter = to_board("exporter")
+    wanted = [
+        (
+            About(
+                "Rejected rows by reason",
+                "Rows that could not be used; the rest of their file counts.",
+                "No row was ever rejected",
+                exporter,
+            ),
+            Query(read("model_rows_rejected_total", "model", "reason"), "{{model}}: {{reason}}"),
+        ),
+        (
+            About(
+                "Unreadable files by reason",
+                "Files set aside; they are tried again, ever more rarely.",
+                "No file was ever set aside",
+                exporter,
+            ),
+            Query(read("model_batch_failures_total", "model", "reason"), "{{model}}: {{reason}}"),
+        ),
+        (
+            About(
+                "Batches read", "Files, or new parts of files that grew, read from MLflow.", "Nothing read", exporter
+            ),
+            Query(read("model_batches_total", "model"), "{{model}}"),
+        ),
+        (
+            About(
+                "Predictions read", "Predictions read from MLflow, whatever time they carry.", "Nothing read", exporter
+            ),
+            Query(read("model_predictions_total", "model", "version"), "{{model}}"),
+        ),
+        (
+            About("Failed requests read", "Predictions read whose request failed.", "Nothing read", exporter),
+            Query(read("model_prediction_errors_total", "model", "version"), "{{model}}"),
+        ),
+        (
+            About("Labels read", "Labels joined to a prediction.", "No labels", exporter),
+            Query(read("model_labels_total", "model", "version"), "{{model}}"),
+        ),
+    ]
+    return [bars(about, query, scale=scales.COUNT, links=[_MODEL]) for about, query in wanted]
+
+
+def _freshness(marks: Marks) -> list[Panel]:
+    wanted = [
+        (
+            "Age of the newest prediction",
+            "Time since the newest prediction; the line is the threshold of the alert on stopped traffic.",
+            "model_last_prediction_timestamp_seconds",
+            scales.seconds(marks.traffic_stopped),
+        ),
+        (
+            "Age of the newest label",
+            "Time since the newest label; the line is the threshold of the alert on late labels.",
+            "model_last_label_timestamp_seconds",
+            scales.seconds(marks.labels_late),
+        ),
+        (
+            "Age of the newest batch",
+            "Time since driftgauge last read anything of the model.",
+            "model_last_batch_timestamp_seconds",
+            Scale(unit="s", least=0),
+        ),
+    ]
+    return [
+        lines(
+            About(title, text, "Never seen", to_board("exporter")),
+            Query(age(_worst(family, "model")), "{{model}}"),
+            scale=scale,
+            links=[_MODEL],
+        )
+        for title, text, family, scale in wanted
+    ]
