@@ -7,13 +7,14 @@ this repository, and the same in a user's folder. Where the folder is, and what 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from driftgauge.generator.dashboards import dashboards
 from driftgauge.generator.thresholds import Thresholds
 
 # Relative path, with `/` → the whole text, which ends in a line break.
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = ()
+PARTS: Final[tuple[Part, ...]] = (dashboards,)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:
