@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from driftgauge.aggregates.distribution import Distribution, encode
+from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.columns import Columns
 from driftgauge.config import Drift, ModelConfig
 from driftgauge.drift import ColumnDrift, compare
+from driftgauge.grid import Layout
 from driftgauge.reference import Reference, compile_reference
 
 MICROS = 1_000_000
@@ -60,7 +62,14 @@ def a_reference(rows: Columns, *, max_features: int = 500, max_categories: int =
 
 def counted(reference: Reference, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> Distribution:
     """Count rows on the reference's layout."""
-    return Distribution.fold(reference.layout, encode(reference.layout, rows), limit=limit)
+    return on_layout(reference.layout, rows, limit=limit)
+
+
+def on_layout(layout: Layout, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> Distribution:
+    """Count rows on a layout."""
+    found = PredictionPane.fold(rows, layout, category_limit=limit).distribution
+    assert found is not None
+    return found
 
 
 def compared(reference: Columns, window: Columns, **drift: Any) -> Mapping[str, ColumnDrift]:

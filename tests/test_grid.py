@@ -26,11 +26,31 @@ def test_cells() -> None:
     assert NumericGrid(np.zeros(0)).locate(np.array([3.0, -3.0])).tolist() == [0, 0]
 
 
+def test_tally_equals_a_loop() -> None:
+    """Counting sorted values gives the cells and sums of looking up each, whether values or points are the fewer."""
+    rng = np.random.default_rng(1)
+    points = np.unique(rng.normal(size=100).round(1))
+    for size in (0, 1, len(points) // 2, len(points) + 1, 5000):
+        values = np.sort(np.concatenate([rng.normal(size=size).round(2), rng.choice(points, size)]))
+        grid = NumericGrid(points)
+        cells, counts, sums = grid.tally(values)
+        looked_up = grid.locate(values)
+        assert cells.tolist() == sorted(set(looked_up.tolist()))
+        assert counts.tolist() == [np.count_nonzero(looked_up == cell) for cell in cells]
+        assert sums == pytest.approx([values[looked_up == cell].sum() for cell in cells], rel=1e-12, abs=1e-12)
+
+
+def test_tally_without_points() -> None:
+    """On a grid without points everything falls on its one cell."""
+    cells, counts, sums = NumericGrid(np.zeros(0)).tally(np.array([-1.0, 0.5]))
+    assert (cells.tolist(), counts.tolist(), sums.tolist()) == ([0], [2], [-0.5])
+
+
 def test_category_positions() -> None:
     """Categories have a cell each; those beyond the limit share the last."""
     grid = CategoryGrid(("b", "a"), frozenset({"rare", "rarer"}))
 
-    assert grid.positions() == {"b": 0, "a": 1, "rare": 2, "rarer": 2}
+    assert grid.positions == {"b": 0, "a": 1, "rare": 2, "rarer": 2}
     assert grid.cells == 3
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from data_builders import MICROS, a_model, a_reference, features, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import encode
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
@@ -33,8 +32,7 @@ Samples = Mapping[str, Sequence[Sample | HistogramSample]]
 def predictions(rows: Columns, reference: Reference | None = None) -> dict[PaneKey, PredictionPane]:
     """Fold rows of version 1 into one pane of the last hour."""
     layout = reference.layout if reference else None
-    coded = encode(layout, rows) if layout else None
-    return {PaneKey("1", "1h", PANE): PredictionPane.fold(rows, coded, layout, category_limit=9)}
+    return {PaneKey("1", PANE, 120): PredictionPane.fold(rows, layout, category_limit=9)}
 
 
 def samples(
@@ -236,7 +234,7 @@ def test_versions_beyond_the_limit_are_not_published() -> None:
 def test_performance() -> None:
     """Metrics, classes and degradation are published; what is undefined is absent."""
     rows = make_columns(4, label=["1", "1", "0", "1"], predicted=["1", "0", "0", "1"])
-    outcomes = {PaneKey("1", "1h", PANE): folded(rows)}
+    outcomes = {PaneKey("1", PANE, 120): folded(rows)}
 
     found = samples(outcomes=outcomes, baseline={"accuracy": 0.8, "roc_auc": 0.9}, settings={"average": "binary"})
 
@@ -256,7 +254,7 @@ def test_performance() -> None:
 def test_panes_of_other_times_do_not_count() -> None:
     """Only panes inside the window are summed."""
     rows = make_columns(2, label=["1", "1"], predicted=["1", "0"])
-    outcomes = {PaneKey("1", "1h", start): folded(rows) for start in (PANE - 3720, PANE - 3600, PANE, PANE + 120)}
+    outcomes = {PaneKey("1", start, 120): folded(rows) for start in (PANE - 3720, PANE - 3600, PANE, PANE + 120)}
 
     assert on_window(samples(outcomes=outcomes), "model_window_labels") == {"": 4}
 

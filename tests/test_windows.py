@@ -1,6 +1,7 @@
 """Panes and windows, with a loop over the rows as the oracle."""
 
 from collections.abc import Sequence
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -8,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftgauge.config import Window
-from driftgauge.windows import AHEAD, PaneKey, covers, expired, first_second, groups, is_future, pane_length
-from driftgauge.windows import visible_panes as visible
+from driftgauge.windows import AHEAD, PaneKey, Tiers, is_future
 
 SECOND = 1_000_000
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -39,30 +39,59 @@ LADDER = [
 
 
 @pytest.mark.parametrize(("window", "pane"), LADDER)
-def test_pane_length(window: int, pane: int) -> None:
-    """Panes are the longest round length that divides the window at least 24 times."""
-    assert pane_length(Window("w", window)) == pane
+def test_pane_of_a_window(window: int, pane: int) -> None:
+    """The panes of a window alone are the longest round length that divides it at least 24 times."""
+    assert tiers(window) == Tiers((pane,), {window: pane})
 
 
-@given(seconds=st.integers(MINUTE, 90 * DAY))
-def test_panes_divide_every_window(seconds: int) -> None:
-    """Whatever window is configured consists of whole panes, at least 24 of them."""
-    pane = pane_length(Window("w", seconds))
+SETS = [
+    ("the default", [HOUR, DAY, 7 * DAY], (120, HOUR, 6 * HOUR), {HOUR: 120, DAY: HOUR, 7 * DAY: 6 * HOUR}),
+    ("in another order, one twice", [DAY, HOUR, DAY], (120, HOUR), {HOUR: 120, DAY: HOUR}),
+    ("two windows, one length", [HOUR, 90 * MINUTE], (120,), {HOUR: 120, 90 * MINUTE: 120}),
+    (
+        "lengths that alone would not divide each other",
+        [7 * DAY, 10 * DAY],
+        (4 * HOUR, 8 * HOUR),
+        {7 * DAY: 4 * HOUR, 10 * DAY: 8 * HOUR},
+    ),
+    ("far apart: a tier between them", [5 * MINUTE, DAY], (10, 600, HOUR), {5 * MINUTE: 10, DAY: HOUR}),
+]
 
-    assert seconds % pane == 0
-    assert seconds // pane >= 24
+
+@pytest.mark.parametrize(("description", "windows", "lengths", "panes"), SETS)
+def test_tiers(description: str, windows: list[int], lengths: tuple[int, ...], panes: dict[int, int]) -> None:
+    """Panes of several windows divide each other, and lead from the finest to the coarsest in steps."""
+    assert tiers(*windows) == Tiers(lengths, panes), description
 
 
-def rows_at(*times: int) -> tuple["np.ndarray[tuple[int], np.dtype[np.object_]]", "np.ndarray[tuple[int], np.dtype]"]:
-    """Return version and time (µs) of rows of one version."""
-    return np.array(["1"] * len(times), dtype=object), np.array(times, dtype=np.int64)
+@given(windows=st.lists(st.integers(MINUTE, 90 * DAY), min_size=1, max_size=5))
+def test_panes_divide_every_window(windows: list[int]) -> None:
+    """Whatever windows are configured, they consist of whole panes, at least 24 of them, and panes of whole panes."""
+    found = tiers(*windows)
+
+    assert all(window % pane == 0 and window // pane >= 24 for window, pane in found.panes.items())
+    assert all(coarse % fine == 0 for fine, coarse in pairwise(found.lengths))
+    assert found.panes.keys() == set(windows)
+
+
+def tiers(*seconds: int) -> Tiers:
+    """Return the tiers of windows of these lengths."""
+    return Tiers.of([Window(f"{length}s", length) for length in seconds])
+
+
+DAY_TIERS = tiers(DAY)
+
+
+def grouped(times: Sequence[int], now: int, of: Tiers = DAY_TIERS) -> dict[PaneKey, list[int]]:
+    """Return which of the rows of version 1 at these times (µs) go to which pane at `now`."""
+    found = of.groups(["1"], np.zeros(len(times), np.int64), np.array(times, np.int64), now)
+    return {key: at.tolist() for key, at in found}
 
 
 def counted(times: Sequence[int], *, folded_at: int, asked_at: int) -> list[int]:
     """Return which rows the day ending at `asked_at` counts, of rows folded at `folded_at` (all in µs)."""
-    panes = dict(groups(*rows_at(*times), DAY_WINDOW, folded_at))
-    found = visible(panes, DAY_WINDOW, asked_at)
-    return sorted(int(row) for part in found.get("1", []) for row in part)
+    found = DAY_TIERS.visible_panes(grouped(times, folded_at), DAY_WINDOW, asked_at)
+    return sorted(row for part in found.get("1", []) for row in part)
 
 
 NOON = (MIDNIGHT + 12 * HOUR) * SECOND
@@ -110,57 +139,92 @@ def test_future(ahead: int, future: bool) -> None:  # noqa: FBT001 - a column of
 
 @pytest.mark.parametrize("hours", [0, 1, 23, 24, 25, 26])
 def test_expiry(hours: int) -> None:
-    """A pane has expired when the window has left it: then no later window covers it either."""
-    key = PaneKey("1", "24h", MIDNIGHT)
+    """A pane has expired when the longest window has left it: then no later window covers it either."""
+    key = PaneKey("1", MIDNIGHT, HOUR)
     now = (MIDNIGHT + hours * HOUR) * SECOND
 
-    assert expired(DAY_WINDOW, key, now) == (hours > 24)
-    assert covers(DAY_WINDOW, key, now) == (hours <= 24)
+    assert DAY_TIERS.outgrown([key], now) == ({key: None} if hours > 24 else {})
+    assert bool(DAY_TIERS.visible_panes({key: 0}, DAY_WINDOW, now)) == (hours <= 24)
 
 
 def test_panes_come_in_the_order_of_their_keys() -> None:
-    """Panes are found by window and version, in time order whatever the order of arrival."""
+    """Panes are found by window and version, in time order whatever the order of arrival; coarser ones do not count."""
     keys = [
-        PaneKey("2", "24h", MIDNIGHT),
-        PaneKey("1", "24h", MIDNIGHT + HOUR),
-        PaneKey("1", "24h", MIDNIGHT, rebuilt=True),
-        PaneKey("1", "24h", MIDNIGHT),
-        PaneKey("1", "1h", MIDNIGHT),
+        PaneKey("2", MIDNIGHT, HOUR),
+        PaneKey("1", MIDNIGHT + HOUR, HOUR),
+        PaneKey("1", MIDNIGHT, HOUR, rebuilt=True),
+        PaneKey("1", MIDNIGHT, HOUR),
+        PaneKey("1", MIDNIGHT + HOUR, 120),
+        PaneKey("1", MIDNIGHT, DAY),
     ]
 
-    found = visible({key: number for number, key in enumerate(keys)}, DAY_WINDOW, NOON)
+    found = DAY_TIERS.visible_panes({key: number for number, key in enumerate(keys)}, DAY_WINDOW, NOON)
 
-    assert found == {"1": [3, 2, 1], "2": [0]}
+    assert found == {"1": [3, 2, 4, 1], "2": [0]}
 
 
 def test_no_rows() -> None:
     """No rows, or none that are recent enough, belong to no pane."""
-    assert list(groups(*rows_at(), DAY_WINDOW, NOON)) == []
-    assert list(groups(*rows_at(NOON - 3 * DAY * SECOND), DAY_WINDOW, NOON)) == []
+    assert grouped([], NOON) == {}
+    assert grouped([NOON - 3 * DAY * SECOND], NOON) == {}
+
+
+def test_panes_are_joined_when_no_short_window_needs_them() -> None:
+    """Fine panes go to the coarse one they lie in when the shorter window has left all of that, and not before."""
+    both = tiers(HOUR, DAY)
+    fine = PaneKey("1", MIDNIGHT + 1800, 120, rebuilt=True)
+    ahead = PaneKey("1", MIDNIGHT + 1800, 120, visible=MIDNIGHT + 8 * HOUR)
+    coarse = PaneKey("1", MIDNIGHT, HOUR, rebuilt=True)
+
+    assert both.outgrown([fine, ahead, coarse], (MIDNIGHT + 2 * HOUR) * SECOND - 1) == {}
+    assert both.outgrown([fine, ahead, coarse], (MIDNIGHT + 2 * HOUR) * SECOND) == {fine: coarse}
+    assert both.outgrown([ahead], (MIDNIGHT + 8 * HOUR) * SECOND) == {ahead: PaneKey("1", MIDNIGHT, HOUR)}
+
+
+@pytest.mark.parametrize(("length", "fits"), [(120, True), (HOUR, True), (60, True), (2 * HOUR, False), (1000, False)])
+def test_panes_of_other_windows(length: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Panes made for other windows can be kept when whole panes of these windows are made of them."""
+    assert tiers(HOUR, DAY).fits(PaneKey("1", 0, length)) == fits
+
+
+WINDOW_SETS = [[HOUR], [HOUR, DAY], [300, 1800, HOUR], [61, 500]]
 
 
 @given(
-    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "ü"]), st.integers(-7500, 300)), max_size=30),
+    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "ü"]), st.integers(-90_000, 300)), max_size=30),
     offset=st.integers(0, HOUR * SECOND),
-    window=st.sampled_from([Window("1h", HOUR), Window("5m", 300), Window("61s", 61)]),
+    later=st.integers(0, 3 * HOUR),
+    windows=st.sampled_from(WINDOW_SETS),
 )
-def test_groups_is_a_loop_over_the_rows(rows: list[tuple[str, int]], offset: int, window: Window) -> None:
-    """Rows are grouped as a loop over them groups them: each at most once, the old ones not at all."""
-    now = NOON + offset
-    times = [now + seconds * SECOND for _, seconds in rows]
-    pane = pane_length(window)
-    expected: dict[PaneKey, list[int]] = {}
-    for row, ((version, _), time) in enumerate(zip(rows, times, strict=True)):
-        start = time // SECOND // pane * pane
-        if start >= now // SECOND // pane * pane - window.seconds:
-            minutes = -(-time // (60 * SECOND))
-            key = PaneKey(version, window.name, start, minutes * 60 if time > now else 0)
-            expected.setdefault(key, []).append(row)
+def test_windows_are_a_loop_over_the_rows(
+    rows: list[tuple[str, int]], offset: int, later: int, windows: list[int]
+) -> None:
+    """Rows folded, and panes joined at any later time, give each window the rows that a loop over them finds."""
+    folded_at = NOON + offset
+    now = folded_at + later * SECOND
+    times = [folded_at + seconds * SECOND for _, seconds in rows]
+    of = tiers(*windows)
+    names = ["1", "2", "ü"]
+    versions = np.array([names.index(version) for version, _ in rows], np.int64)
 
-    versions = np.array([version for version, _ in rows], dtype=object)
-    found = {key: sorted(at.tolist()) for key, at in groups(versions, np.array(times, np.int64), window, now)}
+    panes: dict[PaneKey, list[int]] = {
+        key: at.tolist() for key, at in of.groups(names, versions, np.array(times, np.int64), folded_at)
+    }
+    for key, target in of.outgrown(list(panes), now).items():
+        part = panes.pop(key)
+        if target is not None:
+            panes.setdefault(target, []).extend(part)
 
-    assert expected == found
+    for seconds in windows:
+        window = Window(f"{seconds}s", seconds)
+        expected: dict[str, list[int]] = {}
+        for row, ((version, _), time) in enumerate(zip(rows, times, strict=True)):
+            # Of rows ahead of the clock when they were folded, those whose full minute has come.
+            shown = time if time <= folded_at else -(-time // (60 * SECOND)) * 60 * SECOND
+            if of.first_second(window, now) * SECOND <= time and shown <= now:
+                expected.setdefault(version, []).append(row)
+        shown_panes = of.visible_panes(panes, window, now)
+        assert {version: sorted(chain.from_iterable(found)) for version, found in shown_panes.items()} == expected
 
 
 @given(seconds=st.lists(st.integers(-30 * HOUR, 300), max_size=20), later=st.integers(0, 3 * HOUR))
@@ -168,7 +232,7 @@ def test_no_row_is_shown_before_its_time(seconds: list[int], later: int) -> None
     """At any later time the window holds no row from after its end, and misses none that is a minute old."""
     times = [NOON + second * SECOND for second in seconds]
     now = NOON + later * SECOND
-    start = first_second(DAY_WINDOW, now) * SECOND
+    start = DAY_TIERS.first_second(DAY_WINDOW, now) * SECOND
 
     found = counted(times, folded_at=NOON, asked_at=now)
 

@@ -46,18 +46,46 @@ class NumericGrid:
 
     def locate(self, values: FloatArray) -> IntArray:
         """Return the cell of each value (n,), none of which may be NaN."""
-        left = np.searchsorted(self.points, values, side="left")
-        at = np.zeros(len(values), dtype=np.bool_)
-        inside = left < len(self.points)
-        at[inside] = self.points[left[inside]] == values[inside]
-        return 2 * left + at
+        left = self.points.searchsorted(values)
+        return 2 * left + (self.points.take(left, mode="clip") == values) if len(self.points) else left
+
+    def tally(self, ordered: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return the occupied cells (k,) of sorted finite values (n,), how many fell on each, and their sums.
+
+        Of values and points the fewer are looked up among the others: the cost is that of sorting.
+        """
+        if not len(ordered):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        if len(ordered) > len(self.points):
+            ends = self._ends(ordered)
+            counts = np.diff(ends, prepend=0)
+            cells = np.flatnonzero(counts)
+            counts = counts[cells]
+            starts = ends[cells] - counts
+        else:
+            by_value = self.locate(ordered)
+            starts = np.flatnonzero(np.diff(by_value, prepend=-1))
+            cells, counts = by_value[starts], np.diff(starts, append=len(ordered))
+        # A huge outlier overflows a sum; the snapshot leaves infinities out.
+        with np.errstate(over="ignore"):
+            return cells, counts, np.add.reduceat(ordered, starts)
+
+    def _ends(self, ordered: FloatArray) -> IntArray:
+        """Return how many of the sorted values lie in or before each cell (cells,)."""
+        below = ordered.searchsorted(self.points)
+        upto = below.copy()
+        met = np.flatnonzero(ordered.take(below, mode="clip") == self.points)
+        upto[met] = ordered.searchsorted(self.points[met], side="right")
+        ends = np.empty(self.cells, np.int64)
+        ends[0:-1:2], ends[1::2], ends[-1] = below, upto, len(ordered)
+        return ends
 
     def cell_at(self, point: float) -> int:
         """Return the cell of a value that is one of the points."""
         return int(self.locate(np.array([point]))[0])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CategoryGrid:
     """`categories` have a cell each, in this order; the reference's `others` share the last one."""
 
@@ -69,8 +97,9 @@ class CategoryGrid:
         """The number of cells, the shared one included."""
         return len(self.categories) + 1
 
+    @cached_property
     def positions(self) -> dict[str, int]:
-        """Return the cell of every category the reference had."""
+        """The cell of every category the reference had."""
         return dict.fromkeys(self.others, len(self.categories)) | {c: n for n, c in enumerate(self.categories)}
 
 

@@ -21,7 +21,7 @@ from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, HistogramSample, S
 from driftgauge.grid import OUTPUT
 from driftgauge.performance import class_counts, degradation, metrics
 from driftgauge.reference import Reference
-from driftgauge.windows import MICROSECONDS, PaneKey, visible_panes
+from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
 # Statistics are published from this many rows on.
@@ -85,9 +85,10 @@ def model_samples(
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
+    tiers = Tiers.of(windows)
     for window in windows:
-        predictions = visible_panes(model.predictions, window, now)
-        outcomes = visible_panes(model.outcomes, window, now)
+        predictions = tiers.visible_panes(model.predictions, window, now)
+        outcomes = tiers.visible_panes(model.outcomes, window, now)
         for version in versions:
             here = board.under(version, window.name)
             pane = PredictionPane.combine(predictions[version]) if version in predictions else None

@@ -1,7 +1,10 @@
-"""Time: which pane a row belongs to, which panes a window covers, and when a pane may go.
+"""Time: which pane a row belongs to, which panes a window covers, and when panes are joined or may go.
 
-A window of length W ending at t is the sum of its panes from floor(t, pane) - W to t. Panes are aligned to
-UTC, and each window has its own pane length: the longest of a fixed ladder that divides W at least 24 times.
+A window of length W ending at t is the sum of the panes from floor(t, pane) - W to t, where `pane` is the longest of a
+fixed ladder of lengths that divides W at least 24 times. Panes are aligned to UTC, and the pane of a window is a
+multiple of the pane of every shorter window. So a row is counted once, in a fine pane while a short window needs it
+there; when the short windows have left a whole coarse pane behind, the fine ones in it are joined to one. A tier is
+all panes of one length.
 
 A row a little ahead of the clock (up to `AHEAD`) goes to the pane of its own time, but in a part of it that
 counts only once the clock has reached it. So no window ever shows a row from after its end.
@@ -9,9 +12,10 @@ counts only once the clock has reached it. So no window ever shows a row from af
 Times of rows are int64 microseconds since 1970 UTC; panes and windows count whole seconds.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
+from typing import Final, Self, TypeVar
 
 import numpy as np
 
@@ -22,50 +26,28 @@ MICROSECONDS: Final = 1_000_000
 # How far ahead of the clock a row may be before it is rejected as `future_timestamp`.
 AHEAD: Final = 300 * MICROSECONDS
 _AHEAD_STEP: Final = 60
-_LADDER: Final = (86400, 43200, 28800, 21600, 14400, 10800, 7200, 3600, 1800, 1200, 900, 600, 300, 120, 60, 30, 20, 15)
-_FALLBACKS: Final = (10, 5, 2, 1)
+_LENGTHS: Final = (
+    *(86400, 43200, 28800, 21600, 14400, 10800, 7200, 3600, 1800, 1200, 900, 600, 300, 120, 60, 30, 20, 15),
+    *(10, 5, 2, 1),
+)
+# Between tiers whose lengths differ more than this there is another: a pane is joined from no more.
+_MOST_JOINED: Final = 60
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PaneKey:
-    """A pane of one version and window: `start` in seconds; nothing in it counts before `visible` (seconds, or 0).
+    """A pane of one version: `start` and `length` in seconds; nothing in it counts before `visible` (seconds, or 0).
 
     rebuilt: the pane holds outcomes joined from label files, which a corrected label replaces as a whole.
     """
 
     version: str
-    window: str
     start: int
+    length: int
     visible: int = 0
     rebuilt: bool = False
-
-
-def pane_length(window: Window) -> int:
-    """Return the length in seconds of the panes of a window: it divides the window, at least 24 times."""
-    return next(
-        length
-        for length in (*_LADDER, *_FALLBACKS)
-        if (window.seconds % length == 0 and length * 24 <= window.seconds) or length == 1
-    )
-
-
-def first_second(window: Window, now: int) -> int:
-    """Return the start of the window that ends at `now` (µs), in seconds."""
-    pane = pane_length(window)
-    return now // MICROSECONDS // pane * pane - window.seconds
-
-
-def covers(window: Window, key: PaneKey, now: int) -> bool:
-    """Whether the window ending at `now` (µs) counts this pane."""
-    seconds = now // MICROSECONDS
-    return first_second(window, now) <= key.start <= seconds and key.visible <= seconds
-
-
-def expired(window: Window, key: PaneKey, now: int) -> bool:
-    """Whether no window of this length ending at `now` (µs) or later will count this pane again."""
-    return key.start < first_second(window, now)
 
 
 def is_future(time: IntArray, now: int) -> BoolArray:
@@ -73,38 +55,117 @@ def is_future(time: IntArray, now: int) -> BoolArray:
     return time > now + AHEAD
 
 
-def groups(
-    version: "np.ndarray[tuple[int], np.dtype[np.object_]]", time: IntArray, window: Window, now: int
-) -> Iterator[tuple[PaneKey, IntArray]]:
-    """Split rows by the pane of `window` they belong to: each key with the positions of its rows.
+@dataclass(frozen=True)
+class Tiers:
+    """The tiers that a set of windows needs.
 
-    version: (n,) text; time: (n,) µs. Rows older than the window ending at `now` belong to none.
+    lengths: of the tiers' panes in seconds, ascending, each dividing the next. panes: by the length of a window in
+    seconds, ascending, the length of its panes, which is one of `lengths`.
     """
-    pane = pane_length(window)
-    seconds = time // MICROSECONDS
-    start = seconds // pane * pane
-    # Rounded up to whole minutes, so that skewed clocks cost a handful of panes and not one each.
-    visible = np.where(time > now, -(-time // (MICROSECONDS * _AHEAD_STEP)) * _AHEAD_STEP, 0)
-    rows = np.flatnonzero(start >= first_second(window, now))
-    if not len(rows):
-        return
-    names, codes = np.unique(version[rows].astype(str), return_inverse=True)
-    order = np.lexsort((visible[rows], start[rows], codes))
-    rows, codes = rows[order], codes[order]
-    stacked = np.stack([codes, start[rows], visible[rows]])
-    breaks = np.flatnonzero(np.any(np.diff(stacked, axis=1) != 0, axis=0)) + 1
-    for part in np.split(np.arange(len(rows)), breaks):
-        first = part[0]
-        key = PaneKey(str(names[codes[first]]), window.name, int(start[rows[first]]), int(visible[rows[first]]))
-        yield key, rows[part]
+
+    lengths: tuple[int, ...]
+    panes: Mapping[int, int]
+
+    @classmethod
+    def of(cls, windows: Sequence[Window]) -> Self:
+        """Return the tiers of at least one window."""
+        panes: dict[int, int] = {}
+        coarser = 0
+        for window in sorted({window.seconds for window in windows}, reverse=True):
+            coarser = _pane_length(window, coarser)
+            panes[window] = coarser
+        lengths = sorted(set(panes.values()))
+        between = (_lengths_between(*pair) for pair in pairwise(lengths))
+        return cls(tuple(sorted({*lengths, *chain.from_iterable(between)})), dict(sorted(panes.items())))
+
+    @property
+    def longest(self) -> int:
+        """How far back from the clock rows can count, in seconds."""
+        window, pane = list(self.panes.items())[-1]
+        return window + pane
+
+    def first_second(self, window: Window, now: int) -> int:
+        """Return the start of the window that ends at `now` (µs), in seconds."""
+        pane = self.panes[window.seconds]
+        return now // MICROSECONDS // pane * pane - window.seconds
+
+    def ends(self, now: int) -> tuple[int, ...]:
+        """Return, by tier, the second before which it holds no row: it has passed those to the next, the last to none.
+
+        The tier of a window is passed on once the window has left it, in whole panes of the next tier.
+        """
+        seconds = now // MICROSECONDS
+        found = []
+        for length, coarser in zip(self.lengths, (*self.lengths[1:], 1), strict=True):
+            window, pane = max(item for item in self.panes.items() if item[1] <= length)
+            found.append((seconds // pane * pane - window) // coarser * coarser)
+        return tuple(found)
+
+    def groups(
+        self, names: Sequence[str], versions: IntArray, time: IntArray, now: int
+    ) -> Iterator[tuple[PaneKey, IntArray]]:
+        """Split rows by the pane they belong to as of `now`: each key with the positions of its rows, in their order.
+
+        versions: (n,) positions in `names`; time: (n,) µs. Rows older than every window belong to no pane.
+        """
+        seconds = time // MICROSECONDS
+        tier = np.sum([seconds < end for end in self.ends(now)], axis=0)
+        rows = np.flatnonzero(tier < len(self.lengths))
+        if not len(rows):
+            return
+        length = np.array(self.lengths)[tier[rows]]
+        start = seconds[rows] // length * length
+        # Rounded up to whole minutes, so that skewed clocks cost a handful of panes and not one each.
+        visible = np.where(time > now, -(-time // (MICROSECONDS * _AHEAD_STEP)) * _AHEAD_STEP, 0)[rows]
+        keys = np.stack([versions[rows], start, length, visible])
+        order = np.lexsort(keys[::-1])
+        keys, rows = keys[:, order], rows[order]
+        breaks = np.flatnonzero(np.any(np.diff(keys, axis=1) != 0, axis=0)) + 1
+        for first, end in pairwise([0, *breaks.tolist(), len(rows)]):
+            version, *rest = keys[:, first].tolist()
+            yield PaneKey(names[version], *rest), rows[first:end]
+
+    def visible_panes(self, panes: Mapping[PaneKey, P], window: Window, now: int) -> dict[str, list[P]]:
+        """Return, by version, the panes that the window ending at `now` (µs) is the sum of, in order of their keys."""
+        seconds, start, pane = now // MICROSECONDS, self.first_second(window, now), self.panes[window.seconds]
+        found: dict[str, list[P]] = {}
+        for key in sorted(panes):
+            if start <= key.start <= seconds and key.visible <= seconds and key.length <= pane:
+                found.setdefault(key.version, []).append(panes[key])
+        return found
+
+    def outgrown(self, keys: Iterable[PaneKey], now: int) -> dict[PaneKey, PaneKey | None]:
+        """Return the panes that are of no use as they are at `now`: each with the pane it belongs to, or None."""
+        ends, seconds = self.ends(now), now // MICROSECONDS
+        found: dict[PaneKey, PaneKey | None] = {}
+        for key in keys:
+            tier = sum(key.start < end for end in ends)
+            length = self.lengths[tier] if tier < len(ends) else 0
+            if not length:
+                found[key] = None
+            elif length > key.length and key.visible <= seconds:
+                found[key] = replace(key, start=key.start // length * length, length=length, visible=0)
+        return found
+
+    def fits(self, key: PaneKey) -> bool:
+        """Whether a pane that was made for other windows can be counted in these: whole panes are made of it."""
+        return any(length % key.length == 0 for length in self.lengths)
 
 
-def visible_panes(panes: Mapping[PaneKey, P], window: Window, now: int) -> dict[str, list[P]]:
-    """Return, by version, the panes that the window ending at `now` (µs) is the sum of.
+def _pane_length(window: int, coarser: int) -> int:
+    """Return the longest length that divides the window at least 24 times, and the panes of the next longer window."""
+    return next(
+        length
+        for length in _LENGTHS
+        if window % length == 0 and coarser % length == 0 and (length * 24 <= window or length == 1)
+    )
 
-    They come in the order of their keys, so that floating-point sums do not depend on the order of arrival.
-    """
-    found: dict[str, list[P]] = {}
-    for key in sorted(key for key in panes if key.window == window.name and covers(window, key, now)):
-        found.setdefault(key.version, []).append(panes[key])
-    return found
+
+def _lengths_between(fine: int, coarse: int) -> Iterator[int]:
+    """Yield lengths that lead from fine to coarse panes in steps of at most `_MOST_JOINED`, as far as there are any."""
+    while coarse > fine * _MOST_JOINED:
+        steps = [n for n in _LENGTHS if fine < n <= fine * _MOST_JOINED and n % fine == 0 and coarse % n == 0]
+        if not steps:
+            return
+        fine = steps[0]
+        yield fine

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_builders import a_reference, counted, features, make_columns
-from driftgauge.aggregates.distribution import Distribution, Unseen, encode, output_numbers
-from driftgauge.columns import Columns
+from data_builders import a_reference, counted, features, make_columns, on_layout
+from driftgauge.aggregates.distribution import Distribution, Unseen, output_numbers
 from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 
 NAN, INF = float("nan"), float("inf")
@@ -15,16 +14,11 @@ NAN, INF = float("nan"), float("inf")
 LAYOUT = Layout({"x": NumericGrid(np.array([1.0, 2.0])), "plan": CategoryGrid(("a", "b"), frozenset({"rare"}))})
 
 
-def on_layout(rows: Columns, *, limit: int = 9) -> Distribution:
-    """Count rows on `LAYOUT`."""
-    return Distribution.fold(LAYOUT, encode(LAYOUT, rows), limit=limit)
-
-
 def test_counts_and_sums() -> None:
     """Every value is counted on its cell, with the sum of the values there; missing ones on none."""
     rows = features(x=np.array([0.5, 1.0, 1.25, 1.5, 9.0, NAN, INF]), plan=["a", "a", "rare", "new", None, "b", "a"])
 
-    found = on_layout(rows)
+    found = on_layout(LAYOUT, rows)
 
     counts, sums = found.dense(LAYOUT)
     assert counts.tolist() == [1, 1, 2, 0, 1, 3, 1, 1]
@@ -35,8 +29,8 @@ def test_counts_and_sums() -> None:
 
 def test_cells_are_added() -> None:
     """Counts, sums and unseen names of the same cells add, and cells of one part only are kept."""
-    one = on_layout(features(x=np.array([1.5, 9.0]), plan=["a", "new"]))
-    other = on_layout(features(x=np.array([1.25, 1.0]), plan=["a", "new"]))
+    one = on_layout(LAYOUT, features(x=np.array([1.5, 9.0]), plan=["a", "new"]))
+    other = on_layout(LAYOUT, features(x=np.array([1.25, 1.0]), plan=["a", "new"]))
 
     both = Distribution.combine([one, other, one])
 
@@ -48,7 +42,7 @@ def test_cells_are_added() -> None:
 
 def test_a_column_the_batch_lacks_is_missing() -> None:
     """Columns that are not there are counted on no cell; columns the layout lacks are not counted."""
-    found = on_layout(features(x=np.array([1.0, 2.0]), other=np.array([1.0, 2.0])))
+    found = on_layout(LAYOUT, features(x=np.array([1.0, 2.0]), other=np.array([1.0, 2.0])))
 
     assert found.dense(LAYOUT)[0].tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
 
@@ -75,7 +69,7 @@ def test_counting_sparsely_and_densely(rows: int) -> None:
 
 def test_unseen_names_beyond_the_limit_are_pooled() -> None:
     """Of many unseen categories the alphabetically first keep their counts, the others are counted together."""
-    found = on_layout(features(plan=["z", "y", "x", "x", "w"], x=np.zeros(5)), limit=2)
+    found = on_layout(LAYOUT, features(plan=["z", "y", "x", "x", "w"], x=np.zeros(5)), limit=2)
 
     assert found.unseen == {"plan": Unseen({"w": 1, "x": 2}, rest=2)}
     assert found.unseen["plan"].total == 5
@@ -101,19 +95,7 @@ def test_output_classes_are_counted_as_categories() -> None:
     """Predicted classes are counted under the output's own name."""
     layout = Layout({OUTPUT: CategoryGrid(("0", "1"))})
 
-    found = Distribution.fold(layout, encode(layout, make_columns(4, predicted=["1", "1", "0", "2"])), limit=9)
+    found = on_layout(layout, make_columns(4, predicted=["1", "1", "0", "2"]))
 
     assert found.dense(layout)[0].tolist() == [1, 2, 0]
     assert found.unseen == {OUTPUT: Unseen({"2": 1})}
-
-
-def test_coded_rows_are_taken_together() -> None:
-    """Rows taken after placing are the rows placed after taking."""
-    rows = features(x=np.array([0.5, 1.0, 9.0]), plan=["a", "new", None])
-    chosen = np.array([1, 2])
-
-    taken, expected = encode(LAYOUT, rows).take(chosen), encode(LAYOUT, rows.take(chosen))
-
-    assert np.array_equal(expected.cells, taken.cells)
-    assert np.array_equal(expected.values, taken.values)
-    assert taken.unseen["plan"].to_pylist() == expected.unseen["plan"].to_pylist() == ["new", None]

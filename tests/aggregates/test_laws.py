@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_builders import a_reference, counted, features, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import Distribution, Unseen, encode
+from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
@@ -77,7 +77,7 @@ def fold_moments(rows: Sequence[Row]) -> Moments:
     amounts = np.array([row["amount"] for row in rows])
     texts = sum(row["failed"] for row in rows)
     mixed = Moment.fold(amounts[[not row["failed"] for row in rows]] if rows else amounts)
-    return Moments({"x": Moment.fold(amounts), "mixed": mixed.merge(Moment(others=texts))})
+    return Moments.of({"x": Moment.fold(amounts), "mixed": mixed.merge(Moment(others=texts))})
 
 
 def fold_unseen(rows: Sequence[Row]) -> Unseen:
@@ -88,7 +88,7 @@ def fold_unseen(rows: Sequence[Row]) -> Unseen:
 def fold_pane(rows: Sequence[Row]) -> PredictionPane:
     """Fold everything about predictions."""
     columns, layout = as_columns(rows), REFERENCE.layout
-    return PredictionPane.fold(columns, encode(layout, columns), layout, category_limit=NAMES)
+    return PredictionPane.fold(columns, layout, category_limit=NAMES)
 
 
 def fold_multiclass(rows: Sequence[Row]) -> Outcomes:

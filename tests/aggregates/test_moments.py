@@ -11,7 +11,7 @@ from driftgauge.aggregates.moments import Moment, Moments
 def test_large_mean_and_small_spread() -> None:
     """Merged in a hundred parts, a spread a billionth of the mean keeps its variance."""
     values = 1e9 + np.random.default_rng(1).normal(size=10_000)
-    merged = Moments.combine([Moments({"x": Moment.fold(part)}) for part in np.split(values, 100)]).columns["x"]
+    merged = Moments.combine([Moments.of({"x": Moment.fold(part)}) for part in np.split(values, 100)]).columns["x"]
 
     assert merged.count == 10_000
     assert merged.mean == pytest.approx(values.mean(), rel=1e-12)
@@ -20,7 +20,7 @@ def test_large_mean_and_small_spread() -> None:
 
 def test_columns_are_merged_by_name() -> None:
     """A column that only one part has keeps that part's moments."""
-    merged = Moments.combine([Moments({"x": Moment(2, 1.0, 0.5)}), Moments({"y": Moment(1, 7.0, 0.0)})])
+    merged = Moments.combine([Moments.of({"x": Moment(2, 1.0, 0.5)}), Moments.of({"y": Moment(1, 7.0, 0.0)})])
 
     assert merged.columns == {"x": Moment(2, 1.0, 0.5), "y": Moment(1, 7.0, 0.0)}
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from data_builders import a_reference, features, make_columns
-from driftgauge.aggregates.distribution import encode
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.columns import Columns
@@ -25,7 +24,7 @@ ROWS = make_columns(
 
 def folded(rows: Columns) -> PredictionPane:
     """Fold rows on the reference's layout."""
-    return PredictionPane.fold(rows, encode(REFERENCE.layout, rows), REFERENCE.layout, category_limit=9)
+    return PredictionPane.fold(rows, REFERENCE.layout, category_limit=9)
 
 
 def test_fold() -> None:
@@ -46,7 +45,7 @@ def test_fold() -> None:
 
 def test_without_a_reference() -> None:
     """Without a reference everything but the distribution is there."""
-    pane = PredictionPane.fold(ROWS, None, None, category_limit=9)
+    pane = PredictionPane.fold(ROWS, None, category_limit=9)
 
     assert pane.distribution is None
     assert PredictionPane.combine([pane, pane]).rows == 8
@@ -64,7 +63,7 @@ def test_without_a_reference() -> None:
 )
 def test_output_moments(rows: Columns, expected: Moment) -> None:
     """Numbers have a mean; classes without a number are only counted."""
-    assert PredictionPane.fold(rows, None, None, category_limit=9).moments.columns == {OUTPUT: expected}
+    assert PredictionPane.fold(rows, None, category_limit=9).moments.columns == {OUTPUT: expected}
 
 
 def test_another_layout_starts_the_counts_anew() -> None:

@@ -21,10 +21,12 @@ from driftgauge.pipeline.delta import Delta, Terms, fold_labels, fold_prediction
 from driftgauge.snapshot import ModelState
 from driftgauge.store import Store
 from driftgauge.store.panes import read
-from driftgauge.windows import MICROSECONDS, first_second, pane_length, visible_panes
+from driftgauge.windows import MICROSECONDS, Tiers
 from pipeline.conftest import SECONDS, a_model
 
-WINDOWS = (Window("1h", 3600), Window("2h", 7200))
+# Their panes are of one minute, two minutes and an hour, so that rows move from pane to pane within a few steps.
+WINDOWS = (Window("30m", 1800), Window("1h", 3600), Window("24h", 86400))
+TIERS = Tiers.of(WINDOWS)
 AHEAD = 290
 
 
@@ -47,11 +49,22 @@ class Step:
 
 
 _POOL = st.lists(
-    st.builds(Prediction, st.integers(-7500, 200), st.sampled_from("vw"), st.sampled_from("01")), min_size=1, max_size=6
+    st.builds(
+        Prediction,
+        st.integers(-7500, 200) | st.integers(-100_000, -80_000),
+        st.sampled_from("vw"),
+        st.sampled_from("01"),
+    ),
+    min_size=1,
+    max_size=6,
 )
 _INDEX = st.integers(0, 5)
 _LABELS = st.lists(st.tuples(_INDEX, st.integers(0, 4000), st.sampled_from("01")), max_size=5)
-_STEPS = st.lists(st.builds(Step, st.integers(0, 25), st.lists(_INDEX, max_size=4), _LABELS), min_size=1, max_size=6)
+_STEPS = st.lists(
+    st.builds(Step, st.integers(0, 25) | st.integers(25, 200), st.lists(_INDEX, max_size=4), _LABELS),
+    min_size=1,
+    max_size=6,
+)
 
 
 def rows(keys: Sequence[int], times: Sequence[int], versions: Sequence[str], **values: Sequence[str]) -> Columns:
@@ -119,14 +132,13 @@ class Run:
         for at, (label_time, value) in self.last_labels().items():
             prediction = self._pool[at]
             time = label_time if self._by_label_time else SECONDS + prediction.at
-            pane = pane_length(window)
-            if time // pane * pane >= first_second(window, self.now * MICROSECONDS) and time <= self.now:
+            if TIERS.first_second(window, self.now * MICROSECONDS) <= time <= self.now:
                 found.setdefault(prediction.version, Counter())[value, prediction.predicted] += 1
         return found
 
     def counted(self, outcomes: Mapping[Any, Outcomes], window: Window) -> dict[str, Counter[tuple[str, str]]]:
         """Return the same counts from the panes that the window shows now."""
-        panes = visible_panes(outcomes, window, self.now * MICROSECONDS)
+        panes = TIERS.visible_panes(outcomes, window, self.now * MICROSECONDS)
         found = {version: Counter(Outcomes.combine(parts).confusion) for version, parts in panes.items()}
         return {version: counts for version, counts in found.items() if counts}
 

@@ -291,9 +291,10 @@ def test_info_names_the_run(bench: Bench) -> None:
 
 
 def test_window_removed_from_config(bench: Bench) -> None:
-    """A window that is no longer configured is forgotten: when it comes back it starts empty."""
-    bench.log(PREDICTIONS, "predictions.jsonl", FOUR)
+    """A window that is no longer configured is forgotten: when it comes back it has what the others still hold."""
+    rows = [prediction(n, 0.9, ago=60 if n else 3 * 3600) for n in range(4)]
+    bench.log(PREDICTIONS, "predictions.jsonl", rows)
     wide, narrow = (bench.config(a_model(), windows=windows) for windows in (["1h", "24h"], ["1h"]))
     name = ("model_window_predictions", "unknown", "24h")
     counts = [bench.refreshed(config)[1].get(name) for config in (wide, narrow, wide)]
-    assert counts == [4, None, 0]
+    assert counts == [4, None, 3]

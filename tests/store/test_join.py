@@ -17,7 +17,7 @@ from driftgauge.store.join import (
     class_scores,
     expire,
     join,
-    labelled_between,
+    labelled_in,
     last_expiry,
     pending,
     staged_labels,
@@ -80,12 +80,11 @@ def predictions_table(rows: Sequence[tuple[str, str, int]], task: Task) -> pa.Ta
 
 
 def stored(tx: Transaction, names: Sequence[str]) -> dict[str, tuple[int, Any]]:
-    """Return what `labelled_between` knows of each of these predictions."""
+    """Return what `labelled_in` knows of each of these predictions."""
     found = {}
     for name in names:
-        rows = labelled_between(
-            tx, version=name, start=-FOREVER, end=FOREVER, by_label_time=True, horizon=HORIZON
-        ).to_pylist()
+        always = pa.table({"version": [name], "start": [0]})
+        rows = labelled_in(tx, always, length=FOREVER, by_label_time=True, horizon=HORIZON).to_pylist()
         assert len(rows) <= 1
         if rows:
             found[name] = (rows[0]["label_time"], rows[0]["label"])
@@ -131,8 +130,8 @@ def test_any_sequence_of_steps(shared: Store, steps: list[Step], task: Task) -> 
     late = 0
     for step in steps:
         # Rows of one key share their time, so that a label is in time for all of them or for none.
-        new = [(f"p{len(oracle.predictions) + n}", f"k{key}", key * 5) for n, key in enumerate(step.predictions)]
-        drawn = [Label(f"k{key}", key * 5 + delay, VALUES[task][value]) for key, delay, value in step.labels]
+        new = [(f"p{len(oracle.predictions) + n}", f"k{key}", 100 + key * 5) for n, key in enumerate(step.predictions)]
+        drawn = [Label(f"k{key}", 100 + key * 5 + delay, VALUES[task][value]) for key, delay, value in step.labels]
         before = oracle.labelled()
         oracle.predictions += new
         oracle.labels += drawn
@@ -209,17 +208,19 @@ def test_second_label(store: Store, time: int, value: str, expected: tuple[int, 
         assert (len(joined.fresh), len(joined.corrected)) == (0, int(expected != (5, "1")))
 
 
-@pytest.mark.parametrize(("by_label_time", "expected"), [(True, ["b", "c"]), (False, ["c", "d"])])
-def test_labelled_between(store: Store, *, by_label_time: bool, expected: list[str]) -> None:
-    """A range has its start and not its end, on the time that counts, and rows of one version."""
-    times = {"a": (4, 9), "b": (5, 10), "c": (10, 19), "d": (19, 20), "e": (20, 21), "f": (9, 20)}
+@pytest.mark.parametrize(("by_label_time", "expected"), [(True, ["b", "c", "other f"]), (False, ["c", "d", "other e"])])
+def test_labelled_in(store: Store, *, by_label_time: bool, expected: list[str]) -> None:
+    """A stretch has its start and not its end, on the time that counts, and rows of one version."""
+    times = {"a": (4, 9), "b": (5, 10), "c": (10, 19), "d": (19, 20), "e": (20, 21), "f": (9, 30)}
     rows = columns(key=list(times), time=[time for time, _ in times.values()], predicted=list(times))
-    other = columns(key=["b"], time=[5], version=["w"], predicted=["other"])
+    others = [f"other {key}" for key in "bef"]
+    other = columns(key=list("bef"), time=[5, 30, 9], version=["w"] * 3, predicted=others)
     labels = [Label(key, time, "1") for key, (_, time) in times.items()]
+    stretches = pa.table({"version": ["v", "w"], "start": [10, 30]})
     with store.transaction("churn", "binary") as tx:
         tables = [staged_predictions(rows), staged_predictions(other)]
-        join(tx, tables, [labels_table(labels, "binary")], horizon=HORIZON)
-        found = labelled_between(tx, version="v", start=10, end=20, by_label_time=by_label_time, horizon=HORIZON)
+        join(tx, tables, [labels_table(labels, "binary")], horizon=1000)
+        found = labelled_in(tx, stretches, length=10, by_label_time=by_label_time, horizon=1000)
     assert sorted(found["predicted"].to_pylist()) == expected
 
 

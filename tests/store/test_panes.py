@@ -1,12 +1,12 @@
 """Panes, totals and the reference of a model, written and read back."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftgauge.aggregates.distribution import encode
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.totals import Totals, VersionTotals
@@ -17,9 +17,9 @@ from driftgauge.reference import Reference, compile_reference
 from driftgauge.store import Store
 from driftgauge.store.panes import (
     Stored,
-    delete_before,
-    delete_joined_outcomes,
-    delete_windows_except,
+    delete_outcomes,
+    delete_predictions,
+    delete_versions,
     read,
     write_outcomes,
     write_predictions,
@@ -30,7 +30,7 @@ from driftgauge.windows import PaneKey
 from store.conftest import columns
 
 ROWS = columns(key=["a", "b", "c"], time=[0, 1, 2], score=[0.2, 0.9, np.nan], predicted=["0", "1", "1"])
-KEY = PaneKey("v", "1h", 3600)
+KEY = PaneKey("v", 3600, 120)
 
 
 def reference() -> Reference:
@@ -65,9 +65,9 @@ def test_new_model_is_empty(store: Store) -> None:
 def test_everything_round_trips(store: Store) -> None:
     """Totals, reference, baseline and both kinds of panes come back equal, each under its own key."""
     compiled = reference()
-    pane = PredictionPane.fold(ROWS, encode(compiled.layout, ROWS), compiled.layout, category_limit=5)
+    pane = PredictionPane.fold(ROWS, compiled.layout, category_limit=5)
     totals = Totals(versions={"v": VersionTotals(predictions=3, origin=("run", "7"))}, rejected={"bad_label": 2})
-    joined = {PaneKey("v", "1h", 0, 120, rebuilt=True): outcomes(0.9), KEY: outcomes(0.1)}
+    joined = {PaneKey("v", 0, 120, 120, rebuilt=True): outcomes(0.9), KEY: outcomes(0.1)}
     with store.transaction("churn", "binary") as tx:
         write_totals(tx, totals)
         write_reference(tx, compiled, "identity", {"accuracy": 0.75})
@@ -87,8 +87,8 @@ def test_everything_round_trips(store: Store) -> None:
 def test_pane_is_replaced(store: Store) -> None:
     """Writing a pane again replaces it and leaves those that differ in any part of the key, or in kind."""
     others = [
-        PaneKey("w", "1h", 3600), PaneKey("v", "2h", 3600), PaneKey("v", "1h", 0), PaneKey("v", "1h", 3600, 60),
-        PaneKey("v", "1h", 3600, rebuilt=True),
+        PaneKey("w", 3600, 120), PaneKey("v", 3600, 3600), PaneKey("v", 0, 120), PaneKey("v", 3600, 120, 60),
+        PaneKey("v", 3600, 120, rebuilt=True),
     ]  # fmt: skip
     pane = PredictionPane.empty(None, category_limit=5)
     with store.transaction("churn", "binary") as tx:
@@ -102,29 +102,23 @@ def test_pane_is_replaced(store: Store) -> None:
 
 
 def test_deletions(store: Store) -> None:
-    """Panes leave by age, by window that is no longer configured, and by place where joined labels changed."""
-    keys = {
-        "old": PaneKey("v", "1h", 0),
-        "young": PaneKey("v", "1h", 60),
-        "old elsewhere": PaneKey("v", "2h", 0),
-        "removed": PaneKey("v", "30d", 60),
-        "joined": PaneKey("v", "1h", 120, rebuilt=True),
-        "joined, ahead": PaneKey("v", "1h", 120, 240, rebuilt=True),
-        "direct": PaneKey("v", "1h", 120),
-        "joined, other version": PaneKey("w", "1h", 120, rebuilt=True),
-    }
+    """Panes leave by their whole key, one kind and one model at a time, and with their version."""
+    leaving, gone = PaneKey("v", 120, 120, 240, rebuilt=True), PaneKey("w", 120, 120)
+    keys = [KEY, replace(leaving, rebuilt=False), replace(leaving, visible=0), leaving, gone]
+    pane = PredictionPane.empty(None, category_limit=5)
+    for model in ("churn", "fraud"):
+        with store.transaction(model, "binary") as tx:
+            write_outcomes(tx, dict.fromkeys(keys, outcomes(0.5)))
+            write_predictions(tx, dict.fromkeys(keys, pane))
     with store.transaction("churn", "binary") as tx:
-        write_outcomes(tx, dict.fromkeys(keys.values(), outcomes(0.5)))
+        delete_outcomes(tx, [leaving])
+        delete_predictions(tx, [KEY])
+        delete_versions(tx, ["w"])
+        found = read(tx)
+    assert set(found.outcomes) == set(keys) - {leaving, gone}
+    assert set(found.predictions) == set(keys) - {KEY, gone}
     with store.transaction("fraud", "binary") as tx:
-        write_outcomes(tx, {keys["removed"]: outcomes(0.5)})
-    with store.transaction("churn", "binary") as tx:
-        delete_before(tx, "1h", 60)
-        delete_windows_except(tx, ["1h", "2h"])
-        delete_joined_outcomes(tx, [("v", "1h", 120)])
-        left = {name for name, key in keys.items() if key in read(tx).outcomes}
-    assert left == {"young", "old elsewhere", "direct", "joined, other version"}
-    with store.transaction("fraud", "binary") as tx:
-        assert list(read(tx).outcomes) == [keys["removed"]]
+        assert set(read(tx).outcomes) == set(read(tx).predictions) == set(keys)
 
 
 def test_damaged_pane(store: Store) -> None:

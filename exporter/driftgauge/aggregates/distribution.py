@@ -11,58 +11,13 @@ the kept counts are exact in any order of combination.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray, ValueArray
-from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid, cell_sums
-
-_MISSING: Final = -1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """Rows placed on a layout once, so that several panes can be folded from them.
-
-    cells: (t, n) flat cell of each of the layout's `t` columns, -1 where missing or unseen.
-    values: (t, n) the number itself; 0 where there is none.
-    unseen: column -> (n,) text, null except where the category is one the reference never had.
-    """
-
-    cells: IntArray
-    values: FloatArray
-    unseen: Mapping[str, TextArray]
-
-    def take(self, rows: IntArray) -> "Coded":
-        """Return the chosen rows."""
-        return Coded(
-            self.cells[:, rows], self.values[:, rows], {name: text.take(rows) for name, text in self.unseen.items()}
-        )
-
-
-def encode(layout: Layout, columns: Columns) -> Coded:
-    """Place every row on the layout; a column the batch does not have is missing in every row."""
-    cells = np.full((len(layout.grids), len(columns)), _MISSING, dtype=np.int64)
-    values = np.zeros((len(layout.grids), len(columns)))
-    unseen: dict[str, TextArray] = {}
-    for track, (name, grid) in enumerate(layout.grids.items()):
-        offset = layout.offsets[name]
-        if isinstance(grid, NumericGrid):
-            numbers = output_numbers(columns) if name == OUTPUT else columns.numbers.get(name)
-            if numbers is not None:
-                present = np.flatnonzero(np.isfinite(numbers))
-                cells[track, present] = grid.locate(numbers[present]) + offset
-                values[track, present] = numbers[present]
-        else:
-            text = columns.predicted if name == OUTPUT else columns.categories.get(name)
-            if text is not None:
-                cells[track], strangers = _locate_categories(grid, text, offset)
-                if strangers is not None:
-                    unseen[name] = strangers
-    return Coded(cells, values, unseen)
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid, cell_sums
 
 
 def output_numbers(columns: Columns) -> FloatArray | None:
@@ -76,17 +31,6 @@ def as_floats(values: ValueArray) -> FloatArray:
     """Return an Arrow column of doubles as numpy (n,), NaN where null."""
     floats: FloatArray = values.to_numpy(zero_copy_only=False)
     return floats
-
-
-def _locate_categories(grid: CategoryGrid, text: TextArray, offset: int) -> tuple[IntArray, TextArray | None]:
-    encoded = text.dictionary_encode()
-    positions = grid.positions()
-    # One more entry, so that index -1 (missing) reads it.
-    by_code = np.array([positions.get(c, -2) for c in encoded.dictionary.to_pylist()] + [-1], dtype=np.int64)
-    found = by_code[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    strangers = found == -2
-    cells = np.where(found >= 0, found + offset, _MISSING)
-    return cells, pc.if_else(pa.array(strangers), text, pa.scalar(None, text.type)) if strangers.any() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +77,28 @@ class Distribution:
         return cls(layout.fingerprint, limit, nothing, nothing, np.zeros(0), {})
 
     @classmethod
-    def fold(cls, layout: Layout, coded: Coded, *, limit: int) -> Self:
-        """Count rows that `encode` placed on this layout."""
-        taken = coded.cells != _MISSING
-        flat, values = coded.cells[taken], coded.values[taken]
-        if len(flat) * 4 < layout.cells:
-            cells, position = np.unique(flat, return_inverse=True)
-            counts, sums = np.bincount(position), cell_sums(position, values, len(cells))
-        else:
-            dense = np.bincount(flat, minlength=layout.cells)
-            cells = np.flatnonzero(dense)
-            counts, sums = dense[cells], cell_sums(flat, values, layout.cells)[cells]
-        unseen = {name: _count_names(text, limit) for name, text in coded.unseen.items()}
-        return cls(layout.fingerprint, limit, cells, counts, sums, {n: u for n, u in unseen.items() if u.total})
+    def fold(
+        cls, layout: Layout, ordered: Mapping[str, FloatArray], texts: Mapping[str, TextArray], *, limit: int
+    ) -> Self:
+        """Count the sorted finite numbers (n,) and the texts (n,) of each column; those not on the layout are left out.
+
+        A column that is missing, or not of the kind that the layout has, has no values.
+        """
+        found: list[tuple[IntArray, IntArray, FloatArray]] = []
+        unseen: dict[str, Unseen] = {}
+        for name, grid in layout.grids.items():
+            if isinstance(grid, NumericGrid):
+                if name in ordered:
+                    found.append(_shifted(grid.tally(ordered[name]), layout.offsets[name]))
+            elif name in texts:
+                tally, strangers = _tally_categories(grid, texts[name], limit)
+                found.append(_shifted(tally, layout.offsets[name]))
+                if strangers.total:
+                    unseen[name] = strangers
+        if not found:
+            return cls.empty(layout, limit=limit)
+        cells, counts, sums = (np.concatenate(part) for part in zip(*found, strict=True))
+        return cls(layout.fingerprint, limit, cells, counts, sums, unseen)
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -204,7 +157,24 @@ def _added(parts: Sequence[Distribution]) -> tuple[IntArray, IntArray, FloatArra
     return cells, dense[cells], totals[cells]
 
 
-def _count_names(text: TextArray, limit: int) -> Unseen:
+def _shifted(tally: tuple[IntArray, IntArray, FloatArray], offset: int) -> tuple[IntArray, IntArray, FloatArray]:
+    cells, counts, sums = tally
+    return cells + offset, counts, sums
+
+
+def _tally_categories(
+    grid: CategoryGrid, text: TextArray, limit: int
+) -> tuple[tuple[IntArray, IntArray, FloatArray], Unseen]:
+    """Count categories on their cells, and by name those that have none."""
     counted = text.drop_null().value_counts()
-    names = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-    return Unseen.combine([Unseen(dict(names))], limit=limit)
+    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+    positions = grid.positions
+    dense = np.zeros(grid.cells, np.int64)
+    strangers: dict[str, int] = {}
+    for name, count in zip(names, counts, strict=True):
+        if name in positions:
+            dense[positions[name]] += count
+        else:
+            strangers[name] = count
+    cells = np.flatnonzero(dense)
+    return (cells, dense[cells], np.zeros(len(cells))), Unseen.combine([Unseen(strangers)], limit=limit)

@@ -5,12 +5,13 @@ plain sums of squares it does not cancel when the mean is large against the spre
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from driftgauge.columns import FloatArray
+from driftgauge.columns import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Moment:
         # An outlier near the largest double overflows the sum of squares; the snapshot leaves infinities out.
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
-            return cls(len(values), mean, float(np.square(values - mean).sum()))
+            deviation = values - mean
+            return cls(len(values), mean, float(deviation @ deviation))
 
     def merge(self, other: Self) -> Self:
         """Return the summary of both samples together."""
@@ -55,33 +57,65 @@ class Moment:
         return self.m2 / self.count if self.count else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Moments:
-    """A `Moment` per column. Columns never seen are simply not there."""
+    """A `Moment` per column, as arrays (k,) in the order of `names`. Columns never seen are simply not there."""
 
-    columns: Mapping[str, Moment] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    counts: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    means: FloatArray = field(default_factory=lambda: np.zeros(0))
+    m2: FloatArray = field(default_factory=lambda: np.zeros(0))
+    others: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Moment]) -> Self:
+        """Return the moments of columns by name."""
+        found = list(columns.values())
+        return cls(
+            tuple(columns),
+            np.array([moment.count for moment in found], dtype=np.int64),
+            np.array([moment.mean for moment in found], dtype=np.float64),
+            np.array([moment.m2 for moment in found], dtype=np.float64),
+            np.array([moment.others for moment in found], dtype=np.int64),
+        )
+
+    @cached_property
+    def columns(self) -> Mapping[str, Moment]:
+        """The moments by name."""
+        rows = zip(self.counts.tolist(), self.means.tolist(), self.m2.tolist(), self.others.tolist(), strict=True)
+        return {name: Moment(*row) for name, row in zip(self.names, rows, strict=True)}
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Merge column by column; `combine([])` is the identity."""
-        merged: dict[str, Moment] = {}
-        for part in parts:
-            for name, moment in part.columns.items():
-                merged[name] = merged[name].merge(moment) if name in merged else moment
-        return cls(merged)
+        if len({part.names for part in parts}) > 1:
+            names = tuple(dict.fromkeys(name for part in parts for name in part.names))
+            parts = [part.named(names) for part in parts]
+        if len(parts) < 2:
+            return parts[0] if parts else cls()
+        counts = np.stack([part.counts for part in parts])
+        means = np.stack([part.means for part in parts])
+        total = counts.sum(axis=0)
+        # Chan's formula for many parts at once: weights instead of sums, so that large means do not overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = (means * (counts / np.maximum(total, 1))).sum(axis=0)
+            between = (counts * np.square(means - mean)).sum(axis=0)
+            m2 = np.sum([part.m2 for part in parts], axis=0) + between
+        return cls(parts[0].names, total, mean, m2, np.sum([part.others for part in parts], axis=0))
+
+    def named(self, names: tuple[str, ...]) -> Self:
+        """Return the same moments in the order of `names`, which has all of them."""
+        at = [names.index(name) for name in self.names]
+        counts, others = np.zeros((2, len(names)), np.int64)
+        means, m2 = np.zeros((2, len(names)))
+        counts[at], means[at], m2[at], others[at] = self.counts, self.means, self.m2, self.others
+        return type(self)(names, counts, means, m2, others)
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
-        return {
-            "names": list(self.columns),
-            "counts": np.array([m.count for m in self.columns.values()], dtype=np.int64),
-            "others": np.array([m.others for m in self.columns.values()], dtype=np.int64),
-            "moments": np.array([(m.mean, m.m2) for m in self.columns.values()], dtype=np.float64).reshape(-1, 2),
-        }
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the moments that `to_state` described."""
-        counts, others = state["counts"].tolist(), state["others"].tolist()
-        rows = zip(state["names"], counts, state["moments"].tolist(), others, strict=True)
-        return cls({name: Moment(count, mean, m2, other) for name, count, (mean, m2), other in rows})
+        return cls(**(state | {"names": tuple(state["names"])}))

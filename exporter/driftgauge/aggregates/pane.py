@@ -1,16 +1,16 @@
 """What one pane of time holds about the predictions of one model version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import Coded, Distribution, output_numbers
+from driftgauge.aggregates.distribution import Distribution, output_numbers
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.aggregates.sketch import ValueSketch
-from driftgauge.columns import BoolArray, Columns
+from driftgauge.columns import BoolArray, Columns, FloatArray
 from driftgauge.families import LATENCY_BUCKETS
 from driftgauge.grid import OUTPUT, Layout
 
@@ -43,17 +43,21 @@ class PredictionPane:
         )
 
     @classmethod
-    def fold(cls, columns: Columns, coded: Coded | None, layout: Layout | None, *, category_limit: int) -> Self:
-        """Summarise rows; `coded` are the same rows placed on `layout`, both None without a reference."""
+    def fold(cls, columns: Columns, layout: Layout | None, *, category_limit: int) -> Self:
+        """Summarise rows, counted on `layout` if there is one."""
         latency = columns.latency[np.isfinite(columns.latency)]
-        known = None if layout is None or coded is None else Distribution.fold(layout, coded, limit=category_limit)
+        output = output_numbers(columns)
+        numbers = columns.numbers if output is None else {**columns.numbers, OUTPUT: output}
+        # Sorted once: neighbours are counted together, which is cheaper than looking up each value.
+        ordered = {name: _sorted(values) for name, values in numbers.items()}
+        texts = {**columns.categories, OUTPUT: columns.predicted}
         return cls(
             rows=len(columns),
             failed=int(columns.failed.sum()),
             latency=Buckets.fold(latency, LATENCY_BUCKETS),
             latency_sketch=ValueSketch.fold(latency, limit=LATENCY_LIMIT),
-            moments=_moments(columns),
-            distribution=known,
+            moments=_moments(columns, ordered, output),
+            distribution=None if layout is None else Distribution.fold(layout, ordered, texts, limit=category_limit),
         )
 
     @classmethod
@@ -102,17 +106,19 @@ class PredictionPane:
         )
 
 
-def _moments(columns: Columns) -> Moments:
-    found = {name: Moment.fold(values[np.isfinite(values)]) for name, values in columns.numbers.items()}
+def _sorted(values: FloatArray) -> FloatArray:
+    """Return the finite values in ascending order, as an array of their own."""
+    finite = values[np.isfinite(values)]
+    finite.sort()
+    return finite
+
+
+def _moments(columns: Columns, ordered: Mapping[str, FloatArray], output: FloatArray | None) -> Moments:
+    found = {name: Moment.fold(ordered[name]) for name in columns.numbers}
     found |= {name: Moment(others=len(text) - text.null_count) for name, text in columns.categories.items()}
-    return Moments(found | {OUTPUT: _output_moment(columns)})
-
-
-def _output_moment(columns: Columns) -> Moment:
-    """Summarise the output: the numbers it has, and rows that have a class but no number."""
     predicted: BoolArray = columns.predicted.is_valid().to_numpy(zero_copy_only=False)
-    numbers = output_numbers(columns)
-    if numbers is None:
-        return Moment(others=int(predicted.sum()))
-    scored = np.isfinite(numbers)
-    return replace(Moment.fold(numbers[scored]), others=int((predicted & ~scored).sum()))
+    if output is None:
+        return Moments.of(found | {OUTPUT: Moment(others=int(predicted.sum()))})
+    # Rows that have a class but no number.
+    others = int((predicted & ~np.isfinite(output)).sum())
+    return Moments.of(found | {OUTPUT: replace(Moment.fold(ordered[OUTPUT]), others=others)})

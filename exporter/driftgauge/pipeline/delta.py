@@ -1,25 +1,24 @@
 """What some rows add: to counters, to panes, and to the tables where predictions and labels wait for each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import encode
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.totals import Totals, VersionTotals
-from driftgauge.columns import Columns, FloatArray, IntArray
+from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
 from driftgauge.config import ModelConfig, Window
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
 from driftgauge.grid import Layout
 from driftgauge.store.join import class_scores, staged_labels, staged_predictions
-from driftgauge.windows import MICROSECONDS, PaneKey, groups, is_future
+from driftgauge.windows import MICROSECONDS, PaneKey, Tiers, is_future
 
 A = TypeVar("A")
 
@@ -28,7 +27,7 @@ A = TypeVar("A")
 VERSION_LIMIT: Final = 100
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Terms:
     """By what rows are folded. `now` in µs; `layout` is None while the model has no reference."""
 
@@ -37,6 +36,11 @@ class Terms:
     layout: Layout | None
     category_limit: int
     now: int
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """The panes of these windows."""
+        return Tiers.of(self.windows)
 
     @property
     def by_label_time(self) -> bool:
@@ -137,23 +141,19 @@ def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Outcomes]:
 def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool) -> dict[PaneKey, Outcomes]:
     """Fold labelled rows into the panes of the times (n,) at which they count."""
     panes = {}
-    for window in terms.windows:
-        for key, at in groups(as_text(rows.version), time, window, terms.now):
-            part = rows.take(at)
-            panes[PaneKey(key.version, key.window, key.start, key.visible, rebuilt)] = Outcomes.fold(
-                label=part.label, predicted=part.predicted, score=part.score, class_scores=part.class_scores
-            )
+    for key, at in terms.tiers.groups(*coded(rows.version), time, terms.now):
+        part = rows.take(at)
+        panes[replace(key, rebuilt=rebuilt)] = Outcomes.fold(
+            label=part.label, predicted=part.predicted, score=part.score, class_scores=part.class_scores
+        )
     return panes
 
 
 def _prediction_panes(rows: Columns, terms: Terms) -> dict[PaneKey, PredictionPane]:
-    coded = encode(terms.layout, rows) if terms.layout else None
     panes = {}
-    for window in terms.windows:
-        for key, at in groups(as_text(rows.version), rows.time, window, terms.now):
-            whole = len(at) == len(rows)
-            part, placed = (rows, coded) if whole else (rows.take(at), coded.take(at) if coded else None)
-            panes[key] = PredictionPane.fold(part, placed, terms.layout, category_limit=terms.category_limit)
+    for key, at in terms.tiers.groups(*coded(rows.version), rows.time, terms.now):
+        part = rows if len(at) == len(rows) else rows.take(at)
+        panes[key] = PredictionPane.fold(part, terms.layout, category_limit=terms.category_limit)
     return panes
 
 
@@ -175,11 +175,14 @@ def _by_version(rows: Columns) -> list[tuple[str, int]]:
 
 
 def _versions(rows: Columns) -> list[tuple[str, IntArray]]:
-    if not len(rows):
-        return []
-    encoded = pa.array(rows.version).dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(encoded.dictionary.to_pylist())]
+    names, codes = coded(rows.version)
+    return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
+
+
+def coded(text: TextArray) -> tuple[list[str], IntArray]:
+    """Return the distinct texts and, for each row (n,), the position of its text among them."""
+    encoded = _flat(text).dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
 
 
 def _usable(rows: Columns, terms: Terms) -> tuple[Columns, dict[str, int]]:
@@ -189,18 +192,14 @@ def _usable(rows: Columns, terms: Terms) -> tuple[Columns, dict[str, int]]:
     if future.any():
         rejected["future_timestamp"] = int(future.sum())
         rows = rows.take(~future)
-    versions = sorted(_versions(rows), key=lambda item: (-len(item[1]), item[0]))
-    if len(versions) > VERSION_LIMIT:
-        excess = np.concatenate([at for _, at in versions[VERSION_LIMIT:]])
-        rejected["too_many_versions"] = len(excess)
-        rows = rows.take(np.setdiff1d(np.arange(len(rows)), excess))
+    names, codes = coded(rows.version)
+    if len(names) > VERSION_LIMIT:
+        counts = np.bincount(codes)
+        ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
+        kept = np.isin(codes, ranked[:VERSION_LIMIT])
+        rejected["too_many_versions"] = int(np.count_nonzero(~kept))
+        rows = rows.take(kept)
     return rows, rejected
-
-
-def as_text(column: Any) -> "npt.NDArray[np.object_]":
-    """Return an Arrow text column as numpy objects (n,)."""
-    text: npt.NDArray[np.object_] = column.to_numpy(zero_copy_only=False)
-    return text
 
 
 def _as_columns(table: pa.Table) -> tuple[Columns, IntArray]:

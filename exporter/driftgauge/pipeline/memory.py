@@ -13,10 +13,10 @@ from driftgauge.pipeline.delta import Terms
 from driftgauge.reference import Reference
 from driftgauge.snapshot import ModelState
 from driftgauge.source import RunState
-from driftgauge.store import FileRecord, Store
+from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.ledger import read_files, read_runs
-from driftgauge.store.panes import delete_windows_except, read, stored_windows
-from driftgauge.windows import MICROSECONDS
+from driftgauge.store.panes import Stored, delete_outcomes, delete_predictions, read, write_windows
+from driftgauge.windows import MICROSECONDS, Tiers
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -74,21 +74,13 @@ class Memory:
 
 def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], category_limit: int) -> Memory:
     """Return what the store has of a model; a new model is empty."""
-    names = [window.name for window in windows]
     with store.transaction(model.name, model.task) as tx:
-        before = stored_windows(tx)
-        delete_windows_except(tx, names)
-        stored = read(tx)
+        stored = _for_windows(tx, read(tx), windows, model.name)
         files = read_files(tx)
         runs = {
             experiment: {run: RunState(**json.loads(state)) for run, state in states.items()}
             for experiment, states in read_runs(tx).items()
         }
-    if before:
-        for name in sorted(before - set(names)):
-            _log.warning("window removed: its panes were deleted, all else is kept", model=model.name, window=name)
-        for name in sorted(set(names) - before):
-            _log.info("window added: it fills from now on, all else is kept", model=model.name, window=name)
     compared = model.reference is not None
     state = ModelState(
         config=model,
@@ -100,6 +92,28 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], cate
     )
     identity = stored.reference_identity if compared else ""
     return Memory(_on_current_layout(state, category_limit), identity, files, dict(runs), stored.pending)
+
+
+def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:
+    """Return what is stored without the panes that cannot be counted in these windows, and say what has changed."""
+    names = tuple(window.name for window in windows)
+    if stored.windows == names:
+        return stored
+    write_windows(tx, names)
+    tiers = Tiers.of(windows)
+    left = [key for key in (*stored.predictions, *stored.outcomes) if not tiers.fits(key)]
+    delete_predictions(tx, left)
+    delete_outcomes(tx, left)
+    if stored.windows:
+        for name in sorted(set(stored.windows) - set(names)):
+            _log.warning("window removed: what only it counted is deleted, all else is kept", model=model, window=name)
+        for name in sorted(set(names) - set(stored.windows)):
+            _log.info("window added: it begins with what the others hold and fills up", model=model, window=name)
+    return replace(
+        stored,
+        predictions={key: pane for key, pane in stored.predictions.items() if tiers.fits(key)},
+        outcomes={key: pane for key, pane in stored.outcomes.items() if tiers.fits(key)},
+    )
 
 
 def _on_current_layout(state: ModelState, category_limit: int) -> ModelState:

@@ -24,10 +24,10 @@ CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
     id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference BLOB, reference_identity VARCHAR, baseline BLOB,
-    pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
+    windows VARCHAR[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS panes (
-    model INTEGER, kind VARCHAR, version VARCHAR, "window" VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN,
+    model INTEGER, kind VARCHAR, version VARCHAR, start BIGINT, length BIGINT, visible BIGINT, rebuilt BOOLEAN,
     data BLOB
 );
 CREATE TABLE IF NOT EXISTS files (
@@ -69,7 +69,7 @@ class Transaction:
         """Run a query and return its rows."""
         return self.connection.execute(query, parameters or []).fetchall()
 
-    def fetch_table(self, query: str, parameters: list[object] | None = None) -> pa.Table:
+    def fetch_table(self, query: str, parameters: list[object] | dict[str, object] | None = None) -> pa.Table:
         """Run a query and return its rows as an Arrow table."""
         return self.connection.sql(query, params=parameters or []).to_arrow_table()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from driftgauge.columns import Columns, TextArray, ValueArray
 from driftgauge.schema import Task
@@ -156,16 +157,26 @@ def _accept(tx: Transaction, horizon: int) -> int:
     return int(str(late))
 
 
-def labelled_between(
-    tx: Transaction, *, version: str, start: int, end: int, by_label_time: bool, horizon: int
-) -> pa.Table:
-    """Return the labelled predictions of a version that count at a time in [start, end), all in µs."""
+def labelled_in(tx: Transaction, places: pa.Table, *, length: int, by_label_time: bool, horizon: int) -> pa.Table:
+    """Return the labelled predictions that count in stretches of time that are `length` long, all in µs.
+
+    places: version and start of each stretch, which is a multiple of the length.
+    """
     at = "l.time" if by_label_time else "p.time"
-    return tx.fetch_table(
+    tx.connection.register("places", places)
+    found = tx.fetch_table(
         f"""SELECT {_ROW} FROM {tx.predictions} p JOIN {tx.labels} l USING (key)
-            WHERE p.version = ? AND {at} >= ? AND {at} < ? AND l.time <= p.time + ?""",
-        [version, start, end, horizon],
+            JOIN places ON p.version = places.version AND {at} // $length * $length = places.start
+            WHERE {at} >= $first AND {at} < $end AND l.time <= p.time + $horizon""",
+        {
+            "length": length,
+            "first": pc.min(places["start"]).as_py(),
+            "end": pc.max(places["start"]).as_py() + length,
+            "horizon": horizon,
+        },
     )
+    tx.connection.unregister("places")
+    return found
 
 
 def expire(tx: Transaction, *, now: int, horizon: int, keep: int, by_label_time: bool) -> int:

@@ -75,9 +75,16 @@ def write_runs(tx: Transaction, experiment: str, states: Mapping[str, str], gone
 
 def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...]) -> None:
     """Put rows into a table in place of those with the same keys."""
+    delete(tx, table, rows.select(keys))
     tx.connection.register("incoming", rows)
-    match = " AND ".join(f'{table}."{key}" = incoming."{key}"' for key in keys)
-    tx.run(f"DELETE FROM {table} USING incoming WHERE {match}")
     names = ", ".join(f'"{name}"' for name in rows.column_names)
     tx.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")
     tx.connection.unregister("incoming")
+
+
+def delete(tx: Transaction, table: str, keys: pa.Table) -> None:
+    """Remove the rows of a table that have these keys."""
+    tx.connection.register("outgoing", keys)
+    match = " AND ".join(f'{table}."{key}" = outgoing."{key}"' for key in keys.column_names)
+    tx.run(f"DELETE FROM {table} USING outgoing WHERE {match}")
+    tx.connection.unregister("outgoing")

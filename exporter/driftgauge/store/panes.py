@@ -1,6 +1,6 @@
 """Panes, totals and the compiled reference of a model, as the bytes that `codec` makes of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,17 +12,20 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, unpack
 from driftgauge.reference import Reference
 from driftgauge.store.database import Transaction
-from driftgauge.store.ledger import replace
+from driftgauge.store.ledger import delete, replace
 from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
-_KEY: Final = ("version", "window", "start", "visible", "rebuilt")
+_KEY: Final = ("version", "start", "length", "visible", "rebuilt")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """All that is kept of a model beside what waits to be joined. `reference_identity` is "" without a reference."""
+    """All that is kept of a model beside what waits to be joined.
+
+    reference_identity: "" without a reference. windows: names of those the panes were made for, empty when it is new.
+    """
 
     totals: Totals
     predictions: Mapping[PaneKey, PredictionPane]
@@ -30,13 +33,14 @@ class Stored:
     reference: Reference | None
     reference_identity: str
     baseline: Mapping[str, float]
+    windows: tuple[str, ...]
     pending: int
 
 
 def read(tx: Transaction) -> Stored:
     """Return what is stored of the model, empty when it is new."""
-    ((totals, reference, identity, baseline, pending),) = tx.fetch_all(
-        "SELECT totals, reference, reference_identity, baseline, pending FROM models WHERE id = ?", [tx.model]
+    ((totals, reference, identity, baseline, windows, pending),) = tx.fetch_all(
+        "SELECT totals, reference, reference_identity, baseline, windows, pending FROM models WHERE id = ?", [tx.model]
     )
     return Stored(
         totals=Totals.from_state(unpack(totals)) if isinstance(totals, bytes) else Totals(),
@@ -45,6 +49,7 @@ def read(tx: Transaction) -> Stored:
         reference=Reference.from_state(unpack(reference)) if isinstance(reference, bytes) else None,
         reference_identity=str(identity or ""),
         baseline=unpack(baseline) if isinstance(baseline, bytes) else {},
+        windows=tuple(windows) if isinstance(windows, list) else (),
         pending=int(str(pending)),
     )
 
@@ -73,34 +78,24 @@ def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes]) -> None:
     _write(tx, _OUTCOMES, {key: pack(pane.to_state()) for key, pane in panes.items()})
 
 
-def delete_joined_outcomes(tx: Transaction, places: Iterable[tuple[str, str, int]]) -> None:
-    """Remove the joined outcomes of panes given by version, window and start."""
-    for place in places:
-        _delete(tx, 'kind = ? AND rebuilt AND version = ? AND "window" = ? AND start = ?', [_OUTCOMES, *place])
+def delete_predictions(tx: Transaction, keys: Iterable[PaneKey]) -> None:
+    """Remove prediction panes."""
+    _delete(tx, _PREDICTIONS, list(keys))
 
 
-def delete_before(tx: Transaction, window: str, start: int) -> None:
-    """Remove every pane of a window that begins before `start` (seconds)."""
-    _delete(tx, '"window" = ? AND start < ?', [window, start])
-
-
-def stored_windows(tx: Transaction) -> set[str]:
-    """Return the names of the windows that have panes."""
-    return {str(name) for (name,) in tx.fetch_all('SELECT DISTINCT "window" FROM panes WHERE model = ?', [tx.model])}
+def delete_outcomes(tx: Transaction, keys: Iterable[PaneKey]) -> None:
+    """Remove outcome panes."""
+    _delete(tx, _OUTCOMES, list(keys))
 
 
 def delete_versions(tx: Transaction, versions: Iterable[str]) -> None:
     """Remove the panes of model versions."""
-    _delete(tx, "version IN (SELECT unnest(?::VARCHAR[]))", [list(versions)])
+    tx.run("DELETE FROM panes WHERE model = ? AND version IN (SELECT unnest(?::VARCHAR[]))", [tx.model, list(versions)])
 
 
-def delete_windows_except(tx: Transaction, windows: Iterable[str]) -> None:
-    """Remove the panes of windows that are no longer configured."""
-    _delete(tx, '"window" NOT IN (SELECT unnest(?::VARCHAR[]))', [list(windows)])
-
-
-def _delete(tx: Transaction, condition: str, parameters: list[Any]) -> None:
-    tx.run(f"DELETE FROM panes WHERE model = ? AND {condition}", [tx.model, *parameters])
+def write_windows(tx: Transaction, windows: Sequence[str]) -> None:
+    """Remember for which windows the model's panes were made."""
+    tx.run("UPDATE models SET windows = ? WHERE id = ?", [list(windows), tx.model])
 
 
 def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
@@ -112,13 +107,19 @@ def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
 
 
 def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes]) -> None:
-    if not panes:
-        return
+    if panes:
+        table = _key_table(tx, kind, list(panes)).append_column("data", pa.array(list(panes.values()), pa.binary()))
+        replace(tx, "panes", table, keys=("model", "kind", *_KEY))
+
+
+def _delete(tx: Transaction, kind: str, keys: Sequence[PaneKey]) -> None:
+    if keys:
+        delete(tx, "panes", _key_table(tx, kind, keys))
+
+
+def _key_table(tx: Transaction, kind: str, keys: Sequence[PaneKey]) -> pa.Table:
     columns: dict[str, Any] = {
-        "model": pa.array([tx.model] * len(panes), pa.int32()),
-        "kind": pa.array([kind] * len(panes), pa.string()),
+        "model": pa.array([tx.model] * len(keys), pa.int32()),
+        "kind": pa.array([kind] * len(keys), pa.string()),
     }
-    for name in _KEY:
-        columns[name] = pa.array([getattr(key, name) for key in panes])
-    columns["data"] = pa.array(list(panes.values()), pa.binary())
-    replace(tx, "panes", pa.table(columns), keys=("model", "kind", *_KEY))
+    return pa.table(columns | {name: pa.array([getattr(key, name) for key in keys]) for name in _KEY})
