@@ -106,8 +106,8 @@ class Notifications(Section):
     """The whole section. Its rules about two fields see only those that are valid so far."""
 
     secrets_directory: Text
-    pagerduty_url: Url = "https://events.pagerduty.com/v2/enqueue"
-    smtp: Smtp | None = None
+    pagerduty_url: Url
+    smtp: Smtp
     severities: Severities
     teams: Annotated[dict[TeamName, Team], Field(min_length=1, max_length=200)]
     default_team: Text
@@ -125,15 +125,6 @@ class Notifications(Section):
                         raise RuleError(
                             f"has no {key}, and severity {severity} goes out by {channel}; write it", at=(name,)
                         )
-        return teams
-
-    @field_validator("teams")
-    @classmethod
-    def _mail_server(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
-        severities = info.data.get("severities")
-        by_mail = severities is not None and any("email" in delivery.channels for _, delivery in severities.items())
-        if by_mail and info.data.get("smtp", ...) is None:
-            raise RuleError("are reached by email, and there is no mail server; write notifications.smtp")
         return teams
 
     @field_validator("default_team")

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from driftgauge.generator.dashboards import dashboards
+from driftgauge.generator.runbooks import runbooks
 from driftgauge.generator.thresholds import Thresholds
 
 # Relative path, with `/` → the whole text, which ends in a line break.
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = (dashboards,)
+PARTS: Final[tuple[Part, ...]] = (dashboards, runbooks)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:

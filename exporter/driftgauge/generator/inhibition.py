@@ -1,0 +1,85 @@
+"""What stays silent while something worse explains it, as a table.
+
+Alertmanager compares the labels in `equal`, and two alerts that both lack one are equal in it. So each rule asks for
+the labels it compares, on both sides. Who is told of what stays audible is unknown here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+_VERSION: Final = ("job", "model", "version")
+_MODEL: Final = ("job", "model")
+_JOB: Final = ("job",)
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While `by` fires, `muted` is not told, where both have the labels `common` and agree in them.
+
+    per_target: whether they must agree in the configured target labels too. `absent()` knows none of these.
+    """
+
+    why: str
+    muted: str
+    by: str
+    common: tuple[str, ...]
+    per_target: bool = True
+
+    def rule(self, target_labels: Sequence[str]) -> dict[str, Any]:
+        """Return the rule as Alertmanager reads it."""
+        present = [f'{label}!=""' for label in self.common]
+        return {
+            "target_matchers": [self.muted, *present],
+            "source_matchers": [self.by, *present],
+            "equal": [*self.common, *(target_labels if self.per_target else ())],
+        }
+
+
+INHIBITIONS: Final = (
+    Inhibition(
+        why="Something critical about a version mutes the rest about it. Traffic and labels are still told.",
+        muted='severity=~"high|medium|low"',
+        by='severity="critical"',
+        common=_VERSION,
+    ),
+    Inhibition(
+        why="Many drifted features, or a moved output, mute each single feature.",
+        muted='severity="low"',
+        by='severity="high"',
+        common=_VERSION,
+    ),
+    Inhibition(
+        why="The same fact, measured twice.",
+        muted='alertname="ModelOutputDrifted"',
+        by='alertname="ModelPredictionShifted"',
+        common=_VERSION,
+    ),
+    Inhibition(
+        why="That there is less traffic is no news once there is none.",
+        muted='alertname="ModelTrafficFell"',
+        by='alertname="ModelTrafficStopped"',
+        common=_MODEL,
+    ),
+    Inhibition(
+        why="Old values are no reason to page anybody about a model.",
+        muted='model!=""',
+        by='alertname=~"DriftgaugeStale|DriftgaugeMlflowUnreachable"',
+        common=_JOB,
+    ),
+    # Not by DriftgaugeDown: another exporter may watch the same models.
+    Inhibition(
+        why="Without any exporter nothing is known of the models: nothing begins, and nothing is resolved either.",
+        muted='model!=""',
+        by='alertname="DriftgaugeAbsent"',
+        common=_JOB,
+        per_target=False,
+    ),
+    Inhibition(
+        why="One page for the only exporter when it is down.",
+        muted='alertname="DriftgaugeAbsent"',
+        by='alertname="DriftgaugeDown"',
+        common=_JOB,
+        per_target=False,
+    ),
+)

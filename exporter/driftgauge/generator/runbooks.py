@@ -1,0 +1,103 @@
+"""The runbooks: prose from `text/runbooks`, with the settings of the alert as a table in front.
+
+One file per alert, also for alerts that are switched off, because runbooks refer to each other. What Prometheus,
+Grafana and MLflow look like is in the prose; this module knows only settings.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from driftgauge.config.units import format_duration
+from driftgauge.generator.alerts import ALERTS, Alert
+from driftgauge.generator.dashboards.links import TITLES, Board, uid
+from driftgauge.generator.thresholds import Thresholds
+
+FOLDER: Final = "alerting-rules/runbooks"
+# Settings in seconds, by the names they have in the file.
+_DURATIONS: Final = frozenset({"for", "keep_firing_for", "within", "p99", "silence", "delay", "age"})
+_NOT_SETTINGS: Final = frozenset({"enabled", "runbook", "severity"})
+
+
+class Fact(NamedTuple):
+    """One row of the table: what, and its value."""
+
+    name: str
+    value: str
+
+
+def runbooks(thresholds: Thresholds) -> dict[str, str]:
+    """Return the text of every runbook by its path."""
+    return {f"{FOLDER}/{name}.md": _runbook(name, thresholds) for name in ALERTS}
+
+
+def _runbook(name: str, thresholds: Thresholds) -> str:
+    links = thresholds.links
+
+    def panel(board: Board, title: str) -> str:
+        return f"[{TITLES[board]}: {title}]({links.grafana}/d/{uid(board)})"
+
+    return (
+        _prose()
+        .get_template(f"{name}.md.j2")
+        .render(
+            name=name,
+            key=f"alerts.{name}",
+            facts=list(_facts(name, thresholds)),
+            windows=thresholds.windows,
+            job=thresholds.exporter.job,
+            mlflow=links.mlflow,
+            panel=panel,
+        )
+    )
+
+
+@cache
+def _prose() -> Environment:
+    # Markdown, not HTML: nothing is escaped but the cells of the table.
+    environment = Environment(
+        loader=PackageLoader("driftgauge.generator", "text/runbooks"),
+        autoescape=False,  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
+    return environment
+
+
+def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
+    alert = thresholds.alert(name)
+    yield Fact("severity", alert.severity if alert.enabled else f"{alert.severity}, but switched off")
+    yield from _delivered(alert, thresholds)
+    settings = _settings(alert)
+    yield from (Fact(f"`{key}`", value) for key, value in settings.items())
+    for model in sorted(thresholds.models):
+        own = getattr(thresholds.for_model(model).alerts, name)
+        if own.enabled != alert.enabled:
+            yield Fact(f"for {model}", "switched on" if own.enabled else "switched off")
+        differing = (key for key, value in _settings(own).items() if settings[key] != value)
+        yield from (Fact(f"`{key}` for {model}", _settings(own)[key]) for key in differing)
+
+
+def _delivered(alert: Alert, thresholds: Thresholds) -> Iterator[Fact]:
+    if alert.severity == "none":
+        yield Fact("goes to", "the dead man's switch")
+        return
+    delivery = getattr(thresholds.notifications.severities, alert.severity)
+    channels, again = ", ".join(delivery.channels), format_duration(delivery.repeat_interval)
+    yield Fact("goes to", f"{channels}; again every {again}")
+
+
+def _settings(alert: Alert) -> dict[str, str]:
+    values = alert.model_dump(by_alias=True)
+    return {key: _shown(key, value) for key, value in values.items() if key not in _NOT_SETTINGS}
+
+
+def _shown(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(name, each)}" for name, each in value.items()) or "none"
+    return format_duration(value) if key in _DURATIONS else f"{value:g}"
