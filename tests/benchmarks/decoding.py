@@ -1,0 +1,79 @@
+"""B3: decoding and folding a file of a million rows x 20 floats, JSON lines with nested features and Parquet.
+
+Against parsing the same file alone, with pyarrow and with polars; the faster of both is the reference. Both use all
+cores. Ours runs twice: in this process, and as deployed, in a worker process that hands its result back.
+"""
+
+import statistics as medians
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from driftgauge.pipeline.reading import Job, Reading, fold_file
+from driftgauge.pipeline.workers import Workers
+from driftgauge.source import Artifact
+
+from . import datasets, peers, product
+from .measuring import Contestant, Figures, Notes, Target, as_script, compared, expect, interleaved, timed
+
+# JSON lines of a million rows are larger than the default limit.
+MAX_BYTES: Final = 2 << 30
+ROUNDS: Final = 3
+
+
+def run(notes: Notes) -> None:
+    """Measure and note the line."""
+    table = pq.read_table(datasets.reference())
+    reference = product.compiled(product.columns({name: table[name].to_numpy() for name in table.column_names}))
+    by = product.terms(reference, product.WINDOWS[1:2])
+    workers = Workers(1, max_bytes=MAX_BYTES)
+    try:
+        for kind, path in (("JSON lines", datasets.jsonl()), ("Parquet", datasets.parquet())):
+            job = Job(_artifact(path), "predictions", by, reference.kinds, MAX_BYTES)
+            _compare(notes, kind, path, job, workers)
+    finally:
+        workers.close()
+
+
+def _compare(notes: Notes, kind: str, path: Path, job: Job, workers: Workers) -> None:
+    # Read once before, so that every contestant finds the file in the page cache.
+    path.read_bytes()
+
+    def in_process() -> Figures:
+        with path.open("rb") as file:
+            return timed(lambda: _check(fold_file(file, job)))
+
+    def in_worker() -> Figures:
+        with path.open("rb") as file:
+            return timed(lambda: _check(workers.run(fold_file, file, job)))
+
+    in_worker()
+    found = interleaved(
+        [
+            Contestant("in this process", in_process, ROUNDS),
+            Contestant("in a worker", in_worker, ROUNDS),
+            Contestant("pyarrow", lambda: peers.PYARROW.run(notes, path), ROUNDS),
+            Contestant("polars", lambda: peers.POLARS.run(notes, path), ROUNDS),
+        ]
+    )
+    fastest = min(("pyarrow", "polars"), key=lambda name: medians.median(one["seconds"] for one in found[name]))
+    for name in ("in a worker", "in this process"):
+        target = Target(most=1.5) if name == "in a worker" else None
+        work = f"decode + fold 1M rows of {kind}, {path.stat().st_size / 1e6:.0f} MB, {name}"
+        notes.add(
+            compared("B3", work, ours=found[name], reference=found[fastest], name=f"{fastest} alone", target=target)
+        )
+
+
+def _check(reading: Reading) -> None:
+    expect(reading.delta.rows_read, datasets.ROWS, "rows read")
+    expect(reading.delta.totals.rejected, {}, "rejected rows")
+
+
+def _artifact(path: Path) -> Artifact:
+    return Artifact("run", "experiment", "bench", path.name, path.stat().st_size, datasets.NOW * 1000, "1")
+
+
+if __name__ == "__main__":
+    as_script(run)

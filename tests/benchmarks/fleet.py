@@ -1,0 +1,97 @@
+"""B9: one process, 200 models x 50 features x 3 windows, and a refresh with one new batch for each of them.
+
+Against the default `refresh_interval`; and how that refresh grows with models and with features.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from driftgauge.config import Config
+
+from . import datasets
+from .measuring import (
+    BENCH,
+    Figures,
+    Notes,
+    Row,
+    Target,
+    as_script,
+    child,
+    expect,
+    median,
+    number,
+    peak,
+    seconds,
+)
+from .stores import Tracking, configuration, exporting
+
+MODELS: Final = 200
+FEATURES: Final = 50
+BATCH: Final = 1_000
+REFERENCE_ROWS: Final = 10_000
+ROUNDS: Final = 3
+# How a refresh grows: (models, features), each against the line's own size.
+SIZES: Final = ((50, FEATURES), (100, FEATURES), (100, 25), (100, 100))
+
+
+def run(notes: Notes) -> None:
+    """Measure and note the line."""
+    found = {size: child("fleet", "fleet", *size) for size in ((MODELS, FEATURES), *SIZES)}
+    own = found[MODELS, FEATURES]
+    target = Target(most=Config.model_fields["refresh_interval"].default)
+    parts = ", ".join(f"{name} {seconds(own[name])}" for name in ("read and commit", "statistics", "page"))
+    notes.add(
+        Row(
+            "B9",
+            f"refresh of {MODELS} models x {FEATURES} features x 3 windows, a batch of {BATCH:,} rows each",
+            f"{seconds(own['seconds'])} ({seconds(own['cpu'])} CPU; {parts}; {number(own['peak'])} MB)",
+            target=target.words("s"),
+            holds=target.holds(own["seconds"]),
+        )
+    )
+    notes.figures["fleet"] = [{"models": size[0], "features": size[1], **figures} for size, figures in found.items()]
+    for size, figures in found.items():
+        told = f"{seconds(figures['seconds'])} ({seconds(figures['cpu'])} CPU, {number(figures['peak'])} MB)"
+        notes.add(Row("B9", f"{size[0]} models x {size[1]} features", told))
+
+
+def fleet(models: str, features: str) -> Figures:
+    """Refresh so many models once to begin with and then again with new batches; return the medians of the latter."""
+    with tempfile.TemporaryDirectory(dir=BENCH) as name:
+        folder = Path(name)
+        tracking, names = Tracking(folder), [f"model-{n:03d}" for n in range(int(models))]
+        reference = folder / "reference.parquet"
+        pq.write_table(pa.table(datasets.numbers(10, rows=REFERENCE_ROWS, features=int(features))), reference)
+        config = configuration(tracking.uri, folder / "state", [_model(name, reference) for name in names])
+        with exporting(config) as exporter:
+
+            def round_with(batch: int) -> Figures:
+                file = folder / f"batch-{batch}.parquet"
+                start = -3600 * (batch + 1)
+                pq.write_table(
+                    datasets.records(
+                        20 + batch, rows=BATCH, first=batch * BATCH, start=start, seconds=3600, features=int(features)
+                    ),
+                    file,
+                )
+                for model in names:
+                    tracking.log(f"/{model}", file)
+                figures = exporter.refresh()
+                expect(exporter.rows, (batch + 1) * BATCH * len(names), "rows counted")
+                return figures
+
+            first = round_with(0)
+            rounds = [round_with(batch) for batch in range(1, ROUNDS + 1)]
+    return {name: median(rounds, name) for name in rounds[0]} | {"first": first["seconds"], "peak": peak()}
+
+
+def _model(name: str, reference: Path) -> dict[str, Any]:
+    return {"name": name, "predictions": {"experiment": f"/{name}"}, "reference": {"uri": str(reference)}}
+
+
+if __name__ == "__main__":
+    as_script(run, {"fleet": fleet})

@@ -1,0 +1,114 @@
+"""B6: peak memory while ten and twenty million rows x 20 columns are streamed from Parquet.
+
+As files of a million rows, and as one file of the largest size allowed. Of the whole `driftgauge once`: the exporter
+and its workers, each page of memory that several share counted once (PSS), sampled while it runs.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from . import datasets
+from .measuring import BENCH, TIMES, Figures, Notes, Row, Target, as_script, descendants, expect, number, seconds
+from .stores import LIMIT, Tracking, write_configuration
+from .window import LARGE, part_of_window
+
+GIBIBYTE: Final = 2**30 / 1e6
+_BETWEEN_SAMPLES: Final = 0.05
+
+
+def run(notes: Notes) -> None:
+    """Measure and note the line."""
+    parts = [part_of_window(part, of=LARGE) for part in range(LARGE)]
+    largest = _largest()
+    rows = pq.ParquetFile(largest).metadata.num_rows
+    ten = _streamed(parts, LARGE * datasets.ROWS)
+    # Memory follows the grid and not the rows, so the same rows again will do.
+    twenty = _streamed([*parts, *parts], 2 * LARGE * datasets.ROWS)
+    single = _streamed([largest], rows)
+    limit, growth = Target(most=GIBIBYTE), Target(most=1.1)
+    for work, found in (
+        ("10M rows in files of 1M", ten),
+        ("20M rows in files of 1M", twenty),
+        (f"one file of {LIMIT >> 20} MiB, {rows / 1e6:.1f}M rows", single),
+    ):
+        name = f"peak memory, {work} x 20 columns of Parquet"
+        told = f"{number(found['peak'])} MB, in {seconds(found['seconds'])}"
+        notes.add(Row("B6", name, told, target=f"≤ {GIBIBYTE:,.0f} MB", holds=limit.holds(found["peak"])))
+    ratio = twenty["peak"] / ten["peak"]
+    peaks = [f"{number(found['peak'])} MB" for found in (twenty, ten)]
+    words, holds = growth.words(TIMES), growth.holds(ratio)
+    notes.add(
+        Row("B6", "peak memory, 20M rows", peaks[0], f"10M rows {peaks[1]}", ratio=ratio, target=words, holds=holds)
+    )
+
+
+def _largest() -> Path:
+    """Return one Parquet file just below the largest size allowed."""
+    sample = part_of_window(0, of=LARGE)
+    rows = int(LIMIT * 0.99 / sample.stat().st_size * datasets.ROWS)
+
+    def write(path: Path) -> None:
+        pq.write_table(datasets.records(9, rows=rows, first=0, start=-datasets.DAY, seconds=datasets.DAY), path)
+
+    path = datasets.kept("largest.parquet", write)
+    expect(path.stat().st_size <= LIMIT, wanted=True, what="a file within the limit")
+    return path
+
+
+def _streamed(files: Sequence[Path], rows: int) -> Figures:
+    """Refresh once in a process of its own over a store with these files."""
+    with tempfile.TemporaryDirectory(dir=BENCH) as folder:
+        place = Path(folder)
+        tracking = Tracking(place)
+        model = {
+            "name": "bench",
+            "predictions": {"experiment": "/bench"},
+            "reference": {"uri": str(datasets.reference())},
+        }
+        for file in files:
+            tracking.log("/bench", file)
+        config = write_configuration(place / "driftgauge.yml", tracking.uri, place / "state", [model])
+        at = datetime.fromtimestamp(datasets.NOW, UTC).isoformat()
+        page, log = place / "page", place / "log"
+        with page.open("wb") as out, log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "driftgauge", "once", f"--config.file={config}", f"--at={at}"],
+                stdout=out,
+                stderr=errors,
+            )
+            found = _watched(process)
+        expect(process.returncode, 0, f"exit status, {log.read_text(encoding='utf-8')[-2000:]}")
+        counted = f'model_predictions_total{{model="bench",version="1"}} {float(rows)}'
+        expect(counted in page.read_text(encoding="utf-8").splitlines(), wanted=True, what=f"{rows:,} rows counted")
+        return found
+
+
+def _watched(process: subprocess.Popen[bytes]) -> Figures:
+    """Sample the memory of a process and all below it until it ends (10^6 bytes)."""
+    began, most = time.perf_counter(), 0.0
+    while process.poll() is None:
+        most = max(most, sum(proportional(pid) for pid in (process.pid, *descendants(process.pid))))
+        time.sleep(_BETWEEN_SAMPLES)
+    return {"seconds": time.perf_counter() - began, "peak": most}
+
+
+def proportional(pid: int) -> float:
+    """Return the memory of a process with its part of what it shares (PSS, 10^6 bytes); 0 when it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+if __name__ == "__main__":
+    as_script(run)

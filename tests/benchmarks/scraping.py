@@ -1,0 +1,240 @@
+"""B5: a scrape of 100,000 series in both formats, plain and gzipped; and scrapes while a heavy refresh runs.
+
+Against prometheus_client writing the same families at each scrape, gzipped as its own server does. The second part asks
+a real `driftgauge serve` over one connection, as Prometheus does, in a pause and during a refresh with new rows of all
+models.
+"""
+
+import http.client
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from gzip import compress, decompress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics import exposition
+
+from driftgauge.collector import ProcessMetrics, SnapshotCollector, compose, render
+from driftgauge.families import FAMILIES, Sample, Samples
+from e2e import exporter
+from mlflow_servers import free_port
+
+from . import datasets
+from .measuring import (
+    BENCH,
+    TIMES,
+    Contestant,
+    Notes,
+    Row,
+    Target,
+    as_script,
+    compared,
+    expect,
+    interleaved,
+    seconds,
+    timed,
+)
+from .stores import Tracking, write_configuration
+
+SERIES: Final = 100_000
+MODELS: Final = 6
+FEATURES: Final = 500
+REFERENCE_ROWS: Final = 2_000
+HEAVY_ROWS: Final = 20_000
+# Longer than a refresh with nothing new, so that there is a pause to measure in.
+INTERVAL: Final = 40.0
+IDLE_SECONDS: Final = 15.0
+_BETWEEN_SCRAPES: Final = 0.02
+_PATIENCE: Final = 300.0
+_NUMBERED: Final = ("model", "version", "window", "feature")
+_LOOKED_AT: Final = (
+    "driftgauge_last_refresh_success_timestamp_seconds",
+    "driftgauge_refresh_duration_seconds",
+    "driftgauge_series",
+    "model_predictions_total",
+)
+
+
+def run(notes: Notes) -> None:
+    """Measure and note the line."""
+    _formats(notes)
+    with tempfile.TemporaryDirectory(dir=BENCH) as folder:
+        _during_refresh(notes, Path(folder))
+
+
+def _formats(notes: Notes) -> None:
+    samples = _samples()
+    page, process, collector = render(samples), ProcessMetrics(), SnapshotCollector(samples)
+    notes.versions["prometheus-client"] = version("prometheus-client")
+    for openmetrics in (False, True):
+        for gzip in (False, True):
+            ours = partial(compose, page, process, openmetrics=openmetrics, gzip=gzip)
+            theirs = partial(_written, collector, openmetrics=openmetrics, gzip=gzip)
+            contestants = [("ours", ours), ("generate_latest", theirs)]
+            found = interleaved([Contestant(name, partial(timed, work), 5) for name, work in contestants])
+            form = f"{'OpenMetrics' if openmetrics else 'text'}, {'gzip' if gzip else 'plain'}"
+            notes.add(
+                compared(
+                    "B5",
+                    f"scrape of 100,000 series, {form}",
+                    ours=found["ours"],
+                    reference=found["generate_latest"],
+                    name="generate_latest",
+                    target=Target(most=1 / 50),
+                )
+            )
+
+
+def _written(collector: SnapshotCollector, *, openmetrics: bool, gzip: bool) -> bytes:
+    """Answer a scrape as prometheus_client's own server does."""
+    text: bytes = exposition.generate_latest(collector) if openmetrics else generate_latest(collector)
+    return compress(text) if gzip else text
+
+
+def _samples() -> Samples:
+    """Return 100,000 series of the families that models have one per feature of."""
+    families = [name for name, family in FAMILIES.items() if family.labels == _NUMBERED]
+    features = SERIES // (len(families) * 3) + 1
+    places = [("churn", "1", window, f"feature_{n}") for window in ("1h", "24h", "7d") for n in range(features)]
+    every = [(name, Sample(place, 1 / (3 + at))) for name in families for at, place in enumerate(places)][:SERIES]
+    found: dict[str, list[Sample]] = {}
+    for name, sample in every:
+        found.setdefault(name, []).append(sample)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One scrape: when it began (s since 1970), how long it took, and the end of its body, which tells pages apart."""
+
+    began: float
+    seconds: float
+    end: bytes
+
+
+def _during_refresh(notes: Notes, folder: Path) -> None:
+    tracking = Tracking(folder)
+    quiet, heavy = _batches(folder)
+    models = [
+        {
+            "name": f"model-{n}",
+            "predictions": {"experiment": f"/model-{n}"},
+            "reference": {"uri": str(folder / "reference.parquet")},
+        }
+        for n in range(MODELS)
+    ]
+    config = write_configuration(
+        folder / "driftgauge.yml", tracking.uri, folder / "state", models, refresh_interval=f"{INTERVAL:.0f}s"
+    )
+    for model in models:
+        tracking.log(f"/{model['name']}", quiet)
+    with _serving(config) as port:
+        scraper = Scraper(port)
+        # The page of the start, and that of the first refresh.
+        scraper.until_page_changes()
+        idle = scraper.during(IDLE_SECONDS)
+        for model in models:
+            tracking.log(f"/{model['name']}", heavy)
+        scrapes = scraper.until_page_changes()
+        start, series, rows = scraper.last_refresh()
+    expect(rows, MODELS * (HEAVY_ROWS + REFERENCE_ROWS), "predictions counted")
+    busy = [scrape for scrape in scrapes if scrape.began + scrape.seconds >= start]
+    calm, loaded = (_p99(found) for found in (idle, busy))
+    target = Target(most=5)
+    notes.add(
+        Row(
+            "B5",
+            f"p99 of {len(busy)} scrapes during a refresh of {MODELS} x {HEAVY_ROWS:,} x {FEATURES} values, "
+            f"{series:,} series, gzip over HTTP",
+            seconds(loaded),
+            f"p99 of {len(idle)} scrapes in a pause {seconds(calm)}",
+            ratio=loaded / calm,
+            target=target.words(TIMES),
+            holds=target.holds(loaded / calm),
+        )
+    )
+
+
+def _batches(folder: Path) -> tuple[Path, Path]:
+    """Write a reference, a small batch and one with many rows, all of which have every feature."""
+    pq.write_table(pa.table(datasets.numbers(6, rows=REFERENCE_ROWS, features=FEATURES)), folder / "reference.parquet")
+    batches = []
+    for seed, rows in ((7, REFERENCE_ROWS), (8, HEAVY_ROWS)):
+        table = datasets.records(seed, rows=rows, first=seed * 10**6, start=-1800, seconds=1800, features=FEATURES)
+        # The server's clock is the real one.
+        now = pa.array(np.full(rows, int(time.time() * 1e6)), pa.timestamp("us", "UTC"))
+        batches.append(folder / f"batch-{rows}.parquet")
+        pq.write_table(table.set_column(table.column_names.index("timestamp"), "timestamp", now), batches[-1])
+    return batches[0], batches[1]
+
+
+@contextmanager
+def _serving(config: Path) -> Iterator[int]:
+    """Run `driftgauge serve` until the block is left; yield its port once it is ready."""
+    with exporter.serving(config, free_port()) as running:
+        running.wait_for(lambda: running.get("/-/healthy")[0] == 200)
+        yield urlsplit(running.url).port or 0
+
+
+class Scraper:
+    """Scrapes one after another over one connection, as Prometheus does, and looks at nothing but the body's end."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        self._body = b""
+
+    def scrape(self) -> Scrape:
+        """Scrape once, a little after the last time."""
+        time.sleep(_BETWEEN_SCRAPES)
+        began, counter = time.time(), time.perf_counter()
+        self._connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
+        self._body = self._connection.getresponse().read()
+        # The checksum of the compressed page, which is the same until the next refresh.
+        return Scrape(began, time.perf_counter() - counter, self._body[-8:])
+
+    def during(self, seconds: float) -> list[Scrape]:
+        """Scrape for so long."""
+        end, found = time.monotonic() + seconds, list[Scrape]()
+        while time.monotonic() < end:
+            found.append(self.scrape())
+        return found
+
+    def until_page_changes(self, *, count: int = 1) -> list[Scrape]:
+        """Scrape until another page has come so many times; return all scrapes but the last."""
+        end, found = time.monotonic() + _PATIENCE, [self.scrape()]
+        while count:
+            found.append(self.scrape())
+            count -= found[-1].end != found[-2].end
+            if time.monotonic() > end:
+                raise SystemExit("the page of the exporter did not change")
+        return found[:-1]
+
+    def last_refresh(self) -> tuple[float, int, float]:
+        """Return when the last refresh began, how many series the page has, and the predictions counted."""
+        text = decompress(self._body).decode()
+        found: dict[str, float] = defaultdict(float)
+        for line in text.splitlines():
+            if line.startswith(_LOOKED_AT):
+                found[line.partition("{")[0].partition(" ")[0]] += float(line.rpartition(" ")[2])
+        ended, duration, series, predictions = (found[name] for name in _LOOKED_AT)
+        return ended - duration, int(series), predictions
+
+
+def _p99(found: Sequence[Scrape]) -> float:
+    return statistics.quantiles([scrape.seconds for scrape in found], n=100, method="inclusive")[98]
+
+
+if __name__ == "__main__":
+    as_script(run)
