@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint types contracts docs-check unit acceptance soak fuzz bench demo docs servers clean
+.PHONY: test lint types contracts docs-check generate-check unit acceptance soak fuzz bench demo docs generate servers clean
 
-test: lint types contracts docs-check unit
+test: lint types contracts docs-check generate-check unit
 
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
 $(STAMP): pyproject.toml
@@ -33,6 +33,10 @@ contracts: $(STAMP)
 docs-check: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py --check
 
+# Rules, dashboards and runbooks are what thresholds.yml and the generator say.
+generate-check: $(STAMP)
+	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
+
 # The exporters that tests start as processes are measured as well (`patch` in pyproject.toml).
 unit: $(STAMP) servers
 	$(BIN)/coverage erase
@@ -58,6 +62,9 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py
+
+generate: $(STAMP)
+	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output .
 
 demo: $(STAMP)
 	$(BIN)/driftgauge demo

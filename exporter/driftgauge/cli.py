@@ -106,6 +106,40 @@ def check_config(file: Path) -> None:
 
 
 @main.command()
+@click.option(
+    "--thresholds",
+    "thresholds_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What differs from the thresholds that ship with driftgauge; default nothing.",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder that gets alerting-rules/ and dashboards/.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit status 1 when a file would change.")
+def generate(thresholds_path: Path | None, output: Path, *, check: bool) -> None:
+    """Render alerting rules, Alertmanager's configuration, runbooks and dashboards from one file of thresholds."""
+    from driftgauge.generator.outputs import outputs
+    from driftgauge.generator.thresholds import FILE, SHIPPED, parse, shipped_text
+    from driftgauge.generator.write import differing, write
+
+    try:
+        text = read_text(thresholds_path) if thresholds_path else shipped_text()
+        texts = outputs(parse(text, filename=str(thresholds_path or SHIPPED)))
+        if not (output / FILE).exists():
+            texts[FILE] = text  # to change, and to render anew from
+        found = differing(texts, output) if check else write(texts, output)
+    except DriftgaugeError as error:
+        give_up(error)
+    for path in found:
+        click.echo(f"{path} {'is not what would be written' if check else 'written'}")
+    click.echo(f"{output}: {len(texts) - len(found)} of {len(texts)} files are up to date", err=True)
+    sys.exit(EXIT_FAILED if check and found else 0)
+
+
+@main.command()
 @listen_address
 @click.option(
     "--directory",
@@ -205,15 +239,19 @@ def loader(path: Path) -> "Callable[[], Config]":
     def load() -> "Config":
         from driftgauge.config import parse
 
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
-        return parse(text, filename=str(path), environ=os.environ)
+        return parse(read_text(path), filename=str(path), environ=os.environ)
 
     return load
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text. Raises ConfigError, for it is one that the user named."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
 
 
 def parse_time(text: str) -> float:

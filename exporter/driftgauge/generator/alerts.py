@@ -41,62 +41,74 @@ class Alert(Section):
 
 
 # One rule serves all models, so these cannot differ between them.
-COMMON_KEYS: Final = ("severity", "for", "keep_firing_for", "runbook")
+COMMON_KEYS: Final = ("severity", "for", "keep_firing_for", "runbook", "within")
 
 
-class PerformanceDegraded(Alert):
+class OnLabels(Alert):
+    """Decides on so many labelled predictions in the window and more."""
+
+    min_labels: Count
+
+    @property
+    def least(self) -> int:
+        """Return how many rows decide."""
+        return self.min_labels
+
+
+class OnPredictions(Alert):
+    """Decides on so many predictions in the window and more."""
+
+    min_predictions: Count
+
+    @property
+    def least(self) -> int:
+        """Return how many rows decide."""
+        return self.min_predictions
+
+
+class PerformanceDegraded(OnLabels):
     """A metric is worse than its baseline: by metric, absolute for scores, relative for errors."""
 
     degradation: Annotated[dict[Metric, Positive], BeforeValidator(watched)]
-    min_labels: Count
 
 
-class BelowFloor(Alert):
+class BelowFloor(OnLabels):
     """A metric left the bounds in `models:`."""
 
-    min_labels: Count
 
-
-class FeaturesDrifted(Alert):
+class FeaturesDrifted(OnPredictions):
     """So many features drifted, or more than such a share of them."""
 
     features: Count
     ratio: Share
-    min_predictions: Count
 
 
-class PredictionShifted(Alert):
+class PredictionShifted(OnPredictions):
     """The output's PSI is above `psi`."""
 
     psi: Positive
-    min_predictions: Count
 
 
-class Flagged(Alert):
+class Flagged(OnPredictions):
     """A drift flag is up; what raises it is decided in `driftgauge.yml`."""
 
-    min_predictions: Count
 
-
-class MissingValues(Alert):
+class MissingValues(OnPredictions):
     """More than such a share of a feature is missing."""
 
     missing_ratio: Share
-    min_predictions: Count
 
 
-class UnseenCategories(Alert):
+class UnseenCategories(OnPredictions):
     """More than such a share of a feature's values are categories the reference never had."""
 
     unseen_ratio: Share
-    min_predictions: Count
 
 
-class Outliers(Alert):
+class Outliers(OnPredictions):
     """More than such a share of a feature's values are far outside the reference."""
 
     outlier_ratio: Share
-    min_predictions: Count
 
 
 class RowsRejected(Alert):
@@ -114,18 +126,16 @@ class BatchesRejected(Alert):
     within: Duration
 
 
-class LatencyHigh(Alert):
+class LatencyHigh(OnPredictions):
     """The 99th percentile of the time to answer is above `p99` seconds."""
 
     p99: Latency
-    min_predictions: Count
 
 
-class ErrorRatioHigh(Alert):
+class ErrorRatioHigh(OnPredictions):
     """More than such a share of requests failed."""
 
     error_ratio: Share
-    min_predictions: Count
 
 
 class TrafficStopped(Alert):

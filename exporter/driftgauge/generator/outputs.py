@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from driftgauge.generator.dashboards import dashboards
+from driftgauge.generator.rules import rule_files
 from driftgauge.generator.runbooks import runbooks
 from driftgauge.generator.thresholds import Thresholds
 
@@ -15,7 +16,7 @@ from driftgauge.generator.thresholds import Thresholds
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = (dashboards, runbooks)
+PARTS: Final[tuple[Part, ...]] = (rule_files, dashboards, runbooks)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:

@@ -28,6 +28,8 @@ from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Ale
 from driftgauge.generator.notifications import Notifications
 
 SHIPPED: Final = "thresholds.yml"
+# Where it lies in this repository and in a folder that was rendered.
+FILE: Final = f"alerting-rules/{SHIPPED}"
 
 
 def _web_address(text: str) -> str:

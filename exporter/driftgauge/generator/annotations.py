@@ -1,0 +1,74 @@
+"""The words of an alert: pieces of Go template that a notification shows, and the links to where one looks next.
+
+Written for somebody who was woken: what, how far off, on how many rows, then what to look at. Further figures are
+asked from Prometheus when the alert is shown (`query`), and simply left out when there are none, so that no alert is
+ever lost over its words. Which alert says what is unknown here.
+"""
+
+from typing import Final, Literal
+
+from driftgauge.generator.promql import Target, quoted
+from driftgauge.generator.thresholds import Links
+
+Board = Literal["fleet", "model", "features", "quality", "exporter"]
+
+# How many features a text names.
+_NAMED: Final = 5
+_FEATURE: Final = "{{ $each.Labels.feature }} ({{ printf `%.3g` $each.Value }})"
+
+
+def lookup(name: str, target: Target, *labels: str, **fixed: str) -> str:
+    """Return a selector for `query`, with the alert's own target labels and `labels` put in when it is shown."""
+    own = [f"{label}=%q" for label in (*target.labels, *labels)]
+    return f"{name}{{{', '.join((*own, *(f'{label}={quoted(value)}' for label, value in fixed.items())))}}}"
+
+
+def asked(promql: str, target: Target, *labels: str) -> str:
+    """Return the pipeline that asks Prometheus for what `lookup` was put into, once or several times."""
+    values = [f"$labels.{label}" for label in (*target.labels, *labels)]
+    times = promql.count("%q") // len(values)
+    return f"printf `{promql}` {' '.join(values * times)} | query"
+
+
+def figure(promql: str, target: Target, *labels: str, text: str) -> str:
+    """Return `text`, in which `.` is the sample that was found; nothing when there is none."""
+    return f"{{{{ with {asked(promql, target, *labels)} }}}}{{{{ with . | first }}}}{text}{{{{ end }}}}{{{{ end }}}}"
+
+
+def worst_features(promql: str, target: Target, *labels: str) -> str:
+    """Return the features with the highest values, each with its value, and how many more there are."""
+    return (
+        f"{{{{ with {asked(f'sort_desc({promql})', target, *labels)} }}}}"
+        "{{ range $place, $each := . }}"
+        f"{{{{ if lt $place {_NAMED} }}}}{{{{ if $place }}}}, {{{{ end }}}}{_FEATURE}{{{{ end }}}}"
+        f"{{{{ if eq $place {_NAMED} }}}} and more{{{{ end }}}}"
+        "{{ end }}{{ end }}"
+    )
+
+
+def dashboard(links: Links, board: Board, *labels: str) -> str:
+    """Return the address of a dashboard with the alert's own labels chosen."""
+    query = "&".join(f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in labels)
+    return f"{links.grafana}/d/driftgauge-{board}{'?' if query else ''}{query}"
+
+
+def mlflow_run(links: Links, target: Target) -> str:
+    """Return the address of the MLflow run of the alert's version, or of MLflow when no run is known."""
+    return _in_mlflow(links, target, "model", "version")
+
+
+def mlflow_experiment(links: Links, target: Target) -> str:
+    """Return the address of the MLflow experiment of the alert's model, or of MLflow when none is known."""
+    return _in_mlflow(links, target, "model")
+
+
+def _in_mlflow(links: Links, target: Target, *labels: str) -> str:
+    experiment = "{{ with .Labels.experiment_id }}/#/experiments/{{ . | urlquery }}{{ end }}"
+    run = "{{ with .Labels.run_id }}/runs/{{ . | urlquery }}{{ end }}" if "version" in labels else ""
+    known = lookup("model_info", target, *labels)
+    return links.mlflow + figure(known, target, *labels, text=experiment + run)
+
+
+def runbook(links: Links, name: str) -> str:
+    """Return the address of a runbook: below the common one, unless it is a whole address already."""
+    return name if "://" in name else f"{links.runbooks}/{name}"

@@ -1,0 +1,126 @@
+"""Alerts on driftgauge itself: absent, down, failing, stale, blind, misconfigured; and the one that always fires.
+
+Instances are told apart: of two replicas one may fail alone.
+"""
+
+from typing import Final
+
+from driftgauge.generator.definitions.watching import by_reason, target_links
+from driftgauge.generator.promql import Target, duration, number
+from driftgauge.generator.rule import Alarm
+from driftgauge.generator.thresholds import Thresholds
+
+_SUBJECT: Final = "driftgauge at {{ $labels.instance }}"
+
+
+def absent(thresholds: Thresholds) -> Alarm:
+    """Look for a target of the job."""
+    return Alarm(
+        expr=f"absent({Target.of(thresholds).series('up')})",
+        summary="Prometheus has no driftgauge to scrape",
+        description="Prometheus knows no target of the job {{ $labels.job }}: no model is watched.\n"
+        "Look at the scrape configuration and service discovery, and whether exporter.job in thresholds.yml is right.",
+        links=target_links(thresholds.links, "job"),
+    )
+
+
+def down(thresholds: Thresholds) -> Alarm:
+    """Look whether all scrapes of the last minutes failed."""
+    return Alarm(
+        expr=f"{_recent(thresholds, 'up')} == 0",
+        summary="Prometheus cannot scrape driftgauge",
+        description=f"{_SUBJECT} has not answered a scrape for {duration(thresholds.smoothing)} and longer: "
+        "its models are not watched, and alerts on them resolve by themselves.\n"
+        "Look whether the process runs, what it logged last, and whether the address can be reached from Prometheus.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def refresh_failing(thresholds: Thresholds) -> Alarm:
+    """Look whether all refreshes of the last minutes failed for some model."""
+    failures = by_reason(Target.of(thresholds), "driftgauge_refresh_failures_total", "instance")
+    return Alarm(
+        expr=f"{_recent(thresholds, 'driftgauge_refresh_success')} == 0",
+        summary="driftgauge cannot refresh at least one model",
+        description=f"{_SUBJECT}: no refresh of the last {duration(thresholds.smoothing)} succeeded for every model; "
+        f"those that failed show old values.{failures}\n"
+        "The exporter's first page (/) and its log name the model and what to do about it.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def stale(thresholds: Thresholds) -> Alarm:
+    """Compare the age of the last full success, unless something was read since: then one model fails alone.
+
+    Before the first success the age is that of the process.
+    """
+    target = Target.of(thresholds)
+    labels, age = target.by("instance"), thresholds.alerts.DriftgaugeStale.age
+    batches = f"changes({target.series('model_last_batch_timestamp_seconds')}[{duration(age)}])"
+    return Alarm(
+        expr=f"time() - (\n"
+        f"  {_recent(thresholds, 'driftgauge_last_refresh_success_timestamp_seconds')}\n"
+        f"  or {_recent(thresholds, 'process_start_time_seconds')}\n"
+        f") > {number(age)}\n"
+        f"unless on {labels} (max by {labels} ({batches}) > 0)",
+        summary="What driftgauge shows is old",
+        description=f"{_SUBJECT}: the last successful refresh was {{{{ $value | humanizeDuration }}}} ago and no batch "
+        f"was read since; the limit is {duration(age)}. No alert on its models says how things are now.\n"
+        "Look at DriftgaugeMlflowUnreachable first; else a refresh hangs or takes long: see its duration and the log.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def mlflow_unreachable(thresholds: Thresholds) -> Alarm:
+    """Look whether MLflow answered at no refresh of the last minutes."""
+    links = target_links(thresholds.links, "job", "instance")
+    return Alarm(
+        expr=f"{_recent(thresholds, 'driftgauge_mlflow_up')} == 0",
+        summary="driftgauge cannot reach MLflow",
+        description=f"{_SUBJECT}: MLflow answered at no refresh of the last {duration(thresholds.smoothing)}; the "
+        "values from before are still shown, and nothing is lost: what was logged meanwhile is read afterwards.\n"
+        "Look whether MLflow answers, then at its credentials and the network between the two.",
+        links={**links, "mlflow_url": thresholds.links.mlflow},
+    )
+
+
+def series_dropped(thresholds: Thresholds) -> Alarm:
+    """Look whether series were left out."""
+    target, within = Target.of(thresholds), thresholds.alerts.DriftgaugeSeriesDropped.within
+    counter = target.series("driftgauge_series_dropped_total")
+    return Alarm(
+        expr=f"max by {target.by('instance')} (increase({counter}[{duration(within)}])) > 0",
+        summary="driftgauge leaves out series",
+        description=f"{_SUBJECT} has more series than limits.max_series allows. Series per feature and class are left "
+        "out, those of the models configured last first: alerts on them are blind.\n"
+        "Raise limits.max_series if Prometheus can bear it, or watch fewer features, classes, versions or windows.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def config_reload_failed(thresholds: Thresholds) -> Alarm:
+    """Look whether the last reload was refused."""
+    return Alarm(
+        expr=f"{_recent(thresholds, 'driftgauge_config_last_reload_successful')} == 0",
+        summary="driftgauge refused its configuration file",
+        description=f"{_SUBJECT} still runs with the configuration from before; it will not start with the new one.\n"
+        "Run `driftgauge check-config` on the file: it names each mistake with its line and remedy.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def watchdog(thresholds: Thresholds) -> Alarm:
+    """Fire always."""
+    return Alarm(
+        expr="vector(1)",
+        summary="Alerting works",
+        description="This alert always fires. When it stops arriving, Prometheus or Alertmanager is broken.",
+        links=target_links(thresholds.links),
+    )
+
+
+def _recent(thresholds: Thresholds, family: str) -> str:
+    """Return the best of the last minutes, so that a missed scrape or one failure decides nothing."""
+    target = Target.of(thresholds)
+    recent = f"max_over_time({target.series(family)}[{duration(thresholds.smoothing)}])"
+    return f"max by {target.by('instance')} ({recent})"

@@ -1,0 +1,118 @@
+"""What the alerts share: who is watched, when there are enough rows, and what every notification says."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from driftgauge.generator.alerts import OnLabels, OnPredictions
+from driftgauge.generator.annotations import Board, asked, dashboard, figure, lookup, mlflow_experiment, mlflow_run
+from driftgauge.generator.cases import AlertT, Case
+from driftgauge.generator.promql import Target, either, matcher, narrowed
+from driftgauge.generator.recording import VERSION
+from driftgauge.generator.rule import Alarm
+from driftgauge.generator.thresholds import Links, Thresholds
+
+RowsT = TypeVar("RowsT", bound=OnLabels | OnPredictions)
+
+SUBJECT: Final = "{{ $labels.model }} version {{ $labels.version }}"
+MODEL: Final = "{{ $labels.model }}"
+IN_WINDOW: Final = "in the last {{ $labels.window }}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The recorded series of a number of rows, and what to call them."""
+
+    series: str
+    rows: str
+
+
+_COUNTS: Final = {
+    True: _Count("version:model_window_labels:min", "labels"),
+    False: _Count("version:model_window_predictions:min", "predictions"),
+}
+
+
+def of_case(name: str, case: Case[AlertT], *matchers: str) -> str:
+    """Return a recorded series narrowed to the models and the window of a case."""
+    return narrowed(name, (case.matcher, *matchers, matcher("window", case.window) if case.window else ""))
+
+
+def version_alarm(
+    thresholds: Thresholds,
+    found: Sequence[Case[RowsT]],
+    *,
+    condition: Callable[[Case[RowsT]], Iterable[str]],
+    summary: str,
+    facts: str,
+    look: str,
+    board: Board,
+) -> Alarm | None:
+    """Return an alert on versions; None when it is disabled for all models.
+
+    found: its cases. condition: comparisons of a case, of which any is enough. facts, look: what is the matter, and
+    what to look at first. It holds on enough rows only, and for versions that were not replaced.
+    """
+    if not found:
+        return None
+    target = Target.of(thresholds)
+    count = _COUNTS[isinstance(found[0].limits, OnLabels)]
+    expr = either(
+        f"{each}\n"
+        f"and on {target.by(*VERSION)} {count.series} >= {case.limits.least}\n"
+        f"unless on {target.by('model', 'version')} version:model_predictions:replaced"
+        for case in found
+        for each in condition(case)
+    )
+    judged = figure(
+        lookup(count.series, target, *VERSION),
+        target,
+        *VERSION,
+        text=f" Judged on {{{{ . | value | printf `%.0f` }}}} {count.rows}.",
+    )
+    return Alarm(expr, summary, f"{SUBJECT}: {facts}.{judged}\n{look}", version_links(thresholds, board))
+
+
+def version_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
+    """Return where an alert on a version leads."""
+    return {
+        "dashboard_url": dashboard(thresholds.links, board, "job", *VERSION),
+        "mlflow_url": mlflow_run(thresholds.links, Target.of(thresholds)),
+    }
+
+
+def model_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
+    """Return where an alert on a model leads."""
+    return {
+        "dashboard_url": dashboard(thresholds.links, board, "job", "model"),
+        "mlflow_url": mlflow_experiment(thresholds.links, Target.of(thresholds)),
+    }
+
+
+def target_links(links: Links, *labels: str) -> Mapping[str, str]:
+    """Return where an alert on the exporter leads."""
+    return {"dashboard_url": dashboard(links, "exporter", *labels)}
+
+
+def by_reason(target: Target, family: str, *labels: str) -> str:
+    """Return the sentence that lists a counter by reason, the most frequent first."""
+    counted = f"sort_desc(max by (reason) ({lookup(family, target, *labels)}))"
+    each = "{{ $each.Labels.reason }} {{ $each.Value }}"
+    return (
+        f"{{{{ with {asked(counted, target, *labels)} }}}} Since the start, by reason: "
+        f"{{{{ range $place, $each := . }}}}{{{{ if $place }}}}, {{{{ end }}}}{each}{{{{ end }}}}.{{{{ end }}}}"
+    )
+
+
+def chain(branches: Sequence[tuple[str, str]], otherwise: str = "") -> str:
+    """Return a piece of template with one text per condition."""
+    if not branches:
+        return otherwise
+    conditions = "{{ else ".join(f"if {condition} }}}}{text}" for condition, text in branches)
+    rest = f"{{{{ else }}}}{otherwise}" if otherwise else ""
+    return f"{{{{ {conditions}{rest}{{{{ end }}}}"
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio as people say it."""
+    return f"{ratio * 100:.4g}%"

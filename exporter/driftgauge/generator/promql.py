@@ -1,0 +1,89 @@
+"""PromQL from parts: selectors that can only name what `families` has, and label lists that survive replicas.
+
+Two exporters may watch the same models, so every value is first reduced to one series per job, the configured target
+labels, and what it is about; `instance` and the like are gone after that. Which thresholds there are is unknown here.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from driftgauge.config.units import format_duration
+from driftgauge.families import FAMILIES
+from driftgauge.generator.thresholds import Thresholds
+
+# Series that Prometheus and the Python client library add to those of `families`.
+TARGET_SERIES: Final = frozenset({"up", "process_start_time_seconds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The scrape job all selectors are narrowed to, and the labels that tell two scraped installations apart."""
+
+    job: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, thresholds: Thresholds) -> "Target":
+        """Return the target that the thresholds name."""
+        return cls(thresholds.exporter.job, ("job", *thresholds.exporter.target_labels))
+
+    def series(self, name: str, **labels: str) -> str:
+        """Return the selector of a scraped series. Raises KeyError when it or one of the labels does not exist."""
+        known = () if name in TARGET_SERIES else FAMILIES[name].labels
+        if unknown := labels.keys() - set(known):
+            raise KeyError(f"{name} has no label {', '.join(sorted(unknown))}")
+        return f"{name}{{{', '.join((f'job={quoted(self.job)}', *(matcher(*pair) for pair in labels.items())))}}}"
+
+    def by(self, *labels: str) -> str:
+        """Return a list of labels for `by` and `on`, the target's first."""
+        return f"({', '.join((*self.labels, *labels))})"
+
+
+def quoted(text: str) -> str:
+    """Return a PromQL string, which is also one of Go's templates."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def matcher(label: str, value: str) -> str:
+    """Return the matcher of one value."""
+    return f"{label}={quoted(value)}"
+
+
+def any_of(label: str, values: Iterable[str]) -> str:
+    """Return the matcher of one of several values."""
+    names = list(values)
+    return matcher(label, names[0]) if len(names) == 1 else f"{label}=~{quoted(_pattern(names))}"
+
+
+def none_of(label: str, values: Iterable[str]) -> str:
+    """Return the matcher of all but some values."""
+    names = list(values)
+    return f"{label}!={quoted(names[0])}" if len(names) == 1 else f"{label}!~{quoted(_pattern(names))}"
+
+
+def _pattern(names: Iterable[str]) -> str:
+    return "|".join(re.escape(name) for name in names)
+
+
+def narrowed(name: str, matchers: Iterable[str]) -> str:
+    """Return a series with matchers, without braces when there are none."""
+    inside = ", ".join(each for each in matchers if each)
+    return f"{name}{{{inside}}}" if inside else name
+
+
+def either(parts: Iterable[str]) -> str:
+    """Return an expression that has the series of the first part, and of the others what it has not."""
+    return "\nor\n".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as Prometheus reads it."""
+    return format_duration(seconds)
+
+
+def number(value: float) -> str:
+    """Return a number without needless digits, exactly."""
+    return f"{value:.15g}"

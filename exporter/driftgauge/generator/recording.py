@@ -1,0 +1,135 @@
+"""Recording rules: what several alerts and panels compare, smoothed and with replicas merged.
+
+Names are `level:metric:operations`. The level says what one series is about, beside job and target labels:
+
+    version    model, version, window           the worst of `smoothing`, of all replicas
+    feature    model, version, window, feature  the same
+    model      model, and window where there is one
+
+A count that thresholds are held against (`…:min`) is the smallest of `smoothing`: a bad value counts only when there
+were enough rows throughout, also on a replica that is just filling up. No threshold is compared here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from driftgauge.generator.promql import Target, duration
+from driftgauge.generator.thresholds import Thresholds
+
+VERSION: Final = ("model", "version", "window")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """labels: of the series, beside job and target labels. expr: its expression."""
+
+    labels: tuple[str, ...]
+    expr: Callable[[Thresholds], str]
+
+
+def _worst(family: str, *more: str, how: str = "max", **only: str) -> Recording:
+    """Record the largest (or smallest) value of the last minutes on any replica."""
+
+    def expr(thresholds: Thresholds) -> str:
+        target = Target.of(thresholds)
+        recent = f"{target.series(family, **only)}[{duration(thresholds.smoothing)}]"
+        return f"{how} by {target.by(*VERSION, *more)} ({how}_over_time({recent}))"
+
+    return Recording((*VERSION, *more), expr)
+
+
+def _of_model(family: str) -> Recording:
+    """Record the sum over a model's versions. With gaps bridged upwards: fewer rows than this there were not."""
+
+    def expr(thresholds: Thresholds) -> str:
+        target = Target.of(thresholds)
+        recent = f"max_over_time({target.series(family)}[{duration(thresholds.smoothing)}])"
+        return f"sum by {target.by('model', 'window')} (\n  max by {target.by(*VERSION)} ({recent})\n)"
+
+    return Recording(("model", "window"), expr)
+
+
+def _increase(thresholds: Thresholds) -> str:
+    target = Target.of(thresholds)
+    counter = target.series("model_predictions_total")
+    labels = target.by("model", "version")
+    return f"max by {labels} (increase({counter}[{duration(thresholds.activity)}]))"
+
+
+def _replaced(thresholds: Thresholds) -> str:
+    """Find versions that made no prediction while others of the model did; a version that is new is none of them."""
+    target = Target.of(thresholds)
+    version, model = target.by("model", "version"), target.by("model")
+    known = f"max_over_time({target.series('model_predictions_total')}[{duration(thresholds.smoothing)}]"
+    return (
+        "1 + (version:model_predictions:increase == 0)\n"
+        f"and on {version} {known} offset {duration(thresholds.activity)})\n"
+        f"and on {model} (sum by {model} (version:model_predictions:increase) > 0)"
+    )
+
+
+def _grown(target: Target, family: str, *, label: str, within: float) -> str:
+    """Return by how much a counter grew, summed over `label`; no series while nothing is known of that long ago.
+
+    `increase()` would not do: the series of a reason appears with its first failure, and the step from nothing to the
+    first value, which may be a whole file, is invisible to it.
+    """
+    series = f"last_over_time({target.series(family)}[5m]"
+    labels = target.by("model", label)
+    now = f"max by {labels} ({series}))"
+    before = f"max by {labels} ({series} offset {duration(within)}))"
+    watched = f"{target.series('driftgauge_build_info')} offset {duration(within)}"
+    return (
+        f"sum by {target.by('model')} (clamp_min(\n"
+        f"  {now}\n"
+        f"  - ({before}\n"
+        f"    or 0 * {now}\n"
+        f"    and on {target.by()} {watched}),\n"
+        "0))"
+    )
+
+
+def _rows_rejected(thresholds: Thresholds) -> str:
+    within = thresholds.alerts.ModelRowsRejected.within
+    return _grown(Target.of(thresholds), "model_rows_rejected_total", label="reason", within=within)
+
+
+def _batch_failures(thresholds: Thresholds) -> str:
+    within = thresholds.alerts.ModelBatchesRejected.within
+    return _grown(Target.of(thresholds), "model_batch_failures_total", label="reason", within=within)
+
+
+def _rows(thresholds: Thresholds) -> str:
+    within, target = thresholds.alerts.ModelRowsRejected.within, Target.of(thresholds)
+    counters = ("model_predictions_total", "model_labels_total")
+    return "\n+\n".join(_grown(target, family, label="version", within=within) for family in counters)
+
+
+RECORDINGS: Final[Mapping[str, Recording]] = MappingProxyType(
+    {
+        "version:model_window_predictions:min": _worst("model_window_predictions", how="min"),
+        "version:model_window_labels:min": _worst("model_window_labels", how="min"),
+        "version:model_performance_degradation:max": _worst("model_performance_degradation", "metric"),
+        "version:model_drifted_features:max": _worst("model_drifted_features"),
+        "version:model_drifted_features_ratio:max": _worst("model_drifted_features_ratio"),
+        "version:model_prediction_psi:max": _worst("model_prediction_psi"),
+        "version:model_prediction_drift_detected:max": _worst("model_prediction_drift_detected"),
+        "version:model_latency_quantile_seconds:max": _worst("model_latency_quantile_seconds", "quantile"),
+        "version:model_error_ratio:max": _worst("model_error_ratio"),
+        "feature:model_feature_drift_detected:max": _worst("model_feature_drift_detected", "feature"),
+        "feature:model_feature_missing_ratio:max": _worst("model_feature_missing_ratio", "feature"),
+        "feature:model_feature_unseen_ratio:max": _worst("model_feature_unseen_ratio", "feature"),
+        "feature:model_feature_outlier_ratio:max": _worst("model_feature_outlier_ratio", "feature"),
+        "model:model_window_predictions:sum": _of_model("model_window_predictions"),
+        "model:model_window_labels:sum": _of_model("model_window_labels"),
+        # Over `activity`.
+        "version:model_predictions:increase": Recording(("model", "version"), _increase),
+        "version:model_predictions:replaced": Recording(("model", "version"), _replaced),
+        # Over `within` of the alert that uses it.
+        "model:model_rows:increase": Recording(("model",), _rows),
+        "model:model_rows_rejected:increase": Recording(("model",), _rows_rejected),
+        "model:model_batch_failures:increase": Recording(("model",), _batch_failures),
+    }
+)

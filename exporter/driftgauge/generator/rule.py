@@ -1,0 +1,23 @@
+"""One alert as a value: its expression, its words and where its links lead. What it looks like in a file is unknown."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from driftgauge.generator.thresholds import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """When an alert fires and what it then says.
+
+    summary: a fixed sentence; description: a template. links: annotation → template of an address; without the runbook.
+    """
+
+    expr: str
+    summary: str
+    description: str
+    links: Mapping[str, str]
+
+
+# None: as the thresholds are, there is nothing to watch.
+Definition = Callable[[Thresholds], Alarm | None]
