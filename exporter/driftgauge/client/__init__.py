@@ -8,15 +8,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from driftgauge.client.health import Health as Health
+    from driftgauge.client.health import register_metrics as register_metrics
     from driftgauge.client.logger import PredictionLogger as PredictionLogger
+    from driftgauge.client.monitored import MonitoredModel as MonitoredModel
+    from driftgauge.client.reference import log_reference as log_reference
     from driftgauge.client.spool import SpoolFile as SpoolFile
 
 _HOMES: Final = {
+    "Health": "health",
+    "MonitoredModel": "monitored",
     "PredictionLogger": "logger",
     "SpoolFile": "spool",
+    "log_reference": "reference",
+    "register_metrics": "health",
 }
 
-__all__ = ["PredictionLogger", "SpoolFile"]
+__all__ = ["Health", "MonitoredModel", "PredictionLogger", "SpoolFile", "log_reference", "register_metrics"]
 
 
 def __getattr__(name: str) -> Any:

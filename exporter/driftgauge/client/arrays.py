@@ -27,8 +27,9 @@ class Ids(Sequence[str]):
 
 def snapshot(values: Any) -> Any:
     """Return a copy of an array, a column or a sequence that later changes to the original do not reach."""
-    if values is None:
-        return None
-    copy = getattr(values, "copy", None)
-    # Arrow's arrays have none and never change.
-    return values if copy is None and hasattr(values, "combine_chunks") else copy() if copy else list(values)
+    if hasattr(values, "copy"):
+        return values.copy()
+    # Single values never change, and neither do Arrow's arrays, which have a `type`.
+    return (
+        values if isinstance(values, str) or not hasattr(values, "__len__") or hasattr(values, "type") else list(values)
+    )

@@ -10,7 +10,9 @@ from typing import Any, Self, Unpack
 from driftgauge.client import process
 from driftgauge.client.arrays import Ids, snapshot
 from driftgauge.client.delivery import Delivery
+from driftgauge.client.health import Health
 from driftgauge.client.locks import forget_all
+from driftgauge.client.notices import described
 from driftgauge.client.options import Options, Settings
 from driftgauge.client.records import Batch, LabelBatch
 from driftgauge.client.sampling import is_chosen, threshold
@@ -65,12 +67,12 @@ class PredictionLogger:
             if waiting >= delivery.buffer.capacity:
                 self._refuse(1)
                 return None
-            moment = _clock() if timestamp is None else timestamp
-            items.append((key, moment, dict(features), prediction, score, latency, error))
-            if waiting >= delivery.wake_at and not delivery.writer.inbox.awake:
-                delivery.writer.inbox.nudge()
             if not delivery.running:
                 delivery.start()
+            moment = _clock() if timestamp is None else timestamp
+            items.append((key, moment, dict(features), prediction, score, latency, error))
+            if waiting >= delivery.wake_at:
+                delivery.writer.inbox.nudge()
         except Exception as problem:  # noqa: BLE001 - serving goes on whatever it was given
             self._invalid(1, problem)
             return None
@@ -89,8 +91,9 @@ class PredictionLogger:
     ) -> Sequence[str] | None:
         """Log n requests at once, all or none; return their ids in order, None when they were not taken.
 
-        features: a data frame, or a mapping from name to n values. The rest: n values each, meanings as in `log`;
-        scores may be a mapping from class to n probabilities. Values are copied before the call returns.
+        features: a data frame, or a mapping from name to n values. The rest: n values each, meanings as in `log`, of
+        timestamps, latencies and errors also one for all; scores may be a mapping from class to n probabilities.
+        Values are copied before the call returns.
         """
         delivery = self._delivery
         rows = 0
@@ -137,14 +140,13 @@ class PredictionLogger:
 
         With `upload`, wait until MLflow has it and all that waited before. timeout: seconds, default `flush_timeout`.
         """
-        deadline = self._deadline(timeout)
-        self._delivery.start()
-        return self._delivery.flush(deadline, upload=upload)
+        return self._delivery.flush(self._deadline(timeout), upload=upload)
 
     def close(self, timeout: float | None = None) -> bool:
         """Log no more; write, upload, and end the threads. Tell whether MLflow has everything.
 
-        What it does not have when `timeout` is over is in the spool, for the next logger of the same destination.
+        What it does not have when `timeout` (s, default `flush_timeout`) is over waits in the spool for the next
+        logger of the same destination.
         """
         process.leave(self)
         return self._delivery.close(self._deadline(timeout))
@@ -157,7 +159,16 @@ class PredictionLogger:
         """Close it."""
         self.close()
 
-    # What the process tells.
+    def health(self) -> Health:
+        """Return what became of the rows so far."""
+        return self._delivery.health()
+
+    # What the process asks and tells: see `process.Member` and `health.Reporting`.
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Experiment and model version."""
+        return self.options.experiment, self.options.model_version
 
     @property
     def patience(self) -> float:
@@ -172,27 +183,24 @@ class PredictionLogger:
         if closed:
             self._delivery.buffer.capacity = 0
 
-    def on_sigterm(self, deadline: float, *, last_chance: bool) -> None:
-        """Write to the spool; upload as well when the process ends now."""
+    def bring_to_safety(self, deadline: float) -> None:
+        """Write to the spool what is in memory, if there is anything."""
         if self._delivery.running:
-            if last_chance:
-                self._delivery.close(deadline)
-            else:
-                self._delivery.flush(deadline, upload=False)
+            self._delivery.flush(deadline, upload=False)
 
-    def on_exit(self, deadline: float) -> None:
+    def finish(self, deadline: float) -> None:
         """Write and upload."""
         self._delivery.close(deadline)
 
     def _put(self, batch: Batch | LabelBatch) -> bool:
         delivery = self._delivery
+        if delivery.buffer.capacity:
+            delivery.start()
         if not delivery.buffer.put(batch):
             self._refuse(batch.rows)
             return False
         if delivery.buffer.rows >= delivery.wake_at:
             delivery.writer.inbox.nudge()
-        if not delivery.running:
-            delivery.start()
         return True
 
     def _refuse(self, rows: int) -> None:
@@ -207,7 +215,7 @@ class PredictionLogger:
 
     def _invalid(self, rows: int, problem: Exception) -> None:
         self._delivery.tally.drop("invalid", rows)
-        self._delivery.notices.begin("invalid", f"rows are dropped, for they cannot be read: {problem!r}")
+        self._delivery.notices.begin("invalid", f"rows are dropped, for they cannot be read: {described(problem)}")
 
     def _deadline(self, timeout: float | None) -> float:
         return time.monotonic() + (self.options.flush_timeout if timeout is None else timeout)

@@ -6,25 +6,24 @@
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True, eq=False)
 class Order:
     """Something to do now; with `stop`, the last thing."""
 
-    stop: bool = False
-    done: bool = False
-    _answered: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, *, stop: bool = False) -> None:
+        self.stop = stop
+        self._done = False
+        self._answered = threading.Event()
 
-    def answer(self, done: bool) -> None:  # noqa: FBT001 - it is the answer
+    def answer(self, *, done: bool) -> None:
         """Say how it went."""
-        self.done = done
+        self._done = done
         self._answered.set()
 
     def wait(self, deadline: float) -> bool:
         """Return how it went, false when it did not end before `deadline` (monotonic s)."""
-        return self._answered.wait(max(0.0, deadline - time.monotonic())) and self.done
+        return self._answered.wait(max(0.0, deadline - time.monotonic())) and self._done
 
 
 class Inbox:
@@ -35,13 +34,10 @@ class Inbox:
         self.awake = False
 
     def nudge(self) -> None:
-        """Have the thread look around now."""
-        self.awake = True
-        self._orders.put(None)
-
-    def calm(self) -> None:
-        """Be open to the next nudge."""
-        self.awake = False
+        """Have the thread look around now, if it was not told already."""
+        if not self.awake:
+            self.awake = True
+            self._orders.put(None)
 
     def put(self, order: Order) -> Order:
         """Have the thread carry out an order."""
@@ -49,8 +45,10 @@ class Inbox:
         return order
 
     def next(self, timeout: float) -> Order | None:
-        """Return the next order; None after `timeout` s or when nudged."""
+        """Return the next order; None after `timeout` (s) or when nudged."""
         try:
             return self._orders.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return None
+        finally:
+            self.awake = False

@@ -13,6 +13,7 @@ import pyarrow as pa
 from driftgauge.client.moments import moments
 from driftgauge.client.privacy import Privacy
 from driftgauge.client.values import Array, array_column, bounded, column, floats, joined, texts
+from driftgauge.errors import DriftgaugeError
 from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS
 
 REQUEST_ID: Final = SPELLINGS["request_id"][0]
@@ -39,7 +40,8 @@ Columns = dict[str, Array]
 class Batch:
     """One call of `log_batch`: `rows` rows by column; `at` is when it was logged (s since 1970).
 
-    features: name -> (rows,) array. scores: None, (rows,) or class -> (rows,).
+    features: name -> (rows,) array. scores: None, (rows,) or class -> (rows,). timestamps, latencies, errors: None,
+    (rows,) or one for all rows.
     """
 
     rows: int
@@ -53,7 +55,7 @@ class Batch:
     errors: Any = None
 
     def check(self) -> None:
-        """Raise ValueError when something has another length than the batch."""
+        """Raise DriftgaugeError when something has another length than the batch."""
         _check_lengths(self.rows, self.features, "feature")
         _check_lengths(self.rows, self.scores if isinstance(self.scores, Mapping) else {"scores": self.scores}, "score")
         others = {"request_ids": self.request_ids, "predictions": self.predictions, "timestamps": self.timestamps}
@@ -71,7 +73,7 @@ class LabelBatch:
     timestamps: Any = None
 
     def check(self) -> None:
-        """Raise ValueError when there are more or fewer labels or times than request ids."""
+        """Raise DriftgaugeError when there are more or fewer labels or times than request ids."""
         _check_lengths(self.rows, {"labels": self.labels, "timestamps": self.timestamps}, "argument")
 
 
@@ -99,8 +101,17 @@ def labels_table(items: Iterable[LabelBatch], privacy: Privacy, now: float) -> A
 
 def _check_lengths(rows: int, arrays: Mapping[str, Any], what: str) -> None:
     for name, values in arrays.items():
-        if values is not None and len(values) != rows:
-            raise ValueError(f"{what} {name} has {len(values)} values for {rows} rows; pass one per row")
+        if values is not None and not _is_single(values) and len(values) != rows:
+            raise DriftgaugeError(f"{what} {name} has {len(values)} values for {rows} rows; pass one per row")
+
+
+def _is_single(values: Any) -> bool:
+    """Tell whether one value stands for all rows of a batch."""
+    return isinstance(values, str) or not hasattr(values, "__len__")
+
+
+def _spread(values: Any, rows: int) -> Any:
+    return [values] * rows if _is_single(values) else values
 
 
 def _segments(items: Iterable[Row | Batch]) -> Iterator[list[Row] | Batch]:
@@ -148,16 +159,16 @@ def _batch_columns(batch: Batch, now: float) -> Columns:
     elif batch.scores is not None:
         found[SCORE] = floats(array_column(batch.scores))
     if batch.latencies is not None:
-        found[LATENCY] = floats(array_column(batch.latencies))
+        found[LATENCY] = floats(array_column(_spread(batch.latencies, batch.rows)))
     if batch.errors is not None:
-        found[ERROR] = column([_error(error) for error in batch.errors])
+        found[ERROR] = column([_error(error) for error in _spread(batch.errors, batch.rows)])
     return found
 
 
 def _times(timestamps: Any, batch: Batch | LabelBatch, now: float) -> Array:
     if timestamps is None:
         return moments([batch.at], now).take(pa.array([0] * batch.rows, pa.int32()))
-    return moments(timestamps, now)
+    return moments(_spread(timestamps, batch.rows), now)
 
 
 def _error(error: Any) -> str | None:

@@ -77,13 +77,23 @@ class Lane:
 class Spool:
     """The lanes that one logger works on, at most `max_bytes` of files; safe to use from several threads.
 
-    dropped: told of each file that is deleted for want of room.
+    owner: hexadecimal, of this logger in this process alone; batch ids begin with it. announce: told of each file that
+    is safe on disk, before it can be sent. dropped: told of each file that is deleted for want of room.
     """
 
-    def __init__(self, folder: Path, *, owner: str, max_bytes: int, dropped: Callable[[SpoolFile], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        owner: str,
+        max_bytes: int,
+        announce: Callable[[SpoolFile], None],
+        dropped: Callable[[SpoolFile], None],
+    ) -> None:
         self._folder = folder
         self._owner = owner
         self._max_bytes = max_bytes
+        self._announce = announce
         self._dropped = dropped
         self._lanes: dict[str, Lane] = {}
         self._mutex = threading.RLock()
@@ -98,7 +108,7 @@ class Spool:
         with self._mutex:
             return list(self._lanes.values())
 
-    def add(self, kind: Kind, about: About, rows: int, write: Callable[[BinaryIO], None]) -> SpoolFile | None:
+    def add(self, kind: Kind, about: About, rows: int, write: Callable[[BinaryIO], object]) -> SpoolFile | None:
         """Have a file written and keep it; drop the oldest ones for it. None when it is larger than the whole spool.
 
         Raises OSError when it cannot be written; nothing of it is left then.
@@ -117,41 +127,40 @@ class Spool:
                 if not self._make_room(size):
                     self._dropped(file)
                     return None
-                half.rename(file.path)
-                self._index(lane, file)
+            _moved(half, file.path)
         finally:
             half.unlink(missing_ok=True)
-        _sync_folder(lane.path)
+        self._announce(file)
+        with self._mutex:
+            self._index(lane, file)
         return file
 
-    def adopt(self, wanted: Callable[[About], bool]) -> list[SpoolFile]:
-        """Take over the lanes of dead processes for wanted destinations; return their files, oldest first."""
-        found: list[SpoolFile] = []
+    def adopt(self, wanted: Callable[[About], bool]) -> int:
+        """Take over the lanes of dead processes for wanted destinations; return the number of rows in them."""
+        adopted: list[Lane] = []
         with self._mutex, self._folder_lock():
             for path in sorted(self._folder.iterdir()):
-                if path.name in self._lanes or not path.is_dir():
-                    continue
-                lock = FileLock.acquire(path / _LOCK, wait=False)
-                if lock is None:
-                    continue
-                lane = _restored(path, lock, wanted)
-                if lane is None:
-                    lock.release()
-                    continue
-                self._lanes[path.name] = lane
-                found += lane.files.values()
-            self.bytes += sum(file.bytes for file in found)
-            self.count += len(found)
+                if path.is_dir() and path.name not in self._lanes:
+                    adopted += _abandoned(path, wanted)
+        for lane in adopted:
+            for file in lane.files.values():
+                self._announce(file)
+        with self._mutex:
+            for lane in adopted:
+                files, lane.files = lane.files, {}
+                self._lanes[lane.path.name] = lane
+                for file in files.values():
+                    self._index(lane, file)
             self._make_room(0)
-        return found
+        return sum(file.rows for lane in adopted for file in lane.files.values())
 
     def assign(self, lane: Lane, run_id: str | None) -> None:
         """Put on record which run a lane's files go to, None to forget it."""
         if run_id is None:
             (lane.path / _RUN).unlink(missing_ok=True)
+            _sync_folder(lane.path)
         else:
             _put(lane.path / _RUN, {"run_id": run_id})
-        _sync_folder(lane.path)
         lane.run_id = run_id
 
     def files(self, lane: Lane) -> list[SpoolFile]:
@@ -181,7 +190,7 @@ class Spool:
     def retire(self, lane: Lane) -> bool:
         """Remove a lane that has no files any more; false when one has come."""
         with self._mutex, self._folder_lock():
-            if lane.files:
+            if any(lane.path.glob("*.parquet")):
                 return False
             self._lanes.pop(lane.path.name, None)
             shutil.rmtree(lane.path, ignore_errors=True)
@@ -211,7 +220,6 @@ class Spool:
             lock = FileLock.acquire(path / _LOCK, wait=True)
             assert lock is not None  # noqa: S101 - it was waited for
             _put(path / _ABOUT, asdict(about))
-            _sync_folder(path)
             _sync_folder(self._folder)
         lane = Lane(path, about, lock)
         self._lanes[path.name] = lane
@@ -237,6 +245,18 @@ class Spool:
     def _folder_lock(self) -> contextlib.AbstractContextManager[None]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return locked(self._folder / _LOCK)
+
+
+def _abandoned(path: Path, wanted: Callable[[About], bool]) -> list[Lane]:
+    """Return the lane at `path` when its process has ended and it is wanted."""
+    try:
+        lock = FileLock.acquire(path / _LOCK, wait=False)
+    except OSError:  # another user's
+        return []
+    lane = _restored(path, lock, wanted) if lock is not None else None
+    if lock is not None and lane is None:
+        lock.release()
+    return [] if lane is None else [lane]
 
 
 def _restored(path: Path, lock: FileLock, wanted: Callable[[About], bool]) -> Lane | None:
@@ -269,7 +289,7 @@ def _about(path: Path) -> About | None:
         return None
 
 
-def _written(path: Path, write: Callable[[BinaryIO], None]) -> int:
+def _written(path: Path, write: Callable[[BinaryIO], object]) -> int:
     with path.open("wb") as file:
         write(file)
         file.flush()
@@ -277,10 +297,20 @@ def _written(path: Path, write: Callable[[BinaryIO], None]) -> int:
         return file.tell()
 
 
+def _moved(half: Path, path: Path) -> None:
+    """Give a written file its name for good; or raise OSError, and it is gone, so that it can be written again."""
+    half.rename(path)
+    try:
+        _sync_folder(path.parent)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def _put(path: Path, content: dict[str, Any]) -> None:
     half = path.with_name(f"{path.name}{_HALF}")
-    _written(half, lambda file: _ignored(file.write(json.dumps(content).encode())))
-    half.rename(path)
+    _written(half, lambda file: file.write(json.dumps(content).encode()))
+    _moved(half, path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -297,7 +327,3 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _ignored(_: Any) -> None:
-    return

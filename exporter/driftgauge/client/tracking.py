@@ -42,7 +42,6 @@ class Tracking:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._client: Any = None
-        self._experiments: dict[str, str] = {}
 
     def knock(self) -> None:
         """Return when the server answers one small request."""
@@ -105,13 +104,11 @@ class Tracking:
                 self._client = MlflowClient(self._uri or None)
 
     def _experiment_id(self, name: str) -> str:
-        if name not in self._experiments:
-            found = self._client.get_experiment_by_name(name) or self._created(name)
-            if found.lifecycle_stage != "active":
-                remedy = f"restore it with `mlflow experiments restore -x {found.experiment_id}`"
-                raise SourceUnavailable(f'experiment "{name}" is deleted: {remedy}')
-            self._experiments[name] = found.experiment_id
-        return self._experiments[name]
+        found = self._client.get_experiment_by_name(name) or self._created(name)
+        if found.lifecycle_stage != "active":
+            remedy = f"restore it with `mlflow experiments restore -x {found.experiment_id}`"
+            raise SourceUnavailable(f'experiment "{name}" is deleted: {remedy}')
+        return str(found.experiment_id)
 
     def _created(self, name: str) -> Any:
         try:

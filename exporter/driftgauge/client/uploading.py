@@ -5,13 +5,14 @@ exporter counts once. While MLflow is away, attempts get rarer up to `_LAST_PAUS
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
-from driftgauge.client.notices import Notices, log
+from driftgauge.client.notices import Notices, described, log
 from driftgauge.client.orders import Inbox
 from driftgauge.client.spool import About, Lane, Spool, SpoolFile
 from driftgauge.client.tally import Tally
@@ -22,7 +23,7 @@ _FIRST_PAUSE: Final = 1.0
 _LAST_PAUSE: Final = 60.0
 # How often (s) to look for lanes of processes that ended.
 _ADOPTION: Final = 60.0
-# Files that fail one after the other, although MLflow answers, before a pass is given up.
+# Files that are refused, although MLflow answers, before a pass over a lane is given up.
 _FAILURES_PER_PASS: Final = 3
 
 
@@ -37,17 +38,16 @@ class Uploader:
         wanted: Callable[[About], bool],
         tally: Tally,
         notices: Notices,
-        spooled: Callable[[SpoolFile], None],
     ) -> None:
         self._spool = spool
         self._tracking = tracking
         self._wanted = wanted
         self._tally = tally
         self._notices = notices
-        self._spooled = spooled
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = False
         self._failures = 0
+        self._refusals: Counter[str] = Counter()
         self._due = 0.0
         self._adopted = float("-inf")
         self.inbox = Inbox()
@@ -56,19 +56,17 @@ class Uploader:
         """Work until told to stop; then let go of the spool."""
         while not self._stopping:
             order = self.inbox.next(self._pause())
-            self.inbox.calm()
             self._stopping = order is not None and order.stop
             if order is not None or time.monotonic() >= self._due:
                 self._attempt()
             if self._stopping:
                 self._spool.leave()
             if order is not None:
-                order.answer(self._failures == 0 and self._spool.count == 0)
+                order.answer(done=self._failures == 0 and self._spool.count == 0)
 
     def _pause(self) -> float:
-        now = time.monotonic()
-        waiting = self._failures and self._due - now
-        return waiting or max(0.0, self._adopted + _ADOPTION - now)
+        until = self._due if self._failures else self._adopted + _ADOPTION
+        return until - time.monotonic()
 
     def _attempt(self) -> None:
         try:
@@ -79,19 +77,19 @@ class Uploader:
         else:
             self._failures = 0
             self._notices.end("upload", "uploading to MLflow works again")
+            self._notices.end("file", "MLflow takes every file again")
 
     def _failed(self, error: Exception) -> None:
         self._tally.add("upload_failures")
         self._failures += 1
         pause = min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures - 1, 10)) * self._random.uniform(0.5, 1.0)
         self._due = time.monotonic() + pause
-        self._notices.begin("upload", f"cannot upload to MLflow, files wait in the spool: {_told(error)}")
+        self._notices.begin("upload", f"cannot upload to MLflow, files wait in the spool: {described(error)}")
 
     def _adopt(self) -> None:
         if time.monotonic() < self._adopted + _ADOPTION:
             return
-        for file in self._spool.adopt(self._wanted):
-            self._spooled(file)
+        self._tally.add("recovered", self._spool.adopt(self._wanted))
         self._adopted = time.monotonic()
 
     def _deliver(self) -> None:
@@ -109,16 +107,19 @@ class Uploader:
         return self._stopping or lane.adopted or lane.about.day != today
 
     def _send(self, lane: Lane) -> None:
-        files = self._spool.files(lane)
-        if files:
-            run_id = self._run(lane)
-            failures = 0
-            for file in self._spool.files(lane):
-                failures = 0 if self._sent(run_id, lane, file) else failures + 1
-                if failures == _FAILURES_PER_PASS:
-                    break
-            if failures:
-                raise SourceUnavailable("some files are refused although MLflow answers; see the server's log")
+        if not lane.files:
+            return
+        run_id = self._run(lane)
+        failures = 0
+        # Files that were refused before come last, so that they hold up no other.
+        for file in sorted(self._spool.files(lane), key=lambda file: self._refusals[file.batch_id]):
+            failures += not self._sent(run_id, lane, file)
+            if failures == _FAILURES_PER_PASS:
+                break
+        if failures:
+            raise SourceUnavailable(
+                "files are refused although MLflow answers; see its log and the limits of its proxies"
+            )
 
     def _sent(self, run_id: str, lane: Lane, file: SpoolFile) -> bool:
         with self._spool.sending(lane, file) as there:
@@ -129,6 +130,7 @@ class Uploader:
             except SourceError as error:
                 # Raises when it is MLflow that is gone, and not this one file.
                 self._tracking.knock()
+                self._refusals[file.batch_id] += 1
                 self._notices.begin("file", f"{file.path.name} is not taken: {error}")
                 return False
             self._delivered(lane, file)
@@ -136,9 +138,11 @@ class Uploader:
 
     def _delivered(self, lane: Lane, file: SpoolFile) -> None:
         self._spool.remove(lane, file)
+        self._refusals.pop(file.batch_id, None)
         self._tally.add("uploaded", file.rows)
-        self._tally.add("files")
+        self._tally.add("files_uploaded")
         self._tally.last_upload = time.time()
+        self._notices.end("spool_full", "the spool has room again")
 
     def _run(self, lane: Lane) -> str:
         """Return the run of a lane, put on record before anything is sent to it."""
@@ -173,7 +177,3 @@ class Uploader:
 
 def _tags(about: About) -> Mapping[str, str]:
     return {"model_version": about.model_version, "sample_rate": repr(about.sample_rate)}
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, SourceError) else type(error).__name__

@@ -9,19 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from driftgauge.client.buffer import Buffer
-from driftgauge.client.notices import Notices, log
+from driftgauge.client.notices import Notices, described
 from driftgauge.client.options import Options
 from driftgauge.client.orders import Inbox
 from driftgauge.client.privacy import Privacy
+from driftgauge.client.process import FORK_GUARD
 from driftgauge.client.records import LabelBatch, labels_table, predictions_table
 from driftgauge.client.sampling import is_chosen, threshold
-from driftgauge.client.spool import About, Kind, Spool, SpoolFile
+from driftgauge.client.spool import About, Kind, Spool
 from driftgauge.client.tally import Tally
 
 # How often (s) the buffer is looked at: what a busy process pays is this many wake-ups, whatever it logs.
@@ -52,8 +53,15 @@ class Piece:
     table: Any
 
 
+class Told(Protocol):
+    """Who is told that a file was written."""
+
+    def __call__(self, *, last: bool) -> None:
+        """Hear of a file; with `last`, that none will come any more."""
+
+
 class Writer:
-    """Moves rows from `buffer` to `spool`; `spooled` is told of every file."""
+    """Moves rows from `buffer` to `spool`; `told` of each file, and when no more will come."""
 
     def __init__(
         self,
@@ -64,7 +72,7 @@ class Writer:
         spool: Spool,
         tally: Tally,
         notices: Notices,
-        spooled: Callable[[SpoolFile], None],
+        told: "Told",
     ) -> None:
         self._options = options
         self._server = server
@@ -72,7 +80,7 @@ class Writer:
         self._spool = spool
         self._tally = tally
         self._notices = notices
-        self._spooled = spooled
+        self._told = told
         self._privacy = Privacy.of(options.redact, options.hash, options.key)
         self._below = threshold(options.sample_rate)
         self._drafts: dict[Kind, Draft] = {"predictions": Draft(), "labels": Draft()}
@@ -81,27 +89,34 @@ class Writer:
 
     def run(self) -> None:
         """Work until told to stop."""
+        with FORK_GUARD:
+            # The first array makes pyarrow look for pandas, and import it if it is there.
+            pa.array([None])
         stop = False
         while not stop:
             order = self.inbox.next(TICK)
             stop = order is not None and order.stop
             try:
                 done = self._work(everything=order is not None)
-            except Exception:  # noqa: BLE001 - the thread has to live: what it did not write it writes next time
-                log.exception("driftgauge's client failed to write what was logged")
+            except Exception as error:  # noqa: BLE001 - the thread has to live, and tries again
+                self._notices.begin("write", f"cannot write what was logged: {described(error)}")
                 done = False
             if stop:
                 self._give_up()
+                self._told(last=True)
             if order is not None:
-                order.answer(done)
+                order.answer(done=done)
 
     def _work(self, *, everything: bool) -> bool:
         """Write what is due, or everything that was logged by now; false when something could not be written."""
-        self.inbox.calm()
+        if not self._write():
+            return False
         for _ in range(len(self._buffer.items)):
-            if not self._write():
-                return False
             self._take()
+            if self._pieces and not self._write():
+                return False
+        if self._buffer.rows < self._buffer.capacity // 2:
+            self._notices.end("buffer_full", "no more rows are dropped, the buffer has room")
         for kind, draft in self._drafts.items():
             if draft.rows and (everything or time.monotonic() - draft.since >= self._options.max_file_age):
                 self._close(kind)
@@ -120,11 +135,11 @@ class Writer:
         draft, self._drafts[kind] = self._drafts[kind], Draft()
         try:
             table = self._table(kind, draft.items)
-        except Exception:  # noqa: BLE001 - rows that break the rules of `values` must not stop those that follow
+        except Exception as error:  # noqa: BLE001 - rows that break all rules must not stop those that follow
             self._tally.drop("unwritable", draft.rows)
-            log.exception("driftgauge's client cannot write %d rows; they are dropped", draft.rows)
+            self._notices.begin("unwritable", f"{draft.rows} rows make no table and are dropped: {described(error)}")
             return
-        self._tally.add(f"logged_{kind}", table.num_rows)
+        self._tally.add("labels_logged" if kind == "labels" else "logged", table.num_rows)
         self._tally.add("sampled_out", draft.rows - table.num_rows)
         self._pieces += [Piece(kind, part) for part in self._parts(table)]
 
@@ -162,18 +177,18 @@ class Writer:
             except OSError as error:
                 self._notices.begin(
                     "spool",
-                    f"cannot write to the spool {self._options.folder} ({error.strerror}): rows wait in memory; free "
-                    "some space or set spool_dir to a writable folder",
+                    f"cannot write to the spool {self._options.folder} ({error.strerror}): rows wait in memory; free some "
+                    "space or set spool_dir to a writable folder",
                 )
                 return False
             self._notices.end("spool", f"the spool {self._options.folder} can be written again")
             self._pieces.popleft()
             if file is not None:
                 self._tally.add("spooled", file.rows)
-                self._spooled(file)
+                self._told(last=False)
         return True
 
-    def _bytes(self, piece: Piece) -> Callable[[BinaryIO], None]:
+    def _bytes(self, piece: Piece) -> Callable[[BinaryIO], object]:
         noted = {"sample_rate": repr(self._options.sample_rate)}
         table = piece.table.replace_schema_metadata(noted)
         return lambda file: pyarrow.parquet.write_table(table, file)
