@@ -7,6 +7,7 @@ this repository, and the same in a user's folder. Where the folder is, and what 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from driftgauge.generator.alertmanager import alertmanager
 from driftgauge.generator.dashboards import dashboards
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.runbooks import runbooks
@@ -16,7 +17,7 @@ from driftgauge.generator.thresholds import Thresholds
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = (rule_files, dashboards, runbooks)
+PARTS: Final[tuple[Part, ...]] = (rule_files, alertmanager, dashboards, runbooks)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:

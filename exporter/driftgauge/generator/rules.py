@@ -74,7 +74,7 @@ def rule_files(thresholds: Thresholds) -> dict[str, str]:
         "exporter": [rule for name, rule in alerts.items() if not name.startswith("Model")],
     }
     return {
-        f"{FOLDER}/{name}.rules.yml": HEADER + _yaml({"groups": [{"name": f"driftgauge.{name}", "rules": rules}]})
+        f"{FOLDER}/{name}.rules.yml": HEADER + yaml_text({"groups": [{"name": f"driftgauge.{name}", "rules": rules}]})
         for name, rules in groups.items()
     }
 
@@ -100,5 +100,6 @@ def alert(thresholds: Thresholds, name: str) -> dict[str, Any] | None:
     }
 
 
-def _yaml(values: Mapping[str, Any]) -> str:
+def yaml_text(values: Any) -> str:
+    """Return values as people write YAML: in their order, expressions and long texts as blocks."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)

@@ -14,12 +14,15 @@ _SUBJECT: Final = "driftgauge at {{ $labels.instance }}"
 
 
 def absent(thresholds: Thresholds) -> Alarm:
-    """Look for a target of the job."""
+    """Look for an exporter of the job that answers: while this fires, alerts on models are muted."""
+    up = Target.of(thresholds).series("up")
+    recent = f"max_over_time({up}[{duration(thresholds.smoothing)}])"
     return Alarm(
-        expr=f"absent({Target.of(thresholds).series('up')})",
-        summary="Prometheus has no driftgauge to scrape",
-        description="Prometheus knows no target of the job {{ $labels.job }}: no model is watched.\n"
-        "Look at the scrape configuration and service discovery, and whether exporter.job in thresholds.yml is right.",
+        expr=f"absent({up})\nor\nmax by (job) ({recent}) == 0",
+        summary="No driftgauge answers Prometheus",
+        description="No exporter of the job {{ $labels.job }} answers, or Prometheus knows none: no model is watched.\n"
+        "If DriftgaugeDown fires too, begin there; else look at the scrape configuration and service discovery, "
+        "and whether exporter.job in thresholds.yml is right.",
         links=target_links(thresholds.links, "job"),
     )
 
@@ -30,7 +33,7 @@ def down(thresholds: Thresholds) -> Alarm:
         expr=f"{_recent(thresholds, 'up')} == 0",
         summary="Prometheus cannot scrape driftgauge",
         description=f"{_SUBJECT} has not answered a scrape for {duration(thresholds.smoothing)} and longer: "
-        "its models are not watched, and alerts on them resolve by themselves.\n"
+        "unless another one watches its models, nothing is known of them.\n"
         "Look whether the process runs, what it logged last, and whether the address can be reached from Prometheus.",
         links=target_links(thresholds.links, "job", "instance"),
     )

@@ -1,0 +1,104 @@
+"""`alertmanager.yml` and its message templates: who is told of an alert, and how often.
+
+Severities and models choose the receiver; what the alerts mean is unknown here, but for the watchdog.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from textwrap import indent
+from typing import Any, Final
+
+from driftgauge.config.units import format_duration
+from driftgauge.generator.alerts import WATCHDOG
+from driftgauge.generator.inhibition import INHIBITIONS
+from driftgauge.generator.notifications import Delivery, Notifications
+from driftgauge.generator.promql import any_of
+from driftgauge.generator.receivers import WATCHDOG_RECEIVER, receiver_name, receivers, secret_files, smtp_settings
+from driftgauge.generator.rules import FOLDER, HEADER, yaml_text
+from driftgauge.generator.thresholds import Thresholds
+
+TEMPLATES: Final = "driftgauge.tmpl"
+
+
+def alertmanager(thresholds: Thresholds) -> dict[str, str]:
+    """Return Alertmanager's configuration and its message templates by their paths."""
+    templates = resources.files("driftgauge.generator").joinpath("text", TEMPLATES).read_text(encoding="utf-8")
+    return {
+        f"{FOLDER}/alertmanager.yml": _configuration(thresholds),
+        f"{FOLDER}/templates/{TEMPLATES}": templates,
+    }
+
+
+def _configuration(thresholds: Thresholds) -> str:
+    notifications, teams = thresholds.notifications, _teams(thresholds)
+    target = ("job", *thresholds.exporter.target_labels)
+    files = "".join(f"#   {path}: {what}\n" for path, what in secret_files(notifications, teams))
+    rules = "".join(f"# {each.why}\n{yaml_text([each.rule(target[1:])])}" for each in INHIBITIONS)
+    common = {"resolve_timeout": "5m", **smtp_settings(notifications)}
+    return (
+        f"{HEADER}# Alertmanager reads these secrets, one a file:\n{files}\n"
+        + yaml_text({"global": common, "templates": ["templates/*.tmpl"]})
+        + f"\n{yaml_text({'route': _route(notifications, teams, target)})}"
+        + f"\ninhibit_rules:\n{indent(rules, '  ')}"
+        + f"\n{yaml_text({'receivers': receivers(notifications, teams)})}"
+    )
+
+
+def _teams(thresholds: Thresholds) -> dict[str, list[str]]:
+    """Return the teams that have something to be told of, with their models; the default team has no need of any."""
+    default = thresholds.notifications.default_team
+    own: dict[str, list[str]] = {}
+    for name, model in sorted(thresholds.models.items()):
+        if model.team is not None and model.team != default:
+            own.setdefault(model.team, []).append(name)
+    return {**dict(sorted(own.items())), default: []}
+
+
+def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], target: Sequence[str]) -> dict[str, Any]:
+    """Return the tree: watchdog first, then teams with models of their own, then the team of everything else."""
+    default = notifications.default_team
+    return {
+        # An alert without one of our severities is nobody's plan; it must not get lost.
+        "receiver": receiver_name(default, "high"),
+        "group_by": [*target, "model"],
+        "routes": [
+            _watchdog(notifications),
+            *(
+                {
+                    "matchers": [any_of("model", models)],
+                    "receiver": receiver_name(team, "high"),
+                    "routes": _by_severity(notifications, team),
+                }
+                for team, models in teams.items()
+                if models
+            ),
+            *_by_severity(notifications, default),
+        ],
+    }
+
+
+def _watchdog(notifications: Notifications) -> dict[str, Any]:
+    every = notifications.watchdog.every
+    return {
+        "matchers": [f'alertname="{WATCHDOG}"'],
+        "receiver": WATCHDOG_RECEIVER,
+        "group_wait": "0s",
+        "group_interval": format_duration(every),
+        # Shorter than group_interval, or each second time it would be a moment too early to repeat.
+        "repeat_interval": format_duration(every / 2),
+    }
+
+
+def _by_severity(notifications: Notifications, team: str) -> list[dict[str, Any]]:
+    return [
+        {"matchers": [f'severity="{severity}"'], "receiver": receiver_name(team, severity), **_rhythm(delivery)}
+        for severity, delivery in notifications.severities.items()
+    ]
+
+
+def _rhythm(delivery: Delivery) -> dict[str, str]:
+    return {
+        "group_wait": format_duration(delivery.group_wait),
+        "group_interval": format_duration(delivery.group_interval),
+        "repeat_interval": format_duration(delivery.repeat_interval),
+    }

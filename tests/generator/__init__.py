@@ -1,0 +1,1 @@
+"""Tests of driftgauge.generator, one file per module of the package."""
