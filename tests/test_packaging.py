@@ -54,10 +54,10 @@ def test_the_metadata(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_dependency_has_an_upper_bound_or_a_reason() -> None:
-    """A new major version of a library cannot break an installation; structlog counts by years."""
+    """A new version of a library cannot break an installation; structlog counts by years."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-    assert [name for name in project["dependencies"] if "<" not in name] == ["structlog>=25.1"]
+    assert [name for name in project["dependencies"] if "<" not in name and "==" not in name] == ["structlog>=25.1"]
 
 
 def test_the_changelog_knows_the_version() -> None:

@@ -1,0 +1,102 @@
+"""Every query of every dashboard, as Grafana sends it, has data on a Prometheus that scrapes a running exporter."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from driftgauge.generator.dashboards import dashboards
+from driftgauge.generator.thresholds import shipped
+from e2e.grafana import Json, Prometheus, Timing, answer, choices, expand, legend, queries
+from e2e.watching import BROKEN, Watched, gone_wrong, watching
+
+PATIENCE: Final = 120
+DASHBOARDS: Final = {Path(path).stem: json.loads(text) for path, text in dashboards(shipped()).items()}
+
+
+@pytest.fixture(scope="module")
+def watched(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """Let traffic come, then let go wrong what can: a bad version, broken files, and a model that cannot be read."""
+    with watching(tmp_path_factory.mktemp("dashboards"), empty_database) as found:
+        wait_for(found.prometheus, "model_label_delay_seconds_count")
+        with found.config.open("a", encoding="utf-8") as config:
+            config.write(BROKEN)
+        assert found.exporter.get("/-/reload", method="POST")[0] == 200
+        gone_wrong(found.journal)
+        yield found
+
+
+def wait_for(prometheus: Prometheus, expr: str) -> None:
+    """Wait until a query has an answer."""
+    deadline = time.monotonic() + PATIENCE
+    while not prometheus.instant(expr, time.time()):
+        assert time.monotonic() < deadline, expr
+        time.sleep(0.2)
+
+
+def last_minutes() -> Timing:
+    """Return a range of time that begins before the first scrape, at the finest step."""
+    now = time.time()
+    return Timing(start=now - 300, end=now, interval=1, scrape_interval=1)
+
+
+@dataclass
+class Sheet:
+    """The queries of a dashboard: those without an answer so far, and of the others one value each."""
+
+    missing: dict[str, str]
+    rows: list[str]
+
+
+def ask(dashboard: Json, prometheus: Prometheus, *, everything: bool) -> Sheet:
+    """Send every query, until it has data, with every choice of values."""
+    timing, sheet = last_minutes(), Sheet({place(*each): each[1]["expr"] for each in queries(dashboard)}, [])
+    for choice in choices(dashboard, prometheus, timing, everything=everything):
+        for panel, target in queries(dashboard):
+            if place(panel, target) not in sheet.missing:
+                continue
+            found = answer(target, choice, dashboard, prometheus, timing)
+            if found:
+                del sheet.missing[place(panel, target)]
+                labels, points = found[0]
+                expr = expand(target["expr"], choice, dashboard, timing)
+                sheet.rows.append(f"| {panel['title']} | {legend(target, labels)} | `{expr}` | {points[-1][1]:g} |")
+    return sheet
+
+
+def place(panel: Json, target: Json) -> str:
+    """Return the name of a query."""
+    return f"{panel['title']} {target['refId']}"
+
+
+@pytest.mark.parametrize("everything", [True, False], ids=["all", "picked"])
+@pytest.mark.parametrize("uid", list(DASHBOARDS))
+def test_every_query_returns_data(watched: Watched, uid: str, everything: bool) -> None:  # noqa: FBT001
+    """Panels show something, with "All" chosen and with every value picked; `pytest -rP` prints query and value."""
+    deadline = time.monotonic() + PATIENCE
+    while (sheet := ask(DASHBOARDS[uid], watched.prometheus, everything=everything)).missing:
+        assert time.monotonic() < deadline, sheet.missing
+        time.sleep(1)
+    print("\n".join(sheet.rows))  # noqa: T201 - the table is what the test is run for
+
+
+@pytest.mark.parametrize("uid", list(DASHBOARDS))
+def test_firing_alerts_are_annotations(watched: Watched, uid: str) -> None:
+    """The alerts that fire by now are marked in the graphs of every dashboard, with their severity."""
+    dashboard, deadline = DASHBOARDS[uid], time.monotonic() + PATIENCE
+    (annotation,) = dashboard["annotations"]["list"]
+    while True:
+        timing = last_minutes()
+        chosen = list(choices(dashboard, watched.prometheus, timing, everything=True))
+        exprs = {expand(annotation["expr"], each, dashboard, timing) for each in chosen}
+        found = [series for expr in exprs for series in watched.prometheus.over(expr, timing)]
+        if found:
+            break
+        assert time.monotonic() < deadline, exprs
+        time.sleep(1)
+
+    assert all({"alertname", "severity"} <= labels.keys() for labels, _ in found)
