@@ -26,10 +26,11 @@ import pyarrow.parquet as pq
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition
 
-from driftgauge.collector import ProcessMetrics, SnapshotCollector, compose, render
+from driftgauge.collector import ProcessMetrics, compose, render
 from driftgauge.families import FAMILIES, Sample, Samples
 from e2e import exporter
 from mlflow_servers import free_port
+from snapshot_collector import SnapshotCollector
 
 from . import datasets
 from .measuring import (

@@ -13,28 +13,32 @@ from driftgauge.snapshot import ModelState, model_samples, within_limit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Publication:
-    """The samples of each model by name, those `kept` within the limit, the health, and the page of both."""
+    """The samples of each model by name, and the health.
+
+    series: how many samples are within the limit. about_models: the page of those. page: that and the health.
+    """
 
     models: Mapping[str, Samples]
-    kept: Samples
     health: Health
+    series: int
+    about_models: Page
     page: Page
 
     def with_health(self, health: Health) -> "Publication":
         """Return the same samples with another health."""
-        return Publication(self.models, self.kept, health, _render(self.kept, health))
+        return replace(self, health=health, page=_with_health(self.about_models, health, self.series))
 
 
 def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:
     """Render the samples of all models, at most `max_series` of them, and of the exporter itself."""
     kept, dropped = within_limit(list(models.values()), max_series=max_series)
     health = replace(health, dropped=health.dropped + dropped)
-    return Publication(models, kept, health, _render(kept, health))
+    about_models, series = render(kept), sum(len(found) for found in kept.values())
+    return Publication(models, health, series, about_models, _with_health(about_models, health, series))
 
 
-def _render(kept: Samples, health: Health) -> Page:
-    series = sum(len(found) for found in kept.values())
-    return render({**kept, **health.samples(series=series)})
+def _with_health(about_models: Page, health: Health, series: int) -> Page:
+    return about_models.followed_by(render(health.samples(series=series)))
 
 
 def refreshed(
