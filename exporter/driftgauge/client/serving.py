@@ -1,0 +1,37 @@
+"""A pyfunc model for `mlflow models serve` that is another model, monitored.
+
+Logged to MLflow like any model, it loads the model that its `model_config` names when a server starts, answers with
+what that model answers, and logs it. Importing this module imports MLflow, whose server is what it is for.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mlflow.pyfunc import PythonModel
+
+from driftgauge.client.monitored import MonitoredModel
+from driftgauge.schema import SPELLINGS
+
+_ID_COLUMN: Final = "request_id_column"
+
+
+class ServedModel(PythonModel):  # type: ignore[misc] # MLflow's types are not followed
+    """The model at `model_uri`, logging to `experiment_name`: both, and any argument of `MonitoredModel`, by config.
+
+    request_id_column: the column of a request that holds the rows' ids; the model does not get it. Default
+    "request_id". Requests without it are logged under new ids, by which no label will find them.
+    """
+
+    def load_context(self, context: Any) -> None:
+        """Load the model that `context.model_config` names; an alias is resolved now and stays."""
+        config = dict(context.model_config or {})
+        self._id_column = config.pop(_ID_COLUMN, SPELLINGS["request_id"][0])
+        self._model = MonitoredModel(**config)
+
+    def predict(self, _context: Any, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """Return what the model returns for the request, and log it."""
+        request_ids = None
+        if self._id_column in getattr(model_input, "columns", ()):
+            request_ids = model_input[self._id_column].tolist()
+            model_input = model_input.drop(columns=[self._id_column])
+        return self._model.predict(model_input, request_ids, params=params)

@@ -1,0 +1,183 @@
+"""What a model was given and what it returned, in any of the shapes pyfunc allows, as columns of rows.
+
+Tables (data frames, lists of records, mappings of arrays), arrays and tensors, lists and single values come in; columns
+go out. Nothing is guessed that could be wrong: an output that cannot be told to be a prediction or a probability gives
+none. This module is pure: it neither calls models nor logs, and knows libraries by what their objects can do only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from driftgauge.schema import CLASS_SCORE_PREFIXES, SPELLINGS
+
+# What a feature without any name is called: the position in its row, or this when there is one value per row.
+SOLE_FEATURE: Final = "input"
+_PREDICTIONS: Final = (*SPELLINGS["prediction"], "predictions")
+_SCORES: Final = SPELLINGS["score"]
+# Rounding that probabilities of one row may show when they are added up.
+_ROUNDING: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`rows` rows of features; columns: feature -> its `rows` values, {} where a row is no list of values."""
+
+    rows: int
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the model said of each row: its prediction, its score, the probability of each class; what there is."""
+
+    prediction: Any = None
+    score: Any = None
+    class_scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of the output could be understood."""
+        return self.prediction is None and self.score is None and not self.class_scores
+
+
+def snapshot(features: Any) -> Any:
+    """Return a copy that stays as it is when the model or the caller writes into the original."""
+    if isinstance(features, Mapping):
+        return {name: _copied(value) for name, value in features.items()}
+    if isinstance(features, list | tuple):
+        return [_copied(value) for value in features]
+    return _copied(features)
+
+
+def given(features: Any, *, names: Sequence[str] | None = None) -> Given:
+    """Return the features of every row; `names` are those of the model's signature, for features without any."""
+    table = _as_table(features)
+    if table is not None:
+        return Given(
+            _length(table), {name: column for name, column in table.items() if getattr(column, "ndim", 1) == 1}
+        )
+    values = _as_array(features)
+    if values is None and hasattr(features, "shape"):
+        return Given(features.shape[0], {})  # a sparse matrix: dense, it could be of any size
+    if values is None or values.ndim == 0:
+        return Given(1, {SOLE_FEATURE: [features if values is None else values.item()]})
+    if values.ndim == 1:
+        return Given(len(values), {names[0] if names and len(names) == 1 else SOLE_FEATURE: values})
+    if values.ndim > 2:
+        return Given(len(values), {})
+    if names is None or len(names) != values.shape[1]:
+        names = [str(position) for position in range(values.shape[1])]
+    return Given(len(values), {name: values[:, position] for position, name in enumerate(names)})
+
+
+def returned(output: Any, *, rows: int, classes: Sequence[Any] | None = None) -> Returned:
+    """Return what the output says of `rows` rows; `classes` are those of its probability columns, in order.
+
+    A single column is the prediction. In a table, columns named as `schema` spells them are predictions, scores and
+    class probabilities, and others are left out. Columns of numbers that add up to 1 in each row are probabilities.
+    """
+    table = _as_table(output)
+    if table is not None:
+        return _from_table(table, classes) if _length(table) == rows else Returned()
+    values = _as_array(output)
+    if values is None or values.ndim == 0:
+        return Returned(prediction=[output if values is None else values.item()]) if rows == 1 else Returned()
+    return _from_array(values, classes) if len(values) == rows else Returned()
+
+
+def _from_table(table: Mapping[str, Any], classes: Sequence[Any] | None) -> Returned:
+    named = _by_name(table)
+    if not named.empty:
+        return named
+    if len(table) == 1:
+        return Returned(prediction=next(iter(table.values())))
+    return _probabilities(_as_array(list(zip(*table.values(), strict=True))), classes or list(table))
+
+
+def _from_array(values: Any, classes: Sequence[Any] | None) -> Returned:
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    return Returned(prediction=values) if values.ndim == 1 else _probabilities(values, classes)
+
+
+def _by_name(table: Mapping[str, Any]) -> Returned:
+    return Returned(
+        prediction=next((table[name] for name in _PREDICTIONS if name in table), None),
+        score=next((table[name] for name in _SCORES if name in table), None),
+        class_scores={
+            name.removeprefix(prefix): column
+            for name, column in table.items()
+            for prefix in CLASS_SCORE_PREFIXES
+            if name.startswith(prefix) and name != prefix
+        },
+    )
+
+
+def _probabilities(values: Any, classes: Sequence[Any] | None) -> Returned:
+    """Read an array of one column per class: of two classes the second is the positive one."""
+    if values is None or values.ndim != 2 or not np.issubdtype(values.dtype, np.number):
+        return Returned()
+    if not ((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= _ROUNDING).all()):
+        return Returned()
+    count = values.shape[1]
+    if classes is None and count == 2:
+        return Returned(score=values[:, 1])
+    names = range(count) if classes is None or len(classes) != count else classes
+    return Returned(class_scores={str(name): values[:, position] for position, name in enumerate(names)})
+
+
+def _as_table(value: Any) -> dict[str, Any] | None:
+    """Return named columns of equal length, None when the value has no names."""
+    if isinstance(value, Mapping):
+        lengths = {len(column) if _is_column(column) else None for column in value.values()}
+        if len(lengths) == 1 and None not in lengths:
+            return {str(name): column for name, column in value.items()}
+        return {str(name): [cell] for name, cell in value.items()}
+    if hasattr(value, "columns") and hasattr(value, "iloc"):
+        return {str(name): column for name, column in value.items()}
+    if isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
+        names = dict.fromkeys(name for row in value for name in row)
+        return {str(name): [row.get(name) for row in value] for name in names}
+    return None
+
+
+def _as_array(value: Any) -> Any:
+    """Return an array of one or more dimensions, or of none for a number; None for what is neither."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    if isinstance(value, list | tuple):
+        return _rows(value)
+    if not hasattr(value, "__array__"):
+        return None
+    return np.asarray(value)
+
+
+def _rows(values: Iterable[Any]) -> Any:
+    """Return rows as an array; of rows of different lengths one value each."""
+    values = list(values)
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        found = None
+    if found is not None and found.dtype.kind not in "USO":
+        return found
+    # As text, numbers between words would become words.
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return cells
+
+
+def _is_column(value: Any) -> bool:
+    return not isinstance(value, str | bytes | Mapping) and hasattr(value, "__len__") and hasattr(value, "__getitem__")
+
+
+def _length(table: Mapping[str, Any]) -> int:
+    return len(next(iter(table.values()))) if table else 0
+
+
+def _copied(value: Any) -> Any:
+    copy = getattr(value, "copy", None) or getattr(value, "clone", None)
+    return copy() if callable(copy) else value
