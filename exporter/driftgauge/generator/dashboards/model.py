@@ -14,7 +14,7 @@ from driftgauge.generator.dashboards.links import Board, to_board
 from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.model_performance import classes, classification, degradations, regression
 from driftgauge.generator.dashboards.model_service import SCOPE, labels, service, versions
-from driftgauge.generator.dashboards.panels import About, Scale, figure, lines
+from driftgauge.generator.dashboards.panels import About, Scale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
 
 _DISTANCES: Final = {
@@ -38,7 +38,7 @@ def model(marks: Marks) -> Contents:
             Row("Performance", [(12, degradations(marks)), *((6, panel) for panel in classification(marks))]),
             Row("Regression", [(8, panel) for panel in regression(marks)]),
             Row("Classes", [(12, panel) for panel in classes()]),
-            Row("Output", [(8, panel) for panel in _output(marks)]),
+            Row("Output", [(6, panel) for panel in _output(marks)]),
             Row("Latency and failures", [(12, panel) for panel in service(marks)]),
             Row("Traffic and labels", [(8, panel) for panel in labels(marks)]),
             Row("Versions", [(24, versions(marks))], height=7),
@@ -113,7 +113,10 @@ def _now(marks: Marks) -> Row:
 
 
 def _output(marks: Marks) -> list[Panel]:
-    return [_mean(), _deviation(), _shift(), _distances(marks), _significance(), _quality()]
+    return [
+        *(_mean(), _deviation(), _shift(), _distances(marks)),
+        *(_flag(), _significance(), _chi_square(), _quality()),
+    ]
 
 
 def _of_version(family: str) -> str:
@@ -162,6 +165,27 @@ def _distances(marks: Marks) -> Panel:
         for suffix, name in _DISTANCES.items()
     ]
     return lines(about, *queries, scale=scales.statistic(marks.prediction_psi))
+
+
+def _flag() -> Panel:
+    about = About(
+        "Output: drift flag",
+        "When the output was flagged: its shift is both large and significant. By version.",
+        _NO_REFERENCE,
+        to_board("fleet"),
+    )
+    flag = Query(_of_version("model_prediction_drift_detected"), "{{version}}")
+    return states(about, flag, scale=Scale(unit="none", words=scales.VERDICT))
+
+
+def _chi_square() -> Panel:
+    about = About(
+        "Output: chi-square statistic",
+        "Of classes against the reference's, by version; it grows with the number of rows.",
+        "The output is not a class, or no reference",
+        to_board("features"),
+    )
+    return lines(about, Query(_of_version("model_prediction_chi2_statistic"), "{{version}}"), scale=scales.NUMBER)
 
 
 def _significance() -> Panel:
