@@ -11,13 +11,14 @@ from driftgauge.generator.alertmanager import alertmanager
 from driftgauge.generator.dashboards import dashboards
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.runbooks import runbooks
+from driftgauge.generator.table import table
 from driftgauge.generator.thresholds import Thresholds
 
 # Relative path, with `/` → the whole text, which ends in a line break.
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = (rule_files, alertmanager, dashboards, runbooks)
+PARTS: Final[tuple[Part, ...]] = (rule_files, alertmanager, dashboards, runbooks, table)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:

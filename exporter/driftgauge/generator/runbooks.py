@@ -73,14 +73,14 @@ def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
     alert = thresholds.alert(name)
     yield Fact("severity", alert.severity if alert.enabled else f"{alert.severity}, but switched off")
     yield from _delivered(alert, thresholds)
-    settings = _settings(alert)
-    yield from (Fact(f"`{key}`", value) for key, value in settings.items())
+    common = settings(alert)
+    yield from (Fact(f"`{key}`", value) for key, value in common.items())
     for model in sorted(thresholds.models):
         own = getattr(thresholds.for_model(model).alerts, name)
         if own.enabled != alert.enabled:
             yield Fact(f"for {model}", "switched on" if own.enabled else "switched off")
-        differing = (key for key, value in _settings(own).items() if settings[key] != value)
-        yield from (Fact(f"`{key}` for {model}", _settings(own)[key]) for key in differing)
+        differing = (key for key, value in settings(own).items() if common[key] != value)
+        yield from (Fact(f"`{key}` for {model}", settings(own)[key]) for key in differing)
 
 
 def _delivered(alert: Alert, thresholds: Thresholds) -> Iterator[Fact]:
@@ -92,7 +92,8 @@ def _delivered(alert: Alert, thresholds: Thresholds) -> Iterator[Fact]:
     yield Fact("goes to", f"{channels}; again every {again}")
 
 
-def _settings(alert: Alert) -> dict[str, str]:
+def settings(alert: Alert) -> dict[str, str]:
+    """Return the thresholds and times of an alert as people write them, by their names in the file."""
     values = alert.model_dump(by_alias=True)
     return {key: _shown(key, value) for key, value in values.items() if key not in _NOT_SETTINGS}
 
@@ -100,4 +101,4 @@ def _settings(alert: Alert) -> dict[str, str]:
 def _shown(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(name, each)}" for name, each in value.items()) or "none"
-    return format_duration(value) if key in _DURATIONS else f"{value:g}"
+    return (format_duration(value) if value else "0s") if key in _DURATIONS else f"{value:g}"
