@@ -1,13 +1,10 @@
-"""What a PromQL expression asks for, read by a real parser, and whether driftgauge has it."""
+"""Whether PromQL asks only for series that exist: of driftgauge, of its recording rules, of Prometheus."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
-
-import promql_parser as promql
+from typing import Final
 
 from driftgauge.families import FAMILIES
 from driftgauge.generator.recording import RECORDINGS
+from generator.promql_trees import parsed, selectors
 
 # What Prometheus adds to every scraped series.
 TARGET_LABELS: Final = frozenset({"job", "instance"})
@@ -17,39 +14,10 @@ OTHERS: Final = {
     "up": frozenset(),
     "scrape_duration_seconds": frozenset(),
     "process_start_time_seconds": frozenset(),
-    "process_resident_memory_bytes": frozenset(),
     "prometheus_notifications_dropped_total": frozenset(),
     "alertmanager_notifications_failed_total": frozenset({"integration"}),
 }
 _SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "gaugehistogram": ("_bucket", "_gsum", "_gcount")}
-_BELOW: Final = ("expr", "lhs", "rhs", "param", "vector_selector")
-
-
-@dataclass(frozen=True)
-class Selector:
-    """One series that is asked for, and the labels its matchers name."""
-
-    name: str
-    labels: frozenset[str]
-
-
-def selectors(expression: str) -> list[Selector]:
-    """Return all selectors of an expression. Raises ValueError when it does not parse."""
-    return [
-        Selector(found.name, frozenset(matcher.name for matcher in found.matchers.matchers))
-        for found in _vectors(promql.parse(expression))
-    ]
-
-
-def _vectors(node: Any) -> Iterator[Any]:
-    if isinstance(node, promql.VectorSelector):
-        yield node
-        return
-    for name in _BELOW:
-        if (below := getattr(node, name, None)) is not None:
-            yield from _vectors(below)
-    for argument in getattr(node, "args", ()):
-        yield from _vectors(argument)
 
 
 def labels_of(name: str) -> frozenset[str] | None:
@@ -68,12 +36,12 @@ def labels_of(name: str) -> frozenset[str] | None:
 
 
 def unknown(expression: str) -> list[str]:
-    """Return what an expression asks for in vain: series and labels that do not exist."""
+    """Return what an expression asks for in vain, series and labels. Raises ValueError when it is no PromQL."""
     found = []
-    for selector in selectors(expression):
+    for selector in selectors(parsed(expression)):
         labels = labels_of(selector.name)
         if labels is None:
             found.append(selector.name)
         else:
-            found += sorted(f"{selector.name}{{{label}}}" for label in selector.labels - labels)
+            found += sorted(f"{selector.name}{{{label}}}" for label in selector.matchers.keys() - labels)
     return found
