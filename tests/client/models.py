@@ -1,12 +1,13 @@
 """A registry of one's own and small real models in it, saved as code: nothing is pickled."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 _CODE = """
 import mlflow
@@ -62,6 +63,14 @@ def register(client: Any, name: str, logged: Any, *, alias: str = "champion") ->
     version = str(mlflow.register_model(logged.model_uri, name).version)
     client.set_registered_model_alias(name, alias, version)
     return version
+
+
+def as_exported(metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Return the metrics as the exporter has them: the ROC AUC to 1e-4, all others to rounding."""
+    return {
+        name: pytest.approx(value, rel=1e-9, abs=1e-4 if name == "roc_auc" else 1e-12)
+        for name, value in metrics.items()
+    }
 
 
 def logged_rows(client: Any, experiment: str) -> list[dict[str, Any]]:

@@ -122,9 +122,10 @@ def _table(frame: Mapping[str, Any], found: _Columns, privacy: Privacy) -> Any:
     }
     kept = {written: privacy.kept(name, array_column(frame[column])) for written, (name, column) in arrays.items()}
     table = pa.table({name: array for name, array in kept.items() if array is not None})
-    if table.num_rows < 2 or not table.num_columns:
+    compared = [name for name in table.column_names if name != LABEL]
+    if table.num_rows < 2 or not compared:
         raise ReferenceUnusable(
-            f"the reference has {table.num_rows} rows and {table.num_columns} columns to compare with; "
+            f"the reference has {table.num_rows} rows and {len(compared)} columns to compare with; "
             "it needs at least 2 rows, better 1,000 or more, and a feature or a prediction"
         )
     return table
