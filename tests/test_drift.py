@@ -14,7 +14,7 @@ from scipy.spatial.distance import jensenshannon
 
 from data_builders import compared, features
 from driftgauge.columns import FloatArray
-from driftgauge.drift import CATEGORICAL, NUMERIC, ColumnDrift, NumericPair, wasserstein_distance
+from driftgauge.drift import CATEGORICAL, NUMERIC, ColumnDrift, NumericPair, asymptotic_pvalue, wasserstein_distance
 from driftgauge.families import STATISTICS
 from driftgauge.reference import NumericProfile
 
@@ -284,3 +284,11 @@ def test_equal_samples_are_at_distance_zero() -> None:
 def test_every_statistic_has_a_family() -> None:
     """What the tables compute can be published."""
     assert NUMERIC.keys() | CATEGORICAL.keys() <= STATISTICS.keys()
+
+
+@pytest.mark.parametrize("n", [1_000, 1_777, 10_000, 99_999, 250_000])
+@pytest.mark.parametrize("scaled", [0.5, 2.19, 2.21, 3, 10, 30, 100, 300])
+def test_pvalue_of_large_samples(n: int, scaled: float) -> None:
+    """The quick p-value equals scipy's on both sides of the border where it takes over."""
+    distance = float(np.sqrt(scaled / n))
+    assert asymptotic_pvalue(n, distance) == pytest.approx(float(stats.kstwo.sf(distance, n)), rel=1e-10)

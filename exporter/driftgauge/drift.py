@@ -8,7 +8,7 @@ Formulas and oracles are in docs/statistics.md.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy import special, stats
@@ -22,6 +22,9 @@ from driftgauge.reference import CategoryProfile, NumericProfile, Reference
 
 # Below this many rows on both sides scipy's automatic mode computes the exact p-value, above it the asymptotic one.
 _EXACT_ROWS: Final = 10_000
+# From here on p-values are computed by sampling Smirnov's terms, about so many of them.
+_SMIRNOV_ROWS: Final = 1_000
+_SMIRNOV_TERMS: Final = 2_048
 # Shares are floored here before PSI's logarithm.
 _FLOOR: Final = 1e-4
 
@@ -106,7 +109,7 @@ def ks_pvalue(pair: NumericPair) -> float:
     if max(n, m) > _EXACT_ROWS:
         low, high = sorted((float(n), float(m)))
         effective = np.round(high * low / (high + low))
-        return float(np.clip(stats.distributions.kstwo.sf(ks_statistic(pair), effective), 0, 1))
+        return asymptotic_pvalue(int(effective), ks_statistic(pair))
     peak = int(np.abs(pair.gaps).argmax())
     return _exact_pvalue(n, m, int(pair.reference_ends[peak]), int(pair.ends[peak]))
 
@@ -120,6 +123,41 @@ def _exact_pvalue(n: int, m: int, reference_below: int, window_below: int) -> fl
     reference = np.repeat([0, 1], [reference_below, n - reference_below])
     window = np.repeat([0, 1], [window_below, m - window_below])
     return float(stats.ks_2samp(reference, window).pvalue)
+
+
+def asymptotic_pvalue(n: int, distance: float) -> float:
+    """Return the survival function of `scipy.stats.kstwo` for `n` values, quickly where scipy is slow.
+
+    There scipy takes twice the one-sided probability and adds up Smirnov's formula term by term, which takes a second
+    for a million rows. Beyond `_SMIRNOV_ROWS` a fraction of the terms tells the same to 13 digits.
+    """
+    if n >= _SMIRNOV_ROWS and distance < 0.5 and 2.2 <= n * distance**2 < 370:
+        return 2 * _smirnov(n, distance)
+    return float(np.clip(stats.distributions.kstwo.sf(distance, n), 0, 1))
+
+
+def _smirnov(n: int, distance: float) -> float:
+    """Return the one-sided tail by Smirnov's formula (Smirnov 1944; Miller 1956).
+
+    It is x times the sum over v = 0 ... n of C(n, v) (x + t)^(v-1) (1 - x - t)^(n-v) with t = v / n. As a function of v the terms are smooth and vanish with all derivatives
+    at both ends, so a sum over evenly spaced v, the trapezoidal rule, converges faster than any power of their number.
+    Binomial coefficients come from Stirling's series; the powers are taken against t^v (1 - t)^(n-v), so that
+    nothing large cancels.
+    """
+    last = int(n * (1 - distance))
+    step = max(1, last // _SMIRNOV_TERMS)
+    v = np.arange(1.0, last, step)
+    t, rest = v / n, n - v
+    exponent = v * np.log1p(distance / t) + rest * np.log1p(-distance / (1 - t))
+    exponent += _stirling_remainder(float(n)) - _stirling_remainder(v) - _stirling_remainder(rest)
+    terms = np.exp(exponent) * np.sqrt(n / (2 * np.pi * v * rest)) / (distance + t)
+    return float(distance * step * terms.sum())
+
+
+def _stirling_remainder(k: FloatArray | float) -> Any:
+    """Return ln k! - (k ln k - k + ln(2 pi k) / 2) by its asymptotic series."""
+    square = 1 / (k * k)
+    return (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / k
 
 
 def wasserstein_distance(pair: NumericPair) -> float | None:

@@ -26,6 +26,7 @@ MICROSECONDS: Final = 1_000_000
 # How far ahead of the clock a row may be before it is rejected as `future_timestamp`.
 AHEAD: Final = 300 * MICROSECONDS
 _AHEAD_STEP: Final = 60
+_TOO_OLD: Final = 0
 _LENGTHS: Final = (
     *(86400, 43200, 28800, 21600, 14400, 10800, 7200, 3600, 1800, 1200, 900, 600, 300, 120, 60, 30, 20, 15),
     *(10, 5, 2, 1),
@@ -109,21 +110,24 @@ class Tiers:
         versions: (n,) positions in `names`; time: (n,) µs. Rows older than every window belong to no pane.
         """
         seconds = time // MICROSECONDS
-        tier = np.sum([seconds < end for end in self.ends(now)], axis=0)
-        rows = np.flatnonzero(tier < len(self.lengths))
+        length = np.full(len(time), self.lengths[0])
+        for coarser, end in zip((*self.lengths[1:], _TOO_OLD), self.ends(now), strict=True):
+            length[seconds < end] = coarser
+        rows = np.flatnonzero(length != _TOO_OLD)
         if not len(rows):
             return
-        length = np.array(self.lengths)[tier[rows]]
-        start = seconds[rows] // length * length
-        # Rounded up to whole minutes, so that skewed clocks cost a handful of panes and not one each.
-        visible = np.where(time > now, -(-time // (MICROSECONDS * _AHEAD_STEP)) * _AHEAD_STEP, 0)[rows]
-        keys = np.stack([versions[rows], start, length, visible])
-        order = np.lexsort(keys[::-1])
-        keys, rows = keys[:, order], rows[order]
-        breaks = np.flatnonzero(np.any(np.diff(keys, axis=1) != 0, axis=0)) + 1
-        for first, end in pairwise([0, *breaks.tolist(), len(rows)]):
+        length, seconds = length[rows], seconds[rows]
+        keys = np.stack([versions[rows], seconds - seconds % length, length, _visible_from(time[rows], now)])
+        # Rows of one pane mostly follow each other, so that whole runs of them are sorted rather than rows.
+        firsts = np.flatnonzero(np.any(keys[:, 1:] != keys[:, :-1], axis=0)) + 1
+        firsts = np.concatenate([[0], firsts])
+        runs = np.split(rows, firsts[1:])
+        order = np.lexsort(keys[::-1, firsts])
+        keys = keys[:, firsts[order]]
+        breaks = np.flatnonzero(np.any(keys[:, 1:] != keys[:, :-1], axis=0)) + 1
+        for first, end in pairwise([0, *breaks.tolist(), len(order)]):
             version, *rest = keys[:, first].tolist()
-            yield PaneKey(names[version], *rest), rows[first:end]
+            yield PaneKey(names[version], *rest), np.concatenate([runs[run] for run in order[first:end]])
 
     def visible_panes(self, panes: Mapping[PaneKey, P], window: Window, now: int) -> dict[str, list[P]]:
         """Return, by version, the panes that the window ending at `now` (µs) is the sum of, in order of their keys."""
@@ -150,6 +154,17 @@ class Tiers:
     def fits(self, key: PaneKey) -> bool:
         """Whether a pane that was made for other windows can be counted in these: whole panes are made of it."""
         return any(length % key.length == 0 for length in self.lengths)
+
+
+def _visible_from(time: IntArray, now: int) -> IntArray:
+    """Return for rows ahead of the clock the second (n,) from which they count, and 0 for the others.
+
+    Rounded up to whole minutes, so that skewed clocks cost a handful of panes and not one each.
+    """
+    visible = np.zeros_like(time)
+    ahead = np.flatnonzero(time > now)
+    visible[ahead] = -(-time[ahead] // (MICROSECONDS * _AHEAD_STEP)) * _AHEAD_STEP
+    return visible
 
 
 def _pane_length(window: int, coarser: int) -> int:

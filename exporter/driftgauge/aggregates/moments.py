@@ -32,7 +32,8 @@ class Moment:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
             deviation = values - mean
-            return cls(len(values), mean, float(deviation @ deviation))
+            # Not a dot product: BLAS would wake its threads for each of thousands of small columns.
+            return cls(len(values), mean, float(np.square(deviation, out=deviation).sum()))
 
     def merge(self, other: Self) -> Self:
         """Return the summary of both samples together."""

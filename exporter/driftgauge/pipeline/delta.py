@@ -93,7 +93,7 @@ def fold_predictions(rows: Columns, terms: Terms, *, origin: tuple[str, str]) ->
     last_label = int(kept.time[labelled].max()) if labelled.any() else None
     totals = [
         Totals(versions=_version_totals(kept, origin), rejected=rejected, last_label=last_label),
-        Totals(versions={name: VersionTotals(labels=count) for name, count in _by_version(direct)}),
+        Totals(versions={name: VersionTotals(labels=len(at)) for name, at in _versions(direct)}),
     ]
     return Delta(
         totals=Totals.combine(totals),
@@ -170,12 +170,10 @@ def _version_totals(rows: Columns, origin: tuple[str, str]) -> dict[str, Version
     }
 
 
-def _by_version(rows: Columns) -> list[tuple[str, int]]:
-    return [(version, len(at)) for version, at in _versions(rows)]
-
-
 def _versions(rows: Columns) -> list[tuple[str, IntArray]]:
     names, codes = coded(rows.version)
+    if len(names) == 1:
+        return [(names[0], np.arange(len(rows)))]
     return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
 
 
