@@ -40,17 +40,18 @@ def cases(
         return limits(model.alerts), window(model.windows)
 
     anyone = key(thresholds.for_model(""))
-    groups: dict[tuple[AlertT, str], list[str]] = {}
+    # Limits may hold mappings, so they are compared rather than hashed.
+    groups: list[tuple[tuple[AlertT, str], list[str]]] = []
     for name, model in thresholds.models.items():
-        groups.setdefault(key(model), []).append(name)
-    groups.pop(anyone, None)
-    others = [name for names in groups.values() for name in names]
-    found = [
-        Case(of_group, span, any_of("model", names), tuple(names))
-        for (of_group, span), names in groups.items()
-        if of_group.enabled
-    ]
+        own = key(model)
+        names = next((names for of_group, names in groups if of_group == own), None)
+        if names is not None:
+            names.append(name)
+        elif own != anyone:
+            groups.append((own, [name]))
+    found = [Case(*own, any_of("model", names), tuple(names)) for own, names in groups if own[0].enabled]
     if anyone[0].enabled:
+        others = [name for _, names in groups for name in names]
         found.append(Case(*anyone, none_of("model", others) if others else "", ()))
     return found
 
