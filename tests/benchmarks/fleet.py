@@ -32,7 +32,7 @@ from .stores import Tracking, configuration, exporting
 MODELS: Final = 200
 FEATURES: Final = 50
 BATCH: Final = 1_000
-REFERENCE_ROWS: Final = 10_000
+REFERENCE_ROWS: Final = 12_000
 ROUNDS: Final = 3
 # How a refresh grows: (models, features), each against the line's own size.
 SIZES: Final = ((50, FEATURES), (100, FEATURES), (100, 25), (100, 100))

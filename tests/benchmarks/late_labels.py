@@ -1,39 +1,55 @@
-"""Late labels at scale: a million labels at once against ten million waiting predictions.
+"""B7: a million labels at once against ten million waiting predictions.
 
-    python -m tests.benchmarks.late_labels [--predictions 10000000] [--rounds 3] [--days 60]
+Each measurement is a process of its own on a fresh copy of the same state file, so that its peak memory is its own. The
+bare join is DuckDB's hash join of the same two tables by key, giving the same columns: no rule, no write, no commit.
+How the file lives over 60 days takes minutes more and is a step to be asked for:
 
-Each measurement is a process of its own on a fresh copy of the same state file, so that its peak memory is its own, and
-product and bare join take turns, so that a busy machine slows both. The bare join is DuckDB's hash join of the same two
-tables by key, giving the same columns: no rule, no write, no commit.
+    python -m tests.benchmarks.late_labels --step inflow FOLDER "uuid hex" 60
 """
 # ruff: noqa: S608 - the statements are put together from the words and numbers in this file only
 
-import argparse
-import json
-import resource
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 
 from driftgauge.store import Store
-from driftgauge.store.database import FILE_NAME, MEMORY_LIMIT
+from driftgauge.store.database import FILE_NAME
 from driftgauge.store.join import expire, join, pending
+
+from .measuring import (
+    BENCH,
+    Contestant,
+    Figures,
+    Notes,
+    Row,
+    Target,
+    as_script,
+    child,
+    clocks,
+    compared,
+    duration,
+    expect,
+    interleaved,
+    median,
+    number,
+    peak,
+    say,
+    since,
+)
 
 DAY = 86_400_000_000
 HORIZON = 30 * DAY
 # Request ids as uuid4().hex has them, and as a counter has them.
 KEYS = {"uuid hex": "md5(i::VARCHAR)", "short": "'r' || i"}
 COLUMNS = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, l.time AS label_time, l.label"
-Figures = dict[str, float]
+PREDICTIONS: Final = 10_000_000
+ROUNDS: Final = 3
 
 
 def predictions(key: str, first: int, count: int, spacing: float) -> pa.Table:
@@ -68,7 +84,7 @@ def build(folder: Path, key: str, count: int) -> Figures:
         connection.register("arrived", labels(key, range(0, count, 10), HORIZON / count))
         connection.execute(f"ATTACH '{folder / FILE_NAME}' AS state (READ_ONLY)")
         connection.execute("CREATE TABLE p AS FROM state.predictions_1; CREATE TABLE l AS FROM arrived")
-    return spent | {"disk MB": megabytes(folder)}
+    return spent | {"disk": megabytes(folder)}
 
 
 def bare_join(folder: Path, _key: str, count: int) -> Figures:
@@ -77,8 +93,8 @@ def bare_join(folder: Path, _key: str, count: int) -> Figures:
         began = clocks()
         rows = connection.sql(f"SELECT {COLUMNS} FROM p JOIN l USING (key)").to_arrow_table()
         spent = since(began)
-    expect(len(rows), count // 10)
-    return spent | {"peak MB": peak()}
+    expect(len(rows), count // 10, "rows joined")
+    return spent | {"peak": peak()}
 
 
 def burst(folder: Path, key: str, count: int) -> Figures:
@@ -88,10 +104,10 @@ def burst(folder: Path, key: str, count: int) -> Figures:
     began = clocks()
     with store.transaction("model", "binary") as tx:
         joined = join(tx, [], [arriving], horizon=HORIZON)
-    figures = since(began) | {"peak MB": peak()}
-    expect(len(joined.fresh), count // 10)
+    figures = since(began) | {"peak": peak()}
+    expect(len(joined.fresh), count // 10, "labels joined")
     store.close()
-    return figures | {"disk MB": megabytes(folder)}
+    return figures | {"disk": megabytes(folder)}
 
 
 def small_step(folder: Path, key: str, count: int) -> Figures:
@@ -104,8 +120,8 @@ def small_step(folder: Path, key: str, count: int) -> Figures:
         joined = join(tx, [new], [arriving], horizon=HORIZON)
     spent = since(began)
     store.close()
-    expect(len(joined.fresh), 1000)
-    return spent | {"peak MB": peak()}
+    expect(len(joined.fresh), 1000, "labels joined")
+    return spent | {"peak": peak()}
 
 
 def expiry(folder: Path, _key: str, count: int) -> Figures:
@@ -117,8 +133,8 @@ def expiry(folder: Path, _key: str, count: int) -> Figures:
         left = pending(tx)
     spent = since(began)
     store.close()
-    expect(left, count - -(-count // 30))
-    return spent | {"peak MB": peak()}
+    expect(left, count - -(-count // 30), "predictions left")
+    return spent | {"peak": peak()}
 
 
 def inflow(folder: Path, key: str, days: int) -> Figures:
@@ -136,23 +152,15 @@ def inflow(folder: Path, key: str, days: int) -> Figures:
         if day % 10 == 9:
             say(f"  day {day + 1}: {waiting:,} wait, file {megabytes(folder):.0f} MB, peak memory {peak():.0f} MB")
     store.close()
-    return {"disk MB": megabytes(folder), "peak MB": peak()}
+    return {"disk": megabytes(folder), "peak": peak()}
 
 
-STEPS: dict[str, Callable[[Path, str, int], Figures]] = {
-    step.__name__: step for step in (build, bare_join, burst, small_step, expiry, inflow)
-}
+def _step(work: Callable[[Path, str, int], Figures], folder: str, key: str, count: str) -> Figures:
+    """Run a step with its arguments as the command line gives them."""
+    return work(Path(folder), key, int(count))
 
 
-def clocks() -> tuple[float, float]:
-    """Return the time on the wall and the time this process has computed."""
-    return time.perf_counter(), time.process_time()
-
-
-def since(began: tuple[float, float]) -> Figures:
-    """Return what has passed on both clocks; the second hardly depends on what else the machine does."""
-    seconds, computed = clocks()
-    return {"seconds": seconds - began[0], "CPU seconds": computed - began[1]}
+STEPS: Final = {work.__name__: partial(_step, work) for work in (build, bare_join, burst, small_step, expiry, inflow)}
 
 
 def megabytes(folder: Path) -> float:
@@ -160,75 +168,41 @@ def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.glob(f"{FILE_NAME}*") if path.is_file()) / 1e6
 
 
-def peak() -> float:
-    """Return the most memory this process ever had resident (10^6 bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+def run(notes: Notes) -> None:
+    """Measure and note the line."""
+    notes.versions |= {"duckdb": duckdb.__version__}
+    for key in KEYS:
+        with tempfile.TemporaryDirectory(dir=BENCH) as folder:
+            _compare(notes, Path(folder), key)
 
 
-def expect(found: int, wanted: int) -> None:
-    """End the measurement when its result is wrong."""
-    if found != wanted:
-        raise SystemExit(f"{found:,} rows where {wanted:,} were due")
-
-
-def say(line: str) -> None:
-    """Print at once, also when a child's output is passed on."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-def measured(step: str, folder: Path, key: str, count: int) -> Figures:
-    """Run one step in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.late_labels", "--step", step, str(folder), key, str(count)]
-    figures: Figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return figures
-
-
-def compare(folder: Path, key: str, *, count: int, rounds: int) -> None:
-    """Print the medians for one kind of key."""
+def _compare(notes: Notes, folder: Path, key: str) -> None:
     original, copy = folder / "original", folder / "copy"
-    built = measured("build", original, key, count)
-    found: dict[str, list[Figures]] = {"bare_join": [], "burst": [], "small_step": [], "expiry": []}
-    for _ in range(rounds):
-        for step, figures in found.items():
-            # The expiry and the small step act on predictions of which none is labelled yet.
-            shutil.copytree(original, copy)
-            figures.append(measured(step, copy, key, count))
-            shutil.rmtree(copy)
-    say(f"{key} keys, {count:,} predictions: {told([built])}")
-    for step, figures in found.items():
-        say(f"  {step}: {told(figures)}")
-    for clock in ("seconds", "CPU seconds"):
-        pairs = zip(found["burst"], found["bare_join"], strict=True)
-        ratios = [own[clock] / bare[clock] for own, bare in pairs]
-        say(f"  burst / bare_join, {clock}: {statistics.median(ratios):.2f} ({', '.join(f'{x:.2f}' for x in ratios)})")
-    shutil.rmtree(original)
+    built = child("late_labels", "build", original, key, PREDICTIONS)
 
+    def measured(step: str) -> Figures:
+        # The expiry and the small step act on predictions of which none is labelled yet.
+        shutil.copytree(original, copy)
+        figures = child("late_labels", step, copy, key, PREDICTIONS)
+        shutil.rmtree(copy)
+        return figures
 
-def told(figures: Sequence[Figures]) -> str:
-    """Return the medians as text."""
-    return ", ".join(f"{name} {statistics.median(one[name] for one in figures):.2f}" for name in figures[0])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything, or one step when called by itself."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--predictions", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--step", nargs=4, help=argparse.SUPPRESS)
-    options: Any = parser.parse_args(arguments)
-    if options.step:
-        name, folder, key, count = options.step
-        sys.stdout.write(json.dumps(STEPS[name](Path(folder), key, int(count))))
-        return
-    say(f"duckdb {duckdb.__version__}, python {sys.version.split()[0]}, memory limit {MEMORY_LIMIT}")
-    with tempfile.TemporaryDirectory() as temporary:
-        for key in KEYS:
-            compare(Path(temporary), key, count=options.predictions, rounds=options.rounds)
-        say(f"{options.days} days of 200,000 predictions, horizon 30 days:")
-        measured("inflow", Path(temporary) / "inflow", "uuid hex", options.days)
+    rounds = {"burst": ROUNDS, "bare_join": ROUNDS, "small_step": 1, "expiry": 1}
+    found = interleaved([Contestant(step, partial(measured, step), count) for step, count in rounds.items()])
+    work = f"1M labels against 10M pending predictions, {key} keys"
+    target = Target(most=3)
+    row = compared("B7", work, ours=found["burst"], reference=found["bare_join"], name="bare join", target=target)
+    notes.add(row)
+    small, expiring = (duration(found[step]) for step in ("small_step", "expiry"))
+    peaks = f"peak memory {number(median(found['burst'], 'peak'))} MB, file {number(built['disk'])} MB"
+    notes.add(
+        Row(
+            "B7",
+            f"1,000 labels and 1,000 predictions; a thirtieth expires; {key} keys",
+            f"{small}; {expiring}; {peaks}",
+        )
+    )
 
 
 if __name__ == "__main__":
-    main()
+    as_script(run, STEPS)

@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,18 +19,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from prometheus_client import generate_latest
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics import exposition
+from prometheus_client.registry import Collector
 
 from driftgauge.collector import ProcessMetrics, compose, render
-from driftgauge.families import FAMILIES, Sample, Samples
+from driftgauge.families import FAMILIES, Sample
 from e2e import exporter
 from mlflow_servers import free_port
-from snapshot_collector import SnapshotCollector
 
 from . import datasets
 from .measuring import (
@@ -52,13 +54,17 @@ from .stores import Tracking, write_configuration
 SERIES: Final = 100_000
 MODELS: Final = 6
 FEATURES: Final = 500
-REFERENCE_ROWS: Final = 2_000
+REFERENCE_ROWS: Final = 12_000
+QUIET_ROWS: Final = 2_000
+# 3,000 columns on the default grid would take gigabytes.
+GRID: Final = 1_000
 HEAVY_ROWS: Final = 20_000
 # Longer than a refresh with nothing new, so that there is a pause to measure in.
 INTERVAL: Final = 40.0
 IDLE_SECONDS: Final = 15.0
 _BETWEEN_SCRAPES: Final = 0.02
 _PATIENCE: Final = 300.0
+_BEGINNING: Final = 100_000
 _NUMBERED: Final = ("model", "version", "window", "feature")
 _LOOKED_AT: Final = (
     "driftgauge_last_refresh_success_timestamp_seconds",
@@ -77,13 +83,13 @@ def run(notes: Notes) -> None:
 
 def _formats(notes: Notes) -> None:
     samples = _samples()
-    page, process, collector = render(samples), ProcessMetrics(), SnapshotCollector(samples)
+    page, process, theirs = render(samples), ProcessMetrics(), Families(samples)
     notes.versions["prometheus-client"] = version("prometheus-client")
     for openmetrics in (False, True):
         for gzip in (False, True):
             ours = partial(compose, page, process, openmetrics=openmetrics, gzip=gzip)
-            theirs = partial(_written, collector, openmetrics=openmetrics, gzip=gzip)
-            contestants = [("ours", ours), ("generate_latest", theirs)]
+            written = partial(_written, theirs, openmetrics=openmetrics, gzip=gzip)
+            contestants = [("ours", ours), ("generate_latest", written)]
             found = interleaved([Contestant(name, partial(timed, work), 5) for name, work in contestants])
             form = f"{'OpenMetrics' if openmetrics else 'text'}, {'gzip' if gzip else 'plain'}"
             notes.add(
@@ -98,13 +104,29 @@ def _formats(notes: Notes) -> None:
             )
 
 
-def _written(collector: SnapshotCollector, *, openmetrics: bool, gzip: bool) -> bytes:
+class Families(Collector):
+    """The same families as prometheus_client has them."""
+
+    def __init__(self, samples: Mapping[str, Sequence[Sample]]) -> None:
+        self._families = []
+        for name, series in samples.items():
+            family = GaugeMetricFamily(name, FAMILIES[name].help, labels=FAMILIES[name].labels)
+            for sample in series:
+                family.add_metric(sample.labels, sample.value)
+            self._families.append(family)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families, which do not change."""
+        return self._families
+
+
+def _written(collector: Collector, *, openmetrics: bool, gzip: bool) -> bytes:
     """Answer a scrape as prometheus_client's own server does."""
     text: bytes = exposition.generate_latest(collector) if openmetrics else generate_latest(collector)
     return compress(text) if gzip else text
 
 
-def _samples() -> Samples:
+def _samples() -> dict[str, list[Sample]]:
     """Return 100,000 series of the families that models have one per feature of."""
     families = [name for name, family in FAMILIES.items() if family.labels == _NUMBERED]
     features = SERIES // (len(families) * 3) + 1
@@ -118,11 +140,11 @@ def _samples() -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One scrape: when it began (s since 1970), how long it took, and the end of its body, which tells pages apart."""
+    """One scrape: when it began (s since 1970), how long it took, and what tells its page from others."""
 
     began: float
     seconds: float
-    end: bytes
+    page: int
 
 
 def _during_refresh(notes: Notes, folder: Path) -> None:
@@ -133,6 +155,7 @@ def _during_refresh(notes: Notes, folder: Path) -> None:
             "name": f"model-{n}",
             "predictions": {"experiment": f"/model-{n}"},
             "reference": {"uri": str(folder / "reference.parquet")},
+            "drift": {"grid": GRID},
         }
         for n in range(MODELS)
     ]
@@ -150,7 +173,7 @@ def _during_refresh(notes: Notes, folder: Path) -> None:
             tracking.log(f"/{model['name']}", heavy)
         scrapes = scraper.until_page_changes()
         start, series, rows = scraper.last_refresh()
-    expect(rows, MODELS * (HEAVY_ROWS + REFERENCE_ROWS), "predictions counted")
+    expect(rows, MODELS * (HEAVY_ROWS + QUIET_ROWS), "predictions counted")
     busy = [scrape for scrape in scrapes if scrape.began + scrape.seconds >= start]
     calm, loaded = (_p99(found) for found in (idle, busy))
     target = Target(most=5)
@@ -172,7 +195,7 @@ def _batches(folder: Path) -> tuple[Path, Path]:
     """Write a reference, a small batch and one with many rows, all of which have every feature."""
     pq.write_table(pa.table(datasets.numbers(6, rows=REFERENCE_ROWS, features=FEATURES)), folder / "reference.parquet")
     batches = []
-    for seed, rows in ((7, REFERENCE_ROWS), (8, HEAVY_ROWS)):
+    for seed, rows in ((7, QUIET_ROWS), (8, HEAVY_ROWS)):
         table = datasets.records(seed, rows=rows, first=seed * 10**6, start=-1800, seconds=1800, features=FEATURES)
         # The server's clock is the real one.
         now = pa.array(np.full(rows, int(time.time() * 1e6)), pa.timestamp("us", "UTC"))
@@ -190,7 +213,7 @@ def _serving(config: Path) -> Iterator[int]:
 
 
 class Scraper:
-    """Scrapes one after another over one connection, as Prometheus does, and looks at nothing but the body's end."""
+    """Scrapes one after another over one connection, as Prometheus does, and does not unpack what it gets."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
@@ -202,8 +225,9 @@ class Scraper:
         began, counter = time.time(), time.perf_counter()
         self._connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
         self._body = self._connection.getresponse().read()
-        # The checksum of the compressed page, which is the same until the next refresh.
-        return Scrape(began, time.perf_counter() - counter, self._body[-8:])
+        taken = time.perf_counter() - counter
+        # Models come first on the page: its beginning is the same until there is something new of them.
+        return Scrape(began, taken, crc32(self._body[:_BEGINNING]))
 
     def during(self, seconds: float) -> list[Scrape]:
         """Scrape for so long."""
@@ -217,7 +241,7 @@ class Scraper:
         end, found = time.monotonic() + _PATIENCE, [self.scrape()]
         while count:
             found.append(self.scrape())
-            count -= found[-1].end != found[-2].end
+            count -= found[-1].page != found[-2].page
             if time.monotonic() > end:
                 raise SystemExit("the page of the exporter did not change")
         return found[:-1]

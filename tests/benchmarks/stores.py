@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import mlflow
 from mlflow import MlflowClient
@@ -16,13 +16,16 @@ from driftgauge.config import Config, Limits
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
-from driftgauge.service.publication import Publication, publish, refreshed
+from driftgauge.service.refreshing import publish, refreshed
 from driftgauge.source import Source, environment
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 from .datasets import DATA, NOW
 from .measuring import Figures, clocks, expect, since
+
+if TYPE_CHECKING:
+    from driftgauge.service.publication import Publication
 
 LIMIT: Final = Limits().max_artifact_bytes
 
@@ -86,7 +89,7 @@ def write_configuration(
 class Exporter:
     """The parts that `serve` puts together, driven refresh by refresh."""
 
-    def __init__(self, config: Config, store: Store, workers: Workers) -> None:
+    def __init__(self, config: Config, store: Store, workers: Workers | None) -> None:
         self._config = config
         source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=LIMIT)
         self.pipeline = Pipeline(config, source, store, workers=workers)

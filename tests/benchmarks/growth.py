@@ -1,0 +1,208 @@
+"""How cost grows: time by a fitted line, memory by a formula.
+
+With rows per batch, features, categories, windows and grid size; with models, `fleet` says. Time is CPU time of folding
+one batch and of all statistics of the windows it fell into, without files, MLflow, store and page. Memory is what a
+reference and the panes of one batch keep, as Python's allocator counts it. Only one variable changes at a time; the
+others stay at 20 numeric features, 10,000 rows, three windows and a grid of 10,000.
+"""
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from driftgauge.columns import Columns
+from driftgauge.config import Window
+from driftgauge.pipeline.delta import Delta
+from driftgauge.reference import NumericProfile, Reference
+
+from . import datasets, product
+from .measuring import Figures, Notes, as_script, median, number, say, timed
+
+ROWS: Final = 10_000
+REFERENCE_ROWS: Final = 200_000
+ROUNDS: Final = 3
+# Rows of a batch lie in the last hour, as those of a fresh batch do.
+_SECONDS: Final = 3600.0
+_HOURS: Final = (1, 3, 6, 12, 24, 72, 168, 720)
+# 40 bytes for each point of a numeric grid (the point, and count and sum of two cells), 24 for each occupied cell of a
+# pane, 8 for each category; what the objects around them cost comes on top.
+_POINT_BYTES: Final = 40
+_OCCUPIED_BYTES: Final = 24
+_CATEGORY_BYTES: Final = 8
+_COLUMN_BYTES: Final = 2_000
+_PANE_BYTES: Final = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point: what is folded, and by what."""
+
+    x: int
+    reference: Columns
+    batch: Columns
+    windows: Sequence[Window] = product.WINDOWS
+    grid: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What grows, under which heading, and its points."""
+
+    file: str
+    axis: str
+    cases: Callable[[], Sequence[Case]]
+
+
+def run(notes: Notes) -> None:
+    """Measure all variables; leave a table and what the plots need."""
+    drawn, lines = [], []
+    for variable in VARIABLES:
+        points = [(case.x, measured(case)) for case in variable.cases()]
+        folding, computing = (fit(variable.axis, points, name) for name in ("fold", "statistics"))
+        memory = [(x, figures["kept"] / 1e6) for x, figures in points]
+        worst = max(figures["kept"] / figures["formula"] for _, figures in points)
+        drawn.append(plot(variable, (folding, computing)))
+        spread = f"{number(memory[0][1])} to {number(memory[-1][1])} MB"
+        lines.append(f"| {variable.axis} | {folding['fit']} | {computing['fit']} | {spread} | {number(worst)} |\n")
+        say(f"growth {lines[-1].strip()}")
+    head = (
+        "| | folding a batch | all statistics | kept in memory | measured / formula, at most |\n|---|---|---|---|---|\n"
+    )
+    notes.figures |= {"variables": drawn, "table": head + "".join(lines)}
+
+
+def measured(case: Case) -> Figures:
+    """Return the CPU milliseconds of folding and of the statistics, and the bytes kept and foretold."""
+    reference = product.compiled(case.reference, grid=case.grid)
+    by, pieces = product.terms(reference, case.windows), product.chunks(case.batch)
+    delta = product.folded(pieces, by)
+    folding = [timed(lambda: product.folded(pieces, by)) for _ in range(ROUNDS)]
+    computing = [timed(lambda: product.statistics(delta, reference, by)) for _ in range(ROUNDS)]
+    return {
+        "fold": median(folding, "cpu") * 1e3,
+        "statistics": median(computing, "cpu") * 1e3,
+        "kept": kept(lambda: _held(case)),
+        "formula": foretold(reference, delta),
+    }
+
+
+def _held(case: Case) -> tuple[Reference, Delta]:
+    reference = product.compiled(case.reference, grid=case.grid)
+    return reference, product.folded(product.chunks(case.batch), product.terms(reference, case.windows))
+
+
+def kept(make: Callable[[], object]) -> float:
+    """Return the bytes that a value holds on to, after everything else made on the way is gone."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        value = make()
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+        del value
+        return float(held)
+    finally:
+        tracemalloc.stop()
+
+
+def foretold(reference: Reference, delta: Delta) -> float:
+    """Return what the formula of performance.md says that a reference and panes hold (bytes)."""
+    points = sum(
+        (len(profile.counts) // 2) * _POINT_BYTES
+        if isinstance(profile, NumericProfile)
+        else len(profile.counts) * _CATEGORY_BYTES
+        for profile in reference.profiles.values()
+    )
+    columns = len(reference.profiles)
+    panes = delta.predictions.values()
+    occupied = sum(min(pane.rows * columns, reference.layout.cells) for pane in panes)
+    objects = columns * _COLUMN_BYTES + len(panes) * (_PANE_BYTES + columns * 400)
+    return float(points + occupied * _OCCUPIED_BYTES + objects)
+
+
+def fit(axis: str, points: Sequence[tuple[int, Figures]], name: str) -> dict[str, Any]:
+    """Fit a + b x with equal weight for each point's relative deviation; return the points, the line and its words."""
+    x = np.array([float(at) for at, _ in points])
+    y = np.array([figures[name] for _, figures in points])
+    slope, constant = np.polyfit(x, y, 1, w=1 / y)
+    fitted = constant + slope * x
+    explained = 1 - np.square(y - fitted).sum() / np.square(y - y.mean()).sum()
+    per = f"{number(slope * 1e3)} µs" if abs(slope) < 1 else f"{number(slope)} ms"
+    unit = "row" if axis.startswith("rows") else axis.rstrip("s").partition(" ")[0]
+    words = f"{number(constant)} ms + {per} per {unit} (R² {explained:.3f})"
+    return {
+        "name": {"fold": "folding a batch", "statistics": "all statistics"}[name],
+        "points": [[float(a), float(b)] for a, b in zip(x, y, strict=True)],
+        "fitted": [float(max(value, 1e-6)) for value in fitted],
+        "fit": words,
+    }
+
+
+def plot(variable: Variable, series: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what `plots` draws of a variable."""
+    return {
+        "file": variable.file,
+        "title": f"CPU time by {variable.axis}",
+        "axis": variable.axis,
+        "unit": "ms of CPU",
+        "series": list(series),
+    }
+
+
+def _rows() -> list[Case]:
+    reference = _numeric(1, REFERENCE_ROWS)
+    return [Case(rows, reference, _numeric(2, rows)) for rows in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)]
+
+
+def _features() -> list[Case]:
+    sizes = (5, 10, 20, 50, 100, 200)
+    return [Case(n, _numeric(1, 20_000, features=n), _numeric(2, ROWS, features=n)) for n in sizes]
+
+
+def _categories() -> list[Case]:
+    sizes = (10, 30, 100, 300, 1_000, 3_000)
+    return [Case(n, _categorical(1, REFERENCE_ROWS, n), _categorical(2, ROWS, n)) for n in sizes]
+
+
+def _windows() -> list[Case]:
+    reference, batch = _numeric(1, REFERENCE_ROWS), _numeric(2, ROWS)
+    windows = [Window(f"{hours}h", hours * 3600) for hours in _HOURS]
+    return [Case(count, reference, batch, windows[:count]) for count in range(1, len(windows) + 1)]
+
+
+def _grids() -> list[Case]:
+    reference, batch = _numeric(1, REFERENCE_ROWS), _numeric(2, ROWS)
+    return [Case(grid, reference, batch, grid=grid) for grid in (1_000, 3_000, 10_000, 30_000, 100_000)]
+
+
+def _numeric(seed: int, rows: int, *, features: int = 20) -> Columns:
+    numbers = datasets.numbers(seed, rows=rows, features=features, shift=0.05 * (seed - 1))
+    return product.columns(numbers, seconds=_SECONDS)
+
+
+def _categorical(seed: int, rows: int, categories: int) -> Columns:
+    """Return 20 categorical columns with that many categories, the first ones more frequent."""
+    rng = np.random.default_rng(seed)
+    names = pa.array([f"category {n}" for n in range(categories)])
+    drawn = ((rng.random(rows) ** 2 * categories).astype(np.int32) for _ in range(20))
+    columns = {f"c{n:02d}": pa.DictionaryArray.from_arrays(pa.array(at), names) for n, at in enumerate(drawn)}
+    text = {name: column.cast(pa.string()) for name, column in columns.items()}
+    return product.columns({}, categories=text, seconds=_SECONDS)
+
+
+VARIABLES: Final = (
+    Variable("rows", "rows per batch", _rows),
+    Variable("features", "features", _features),
+    Variable("categories", "categories of each of 20 features", _categories),
+    Variable("windows", "windows", _windows),
+    Variable("grid", "grid points (drift.grid)", _grids),
+)
+
+
+if __name__ == "__main__":
+    as_script(run)
