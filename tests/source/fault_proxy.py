@@ -202,7 +202,7 @@ class FaultProxy:
             def do_GET(self) -> None:
                 proxy.answer(self)
 
-            do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+            do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - the name that http.server looks for
 
             def log_message(self, *_: object) -> None:
                 """Keep the test's output clean."""

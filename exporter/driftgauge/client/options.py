@@ -86,7 +86,7 @@ class Options:
         _require(0 < self.sample_rate <= 1, "sample_rate", "must be above 0 and at most 1")
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            _require(value >= least and math.isfinite(value), name, f"must be at least {least}")
+            _require(value >= least and math.isfinite(value), name, f"must be at least {least} and finite")
         for name in ("redact", "hash"):
             _require(not isinstance(getattr(self, name), str), name, 'must be a list of columns, such as ["email"]')
         both = sorted(set(self.redact) & set(self.hash))

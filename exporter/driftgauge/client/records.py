@@ -185,7 +185,7 @@ def _table(segments: list[Columns], privacy: Privacy, *, version: str | None) ->
     for name in names:
         parts = (segment.get(name, pa.nulls(size)) for segment, size in zip(segments, sizes, strict=True))
         whole = pa.concat_arrays(parts) if name == TIMESTAMP else joined(list(parts))
-        if pa.types.is_null(whole.type) and not name.startswith(_FEATURE):
+        if whole.null_count == len(whole) and not name.startswith(_FEATURE):
             continue
         kept = privacy.kept(name.removeprefix(_FEATURE), texts(whole) if name in (REQUEST_ID, ERROR) else whole)
         if kept is not None:

@@ -80,11 +80,10 @@ class Tracking:
         with _asking(self._uri):
             self._client.log_artifact(run_id, str(path))
 
-    def has(self, run_id: str, path: Path, size: int) -> bool:
-        """Tell whether the run has the file with all its bytes."""
+    def sizes(self, run_id: str) -> dict[str, int | None]:
+        """Return what lies at the root of a run, deleted or not: name -> bytes."""
         with _asking(self._uri):
-            files = self._client.list_artifacts(run_id)
-            return any((file.path, file.file_size) == (path.name, size) for file in files)
+            return {file.path: file.file_size for file in self._client.list_artifacts(run_id)}
 
     def finish(self, run_id: str) -> None:
         """Mark a run as finished."""

@@ -47,7 +47,8 @@ class Uploader:
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = False
         self._failures = 0
-        self._refusals: Counter[str] = Counter()
+        # By batch id, of files that are still here.
+        self._attempts: Counter[str] = Counter()
         self._due = 0.0
         self._adopted = float("-inf")
         self.inbox = Inbox()
@@ -96,10 +97,18 @@ class Uploader:
         lanes = [lane for lane in self._spool.lanes() if lane.files or self._is_over(lane)]
         if lanes:
             self._tracking.knock()
+        failures: list[SourceError] = []
         for lane in lanes:
-            self._send(lane)
-            if self._is_over(lane) and not lane.files:
-                self._finish(lane)
+            try:
+                self._send(lane)
+                if self._is_over(lane) and not lane.files:
+                    self._finish(lane)
+            except SourceError as error:
+                # Raises when it is MLflow that is gone, and not what this lane needs of it.
+                self._tracking.knock()
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _is_over(self, lane: Lane) -> bool:
         """Tell whether no file will be added to a lane: another day has begun, its process ended, or this one ends."""
@@ -111,8 +120,8 @@ class Uploader:
             return
         run_id = self._run(lane)
         failures = 0
-        # Files that were refused before come last, so that they hold up no other.
-        for file in sorted(self._spool.files(lane), key=lambda file: self._refusals[file.batch_id]):
+        # Files that were tried before come last, so that one that is refused holds up no other.
+        for file in sorted(self._spool.files(lane), key=lambda file: self._attempts[file.batch_id]):
             failures += not self._sent(run_id, lane, file)
             if failures == _FAILURES_PER_PASS:
                 break
@@ -125,12 +134,12 @@ class Uploader:
         with self._spool.sending(lane, file) as there:
             if not there:
                 return True
+            self._attempts[file.batch_id] += 1
             try:
                 self._tracking.upload(run_id, file.path)
             except SourceError as error:
                 # Raises when it is MLflow that is gone, and not this one file.
                 self._tracking.knock()
-                self._refusals[file.batch_id] += 1
                 self._notices.begin("file", f"{file.path.name} is not taken: {error}")
                 return False
             self._delivered(lane, file)
@@ -138,7 +147,7 @@ class Uploader:
 
     def _delivered(self, lane: Lane, file: SpoolFile) -> None:
         self._spool.remove(lane, file)
-        self._refusals.pop(file.batch_id, None)
+        self._attempts.pop(file.batch_id, None)
         self._tally.add("uploaded", file.rows)
         self._tally.add("files_uploaded")
         self._tally.last_upload = time.time()
@@ -146,27 +155,31 @@ class Uploader:
 
     def _run(self, lane: Lane) -> str:
         """Return the run of a lane, put on record before anything is sent to it."""
-        if lane.run_id is not None:
-            self._check(lane)
+        if lane.run_id is not None and self._is_lost(lane, lane.run_id):
+            self._spool.assign(lane, None)
         if lane.run_id is None:
             about = lane.about
-            run_id = self._tracking.create_run(about.experiment, name=lane.path.name, tags=_tags(about))
-            self._spool.assign(lane, run_id)
-            return run_id
-        return lane.run_id
+            self._spool.assign(
+                lane, self._tracking.create_run(about.experiment, name=lane.path.name, tags=_tags(about))
+            )
+        return lane.run_id or ""
 
-    def _check(self, lane: Lane) -> None:
-        """Forget a run that was deleted: what it has is delivered, the rest goes to another one."""
-        run_id = lane.run_id or ""
+    def _is_lost(self, lane: Lane, run_id: str) -> bool:
+        """Tell whether a run was deleted, so that files go to another one; those that it has already are delivered.
+
+        What was sent without an answer, by this process or one that ended, may have arrived.
+        """
         try:
-            if self._tracking.is_active(run_id):
-                return
-            for file in self._spool.files(lane):
-                if self._tracking.has(run_id, file.path, file.bytes):
-                    self._delivered(lane, file)
+            active = self._tracking.is_active(run_id)
+            doubtful = [file for file in self._spool.files(lane) if file.recovered or self._attempts[file.batch_id]]
+            arrived = self._tracking.sizes(run_id) if doubtful else {}
         except SourceMissing:
-            log.info("run %s is gone from MLflow; its files go to another run", run_id)
-        self._spool.assign(lane, None)
+            log.info("run %s is gone from MLflow: its files go to another one", run_id)
+            return True
+        for file in doubtful:
+            if arrived.get(file.path.name) == file.bytes:
+                self._delivered(lane, file)
+        return not active
 
     def _finish(self, lane: Lane) -> None:
         if lane.run_id is not None:

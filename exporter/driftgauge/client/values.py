@@ -55,11 +55,9 @@ def array_column(values: Any) -> Array:
     if isinstance(values, pa.Array):
         return _narrowed(values)
     kind = getattr(getattr(values, "dtype", None), "kind", "O")
-    if kind in "biuf" and hasattr(values, "reshape"):
-        return _narrowed(pa.array(values.reshape(-1), from_pandas=True))
-    if kind in "biufM" and hasattr(values, "to_numpy"):
-        return _narrowed(pa.array(values, from_pandas=True))
-    if kind == "M" and hasattr(values, "astype"):
+    if kind in "biuf":
+        return _narrowed(pa.array(values.reshape(-1) if hasattr(values, "reshape") else values, from_pandas=True))
+    if kind == "M" and hasattr(values, "reshape"):
         values = values.astype("datetime64[us]")
     return column(values.tolist() if hasattr(values, "tolist") else list(values))
 

@@ -7,6 +7,7 @@ and the buffer fills to its limit meanwhile.
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, Protocol
@@ -89,7 +90,7 @@ class Writer:
 
     def run(self) -> None:
         """Work until told to stop."""
-        with FORK_GUARD:
+        with FORK_GUARD, suppress(Exception):
             # The first array makes pyarrow look for pandas, and import it if it is there.
             pa.array([None])
         stop = False
@@ -177,8 +178,8 @@ class Writer:
             except OSError as error:
                 self._notices.begin(
                     "spool",
-                    f"cannot write to the spool {self._options.folder} ({error.strerror}): rows wait in memory; free some "
-                    "space or set spool_dir to a writable folder",
+                    f"cannot write to the spool {self._options.folder} ({error.strerror}): rows wait in memory; "
+                    "free some space or set spool_dir to a writable folder",
                 )
                 return False
             self._notices.end("spool", f"the spool {self._options.folder} can be written again")

@@ -1,0 +1,247 @@
+"""Files are whole or absent, never more than allowed, and belong to one living process at a time."""
+
+import json
+import signal
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pytest
+
+from client.spools import ended, files, program
+from driftgauge.client.spool import About, Spool, SpoolFile
+
+ABOUT: Final = About(experiment="/e", server="http://mlflow", model_version="1", sample_rate=1.0, day="2026-01-02")
+KIB: Final = 1024
+
+
+class Opened:
+    """A spool, and what it told."""
+
+    def __init__(self, folder: Path, owner: str, max_bytes: int = 10 * KIB) -> None:
+        self.announced: list[SpoolFile] = []
+        self.dropped: list[SpoolFile] = []
+        self.spool = Spool(
+            folder, owner=owner, max_bytes=max_bytes, announce=self.announced.append, dropped=self.dropped.append
+        )
+
+    def add(self, size: int = KIB, about: About = ABOUT) -> SpoolFile | None:
+        """Add a file of that size."""
+        return self.spool.add("predictions", about, 5, lambda file: file.write(b"x" * size))
+
+    def adopt(self) -> list[str]:
+        """Adopt all lanes of the experiment and return the batch ids of their files."""
+        self.spool.adopt(lambda about: about.experiment == "/e")
+        return [file.batch_id for file in self.announced if file.recovered]
+
+    def adopt_any(self) -> int:
+        """Adopt lanes for any destination and return the number of rows in them."""
+        return self.spool.adopt(lambda _: True)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Return an empty spool."""
+    found = Opened(tmp_path, "aa")
+    yield found
+    found.spool.leave()
+
+
+def test_a_file_appears_whole_and_is_announced(opened: Opened, tmp_path: Path) -> None:
+    """Its name says kind, batch and rows; nobody else can read it."""
+    file = opened.add()
+
+    assert file is not None
+    assert opened.announced == [file]
+    assert file.path.read_bytes() == b"x" * KIB
+    assert file.path.name.startswith("predictions-")
+    assert file.path.name.endswith(f"Z-{file.batch_id}-5.parquet")
+    assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
+    assert (opened.spool.bytes, opened.spool.count) == (KIB, 1)
+    assert [path.name for path in file.path.parent.glob("*.half")] == []
+    assert files(tmp_path) == [file.path]
+
+
+def test_a_file_is_announced_before_anyone_can_send_it(tmp_path: Path) -> None:
+    """So that who keeps a list of batches never misses one that MLflow has."""
+    visible: list[int] = []
+    spool = Spool(
+        tmp_path,
+        owner="aa",
+        max_bytes=KIB,
+        announce=lambda _: visible.append(sum(len(lane.files) for lane in spool.lanes())),
+        dropped=lambda _: None,
+    )
+    spool.add("labels", ABOUT, 1, lambda file: file.write(b"x"))
+
+    assert visible == [0]
+    assert [len(lane.files) for lane in spool.lanes()] == [1]
+    spool.leave()
+
+
+def test_a_failed_write_leaves_nothing(opened: Opened, tmp_path: Path) -> None:
+    """Neither half a file nor a count."""
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        opened.spool.add("predictions", ABOUT, 5, fail)
+    assert [path for path in tmp_path.rglob("*") if "predictions" in path.name] == []
+    assert (opened.spool.bytes, opened.announced) == (0, [])
+
+
+def test_when_it_is_full_the_oldest_go(opened: Opened, tmp_path: Path) -> None:
+    """Over all lanes; what was dropped is told."""
+    added = [opened.add(4 * KIB, replace(ABOUT, experiment=name)) for name in ("/e", "/labels", "/e")]
+
+    assert [file and file.batch_id for file in opened.dropped] == [added[0] and added[0].batch_id]
+    assert files(tmp_path) == [file.path for file in added[1:] if file]
+    assert opened.spool.bytes == 8 * KIB
+
+
+def test_a_file_that_is_being_sent_is_not_dropped(opened: Opened, tmp_path: Path) -> None:
+    """The next oldest goes in its place."""
+    first, second = opened.add(4 * KIB), opened.add(4 * KIB)
+    assert first is not None
+    (lane,) = opened.spool.lanes()
+    with opened.spool.sending(lane, first) as there:
+        assert there
+        third = opened.add(4 * KIB)
+
+    assert opened.dropped == [second]
+    assert files(tmp_path) == [file.path for file in (first, third) if file]
+    with opened.spool.sending(lane, opened.dropped[0]) as there:
+        assert not there
+
+
+def test_a_file_larger_than_the_spool_is_dropped(opened: Opened, tmp_path: Path) -> None:
+    """It costs nothing but itself."""
+    kept = opened.add()
+    assert opened.add(11 * KIB) is None
+    assert [file.bytes for file in opened.dropped] == [11 * KIB]
+    assert files(tmp_path) == [kept and kept.path]
+
+
+def test_the_lane_of_a_living_process_is_left_alone(opened: Opened, tmp_path: Path) -> None:
+    """Its lock says that it lives."""
+    opened.add()
+    other = Opened(tmp_path, "bb")
+
+    assert other.adopt() == []
+    opened.spool.leave()
+    assert other.adopt() == ["aa-1"]
+    assert Opened(tmp_path, "cc").adopt() == []
+    other.spool.leave()
+
+
+def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
+    """Files, the run they go to, and what they are; half a file and a lane that was never filled are removed."""
+    before = Opened(tmp_path, "aa")
+    before.add()
+    (lane,) = before.spool.lanes()
+    before.spool.assign(lane, "run-7")
+    before.spool.leave()
+    (lane.path / "predictions-1.parquet.half").write_bytes(b"PAR1")
+    unfinished = tmp_path / "2026-01-02-bb"
+    unfinished.mkdir()
+
+    now = Opened(tmp_path, "cc")
+    assert now.adopt() == ["aa-1"]
+    (adopted,) = now.spool.lanes()
+    assert (adopted.run_id, adopted.about, adopted.adopted) == ("run-7", ABOUT, True)
+    assert [(file.rows, file.kind, file.bytes) for file in adopted.files.values()] == [(5, "predictions", KIB)]
+    assert list(tmp_path.rglob("*.half")) == []
+    assert not unfinished.exists()
+    now.spool.leave()
+
+
+def test_nothing_is_added_to_an_adopted_lane(tmp_path: Path) -> None:
+    """A run belongs to one process."""
+    before = Opened(tmp_path, "aa")
+    before.add()
+    before.spool.leave()
+    now = Opened(tmp_path, "bb")
+    now.adopt()
+    now.add()
+
+    assert [len(lane.files) for lane in now.spool.lanes()] == [1, 1]
+    now.spool.leave()
+
+
+def test_lanes_for_other_destinations_stay(tmp_path: Path) -> None:
+    """They wait for a logger that is for them."""
+    before = Opened(tmp_path, "aa")
+    before.add(about=replace(ABOUT, experiment="/other"))
+    before.spool.leave()
+
+    assert Opened(tmp_path, "bb").adopt() == []
+    assert len(files(tmp_path)) == 1
+
+
+def test_adopted_files_count_towards_the_bound(tmp_path: Path) -> None:
+    """However often a process crashes while MLflow is away, the spool stays within its limit."""
+    for owner in ("aa", "bb", "cc"):
+        before = Opened(tmp_path, owner)
+        before.add(4 * KIB)
+        before.spool.leave()
+    now = Opened(tmp_path, "dd")
+    now.adopt()
+
+    assert [file.batch_id for file in now.dropped] == ["aa-1"]
+    assert now.spool.bytes == 8 * KIB
+    now.spool.leave()
+
+
+def test_a_lane_is_removed_once_it_is_empty(opened: Opened, tmp_path: Path) -> None:
+    """Not before, even when nobody counted what is in it."""
+    file = opened.add()
+    (lane,) = opened.spool.lanes()
+    assert file is not None
+    assert not opened.spool.retire(lane)
+    opened.spool.remove(lane, file)
+    assert opened.spool.retire(lane)
+    assert not lane.path.exists()
+    assert (opened.spool.lanes(), opened.spool.bytes) == ([], 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("about", ["", "{}", "[]", '{"experiment": "/e"}'])
+def test_a_lane_whose_description_is_damaged_is_left_alone(tmp_path: Path, about: str) -> None:
+    """Its files stay for someone to look at; they stop nobody."""
+    lane = tmp_path / "2026-01-02-aa"
+    lane.mkdir()
+    (lane / "about.json").write_text(about)
+    (lane / "predictions-20260102T000000000000Z-aa-1-5.parquet").write_bytes(b"x")
+
+    now = Opened(tmp_path, "bb")
+    assert now.adopt() == []
+    assert len(files(tmp_path)) == 1
+
+
+def test_no_secret_is_in_a_lane(opened: Opened) -> None:
+    """What is written down of the destination is what was given, which is without credentials."""
+    opened.add()
+    (lane,) = opened.spool.lanes()
+    found: dict[str, Any] = json.loads((lane.path / "about.json").read_text())
+    assert found == {
+        "experiment": "/e", "server": "http://mlflow", "model_version": "1", "sample_rate": 1.0, "day": "2026-01-02"
+    }  # fmt: skip
+
+
+def test_two_processes_never_hold_one_lane(tmp_path: Path) -> None:
+    """A lane is free as soon as its process is killed, and then for one of those that want it."""
+    writer = program(tmp_path, "log = a_logger()\nlog.log({}, 1)\nsay(log.flush())\nsys.stdin.read()")
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "True\n"
+    assert Opened(tmp_path, "bb").adopt_any() == 0
+
+    writer.send_signal(signal.SIGKILL)
+    ended(writer, -signal.SIGKILL)
+    takers = [Opened(tmp_path, f"{number}a") for number in range(4)]
+    assert sorted(taker.adopt_any() for taker in takers) == [0, 0, 0, 1]
+    for taker in takers:
+        taker.spool.leave()
