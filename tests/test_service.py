@@ -1,6 +1,8 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 
 from driftgauge.errors import ConfigError, StateError
-from driftgauge.service import Service, refresh_once
+from driftgauge.service import Service
+from driftgauge.service.refreshing import refresh_once
 from e2e.servers import mlflow_server
 from e2e.service_bench import MODELS, PATIENCE, ROWS, Bench, about_models, filled, is_away, refreshed, until, values
 from mlflow_servers import free_port
@@ -29,6 +32,15 @@ def shared(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with bench.serving() as service:
         until(service, refreshed)
         yield bench, service
+
+
+def test_pages_do_not_wait_for_what_computes() -> None:
+    """What answers is imported without MLflow and the libraries of statistics, which take seconds."""
+    late = {"mlflow", "pandas", "scipy", "sklearn", "driftgauge.pipeline.refresh"}
+    script = f"import sys, driftgauge.service, driftgauge.web.app; print({late!r} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+
+    assert shown.stdout == "set()\n"
 
 
 def test_before_the_first_refresh_there_is_only_the_exporter_itself(bench: Bench) -> None:

@@ -13,7 +13,7 @@ import pytest
 from driftgauge.errors import StateError
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.work import find_work
-from driftgauge.service import running
+from driftgauge.service import refreshing
 from e2e.service_bench import MODELS, PATIENCE, Bench, about_models, filled, refreshed, until, values
 
 
@@ -73,7 +73,7 @@ def test_the_refresh_thread_survives_a_bug_of_its_own(bench: Bench, monkeypatch:
     """When publishing fails the old page stays with the failure on it, and the next refresh is good again."""
     with bench.serving() as service:
         good = until(service, refreshed)
-        monkeypatch.setattr(running, "refreshed", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(refreshing, "refreshed", lambda *_, **__: 1 / 0)
         found = until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         assert about_models(found) == about_models(good)
         assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)

@@ -81,7 +81,7 @@ def serve(config_path: Path, address: str, web_config_path: Path | None, level: 
 def once(config_path: Path, at: str | None, level: str, style: str) -> None:
     """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
     configure_logging(level, style)
-    from driftgauge.service import refresh_once
+    from driftgauge.service.refreshing import refresh_once
 
     try:
         now = time.time() if at is None else parse_time(at)
@@ -213,6 +213,8 @@ def run_service(
     def started(url: str) -> None:
         log.info("listening", url=url, version=__version__)
         on_started(url)
+        # Only now, for it begins by importing what computes, and would hold up the server's own start.
+        service.start()
 
     try:
         web_config = WebConfigFile(web_config_path, parse=load_mapping) if web_config_path else None
@@ -223,7 +225,6 @@ def run_service(
         give_up(error)
     # Reading files and rendering take too long for a signal handler.
     signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=service.reload, daemon=True).start())
-    service.start()
     server.run()
     if not service.stop(timeout=_STOP_SECONDS):
         log.warning("stopped in the middle of a refresh: it will be done again after the next start")

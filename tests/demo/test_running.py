@@ -24,7 +24,7 @@ from driftgauge.demo import running as module
 from driftgauge.demo.directory import MARKER
 from driftgauge.demo.training import Training
 from driftgauge.errors import DriftgaugeError
-from driftgauge.service import refresh_once
+from driftgauge.service.refreshing import refresh_once
 
 DAYS: Final = 2
 PATIENCE: Final = 90.0

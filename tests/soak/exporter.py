@@ -21,7 +21,12 @@ Page = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 PROCESSES: Final = multiprocessing.get_context("forkserver")
 _COMMITTED: Final = "batches committed"
 _START_SECONDS: Final = 60
-_PRELOADED: Final = ["driftgauge.cli", "driftgauge.service", "driftgauge.source.connection", "driftgauge.web.server"]
+_PRELOADED: Final = [
+    "driftgauge.cli",
+    "driftgauge.service.refreshing",
+    "driftgauge.source.connection",
+    "driftgauge.web.server",
+]
 
 
 def preload() -> None:

@@ -3,9 +3,10 @@
 health       what the exporter knows of itself, and the families that say so
 publication  samples of all models and the health, rendered to one page
 landing      what the landing page shows, out of the same samples
-running      the refresh thread, one refresh, reload and stop
+running      the refresh thread, reload and stop
+refreshing   one refresh: all that needs the pipeline, and so is imported late
 """
 
-from driftgauge.service.running import Service, refresh_once
+from driftgauge.service.running import Service
 
-__all__ = ["Service", "refresh_once"]
+__all__ = ["Service"]

@@ -3,10 +3,13 @@
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from driftgauge import __version__
 from driftgauge.families import Sample, Samples
-from driftgauge.pipeline.refresh import Report
+
+if TYPE_CHECKING:
+    from driftgauge.pipeline.refresh import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,24 @@ class Health:
     dropped: int = 0
     pending: int = 0
 
-    def after(self, report: Report, *, started: float, ended: float) -> "Health":
+    def after(self, report: "Report", *, started: float, ended: float) -> "Health":
         """Return the health after a refresh."""
-        failures = dict(self.failures)
-        for reason in {reason for reason, _ in report.failures.values()}:
-            failures[reason] = failures.get(reason, 0) + 1
-        succeeded = not report.failures
+        health = self.after_failures(report.failures, started=started, ended=ended)
+        return replace(health, mlflow_up=report.mlflow_up)
+
+    def after_failures(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "Health":
+        """Return the health after a refresh with these failures (reason, message) by model; MLflow is as before."""
+        counts = dict(self.failures)
+        for reason in {reason for reason, _ in failures.values()}:
+            counts[reason] = counts.get(reason, 0) + 1
         return replace(
             self,
-            mlflow_up=report.mlflow_up,
             last_refresh=started,
-            last_success=ended if succeeded else self.last_success,
+            last_success=self.last_success if failures else ended,
             duration=ended - started,
-            succeeded=succeeded,
-            failures=failures,
-            messages={model: message for model, (_, message) in report.failures.items()},
+            succeeded=not failures,
+            failures=counts,
+            messages={model: message for model, (_, message) in failures.items()},
         )
 
     def samples(self, *, series: int) -> Samples:

@@ -4,53 +4,32 @@ One thread refreshes; it alone uses the pipeline and the store. What it publishe
 never waits and never sees half a refresh.
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from driftgauge.collector import ProcessMetrics, compose
 from driftgauge.config import Config, redacted, without_secrets
 from driftgauge.errors import ConfigError, StateError, Stopped
-from driftgauge.pipeline.refresh import Pipeline, Report
-from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.landing import landing
-from driftgauge.service.publication import publish, refreshed
-from driftgauge.source import Source
+from driftgauge.service.publication import Publication
 from driftgauge.store import Store
 from driftgauge.web.status import Status
-from driftgauge.windows import MICROSECONDS
 
+if TYPE_CHECKING:
+    from driftgauge.pipeline.refresh import Pipeline, Report
+    from driftgauge.pipeline.workers import Workers
+
+_MICROSECONDS: Final = 1_000_000
 # All runs are enumerated this often (seconds); in between only those that can be new are asked for.
 _FULL_INTERVAL: Final = 3600.0
 _LONGEST_BACKOFF: Final = 300.0
-_MOST_WORKERS: Final = 4
-
-
-def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
-    """Refresh all models once as of `now` (s since 1970); return the page and, by model, why it was not refreshed.
-
-    Raises StateError when the state cannot be opened.
-    """
-    store, workers = Store.open(config.state_dir), _workers(config)
-    try:
-        started, at = time.time(), int(now * MICROSECONDS)
-        pipeline = Pipeline(config, _source(config, time.time), store, workers=workers)
-        report = pipeline.refresh(at, full=True, relist=True)
-        samples = refreshed(config, pipeline.states, report, {}, now=at)
-        health = Health(reloaded=started).after(report, started=started, ended=time.time())
-        health = replace(health, pending=pipeline.pending)
-        page = publish(samples, health, max_series=config.limits.max_series).page
-    finally:
-        workers.close()
-        store.close()
-    return page.body(openmetrics=False, gzip=False).decode(), health.messages
 
 
 class Service:
@@ -81,7 +60,7 @@ class Service:
         self._process = ProcessMetrics()
         self._ready = False
         self._outages = 0
-        self._published = publish({}, Health(reloaded=self._started), max_series=self._config.limits.max_series)
+        self._published = Publication.of({}, {}, Health(reloaded=self._started))
         self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
 
     def start(self) -> None:
@@ -93,7 +72,8 @@ class Service:
         self._stopping.set()
         self._wake.set()
         self._close_workers()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         if self._thread.is_alive():
             return False
         self._close_store()
@@ -165,14 +145,16 @@ class Service:
             self._wake.wait(self._pause(config))
             self._wake.clear()
 
-    def _pipeline(self) -> Pipeline:
+    def _pipeline(self) -> "Pipeline":
+        from driftgauge.service import refreshing  # noqa: PLC0415 - takes seconds, in which pages are answered
+
         config = self._config
         if self._store is None:
             self._store = Store.open(config.state_dir)
         self._close_workers()
-        self._workers = _workers(config)
-        source, stopping = _source(config, self._clock), self._stopping.is_set
-        return Pipeline(config, source, self._store, workers=self._workers, stopping=stopping)
+        self._workers = refreshing.workers_for(config)
+        stopping = self._stopping.is_set
+        return refreshing.pipeline_for(config, self._store, self._workers, clock=self._clock, stopping=stopping)
 
     def _close_workers(self) -> None:
         if self._workers is not None:
@@ -183,11 +165,13 @@ class Service:
             self._store.close()
             self._store = None
 
-    def _refresh(self, config: Config, pipeline: Pipeline, started: float, *, full: bool) -> Report:
-        now = int(started * MICROSECONDS)
+    def _refresh(self, config: Config, pipeline: "Pipeline", started: float, *, full: bool) -> "Report":
+        from driftgauge.service import refreshing  # noqa: PLC0415 - as above
+
+        now = int(started * _MICROSECONDS)
         report = pipeline.refresh(now, full=full)
         before = self._published
-        samples = refreshed(config, pipeline.states, report, before.models, now=now)
+        samples = refreshing.refreshed(config, pipeline.states, report, before.models, now=now)
         if report.mlflow_up != before.health.mlflow_up:
             log = self._log.info if report.mlflow_up else self._log.error
             uri = without_secrets(config.mlflow.tracking_uri or "")
@@ -195,7 +179,7 @@ class Service:
         with self._publishing:
             health = self._published.health.after(report, started=started, ended=self._clock())
             health = replace(health, pending=pipeline.pending)
-            self._published = publish(samples, health, max_series=config.limits.max_series)
+            self._published = refreshing.publish(samples, health, max_series=config.limits.max_series)
         restored = any(state.totals.versions for state in pipeline.states)
         self._ready = self._ready or report.mlflow_up or restored
         self._outages = 0 if report.mlflow_up else self._outages + 1
@@ -212,8 +196,7 @@ class Service:
         ended = self._clock()
 
         def failed(health: Health) -> Health:
-            report = Report(mlflow_up=bool(health.mlflow_up), failures=failures)
-            return replace(health.after(report, started=started, ended=ended), mlflow_up=health.mlflow_up)
+            return health.after_failures(failures, started=started, ended=ended)
 
         self._update_health(failed)
 
@@ -229,11 +212,3 @@ class Service:
         longest = max(_LONGEST_BACKOFF, config.refresh_interval)
         pause = min(config.refresh_interval * 2 ** min(self._outages - 1, 16), longest)
         return float(pause * self._random.uniform(0.8, 1.2))
-
-
-def _workers(config: Config) -> Workers:
-    return Workers(min(os.cpu_count() or 1, _MOST_WORKERS), max_bytes=config.limits.max_artifact_bytes)
-
-
-def _source(config: Config, clock: Callable[[], float]) -> Source:
-    return Source(config.mlflow.tracking_uri or "", max_artifact_bytes=config.limits.max_artifact_bytes, clock=clock)

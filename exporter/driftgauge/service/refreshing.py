@@ -1,0 +1,81 @@
+"""One refresh, from a configuration to what is published of it: everything here that needs the pipeline.
+
+`running` imports this in its thread, when the first refresh begins: it brings scipy and scikit-learn, which take
+seconds, and meanwhile pages are answered.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from driftgauge.config import Config
+from driftgauge.families import Samples
+from driftgauge.pipeline.refresh import Pipeline, Report
+from driftgauge.pipeline.workers import Workers
+from driftgauge.service.health import Health
+from driftgauge.service.publication import Publication
+from driftgauge.snapshot import ModelState, model_samples, within_limit
+from driftgauge.source import Source
+from driftgauge.store import Store
+from driftgauge.windows import MICROSECONDS
+
+_MOST_WORKERS: Final = 4
+
+
+def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
+    """Refresh all models once as of `now` (s since 1970); return the page and, by model, why it was not refreshed.
+
+    Raises StateError when the state cannot be opened.
+    """
+    store, workers = Store.open(config.state_dir), workers_for(config)
+    try:
+        started, at = time.time(), int(now * MICROSECONDS)
+        pipeline = pipeline_for(config, store, workers, clock=time.time)
+        report = pipeline.refresh(at, full=True, relist=True)
+        samples = refreshed(config, pipeline.states, report, {}, now=at)
+        health = Health(reloaded=started).after(report, started=started, ended=time.time())
+        health = replace(health, pending=pipeline.pending)
+        page = publish(samples, health, max_series=config.limits.max_series).page
+    finally:
+        workers.close()
+        store.close()
+    return page.body(openmetrics=False, gzip=False).decode(), health.messages
+
+
+def pipeline_for(
+    config: Config,
+    store: Store,
+    workers: Workers,
+    *,
+    clock: Callable[[], float],
+    stopping: Callable[[], bool] = lambda: False,
+) -> Pipeline:
+    """Return the pipeline of a configuration over the MLflow it names."""
+    limit = config.limits.max_artifact_bytes
+    source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=limit, clock=clock)
+    return Pipeline(config, source, store, workers=workers, stopping=stopping)
+
+
+def workers_for(config: Config) -> Workers:
+    """Return as many workers as there is work for processors, none of them started."""
+    return Workers(min(os.cpu_count() or 1, _MOST_WORKERS), max_bytes=config.limits.max_artifact_bytes)
+
+
+def refreshed(
+    config: Config, states: Sequence[ModelState], report: Report, before: Mapping[str, Samples], *, now: int
+) -> dict[str, Samples]:
+    """Return every model's samples at `now` (µs); a model that could not be refreshed keeps those it had."""
+    return {
+        state.config.name: before[state.config.name]
+        if state.config.name in report.failures and state.config.name in before
+        else model_samples(state, windows=config.windows, limits=config.limits, now=now)
+        for state in states
+    }
+
+
+def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:
+    """Render the samples of all models, at most `max_series` of them, and of the exporter itself."""
+    kept, dropped = within_limit(list(models.values()), max_series=max_series)
+    return Publication.of(models, kept, replace(health, dropped=health.dropped + dropped))
