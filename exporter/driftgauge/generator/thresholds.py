@@ -12,7 +12,7 @@ is unknown here.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Annotated, Any, Final, Self
 
@@ -23,7 +23,7 @@ from driftgauge.config.fields import Metric, Name, Number, Text, WindowField
 from driftgauge.config.reading import checked
 from driftgauge.config.sections import Section
 from driftgauge.config.units import format_duration
-from driftgauge.config.wording import Mistake, RuleError, quoted, suggestion
+from driftgauge.config.wording import Mistake, RuleError, suggestion
 from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched
 from driftgauge.generator.notifications import Notifications
 
@@ -143,7 +143,7 @@ class Thresholds(Section):
             shortest = two_refreshes + (self.smoothing if smoothed else 0)
             if name != WATCHDOG and self.alert(name).for_ < shortest:
                 sum_of = "smoothing and two refreshes" if smoothed else "two refreshes"
-                text = f"must be at least {format_duration(shortest)} ({sum_of}), or one bad value can fire; raise it"
+                text = f"must be at least {format_duration(shortest)} ({sum_of}), or one bad value fires"
                 raise RuleError(text, at=("alerts", name, "for"))
         return self
 
@@ -158,18 +158,24 @@ def shipped_text() -> str:
     return resources.files("driftgauge.generator").joinpath(SHIPPED).read_text(encoding="utf-8")
 
 
+@cache
+def _shipped_values() -> Mapping[str, Any]:
+    return read(shipped_text(), filename=SHIPPED, environ={}).values
+
+
 def parse(text: str, *, filename: str) -> Thresholds:
     """Return the thresholds that YAML `text` describes on top of the shipped ones.
 
     Raises ConfigError; its message has one line per mistake, `filename:line: path: what; remedy`, in file order.
     """
     document = read(text, filename=filename, environ={})
-    values = _on_top(read(shipped_text(), filename=SHIPPED, environ={}).values, document.values)
+    beneath = _shipped_values()
+    values = _on_top(beneath, document.values)
     models = values["models"]
     mistakes = [*document.mistakes, *_common_keys_of_models(document)]
     if isinstance(models, dict):
-        # First what holds for all, so that a mistake in it is not told again for each model.
-        plain = {name: _completed(model, values, own=False) for name, model in models.items()}
+        # First without what models inherit, so that a mistake in it is not told again for each of them.
+        plain = {name: _completed(model, beneath, own=False) for name, model in models.items()}
         checked(Thresholds, values | {"models": plain}, document=document, filename=filename, mistakes=mistakes)
         values |= {"models": {name: _completed(model, values, own=True) for name, model in models.items()}}
     return checked(Thresholds, values, document=document, filename=filename, mistakes=mistakes)
@@ -206,7 +212,7 @@ def _completed(model: Any, values: Mapping[str, Any], *, own: bool) -> Any:
 def _common_keys_of_models(document: Document) -> list[Mistake]:
     models = document.values.get("models")
     return [
-        Mistake(line, path, f"cannot differ between models: {quoted(str(path[-1]))} is one for all; move it to alerts:")
+        Mistake(line, path, "is the same for all models; move it to the alert itself")
         for path, line in document.lines.items()
         if isinstance(models, dict) and len(path) == 5 and path[0] == "models" and path[2] == "alerts"
         if path[4] in COMMON_KEYS
