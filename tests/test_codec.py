@@ -2,10 +2,10 @@
 
 import json
 import pickle
-import zlib
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,18 @@ values = st.recursive(
 def framed(header: Any, buffers: bytes = b"") -> bytes:
     """Return bytes of the right frame around any header."""
     text = json.dumps(header).encode()
-    return zlib.compress(len(text).to_bytes(8, "little") + text + buffers)
+    return compressed(len(text).to_bytes(8, "little") + text + buffers)
+
+
+def compressed(raw: bytes, *, size: int | None = None) -> bytes:
+    """Return bytes as `pack` compresses them, with their size or another one in front."""
+    return (len(raw) if size is None else size).to_bytes(8, "little") + pa.compress(raw, codec="zstd", asbytes=True)
+
+
+def raw_bytes(packed: bytes) -> bytes:
+    """Return what `compressed` took."""
+    size = int.from_bytes(packed[:8], "little")
+    return bytes(pa.decompress(packed[8:], decompressed_size=size, codec="zstd"))
 
 
 @given(state=st.dictionaries(names, values, max_size=4))
@@ -48,12 +59,12 @@ def test_nested_values(state: dict[str, Any]) -> None:
     ids=["integers", "floats", "no rows", "matrix", "every second", "transposed", "short integers", "big-endian"],
 )
 def test_arrays(array: Any) -> None:
-    """Arrays keep their shape, values and width, among other values and each other."""
+    """Arrays keep their shape and values, among other values and each other; integers are int64 again."""
     found = unpack(pack({"before": [1, array], "after": {"array": array, "text": "x"}}))
 
     for restored in (found["before"][1], found["after"]["array"]):
         assert np.array_equal(array, restored)
-        assert (array.shape, array.dtype.itemsize) == (restored.shape, restored.dtype.itemsize)
+        assert (array.shape, np.dtype(f"{array.dtype.kind}8")) == (restored.shape, restored.dtype)
     assert found["after"]["text"] == "x"
 
 
@@ -65,12 +76,14 @@ ARRAY = "\x00array"
     "data",
     [
         b"",
-        b"not deflated",
+        b"not compressed",
         WHOLE[: len(WHOLE) // 2],
-        zlib.compress(b"short"),
-        zlib.compress(zlib.decompress(WHOLE) + b"more"),
-        zlib.compress(zlib.decompress(WHOLE)[:-1]),
-        zlib.compress(pickle.dumps({"counts": 1})),
+        compressed(b"short"),
+        compressed(raw_bytes(WHOLE) + b"more"),
+        compressed(raw_bytes(WHOLE)[:-1]),
+        compressed(pickle.dumps({"counts": 1})),
+        compressed(raw_bytes(WHOLE), size=2**62),
+        compressed(raw_bytes(WHOLE), size=len(raw_bytes(WHOLE)) + 8),
         framed([1]),
         framed(7),
         framed({"a": {ARRAY: ["|O", [1]]}}, b"12345678"),
@@ -80,12 +93,14 @@ ARRAY = "\x00array"
     ],
     ids=[
         "empty",
-        "not deflated",
+        "not compressed",
         "half of it",
         "too short",
         "too long",
         "an array cut",
         "pickled",
+        "a size beyond all bounds",
+        "a size too large",
         "a list",
         "a number",
         "objects",

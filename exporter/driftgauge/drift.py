@@ -59,6 +59,11 @@ class NumericPair:
         return self.reference_ends / self.reference.rows - self.ends / self.rows
 
     @cached_property
+    def distance(self) -> float:
+        """The largest gap."""
+        return float(np.abs(self.gaps).max())
+
+    @cached_property
     def bins(self) -> tuple[FloatArray, FloatArray]:
         """Shares of reference and window in each PSI bin."""
         return _bin_shares(self.reference_ends, self.reference.bin_ends), _bin_shares(
@@ -100,7 +105,7 @@ class ColumnDrift:
 
 def ks_statistic(pair: NumericPair) -> float:
     """Two-sample Kolmogorov-Smirnov distance, equal to `scipy.stats.ks_2samp` while the grid holds every value."""
-    return float(np.abs(pair.gaps).max())
+    return pair.distance
 
 
 def ks_pvalue(pair: NumericPair) -> float:
@@ -109,7 +114,7 @@ def ks_pvalue(pair: NumericPair) -> float:
     if max(n, m) > _EXACT_ROWS:
         low, high = sorted((float(n), float(m)))
         effective = np.round(high * low / (high + low))
-        return asymptotic_pvalue(int(effective), ks_statistic(pair))
+        return asymptotic_pvalue(int(effective), pair.distance)
     peak = int(np.abs(pair.gaps).argmax())
     return _exact_pvalue(n, m, int(pair.reference_ends[peak]), int(pair.ends[peak]))
 

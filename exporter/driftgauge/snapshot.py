@@ -4,7 +4,7 @@ A pure function of each model's aggregates and `now`. What cannot be computed is
 what is returned may be rendered without further checks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.sums import Sums
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.drift import ColumnDrift, compare, flags
@@ -43,7 +44,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelState:
-    """All that is known of one model between refreshes. Every field is replaced, none is changed in place."""
+    """All that is known of one model between refreshes. Every field is replaced, none is changed in place.
+
+    sums: what earlier snapshots added up; it saves time and changes no value.
+    """
 
     config: ModelConfig
     reference: Reference | None = None
@@ -52,6 +56,7 @@ class ModelState:
     predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
     outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +91,24 @@ def model_samples(
     for version in versions:
         _put_version(board.under(version), model, version)
     tiers = Tiers.of(windows)
+    used: set[Hashable] = set()
     for window in windows:
         predictions = tiers.visible_panes(model.predictions, window, now)
         outcomes = tiers.visible_panes(model.outcomes, window, now)
         for version in versions:
-            here = board.under(version, window.name)
-            pane = PredictionPane.combine(predictions[version]) if version in predictions else None
-            here.put("model_window_predictions", pane.rows if pane else 0)
-            if pane:
+            here, name = board.under(version, window.name), (version, window.name)
+            used |= {(*name, "predictions"), (*name, "outcomes")}
+            if version in predictions:
+                pane = model.sums.combine((*name, "predictions"), predictions[version], PredictionPane.combine)
                 _put_predictions(here, model, pane, limits)
-            labelled = Outcomes.combine(outcomes.get(version, []))
+            else:
+                here.put("model_window_predictions", 0)
+            labelled = Outcomes()
+            if version in outcomes:
+                labelled = model.sums.combine((*name, "outcomes"), outcomes[version], Outcomes.combine)
             here.put("model_window_labels", labelled.rows)
             _put_performance(here, model, labelled)
+    model.sums.keep(used)
     return board.samples
 
 
@@ -128,6 +139,9 @@ def _put_version(board: _Board, model: ModelState, version: str) -> None:
 
 
 def _put_predictions(board: _Board, model: ModelState, pane: PredictionPane, limits: Limits) -> None:
+    board.put("model_window_predictions", pane.rows)
+    if not pane.rows:
+        return
     board.put("model_error_ratio", pane.failed / pane.rows)
     board.histogram("model_window_latency_seconds", pane.latency)
     for q in QUANTILES:

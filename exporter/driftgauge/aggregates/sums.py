@@ -1,0 +1,55 @@
+"""Sums of panes, kept from one snapshot to the next so that only what changed in between is added.
+
+Nothing is subtracted: when a pane has left or changed that was already in a sum, the others are added up anew. Panes
+that change at every refresh are therefore kept out of it until they have come to rest. Which panes a sum is of is told
+by their identity, so keeping sums changes no value beyond the rounding of another order of addition.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """`total` of the `parts` there were; `settled` (by identity) are those that `base` is the sum of."""
+
+    parts: Sequence[Any]
+    total: Any
+    settled: frozenset[int]
+    base: Any
+
+
+class Sums:
+    """Remembers, for each of any number of names, the parts last combined under it and their sum."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, _Known] = {}
+
+    def combine(self, name: Hashable, parts: Sequence[A], combine: Callable[[Sequence[A]], A]) -> A:
+        """Return `combine(parts)` for at least one immutable part."""
+        known = self._known.get(name)
+        if known is None:
+            total = combine(parts)
+            self._known[name] = _Known(parts, total, frozenset(map(id, parts)), total)
+            return total
+        before = set(map(id, known.parts))
+        if before == set(map(id, parts)):
+            return known.total  # type: ignore[no-any-return]  # what was combined of parts of this type
+        resting = [part for part in parts if id(part) in before]
+        restless = [part for part in parts if id(part) not in before]
+        settled = frozenset(map(id, resting))
+        if known.settled <= settled:
+            added = [part for part in resting if id(part) not in known.settled]
+            base = combine([known.base, *added]) if added else known.base
+        else:
+            base = combine(resting) if resting else None
+        total = combine(restless if base is None else [base, *restless]) if restless else base
+        self._known[name] = _Known(parts, total, settled, base)
+        return total
+
+    def keep(self, names: Collection[Hashable]) -> None:
+        """Forget all other names."""
+        self._known = {name: known for name, known in self._known.items() if name in names}

@@ -1,0 +1,74 @@
+"""Sums that are kept: equal to adding everything up, and cheaper."""
+
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftgauge.aggregates.sums import Sums
+
+
+class Counting:
+    """Adds lists up, and counts how many it was given."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def __call__(self, parts: Sequence[list[int]]) -> list[int]:
+        """Return the numbers of all parts."""
+        self.given += len(parts)
+        return sorted(number for part in parts for number in part)
+
+
+CHANGES = st.lists(st.sampled_from(["replace", "append", "drop"]) | st.just("rest"), max_size=12)
+
+
+@given(first=st.integers(1, 5), changes=CHANGES, at=st.randoms(use_true_random=False))
+def test_any_changes(first: int, changes: list[str], at: Random) -> None:
+    """However parts come, change and go, the sum is that of the parts there are."""
+    sums, numbers = Sums(), iter(range(1000))
+    parts = [[next(numbers)] for _ in range(first)]
+    for change in changes:
+        if change == "append" or not parts:
+            parts = [*parts, [next(numbers)]]
+        elif change == "replace":
+            parts = [*parts]
+            parts[at.randrange(len(parts))] = [next(numbers)]
+        elif change == "drop" and len(parts) > 1:
+            parts = parts[1:]
+        assert sums.combine("name", parts, Counting()) == Counting()(parts)
+
+
+def test_only_what_changed_is_added() -> None:
+    """While the newest part grows, the others are not added up again."""
+    sums, add = Sums(), Counting()
+    old = [[number] for number in range(100)]
+    for number in range(2):
+        sums.combine("name", [*old, [number]], add)
+    add.given = 0
+    for number in range(10):
+        sums.combine("name", [*old, [number]], add)
+    assert add.given == 10 * 2
+
+
+def test_nothing_new_costs_nothing() -> None:
+    """The same parts give the same object, without adding."""
+    sums, add, parts = Sums(), Counting(), [[1], [2]]
+    total = sums.combine("name", parts, add)
+    add.given = 0
+    assert sums.combine("name", list(parts), add) is total
+    assert add.given == 0
+
+
+def test_names_are_apart_and_forgotten() -> None:
+    """Each name has its own sum; one that is not kept is added up anew."""
+    sums, add = Sums(), Counting()
+    parts = {"one": [[1], [2]], "other": [[3], [4]]}
+    for name, found in parts.items():
+        assert sums.combine(name, found, add) == Counting()(found)
+    sums.keep({"one"})
+    add.given = 0
+    for name, found in parts.items():
+        sums.combine(name, found, add)
+    assert add.given == 2
