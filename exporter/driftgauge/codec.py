@@ -1,7 +1,7 @@
 """Bytes for aggregates and references: a JSON header followed by raw little-endian arrays, compressed by Zstandard.
 
-`pack` takes nested mappings and lists of numbers, text, None and numpy arrays; `unpack` gives them back equal, arrays as
-int64 or float64.
+`pack` takes nested mappings and lists of numbers, text, None and numpy arrays; `unpack` gives them back equal, and
+arrays as int64 or float64.
 Neither pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
 """
 
@@ -57,9 +57,7 @@ def unpack(data: bytes) -> dict[str, Any]:
     """Return what was packed; raises `StateError` when the bytes are not what `pack` writes."""
     try:
         size = int.from_bytes(data[:_LENGTH], "little")
-        if size > _LARGEST:
-            raise ValueError(f"{size} bytes are more than any aggregate has")
-        raw = _CODEC.decompress(data[_LENGTH:], decompressed_size=size, asbytes=True)
+        raw = _CODEC.decompress(data[_LENGTH:], decompressed_size=min(size, _LARGEST), asbytes=True)
         length = int.from_bytes(raw[:_LENGTH], "little")
         header = json.loads(raw[_LENGTH : _LENGTH + length])
         restored, end = _restore(header, raw, _LENGTH + length)

@@ -144,10 +144,10 @@ def asymptotic_pvalue(n: int, distance: float) -> float:
 def _smirnov(n: int, distance: float) -> float:
     """Return the one-sided tail by Smirnov's formula (Smirnov 1944; Miller 1956).
 
-    It is x times the sum over v = 0 ... n of C(n, v) (x + t)^(v-1) (1 - x - t)^(n-v) with t = v / n. As a function of v the terms are smooth and vanish with all derivatives
-    at both ends, so a sum over evenly spaced v, the trapezoidal rule, converges faster than any power of their number.
-    Binomial coefficients come from Stirling's series; the powers are taken against t^v (1 - t)^(n-v), so that
-    nothing large cancels.
+    It is x times the sum over v = 0 ... n of C(n, v) (x + t)^(v-1) (1 - x - t)^(n-v) with t = v / n. As a function of v
+    the terms are smooth and vanish with all derivatives at both ends, so a sum over evenly spaced v, the trapezoidal
+    rule, converges faster than any power of their number. Binomial coefficients come from Stirling's series; the
+    powers are taken against t^v (1 - t)^(n-v), so that nothing large cancels.
     """
     last = int(n * (1 - distance))
     step = max(1, last // _SMIRNOV_TERMS)
