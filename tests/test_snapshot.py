@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from data_builders import MICROS, a_model, a_reference, features, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.sums import Sums
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
 from driftgauge.collector import validate
@@ -19,7 +21,7 @@ from driftgauge.config import Limits, Window
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
 from driftgauge.reference import Reference
 from driftgauge.snapshot import Identity, ModelState, model_samples, within_limit
-from driftgauge.windows import PaneKey
+from driftgauge.windows import PaneKey, Tiers
 
 NAN = float("nan")
 HOUR = Window("1h", 3600)
@@ -313,3 +315,42 @@ def test_within_limit(most: int, kept: dict[str, int], dropped: int) -> None:
     assert ({name: len(of) for name, of in found.items()}, left_out) == (kept, dropped)
     assert found.get("model_feature_psi", []) == FEATURES["model_feature_psi"][: kept.get("model_feature_psi", 0)]
     assert (len(FEATURES["model_feature_psi"]), len(ACCURACY["model_accuracy"])) == (3, 3)
+
+
+def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
+    """While panes grow, are joined and leave, a model that was asked before says what one that never was says."""
+    windows = [Window("24h", 86400), HOUR, Window("60m", 3600)]
+    tiers = Tiers.of(windows)
+    rng = np.random.default_rng(1)
+    reference = a_reference(features(x=rng.normal(size=100)))
+    state = ModelState(
+        a_model(),
+        reference=reference,
+        totals=Totals(versions={name: VersionTotals(last_prediction=NOW) for name in ("1", "2")}),
+    )
+    for minutes in range(0, 240, 7):
+        now = NOW + minutes * 60 * MICROS
+        panes = dict(state.predictions)
+        for version in ("1", "2")[: 1 + minutes % 2]:
+            start = (now // MICROS - 60 * int(rng.integers(0, 90))) // 120 * 120
+            new = predictions(features(x=rng.normal(size=5)), reference)[PaneKey("1", PANE, 120)]
+            key = PaneKey(version, start, 120)
+            panes[key] = PredictionPane.combine([panes[key], new]) if key in panes else new
+        for key, target in tiers.outgrown(panes, now).items():
+            left = panes.pop(key)
+            if target:
+                panes[target] = PredictionPane.combine([left, panes[target]]) if target in panes else left
+        state = replace(state, predictions=panes)
+        fresh = replace(state, prediction_sums=Sums(), outcome_sums=Sums())
+        asked = [plain(model_samples(each, windows=windows, limits=Limits(), now=now)) for each in (state, fresh)]
+        assert asked[0] == pytest.approx(asked[1], rel=1e-9)
+
+
+def plain(found: Samples) -> dict[str, float]:
+    """Return the value of every sample that has one by its name and labels."""
+    return {
+        " ".join((name, *sample.labels)): sample.value
+        for name, samples in found.items()
+        for sample in samples
+        if isinstance(sample, Sample)
+    }

@@ -1,7 +1,7 @@
 """Panes and windows, with a loop over the rows as the oracle."""
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -90,8 +90,8 @@ def grouped(times: Sequence[int], now: int, of: Tiers = DAY_TIERS) -> dict[PaneK
 
 def counted(times: Sequence[int], *, folded_at: int, asked_at: int) -> list[int]:
     """Return which rows the day ending at `asked_at` counts, of rows folded at `folded_at` (all in µs)."""
-    found = DAY_TIERS.visible_panes(grouped(times, folded_at), DAY_WINDOW, asked_at)
-    return sorted(row for part in found.get("1", []) for row in part)
+    panes = grouped(times, folded_at)
+    return sorted(row for key in DAY_TIERS.visible(panes, DAY_WINDOW, asked_at) for row in panes[key])
 
 
 NOON = (MIDNIGHT + 12 * HOUR) * SECOND
@@ -144,11 +144,11 @@ def test_expiry(hours: int) -> None:
     now = (MIDNIGHT + hours * HOUR) * SECOND
 
     assert DAY_TIERS.outgrown([key], now) == ({key: None} if hours > 24 else {})
-    assert bool(DAY_TIERS.visible_panes({key: 0}, DAY_WINDOW, now)) == (hours <= 24)
+    assert DAY_TIERS.visible([key], DAY_WINDOW, now) == ([key] if hours <= 24 else [])
 
 
 def test_panes_come_in_the_order_of_their_keys() -> None:
-    """Panes are found by window and version, in time order whatever the order of arrival; coarser ones do not count."""
+    """Panes are found in time order whatever the order of arrival; those of longer windows do not count."""
     keys = [
         PaneKey("2", MIDNIGHT, HOUR),
         PaneKey("1", MIDNIGHT + HOUR, HOUR),
@@ -158,9 +158,9 @@ def test_panes_come_in_the_order_of_their_keys() -> None:
         PaneKey("1", MIDNIGHT, DAY),
     ]
 
-    found = DAY_TIERS.visible_panes({key: number for number, key in enumerate(keys)}, DAY_WINDOW, NOON)
+    found = DAY_TIERS.visible(keys, DAY_WINDOW, NOON)
 
-    assert found == {"1": [3, 2, 4, 1], "2": [0]}
+    assert [keys.index(key) for key in found] == [3, 2, 4, 1, 0]
 
 
 def test_no_rows() -> None:
@@ -223,8 +223,10 @@ def test_windows_are_a_loop_over_the_rows(
             shown = time if time <= folded_at else -(-time // (60 * SECOND)) * 60 * SECOND
             if of.first_second(window, now) * SECOND <= time and shown <= now:
                 expected.setdefault(version, []).append(row)
-        shown_panes = of.visible_panes(panes, window, now)
-        assert {version: sorted(chain.from_iterable(found)) for version, found in shown_panes.items()} == expected
+        found: dict[str, list[int]] = {}
+        for key in of.visible(panes, window, now):
+            found.setdefault(key.version, []).extend(panes[key])
+        assert {version: sorted(at) for version, at in found.items()} == expected
 
 
 @given(seconds=st.lists(st.integers(-30 * HOUR, 300), max_size=20), later=st.integers(0, 3 * HOUR))

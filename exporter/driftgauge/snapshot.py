@@ -4,9 +4,9 @@ A pure function of each model's aggregates and `now`. What cannot be computed is
 what is returned may be rendered without further checks.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ MIN_ROWS: Final = 2
 # Published per feature or class: the first to go when `limits.max_series` is reached.
 _DETAIL_LABELS: Final = frozenset({"feature", "class"})
 
+A = TypeVar("A")
 MutableSamples = dict[str, list[Sample | HistogramSample]]
 
 
@@ -46,7 +47,7 @@ class Identity:
 class ModelState:
     """All that is known of one model between refreshes. Every field is replaced, none is changed in place.
 
-    sums: what earlier snapshots added up; it saves time and changes no value.
+    prediction_sums, outcome_sums: what earlier snapshots added up; they save time and change no value.
     """
 
     config: ModelConfig
@@ -56,7 +57,8 @@ class ModelState:
     predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
     outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
-    sums: Sums = field(default_factory=Sums)
+    prediction_sums: Sums = field(default_factory=Sums)
+    outcome_sums: Sums = field(default_factory=Sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +92,50 @@ def model_samples(
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
-    tiers = Tiers.of(windows)
-    used: set[Hashable] = set()
+    predictions = _totals(model.predictions, model.prediction_sums, PredictionPane.combine, windows, now)
+    outcomes = _totals(model.outcomes, model.outcome_sums, Outcomes.combine, windows, now)
     for window in windows:
-        predictions = tiers.visible_panes(model.predictions, window, now)
-        outcomes = tiers.visible_panes(model.outcomes, window, now)
         for version in versions:
-            here, name = board.under(version, window.name), (version, window.name)
-            used |= {(*name, "predictions"), (*name, "outcomes")}
-            if version in predictions:
-                pane = model.sums.combine((*name, "predictions"), predictions[version], PredictionPane.combine)
+            here = board.under(version, window.name)
+            pane = predictions[window.seconds].get(version)
+            here.put("model_window_predictions", pane.rows if pane else 0)
+            if pane and pane.rows:
                 _put_predictions(here, model, pane, limits)
-            else:
-                here.put("model_window_predictions", 0)
-            labelled = Outcomes()
-            if version in outcomes:
-                labelled = model.sums.combine((*name, "outcomes"), outcomes[version], Outcomes.combine)
+            labelled = outcomes[window.seconds].get(version, Outcomes())
             here.put("model_window_labels", labelled.rows)
             _put_performance(here, model, labelled)
-    model.sums.keep(used)
     return board.samples
+
+
+def _totals(
+    panes: Mapping[PaneKey, A],
+    sums: Sums,
+    combine: Callable[[Sequence[A]], A],
+    windows: Sequence[Window],
+    now: int,
+) -> dict[int, dict[str, A]]:
+    """Return what each window holds, by its length in seconds and by version.
+
+    A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
+    """
+    tiers = Tiers.of(windows)
+    found: dict[int, dict[str, A]] = {}
+    totals: dict[str, A] = {}
+    covered: set[PaneKey] = set()
+    names: set[Hashable] = set()
+    for window in sorted(windows, key=lambda window: window.seconds):
+        added: dict[str, list[A]] = {}
+        for key in tiers.visible(panes, window, now):
+            if key not in covered:
+                added.setdefault(key.version, []).append(panes[key])
+                covered.add(key)
+        for version, parts in added.items():
+            names.add((window.seconds, version))
+            total = sums.combine((window.seconds, version), parts, combine)
+            totals[version] = combine([totals[version], total]) if version in totals else total
+        found.setdefault(window.seconds, dict(totals))
+    sums.keep(names)
+    return found
 
 
 def _put_model(board: _Board, totals: Totals) -> None:
@@ -139,9 +165,6 @@ def _put_version(board: _Board, model: ModelState, version: str) -> None:
 
 
 def _put_predictions(board: _Board, model: ModelState, pane: PredictionPane, limits: Limits) -> None:
-    board.put("model_window_predictions", pane.rows)
-    if not pane.rows:
-        return
     board.put("model_error_ratio", pane.failed / pane.rows)
     board.histogram("model_window_latency_seconds", pane.latency)
     for q in QUANTILES:

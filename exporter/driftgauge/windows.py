@@ -15,7 +15,7 @@ Times of rows are int64 microseconds since 1970 UTC; panes and windows count who
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import numpy as np
 
@@ -33,8 +33,6 @@ _LENGTHS: Final = (
 )
 # Between tiers whose lengths differ more than this there is another: a pane is joined from no more.
 _MOST_JOINED: Final = 60
-
-P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,14 +127,12 @@ class Tiers:
             version, *rest = keys[:, first].tolist()
             yield PaneKey(names[version], *rest), np.concatenate([runs[run] for run in order[first:end]])
 
-    def visible_panes(self, panes: Mapping[PaneKey, P], window: Window, now: int) -> dict[str, list[P]]:
-        """Return, by version, the panes that the window ending at `now` (µs) is the sum of, in order of their keys."""
+    def visible(self, keys: Iterable[PaneKey], window: Window, now: int) -> list[PaneKey]:
+        """Return the panes, in order, that the window ending at `now` (µs) is the sum of."""
         seconds, start, pane = now // MICROSECONDS, self.first_second(window, now), self.panes[window.seconds]
-        found: dict[str, list[P]] = {}
-        for key in sorted(panes):
-            if start <= key.start <= seconds and key.visible <= seconds and key.length <= pane:
-                found.setdefault(key.version, []).append(panes[key])
-        return found
+        return sorted(
+            key for key in keys if start <= key.start <= seconds and key.visible <= seconds and key.length <= pane
+        )
 
     def outgrown(self, keys: Iterable[PaneKey], now: int) -> dict[PaneKey, PaneKey | None]:
         """Return the panes that are of no use as they are at `now`: each with the pane it belongs to, or None."""

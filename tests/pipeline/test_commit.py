@@ -138,8 +138,9 @@ class Run:
 
     def counted(self, outcomes: Mapping[Any, Outcomes], window: Window) -> dict[str, Counter[tuple[str, str]]]:
         """Return the same counts from the panes that the window shows now."""
-        panes = TIERS.visible_panes(outcomes, window, self.now * MICROSECONDS)
-        found = {version: Counter(Outcomes.combine(parts).confusion) for version, parts in panes.items()}
+        found: dict[str, Counter[tuple[str, str]]] = {}
+        for key in TIERS.visible(outcomes, window, self.now * MICROSECONDS):
+            found.setdefault(key.version, Counter()).update(outcomes[key].confusion)
         return {version: counts for version, counts in found.items() if counts}
 
     def restored(self) -> Mapping[Any, Outcomes]:
