@@ -22,6 +22,8 @@ _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 _QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _SECRETS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+# MLflow appends what it got: a stranger's page may hold anything.
+_BODY: Final = re.compile(r"Response (?:body|text):")
 _LONGEST: Final = 300
 
 
@@ -86,7 +88,9 @@ class Tracking:
             return {file.path: file.file_size for file in self._client.list_artifacts(run_id)}
 
     def finish(self, run_id: str) -> None:
-        """Mark a run as finished."""
+        """Mark a run as finished, if it is not deleted. Raises SourceMissing as `is_active` does."""
+        if not self.is_active(run_id):
+            return
         with _asking(self._uri):
             from mlflow.entities import RunStatus  # noqa: PLC0415 - as above
 
@@ -129,4 +133,5 @@ def _asking(uri: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - MLflow's stores raise trees of their own: requests, boto3, sqlalchemy
         # Not chained: a traceback would show the original text, credentials and all.
         kind = SourceMissing if getattr(error, "error_code", "") == _MISSING else SourceUnavailable
-        raise kind(f"{server}: {type(error).__name__}: {redacted(str(error))[:_LONGEST]}") from None
+        detail = redacted(_BODY.split(str(error), 1)[0]).strip()
+        raise kind(f"{server}: {type(error).__name__}: {detail[:_LONGEST]}") from None
