@@ -11,6 +11,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.failures import asking
+from driftgauge.source.http import Http
 from driftgauge.source.spool import spooled
 from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
 from source.conftest import LIMIT, Canned
@@ -45,9 +46,9 @@ def test_store_by_uri(tmp_path: Path) -> None:
     """The URI decides on the store; a path with a blank in its file: URI is read as such."""
     (tmp_path / "a b").mkdir()
     (tmp_path / "a b" / "x.csv").write_text("1")
-    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", deadline=DEADLINE)
-    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", deadline=DEADLINE)
-    other = store_at("hdfs://host/folder", tracking_uri="", deadline=DEADLINE)
+    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=Http(DEADLINE))
+    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=Http(DEADLINE))
+    other = store_at("hdfs://host/folder", tracking_uri="", http=Http(DEADLINE))
     assert local.entries("") == [Entry("x.csv", is_folder=False, size=1)]
     assert [type(store) for store in (local, proxied, other)] == [LocalStore, ProxyStore, RepositoryStore]
 
@@ -91,7 +92,7 @@ def test_local_folder_missing(tmp_path: Path) -> None:
 
 def proxy(canned: Canned) -> ProxyStore:
     """Return the store of the run `1/x` on the canned server."""
-    return ProxyStore(f"{canned.url}{PROXY}/1/x", DEADLINE)
+    return ProxyStore(f"{canned.url}{PROXY}/1/x", Http(DEADLINE))
 
 
 def test_proxy_listing(canned: Canned) -> None:

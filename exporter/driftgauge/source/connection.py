@@ -16,6 +16,7 @@ from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.source.deadline import BoundedClient, Deadline
 from driftgauge.source.failures import asking, json_object, redacted, status_failure
 from driftgauge.source.guards import check_present, check_schema
+from driftgauge.source.http import Http
 from driftgauge.source.stores import ArtifactStore, store_at
 
 _PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
@@ -31,6 +32,7 @@ class Connection:
         self.tracking_uri = tracking_uri
         self.server = redacted(tracking_uri)
         self._deadline = Deadline(timeout)
+        self._http = Http(self._deadline)
         self._lock = Lock()
         self._client: Any = None
         self._answered = False
@@ -56,7 +58,7 @@ class Connection:
     def store_at(self, root: str) -> ArtifactStore:
         """Return the artifact store at the URI `root`."""
         with asking(redacted(root)):
-            return store_at(root, tracking_uri=self.tracking_uri, deadline=self._deadline)
+            return store_at(root, tracking_uri=self.tracking_uri, http=self._http)
 
     @property
     def _is_remote(self) -> bool:

@@ -18,13 +18,12 @@ from urllib.parse import quote
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
-from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.rest_utils import http_request
 
 from driftgauge.errors import SourceMissing
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.failures import json_object, not_mlflow, redacted, status_failure
+from driftgauge.source.http import Http
 from driftgauge.source.spool import CHUNK_BYTES, chunks_of, refuse_oversize
 
 _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
@@ -58,14 +57,14 @@ class ArtifactStore(Protocol):
         ...
 
 
-def store_at(root: str, *, tracking_uri: str, deadline: Deadline) -> ArtifactStore:
-    """Return the store for the artifact URI `root`."""
+def store_at(root: str, *, tracking_uri: str, http: Http) -> ArtifactStore:
+    """Return the store for the artifact URI `root`; what is asked over the network is asked within http's deadline."""
     if is_local(root):
         return LocalStore(local_folder(root))
     repository = get_artifact_repository(root, tracking_uri=tracking_uri)
     if isinstance(repository, HttpArtifactRepository):
-        return ProxyStore(repository.artifact_uri, deadline)
-    return RepositoryStore(repository, deadline)
+        return ProxyStore(repository.artifact_uri, http)
+    return RepositoryStore(repository, http.deadline)
 
 
 def is_local(uri: str) -> bool:
@@ -116,20 +115,20 @@ def _local_entry(item: os.DirEntry[str], folder: str) -> Entry:
 class ProxyStore:
     """Artifacts served by a tracking server (`mlflow-artifacts:`).
 
-    MLflow's `http_request` is used, not its repository: that one writes whole files to disk and gives up on a
-    folder for one odd name in it. Credentials and TLS settings are MLflow's all the same.
+    MLflow's own repository is not used: it writes whole files to disk and gives up on a folder for one odd name
+    in it. Credentials and TLS settings are MLflow's all the same.
     """
 
-    def __init__(self, root_url: str, deadline: Deadline) -> None:
+    def __init__(self, root_url: str, http: Http) -> None:
         self._root_url = root_url
-        self._deadline = deadline
+        self._http = http
 
     def entries(self, folder: str) -> list[Entry]:
         """Return what lies in `folder`; see `ArtifactStore`."""
         server, _, root = self._root_url.partition(_PROXY_ENDPOINT)
         asked = _joined(root.strip("/"), folder).rstrip("/")
         wanted = f'folder "{asked}"'
-        response = self._deadline.within(
+        response = self._http.deadline.within(
             lambda: self._get(server, _PROXY_ENDPOINT, wanted=wanted, params={"path": asked})
         )
         return [
@@ -139,7 +138,7 @@ class ProxyStore:
 
     def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
         """Return the bytes of a file; see `ArtifactStore`."""
-        return self._deadline.each(self._streamed(path, limit))
+        return self._http.deadline.each(self._streamed(path, limit))
 
     def _streamed(self, path: str, limit: int) -> Iterator[bytes]:
         with self._get(self._root_url, f"/{quote(path)}", wanted=f'artifact "{path}"', stream=True) as response:
@@ -150,14 +149,7 @@ class ProxyStore:
             yield from response.iter_content(chunk_size=CHUNK_BYTES)
 
     def _get(self, url: str, endpoint: str, *, wanted: str, **options: Any) -> Any:
-        response = http_request(
-            get_default_host_creds(url),
-            endpoint,
-            "GET",
-            timeout=self._deadline.connect_and_read,
-            raise_on_status=False,
-            **options,
-        )
+        response = self._http.get(url, endpoint, **options)
         if response.status_code >= 400:
             response.close()
             raise status_failure(response.status_code, server=redacted(url), wanted=wanted)
