@@ -57,8 +57,10 @@ fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python -m tests.fuzz --minutes 10
 
+# Everything against what people use instead, into exporter/docs/performance.md; some of it by `make bench ONLY="B1 B5"`.
+# Forty minutes and 10 GB in .bench, where other people's libraries are installed as well.
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks.late_labels
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py
@@ -70,4 +72,4 @@ demo: $(STAMP)
 	$(BIN)/driftgauge demo
 
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

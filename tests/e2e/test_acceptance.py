@@ -2,16 +2,17 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-from prometheus_client import Metric, parser
+from prometheus_client import parser
 from prometheus_client.openmetrics import parser as strict
 
+from e2e.comparing import about_models, beyond_tolerance, deviations
 from e2e.exporter import driftgauge, serving
 from e2e.filling import BROKEN_LINES, FUTURE_ROWS, Filling, Logged
 from e2e.oracle import Key, Oracle, Series
@@ -19,18 +20,6 @@ from e2e.traffic import AT, Traffic, churn, eta, intent
 from mlflow_servers import free_port
 
 ROWS: Final = 210_000
-# DESIGN §8, and for what it does not name: rounding of sums in another order.
-EXACT: Final = 1e-9
-TOLERANCES: Final = {
-    "model_feature_ks_statistic": 1e-12,
-    "model_prediction_ks_statistic": 1e-12,
-    "model_feature_wasserstein_distance": 1e-3,
-    "model_prediction_wasserstein_distance": 1e-3,
-    "model_roc_auc": 1e-4,
-    "model_performance_degradation roc_auc": 1e-4,
-    "model_performance_baseline roc_auc": 1e-4,
-    "model_latency_quantile_seconds": 1e-2,
-}
 CONFIG: Final = """
 mlflow: {{tracking_uri: "{uri}"}}
 state_dir: {folder}/state
@@ -111,31 +100,9 @@ def _once(store: Store) -> str:
     return refreshed.stdout
 
 
-def _about_models(families: Iterable[Metric]) -> Series:
-    samples = (sample for family in families for sample in family.samples if sample.name.startswith("model_"))
-    return {(sample.name, frozenset(_canonical(sample.labels).items())): sample.value for sample in samples}
-
-
-def _canonical(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return {**labels, "le": f"{float(labels['le']):g}"} if "le" in labels else labels
-
-
-def _place(key: Key) -> str:
-    name, labels = key
-    metric = dict(labels).get("metric")
-    return f"{name} {metric}" if metric else name
-
-
-def _deviation(key: Key, *, actual: float, expected: float) -> float:
-    """Return the difference, relative where that is stricter (p-values) or where numbers are large."""
-    absolute = abs(actual - expected)
-    relative = absolute / abs(expected) if expected else absolute
-    return relative if key[0].endswith("_pvalue") else min(absolute, relative)
-
-
 def test_no_series_is_missing_and_none_too_many(store: Store, page: str) -> None:
     """What can be computed is there for every window and version, and nothing else is."""
-    published = _about_models(parser.text_string_to_metric_families(page))
+    published = about_models(parser.text_string_to_metric_families(page))
 
     assert sorted(map(str, store.expected.keys() - published.keys())) == []
     assert sorted(map(str, published.keys() - store.expected.keys())) == []
@@ -143,22 +110,17 @@ def test_no_series_is_missing_and_none_too_many(store: Store, page: str) -> None
 
 def test_every_value_is_the_oracles(store: Store, page: str) -> None:
     """Every series equals scipy, scikit-learn or pandas on the raw rows; `pytest -rP` shows the table."""
-    published = _about_models(parser.text_string_to_metric_families(page))
+    published = about_models(parser.text_string_to_metric_families(page))
 
-    largest: dict[str, float] = {}
-    for key in store.expected.keys() & published.keys():
-        place = _place(key)
-        deviation = _deviation(key, actual=published[key], expected=store.expected[key])
-        largest[place] = max(largest.get(place, 0.0), deviation)
-
+    largest = deviations(published, store.expected)
     for place, deviation in sorted(largest.items()):
         print(f"{place:60} {deviation:.1e}")  # noqa: T201 - the table is what the test is run for
-    assert {p: d for p, d in largest.items() if d > TOLERANCES.get(p, EXACT)} == {}
+    assert beyond_tolerance(largest) == {}
 
 
 def test_the_drifting_feature_is_found(page: str) -> None:
     """Of ten features only the price drifts, and it is flagged in the last day's window of the current version."""
-    published = _about_models(parser.text_string_to_metric_families(page))
+    published = about_models(parser.text_string_to_metric_families(page))
     here = {("model", "churn"), ("version", "2"), ("window", "24h")}
 
     flagged = {
@@ -171,7 +133,7 @@ def test_the_drifting_feature_is_found(page: str) -> None:
 
 def test_a_second_refresh_counts_nothing_twice(store: Store, page: str) -> None:
     """Refreshing again over the same store and state gives the same figures."""
-    first, second = (_about_models(parser.text_string_to_metric_families(text)) for text in (page, _once(store)))
+    first, second = (about_models(parser.text_string_to_metric_families(text)) for text in (page, _once(store)))
 
     assert first == second
 
@@ -190,7 +152,7 @@ def test_openmetrics_says_the_same(store: Store, page: str) -> None:
         status, text = exporter.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
     assert status == 200
-    openmetrics = _about_models(strict.text_string_to_metric_families(text))
-    plain = _about_models(parser.text_string_to_metric_families(page))
+    openmetrics = about_models(strict.text_string_to_metric_families(text))
+    plain = about_models(parser.text_string_to_metric_families(page))
     counters = {key for key in plain if key[0].endswith("_total")}
     assert {key: openmetrics.get(key) for key in counters} == {key: plain[key] for key in counters}

@@ -1,0 +1,59 @@
+"""A page's series about models beside the oracle's: by the same keys, and how far apart within DESIGN §8."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from prometheus_client import Metric
+
+from e2e.oracle import Key, Series
+
+# DESIGN §8, and for what it does not name: rounding of sums in another order.
+EXACT: Final = 1e-9
+TOLERANCES: Final = {
+    "model_feature_ks_statistic": 1e-12,
+    "model_prediction_ks_statistic": 1e-12,
+    "model_feature_wasserstein_distance": 1e-3,
+    "model_prediction_wasserstein_distance": 1e-3,
+    "model_roc_auc": 1e-4,
+    "model_performance_degradation roc_auc": 1e-4,
+    "model_performance_baseline roc_auc": 1e-4,
+    "model_latency_quantile_seconds": 1e-2,
+}
+
+
+def about_models(families: Iterable[Metric]) -> Series:
+    """Return the series about models of a parsed page."""
+    samples = (sample for family in families for sample in family.samples if sample.name.startswith("model_"))
+    return {(sample.name, frozenset(_canonical(sample.labels).items())): sample.value for sample in samples}
+
+
+def deviations(published: Series, expected: Series) -> dict[str, float]:
+    """Return the largest deviation of each metric, over the series that both have."""
+    largest: dict[str, float] = {}
+    for key in expected.keys() & published.keys():
+        place = _place(key)
+        deviation = _deviation(key, actual=published[key], expected=expected[key])
+        largest[place] = max(largest.get(place, 0.0), deviation)
+    return largest
+
+
+def beyond_tolerance(largest: Mapping[str, float]) -> dict[str, float]:
+    """Return the deviations that DESIGN §8 does not allow."""
+    return {place: deviation for place, deviation in largest.items() if deviation > TOLERANCES.get(place, EXACT)}
+
+
+def _canonical(labels: Mapping[str, str]) -> Mapping[str, str]:
+    return {**labels, "le": f"{float(labels['le']):g}"} if "le" in labels else labels
+
+
+def _place(key: Key) -> str:
+    name, labels = key
+    metric = dict(labels).get("metric")
+    return f"{name} {metric}" if metric else name
+
+
+def _deviation(key: Key, *, actual: float, expected: float) -> float:
+    """Return the difference, relative where that is stricter (p-values) or where numbers are large."""
+    absolute = abs(actual - expected)
+    relative = absolute / abs(expected) if expected else absolute
+    return relative if key[0].endswith("_pvalue") else min(absolute, relative)
