@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint types contracts docs-check generate-check unit acceptance soak fuzz bench demo docs generate servers clean
+.PHONY: test lint types contracts docs-check generate-check unit acceptance soak fuzz bench demo docs generate pictures servers clean
 
 test: lint types contracts docs-check generate-check unit
 
@@ -67,6 +67,10 @@ docs: $(STAMP)
 
 generate: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output .
+
+# The pictures of the dashboards in exporter/docs/pictures, from a story that the exporter and Prometheus are told.
+pictures: $(STAMP) servers
+	PYTHONPATH=tests $(BIN)/python -m pictures
 
 demo: $(STAMP)
 	$(BIN)/driftgauge demo

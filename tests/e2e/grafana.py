@@ -36,12 +36,12 @@ class Timing:
     def globals(self) -> dict[str, str]:
         """Return the variables that Grafana has of its own."""
         rate = max(self.interval + self.scrape_interval, 4 * self.scrape_interval)
-        span = self.end - self.start
+        span = round(self.end - self.start)
         return {
             "__interval": f"{self.interval:g}s",
             "__rate_interval": f"{rate:g}s",
-            "__range": f"{span:g}s",
-            "__range_s": f"{span:g}",
+            "__range": f"{span}s",
+            "__range_s": f"{span}",
             "__interval_ms": f"{self.interval * 1000:g}",
         }
 

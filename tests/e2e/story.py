@@ -25,7 +25,7 @@ INTENTS: Final = ("billing", "other", "refund")
 CONFIG: Final = """
 mlflow: {{tracking_uri: "{uri}"}}
 state_dir: {folder}/state
-refresh_interval: 1s
+refresh_interval: 2s
 windows: [1h, 6h, 24h, 7d]
 models:
   - name: churn

@@ -23,16 +23,16 @@ OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0"
 WEEK: Final = 7 * 24 * HOUR
 # Alerts that fire within seconds: a file of the user's own may say so.
 THRESHOLDS: Final = """
-exporter: {refresh_interval: 1s}
+exporter: {refresh_interval: 2s}
 smoothing: 1s
 alerts:
-  ModelFeaturesDrifted: {for: 3s}
-  ModelFeatureDrifted: {for: 3s}
-  ModelPerformanceDegraded: {for: 3s}
-  DriftgaugeRefreshFailing: {for: 3s}
+  ModelFeaturesDrifted: {for: 5s}
+  ModelFeatureDrifted: {for: 5s}
+  ModelPerformanceDegraded: {for: 5s}
+  DriftgaugeRefreshFailing: {for: 5s}
 """
 SCRAPES: Final = """
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: 1s, evaluation_interval: 2s}}
 rule_files: ["{folder}/rules/*.rules.yml"]
 scrape_configs:
   - job_name: driftgauge

@@ -22,7 +22,7 @@ from driftgauge.generator.dashboards.queries import (
 )
 
 SCOPE: Final = Scope()
-_NOT_SCRAPED: Final = "Prometheus has scraped no exporter"
+_NOT_SCRAPED: Final = "Not scraped"
 _NEVER: Final = "No refresh succeeded yet"
 _MORE: Final[Link] = to_board("fleet")
 _BY: Final = "{{instance}}"
@@ -38,7 +38,7 @@ def exporter(marks: Marks) -> Contents:
             _now(marks),
             Row("Health over time", [(24, _health())], height=7),
             Row("Refresh", [(8, panel) for panel in _refresh(marks)]),
-            Row("Series and state", [(8, panel) for panel in _series(marks)]),
+            Row("Series and state", [(6, panel) for panel in _series(marks)]),
             Row("Process", [(8, panel) for panel in _process()]),
         ],
         alerts='alertname=~"Driftgauge.+", alertname!="DriftgaugeWatchdog"',
