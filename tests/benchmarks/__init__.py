@@ -6,6 +6,7 @@
     product         the product's own steps without files and MLflow
     datasets        the rows that are measured
     stores          MLflow stores filled at size
+    fitting         lines through what was measured
     report, plots   from results to the table and the plots of exporter/docs/performance.md
 
 The lines: folding (B1), window (B2), decoding (B3), pulling (B4), scraping (B5), memory (B6), late_labels (B7),

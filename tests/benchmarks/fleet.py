@@ -4,6 +4,7 @@ Against the default `refresh_interval`; and how that refresh grows with models a
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from driftgauge.config import Config
 
 from . import datasets
+from .fitting import drawing, fitted
 from .measuring import (
     BENCH,
     Figures,
@@ -35,7 +37,7 @@ BATCH: Final = 1_000
 REFERENCE_ROWS: Final = 12_000
 ROUNDS: Final = 3
 # How a refresh grows: (models, features), each against the line's own size.
-SIZES: Final = ((50, FEATURES), (100, FEATURES), (100, 25), (100, 100))
+SIZES: Final = ((50, FEATURES), (100, FEATURES), (50, 25), (50, 100))
 
 
 def run(notes: Notes) -> None:
@@ -53,10 +55,26 @@ def run(notes: Notes) -> None:
             holds=target.holds(own["seconds"]),
         )
     )
-    notes.figures["fleet"] = [{"models": size[0], "features": size[1], **figures} for size, figures in found.items()]
-    for size, figures in found.items():
+    for size in SIZES:
+        figures = found[size]
         told = f"{seconds(figures['seconds'])} ({seconds(figures['cpu'])} CPU, {number(figures['peak'])} MB)"
-        notes.add(Row("B9", f"{size[0]} models x {size[1]} features", told))
+        notes.add(Row("B9", f"the same of {size[0]} models x {size[1]} features", told))
+    notes.figures["drawings"] = [
+        _drawing(found, "models", at=0, words=f"models of {FEATURES} features"),
+        _drawing(found, "fleet-features", at=1, words=f"features of each of {SIZES[0][0]} models"),
+    ]
+
+
+def _drawing(found: Mapping[tuple[int, int], Figures], file: str, *, at: int, words: str) -> dict[str, Any]:
+    """Return the plot of the refresh by the models or features, position `at` of a size."""
+    other = (FEATURES, SIZES[0][0])[at]
+    sizes = sorted(size for size in found if size[1 - at] == other)
+    unit = words.partition(" ")[0].removesuffix("s")
+    series = [
+        fitted(name, unit, [(size[at], found[size][clock] * 1000) for size in sizes])
+        for clock, name in (("seconds", "refresh on two cores"), ("cpu", "its CPU time"))
+    ]
+    return drawing(file, f"A refresh by {words}", words, series)
 
 
 def fleet(models: str, features: str) -> Figures:

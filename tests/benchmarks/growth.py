@@ -8,9 +8,9 @@ others stay at 20 numeric features, 10,000 rows, three windows and a grid of 10,
 
 import gc
 import tracemalloc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from driftgauge.pipeline.delta import Delta
 from driftgauge.reference import NumericProfile, Reference
 
 from . import datasets, product
+from .fitting import drawing, fitted
 from .measuring import Figures, Notes, as_script, median, number, say, timed
 
 ROWS: Final = 10_000
@@ -51,9 +52,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What grows, under which heading, and its points."""
+    """What grows, one of it in a word, under which heading, and its points."""
 
     file: str
+    unit: str
     axis: str
     cases: Callable[[], Sequence[Case]]
 
@@ -63,17 +65,20 @@ def run(notes: Notes) -> None:
     drawn, lines = [], []
     for variable in VARIABLES:
         points = [(case.x, measured(case)) for case in variable.cases()]
-        folding, computing = (fit(variable.axis, points, name) for name in ("fold", "statistics"))
+        folding, computing = (
+            fitted(words, variable.unit, [(x, figures[name]) for x, figures in points])
+            for name, words in (("fold", "folding a batch"), ("statistics", "all statistics"))
+        )
         memory = [(x, figures["kept"] / 1e6) for x, figures in points]
         worst = max(figures["kept"] / figures["formula"] for _, figures in points)
-        drawn.append(plot(variable, (folding, computing)))
+        drawn.append(drawing(variable.file, f"CPU time by {variable.axis}", variable.axis, [folding, computing]))
         spread = f"{number(memory[0][1])} to {number(memory[-1][1])} MB"
-        lines.append(f"| {variable.axis} | {folding['fit']} | {computing['fit']} | {spread} | {number(worst)} |\n")
+        lines.append(f"| {variable.axis} | {folding['words']} | {computing['words']} | {spread} | {number(worst)} |\n")
         say(f"growth {lines[-1].strip()}")
     head = (
         "| | folding a batch | all statistics | kept in memory | measured / formula, at most |\n|---|---|---|---|---|\n"
     )
-    notes.figures |= {"variables": drawn, "table": head + "".join(lines)}
+    notes.figures |= {"drawings": drawn, "table": head + "".join(lines)}
 
 
 def measured(case: Case) -> Figures:
@@ -125,35 +130,6 @@ def foretold(reference: Reference, delta: Delta) -> float:
     return float(points + occupied * _OCCUPIED_BYTES + objects)
 
 
-def fit(axis: str, points: Sequence[tuple[int, Figures]], name: str) -> dict[str, Any]:
-    """Fit a + b x with equal weight for each point's relative deviation; return the points, the line and its words."""
-    x = np.array([float(at) for at, _ in points])
-    y = np.array([figures[name] for _, figures in points])
-    slope, constant = np.polyfit(x, y, 1, w=1 / y)
-    fitted = constant + slope * x
-    explained = 1 - np.square(y - fitted).sum() / np.square(y - y.mean()).sum()
-    per = f"{number(slope * 1e3)} µs" if abs(slope) < 1 else f"{number(slope)} ms"
-    unit = "row" if axis.startswith("rows") else axis.rstrip("s").partition(" ")[0]
-    words = f"{number(constant)} ms + {per} per {unit} (R² {explained:.3f})"
-    return {
-        "name": {"fold": "folding a batch", "statistics": "all statistics"}[name],
-        "points": [[float(a), float(b)] for a, b in zip(x, y, strict=True)],
-        "fitted": [float(max(value, 1e-6)) for value in fitted],
-        "fit": words,
-    }
-
-
-def plot(variable: Variable, series: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what `plots` draws of a variable."""
-    return {
-        "file": variable.file,
-        "title": f"CPU time by {variable.axis}",
-        "axis": variable.axis,
-        "unit": "ms of CPU",
-        "series": list(series),
-    }
-
-
 def _rows() -> list[Case]:
     reference = _numeric(1, REFERENCE_ROWS)
     return [Case(rows, reference, _numeric(2, rows)) for rows in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)]
@@ -196,11 +172,11 @@ def _categorical(seed: int, rows: int, categories: int) -> Columns:
 
 
 VARIABLES: Final = (
-    Variable("rows", "rows per batch", _rows),
-    Variable("features", "features", _features),
-    Variable("categories", "categories of each of 20 features", _categories),
-    Variable("windows", "windows", _windows),
-    Variable("grid", "grid points (drift.grid)", _grids),
+    Variable("rows", "row", "rows per batch", _rows),
+    Variable("features", "feature", "features", _features),
+    Variable("categories", "category", "categories of each of 20 features", _categories),
+    Variable("windows", "window", "windows", _windows),
+    Variable("grid", "point", "grid points (drift.grid)", _grids),
 )
 
 

@@ -14,28 +14,28 @@ _SIZE: Final = (5.2, 3.4)
 _COLOURS: Final = ("#1f77b4", "#d95f02", "#2ca02c")
 
 
-def draw(figures: Mapping[str, Any], folder: Path) -> None:
-    """Draw one SVG for each variable of `growth` into the folder."""
+def draw(drawings: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Draw one SVG each into the folder."""
     folder.mkdir(exist_ok=True)
     # A fixed salt, so that unchanged results give an unchanged file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "driftgauge", "font.size": 10}):
-        for variable in figures["variables"]:
-            _plot(variable).savefig(folder / f"{variable['file']}.svg", metadata={"Date": None, "Creator": None})
+        for drawing in drawings:
+            _plot(drawing).savefig(folder / f"{drawing['file']}.svg", metadata={"Date": None, "Creator": None})
 
 
-def _plot(variable: Mapping[str, Any]) -> Figure:
+def _plot(drawing: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=_SIZE, layout="constrained", facecolor="white")
     axes = figure.subplots()
-    for series, colour in zip(variable["series"], _COLOURS, strict=False):
+    for series, colour in zip(drawing["series"], _COLOURS, strict=False):
         points: Sequence[Sequence[float]] = series["points"]
         across, up = zip(*points, strict=True)
         axes.plot(across, up, "o", color=colour, label=series["name"])
-        axes.plot(across, series["fitted"], "-", color=colour, linewidth=1, label=series["fit"])
+        axes.plot(across, series["line"], "-", color=colour, linewidth=1, label=series["words"])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(variable["axis"])
-    axes.set_ylabel(variable["unit"])
-    axes.set_title(variable["title"])
+    axes.set_xlabel(drawing["axis"])
+    axes.set_ylabel("ms")
+    axes.set_title(drawing["title"])
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.legend(frameon=False, fontsize=9)
     return figure

@@ -43,8 +43,8 @@ def write() -> None:
     results = _read()
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(_BLOCK.sub(lambda block: _filled(block, results), text), encoding="utf-8")
-    if "growth" in results:
-        plots.draw(results["growth"]["figures"], PAGE.with_suffix(""))
+    drawings = [drawing for line in results.values() for drawing in line["figures"].get("drawings", [])]
+    plots.draw(drawings, PAGE.with_suffix(""))
     say(f"wrote {PAGE.relative_to(ROOT)}")
 
 

@@ -63,7 +63,7 @@ HEAVY_ROWS: Final = 20_000
 INTERVAL: Final = 40.0
 IDLE_SECONDS: Final = 15.0
 _BETWEEN_SCRAPES: Final = 0.02
-_PATIENCE: Final = 300.0
+_PATIENCE: Final = 600.0
 _BEGINNING: Final = 100_000
 _NUMBERED: Final = ("model", "version", "window", "feature")
 _LOOKED_AT: Final = (
@@ -166,8 +166,6 @@ def _during_refresh(notes: Notes, folder: Path) -> None:
         tracking.log(f"/{model['name']}", quiet)
     with _serving(config) as port:
         scraper = Scraper(port)
-        # The page of the start, and that of the first refresh.
-        scraper.until_page_changes()
         idle = scraper.during(IDLE_SECONDS)
         for model in models:
             tracking.log(f"/{model['name']}", heavy)
@@ -206,9 +204,13 @@ def _batches(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def _serving(config: Path) -> Iterator[int]:
-    """Run `driftgauge serve` until the block is left; yield its port once it is ready."""
+    """Run `driftgauge serve` until the block is left; yield its port once the first refresh is done."""
     with exporter.serving(config, free_port()) as running:
-        running.wait_for(lambda: running.get("/-/healthy")[0] == 200)
+        deadline = time.monotonic() + _PATIENCE
+        while running.get("/-/ready")[0] != 200:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the first refresh did not end: {running.log.read_text(encoding='utf-8')[-2000:]}")
+            time.sleep(1)
         yield urlsplit(running.url).port or 0
 
 
@@ -236,12 +238,11 @@ class Scraper:
             found.append(self.scrape())
         return found
 
-    def until_page_changes(self, *, count: int = 1) -> list[Scrape]:
-        """Scrape until another page has come so many times; return all scrapes but the last."""
+    def until_page_changes(self) -> list[Scrape]:
+        """Scrape until there is something new of models; return all scrapes but the last."""
         end, found = time.monotonic() + _PATIENCE, [self.scrape()]
-        while count:
+        while found[-1].page == found[0].page:
             found.append(self.scrape())
-            count -= found[-1].page != found[-2].page
             if time.monotonic() > end:
                 raise SystemExit("the page of the exporter did not change")
         return found[:-1]
