@@ -39,6 +39,9 @@ def test_the_wheel_is_complete(wheel: zipfile.ZipFile) -> None:
     assert sources - packed == set()
     assert {name for name in packed - sources if ".dist-info/" not in name} == set()
     assert {"driftgauge/py.typed", "driftgauge/web/landing.html.j2"} <= packed
+    # In the repository a link to alerting-rules/thresholds.yml, so that there is one of them.
+    thresholds = (ROOT / "alerting-rules" / "thresholds.yml").read_bytes()
+    assert wheel.read("driftgauge/generator/thresholds.yml") == thresholds
     assert any(name.endswith("licenses/LICENSE") for name in packed)
 
 
