@@ -14,7 +14,7 @@ import pyarrow as pa
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
 from driftgauge.config import Drift
 from driftgauge.errors import ReferenceUnusable
-from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid, cell_sums
+from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 from driftgauge.schema import Kind
 
 # Wide gaps between reference values are divided, to about this share of the range: the Wasserstein distance is exact
@@ -162,10 +162,10 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     q1, q3 = np.quantile(ordered, [0.25, 0.75])
     fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
     grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
-    cells = grid.locate(ordered)
+    cells, counts, sums = grid.tally(ordered)
     profile = NumericProfile(
-        counts=np.bincount(cells, minlength=grid.cells),
-        sums=cell_sums(cells, ordered, grid.cells),
+        counts=_dense(cells, counts, grid.cells),
+        sums=_dense(cells, sums, grid.cells),
         rows=len(ordered),
         missing=missing,
         mean=float(ordered.mean()),
@@ -176,6 +176,13 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
         constant=bool(ordered[0] == ordered[-1]),
     )
     return grid, profile
+
+
+def _dense(cells: IntArray, values: Any, size: int) -> Any:
+    """Return values by cell (size,), zero where there are none."""
+    dense = np.zeros(size, values.dtype)
+    dense[cells] = values
+    return dense
 
 
 def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:
@@ -191,7 +198,8 @@ def _points(ordered: FloatArray, limit: int) -> FloatArray:
 
     Points between them are added wherever the gap is wide, and evenly where there are few values.
     """
-    distinct = np.unique(ordered)
+    # Not np.unique, which would sort again.
+    distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=-np.inf))]
     if len(distinct) > limit:
         distinct = np.unique(ordered[np.linspace(0, len(ordered) - 1, limit).round().astype(np.int64)])
     if len(distinct) < 2:

@@ -15,7 +15,7 @@ from driftgauge.errors import BatchError
 
 # A chunk holds at most this many values, so wide files come in shorter chunks.
 _CELLS: Final = 2**22
-_MAX_ROWS: Final = 2**16
+_MAX_ROWS: Final = 2**17
 _BUFFER_BYTES: Final = 2**20
 # What the values of a chunk may take once dictionaries are written out; a single larger row is a chunk of its own.
 _CHUNK_BYTES: Final = 64 * 2**20
