@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint types contracts docs-check generate-check unit acceptance soak fuzz bench demo docs generate pictures servers clean
+.PHONY: test lint types contracts docs-check generate-check unit acceptance soak chain fuzz bench demo docs generate pictures servers clean
 
 test: lint types contracts docs-check generate-check unit
 
@@ -51,6 +51,11 @@ acceptance: $(STAMP) servers
 # One hundred kills of the exporter against a real MLflow server; `make test` runs twenty.
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --kills 100
+
+# A hundred thousand predictions from processes that are killed, through an MLflow server that is killed; `make test` logs
+# a tenth of them.
+chain: $(STAMP)
+	CHAIN_ROWS=100000 $(BIN)/python -m pytest -s tests/e2e/test_client_chain.py
 
 # Ten minutes of damaged files; `make test` runs some seconds.
 fuzz: $(STAMP)

@@ -18,9 +18,11 @@ from mlflow_servers import SERVER_SETTINGS
 START_SECONDS = 90
 STOP_SECONDS = 20
 
+Server = subprocess.Popen[bytes]
+
 
 @contextlib.contextmanager
-def running(command: Sequence[str | Path], *, health: str, folder: Path) -> Iterator[None]:
+def running(command: Sequence[str | Path], *, health: str, folder: Path) -> Iterator[Server]:
     """Run a server in `folder` until the block is left; it is entered once the URL `health` answers 200."""
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
@@ -32,20 +34,27 @@ def running(command: Sequence[str | Path], *, health: str, folder: Path) -> Iter
             if time.monotonic() > deadline or server.poll() is not None:
                 pytest.fail(f"{command[0]} did not start: {(folder / 'server.log').read_text()[-2000:]}")
             time.sleep(0.1)
-        yield
+        yield server
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(STOP_SECONDS)
+        # Whoever killed it has waited for it.
+        if server.returncode is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(STOP_SECONDS)
 
 
 @contextlib.contextmanager
 def mlflow_server(folder: Path, port: int) -> Iterator[str]:
     """Run a tracking server over `mlflow.db` in the folder, which must exist; yield its URL."""
+    with mlflow_process(folder, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def mlflow_process(folder: Path, port: int) -> contextlib.AbstractContextManager[Server]:
+    """Run the same and lend its process, the first of a group, to be killed."""
     store = [f"--backend-store-uri=sqlite:///{folder}/mlflow.db", f"--artifacts-destination={folder}/artifacts"]
     place = ["--host=127.0.0.1", f"--port={port}", "--workers=1"]
-    url = f"http://127.0.0.1:{port}"
-    with running([sys.executable, "-m", "mlflow", "server", *store, *place], health=f"{url}/health", folder=folder):
-        yield url
+    command = [sys.executable, "-m", "mlflow", "server", *store, *place]
+    return running(command, health=f"http://127.0.0.1:{port}/health", folder=folder)
 
 
 def _answers(health: str) -> bool:
