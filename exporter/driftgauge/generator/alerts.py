@@ -40,7 +40,7 @@ class Alert(Section):
     runbook: Name
 
 
-# One rule serves all models, so these cannot differ between them.
+# One rule, alerting or recording, serves all models, so these cannot differ between them.
 COMMON_KEYS: Final = ("severity", "for", "keep_firing_for", "runbook", "within")
 
 

@@ -30,12 +30,15 @@ class Target:
         """Return the target that the thresholds name."""
         return cls(thresholds.exporter.job, ("job", *thresholds.exporter.target_labels))
 
-    def series(self, name: str, **labels: str) -> str:
-        """Return the selector of a scraped series. Raises KeyError when it or one of the labels does not exist."""
+    def series(self, name: str, models: str = "", **labels: str) -> str:
+        """Return the selector of a scraped series.
+
+        models: a matcher of models, empty for all of them. Raises KeyError when the series or a label does not exist.
+        """
         known = () if name in TARGET_SERIES else FAMILIES[name].labels
         if unknown := labels.keys() - set(known):
             raise KeyError(f"{name} has no label {', '.join(sorted(unknown))}")
-        return f"{name}{{{', '.join((f'job={quoted(self.job)}', *(matcher(*pair) for pair in labels.items())))}}}"
+        return narrowed(name, (matcher("job", self.job), models, *(matcher(*pair) for pair in labels.items())))
 
     def by(self, *labels: str) -> str:
         """Return a list of labels for `by` and `on`, the target's first."""

@@ -148,8 +148,8 @@ def labels_missing(thresholds: Thresholds) -> Alarm | None:
 
 def _newest(thresholds: Thresholds, family: str, models: str) -> str:
     target = Target.of(thresholds)
-    series = target.series(family).removesuffix("}") + (f", {models}}}" if models else "}")
-    return f"max by {target.by('model')} (max_over_time({series}[{duration(thresholds.smoothing)}]))"
+    recent = f"{target.series(family, models)}[{duration(thresholds.smoothing)}]"
+    return f"max by {target.by('model')} (max_over_time({recent}))"
 
 
 def _delay(thresholds: Thresholds, names: tuple[str, ...]) -> float:
