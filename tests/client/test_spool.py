@@ -1,6 +1,7 @@
 """Files are whole or absent, never more than allowed, and belong to one living process at a time."""
 
 import json
+import os
 import signal
 import stat
 from collections.abc import Iterator
@@ -244,4 +245,31 @@ def test_two_processes_never_hold_one_lane(tmp_path: Path) -> None:
     takers = [Opened(tmp_path, f"{number}a") for number in range(4)]
     assert sorted(taker.adopt_any() for taker in takers) == [0, 0, 0, 1]
     for taker in takers:
+        taker.spool.leave()
+
+
+def test_a_child_does_not_keep_the_lane_of_its_parent(tmp_path: Path) -> None:
+    """A fork inherits open files and their locks; yet the lane is free once the parent is killed and its child is not."""
+    body = """
+log = a_logger()
+log.log({}, 1)
+log.flush()
+child = os.fork()
+if not child:
+    signal.pause()
+say(child)
+signal.pause()
+"""
+    parent = program(tmp_path, body)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    taker = Opened(tmp_path, "bb")
+    try:
+        assert taker.adopt_any() == 0
+        parent.kill()
+        parent.wait()
+        assert taker.adopt_any() == 1
+    finally:
+        os.kill(child, signal.SIGKILL)
+        ended(parent, -signal.SIGKILL)
         taker.spool.leave()
