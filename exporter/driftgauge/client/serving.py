@@ -7,6 +7,7 @@ what that model answers, and logs it. Importing this module imports MLflow, whos
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 from driftgauge.client.monitored import MonitoredModel
@@ -28,10 +29,16 @@ class ServedModel(PythonModel):  # type: ignore[misc] # MLflow's types are not f
         self._id_column = config.pop(_ID_COLUMN, SPELLINGS["request_id"][0])
         self._model = MonitoredModel(**config)
 
-    def predict(self, _context: Any, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
-        """Return what the model returns for the request, and log it."""
+    # MLflow checks the names of the arguments. It warns of type hints it would have to enforce, and of none at all.
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 - see above
+        model_input: pd.DataFrame,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return what the model returns for the request, a data frame or tensors, and log it."""
         request_ids = None
         if self._id_column in getattr(model_input, "columns", ()):
-            request_ids = model_input[self._id_column].tolist()
+            request_ids = list(model_input[self._id_column])
             model_input = model_input.drop(columns=[self._id_column])
         return self._model.predict(model_input, request_ids, params=params)
