@@ -1,5 +1,6 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def test_the_first_refresh_makes_it_ready(shared: tuple[Bench, Service]) -> None
     assert found["driftgauge_mlflow_up",] == 1
     assert found["driftgauge_last_refresh_success_timestamp_seconds",] == pytest.approx(time.time(), abs=PATIENCE)
     assert found["driftgauge_series",] == len(about_models(found))
+
+
+def test_what_was_imported_is_not_walked_through_again(bench: Bench) -> None:
+    """Full garbage collections, in which no page is answered, leave out what MLflow and scipy brought."""
+    gc.unfreeze()
+    with bench.serving() as service:
+        until(service, refreshed)
+
+        assert gc.get_freeze_count() > len(gc.get_objects())
+    gc.unfreeze()
 
 
 def test_new_batches_are_picked_up(shared: tuple[Bench, Service]) -> None:
