@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint types contracts docs-check generate-check unit acceptance soak chain fuzz bench demo docs generate pictures servers clean
+.PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo docs generate pictures servers clean
 
 test: lint types contracts docs-check generate-check unit
 
@@ -47,6 +47,10 @@ unit: $(STAMP) servers
 # Every metric of a filled store against scipy and scikit-learn, with the table of the largest deviations.
 acceptance: $(STAMP) servers
 	$(BIN)/python -m pytest -rP tests/e2e/test_acceptance.py
+
+# From a batch in MLflow to the notification, through real servers, with the table of who was told what and how soon.
+alerting: $(STAMP) servers
+	$(BIN)/python -m pytest -rP tests/e2e/test_alerting.py
 
 # One hundred kills of the exporter against a real MLflow server; `make test` runs twenty.
 soak: $(STAMP)
