@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftgauge.grid import CategoryGrid, Layout, NumericGrid, cell_sums
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid
 
 NEXT = float(np.nextafter(2, 3))
 GRID = NumericGrid(np.array([-1.0, 0.0, 2.0]))
@@ -88,8 +88,3 @@ def test_fingerprints_agree() -> None:
     again = {"x": NumericGrid(GRID.points.copy()), "plan": CategoryGrid(("a", "b"), frozenset({"c"}))}
 
     assert Layout(BASE).fingerprint == Layout(again).fingerprint
-
-
-def test_cell_sums() -> None:
-    """Values are summed by cell, and cells without values are zero."""
-    assert cell_sums(np.array([2, 0, 2]), np.array([1.5, 1.0, 2.0]), 4).tolist() == [1.0, 0.0, 3.5, 0.0]

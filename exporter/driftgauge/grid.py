@@ -27,12 +27,6 @@ from driftgauge.columns import FloatArray, IntArray
 OUTPUT: Final = "\x00output"
 
 
-def cell_sums(cells: IntArray, values: FloatArray, size: int) -> FloatArray:
-    """Return the sum (size,) of the values (n,) that fell on each cell (n,)."""
-    # The conversion is a no-op: numpy's types do not know that weighted counts are doubles.
-    return np.bincount(cells, weights=values, minlength=size).astype(np.float64, copy=False)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericGrid:
     """`points` (G,) float64, strictly increasing and finite."""

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray, ValueArray
-from driftgauge.grid import CategoryGrid, Layout, NumericGrid, cell_sums
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid
 
 
 def output_numbers(columns: Columns) -> FloatArray | None:
@@ -31,6 +31,10 @@ def as_floats(values: ValueArray) -> FloatArray:
     """Return an Arrow column of doubles as numpy (n,), NaN where null."""
     floats: FloatArray = values.to_numpy(zero_copy_only=False)
     return floats
+
+
+# Occupied cells (k,) in ascending order, how many values fell on each, and their sums.
+Tally = tuple[IntArray, IntArray, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Distribution:
 
         A column that is missing, or not of the kind that the layout has, has no values.
         """
-        found: list[tuple[IntArray, IntArray, FloatArray]] = []
+        found: list[Tally] = []
         unseen: dict[str, Unseen] = {}
         for name, grid in layout.grids.items():
             if isinstance(grid, NumericGrid):
@@ -141,30 +145,31 @@ class Distribution:
         return cls(**(state | {"unseen": unseen, "cells": state["cells"].astype(np.int64)}))
 
 
-def _added(parts: Sequence[Distribution]) -> tuple[IntArray, IntArray, FloatArray]:
+def _added(parts: Sequence[Distribution]) -> Tally:
     """Add the parts cell by cell; densely unless they occupy little of the index space, where sorting is cheaper."""
     size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
-    if sum(len(part.cells) for part in parts) * 4 < size:
-        cells, position = np.unique(np.concatenate([part.cells for part in parts]), return_inverse=True)
-        counts = np.zeros(len(cells), np.int64)
-        np.add.at(counts, position, np.concatenate([part.counts for part in parts]))
-        return cells, counts, cell_sums(position, np.concatenate([part.sums for part in parts]), len(cells))
-    dense, totals = np.zeros(size, np.int64), np.zeros(size)
-    for part in parts:
-        dense[part.cells] += part.counts
-        totals[part.cells] += part.sums
-    cells = np.flatnonzero(dense)
-    return cells, dense[cells], totals[cells]
+    if sum(len(part.cells) for part in parts) * 3 >= size:
+        dense, totals = np.zeros(size, np.int64), np.zeros(size)
+        for part in parts:
+            dense[part.cells] += part.counts
+            totals[part.cells] += part.sums
+        cells = np.flatnonzero(dense)
+        return cells, dense[cells], totals[cells]
+    cells = np.concatenate([part.cells for part in parts])
+    order = np.argsort(cells, kind="stable")
+    cells = cells[order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts: IntArray = np.add.reduceat(np.concatenate([part.counts for part in parts])[order], starts)
+    sums: FloatArray = np.add.reduceat(np.concatenate([part.sums for part in parts])[order], starts)
+    return cells[starts], counts, sums
 
 
-def _shifted(tally: tuple[IntArray, IntArray, FloatArray], offset: int) -> tuple[IntArray, IntArray, FloatArray]:
+def _shifted(tally: Tally, offset: int) -> Tally:
     cells, counts, sums = tally
     return cells + offset, counts, sums
 
 
-def _tally_categories(
-    grid: CategoryGrid, text: TextArray, limit: int
-) -> tuple[tuple[IntArray, IntArray, FloatArray], Unseen]:
+def _tally_categories(grid: CategoryGrid, text: TextArray, limit: int) -> tuple[Tally, Unseen]:
     """Count categories on their cells, and by name those that have none."""
     counted = text.drop_null().value_counts()
     names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()

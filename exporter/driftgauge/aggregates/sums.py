@@ -41,7 +41,7 @@ class Sums:
         resting = [part for part in parts if id(part) in before]
         restless = [part for part in parts if id(part) not in before]
         settled = frozenset(map(id, resting))
-        if known.settled <= settled:
+        if known.base is not None and known.settled <= settled:
             added = [part for part in resting if id(part) not in known.settled]
             base = combine([known.base, *added]) if added else known.base
         else:
