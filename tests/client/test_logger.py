@@ -213,3 +213,32 @@ def test_a_spool_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"spool_dir=…\) cannot make .*file/spool \(Not a directory\)"):
         PredictionLogger("/e", "1", spool_dir=tmp_path / "file" / "spool")
+
+
+def test_what_makes_no_column_costs_itself_only(
+    offline: OfflineLogger, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A matrix in place of a column is missing; a batch that cannot be read is dropped, and its neighbours are not."""
+
+    class Broken:
+        def __len__(self) -> int:
+            return 1
+
+        def copy(self) -> "Broken":
+            return self
+
+        def tolist(self) -> None:
+            raise RuntimeError("secret")
+
+    serving = offline()
+    serving.log({}, 1, request_id="a")
+    serving.log_batch({"matrix": np.zeros((2, 3)), "age": [1, 2]}, [0, 1], request_ids=["b", "c"])
+    serving.log_batch({"age": Broken()}, [1])
+    serving.log({}, 1, request_id="d")
+    assert serving.flush(TIMEOUT)
+
+    assert ids(spool) == ["a", "b", "c", "d"]
+    assert [row.get("feature_matrix") for row in rows(spool)] == [None] * 4
+    assert serving.health().dropped["unwritable"] == 1
+    assert "make no table" in caplog.text
+    assert "secret" not in caplog.text

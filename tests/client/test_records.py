@@ -82,6 +82,25 @@ def test_a_failure_is_a_failed_request() -> None:
     assert read(table).failed.tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    "error", [None, "", False, 0, float("nan"), np.float32("nan"), pd.NA, pd.NaT, [], {}], ids=repr
+)
+def test_what_is_no_error(error: Any) -> None:
+    """Columns of errors are mostly empty, and everyone writes that in another way."""
+    assert "error" not in written(a_row(error=error)).column_names
+
+
+@pytest.mark.parametrize(
+    ("error", "stored"),
+    [(True, "True"), (503, "503"), ({"code": 1}, "dict"), (object(), "object"), (KeyError(), "KeyError")],
+)
+def test_an_error_of_any_type_is_a_failure(error: Any, stored: str) -> None:
+    """Of what is no text and no number only the class is stored."""
+    table = written(a_row(error=error))
+    assert table["error"].to_pylist() == [stored]
+    assert read(table).failed.tolist() == [True]
+
+
 def test_probabilities_of_classes() -> None:
     """A mapping from class to probability becomes one column per class, also from batches."""
     batch = Batch(1, NOW, ["r2"], {"age": [1]}, ["dog"], scores={"cat": [0.2], "dog": [0.8]})

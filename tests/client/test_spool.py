@@ -249,7 +249,7 @@ def test_two_processes_never_hold_one_lane(tmp_path: Path) -> None:
 
 
 def test_a_child_does_not_keep_the_lane_of_its_parent(tmp_path: Path) -> None:
-    """A fork inherits open files and their locks; yet the lane is free once the parent is killed and its child is not."""
+    """A fork inherits open files and their locks; yet the lane is free once the parent is killed, whoever lives on."""
     body = """
 log = a_logger()
 log.log({}, 1)

@@ -23,7 +23,7 @@ _clock = time.time
 
 
 class PredictionLogger:
-    """Logs predictions and labels of one model version to an MLflow experiment; see `Settings` for the rest.
+    """Logs predictions and labels of one model version to an MLflow experiment; see `Options` for the rest.
 
     Safe to use from any thread, from coroutines, and before and after a fork. Raises ConfigError when an argument is
     wrong or the spool cannot be made.
@@ -208,10 +208,10 @@ class PredictionLogger:
         if delivery.buffer.capacity:
             delivery.tally.drop("buffer_full", rows)
             why = "more come than can be written: raise max_buffer_rows or lower sample_rate"
+            delivery.notices.begin("buffer_full", f"rows are dropped, for {why}")
         else:
             delivery.tally.drop("closed", rows)
-            why = "the logger is closed"
-        delivery.notices.begin(why, f"rows are dropped, for {why}")
+            delivery.notices.begin("closed", "rows are dropped, for the logger is closed")
 
     def _invalid(self, rows: int, problem: Exception) -> None:
         self._delivery.tally.drop("invalid", rows)

@@ -4,7 +4,7 @@ The names are those of `schema`. What is a row in memory is kept as cheap as pos
 here, in the background. Files and threads are not known here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from driftgauge.client.moments import moments
 from driftgauge.client.privacy import Privacy
-from driftgauge.client.values import Array, array_column, bounded, column, floats, joined, texts
+from driftgauge.client.values import Array, array_column, column, floats, is_missing, joined, plain, texts
 from driftgauge.errors import DriftgaugeError
 from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS
 
@@ -90,7 +90,7 @@ def labels_table(items: Iterable[LabelBatch], privacy: Privacy, now: float) -> A
     """Return labels as one table."""
     segments = [
         {
-            REQUEST_ID: column([bounded(text) for text in item.request_ids]),
+            REQUEST_ID: column(list(item.request_ids)),
             TIMESTAMP: _times(item.timestamps, item, now),
             LABEL: array_column(item.labels),
         }
@@ -130,7 +130,7 @@ def _segments(items: Iterable[Row | Batch]) -> Iterator[list[Row] | Batch]:
 
 def _row_columns(rows: list[Row], now: float) -> Columns:
     ids, times, features, predictions, scores, latencies, errors = zip(*rows, strict=True)
-    found = {REQUEST_ID: column([bounded(text) for text in ids]), TIMESTAMP: moments(times, now)}
+    found = {REQUEST_ID: column(ids), TIMESTAMP: moments(times, now)}
     names = dict.fromkeys(name for record in features for name in record)
     for name in names:
         found.setdefault(f"{_FEATURE}{name}", column([record.get(name) for record in features]))
@@ -146,23 +146,25 @@ def _row_columns(rows: list[Row], now: float) -> Columns:
 
 
 def _batch_columns(batch: Batch, now: float) -> Columns:
-    found = {
-        REQUEST_ID: column([bounded(text) for text in batch.request_ids]),
-        TIMESTAMP: _times(batch.timestamps, batch, now),
-    }
+    rows = batch.rows
+    found = {REQUEST_ID: column(list(batch.request_ids)), TIMESTAMP: _times(batch.timestamps, batch, now)}
     for name, values in batch.features.items():
-        found.setdefault(f"{_FEATURE}{name}", array_column(values))
-    if batch.predictions is not None:
-        found[PREDICTION] = array_column(batch.predictions)
+        found.setdefault(f"{_FEATURE}{name}", _one_per_row(values, rows))
+    found[PREDICTION] = _one_per_row(batch.predictions, rows)
     if isinstance(batch.scores, Mapping):
-        found |= {f"{_CLASS_SCORE}{name}": floats(array_column(values)) for name, values in batch.scores.items()}
-    elif batch.scores is not None:
-        found[SCORE] = floats(array_column(batch.scores))
-    if batch.latencies is not None:
-        found[LATENCY] = floats(array_column(_spread(batch.latencies, batch.rows)))
-    if batch.errors is not None:
-        found[ERROR] = column([_error(error) for error in _spread(batch.errors, batch.rows)])
+        scores = {f"{_CLASS_SCORE}{name}": values for name, values in batch.scores.items()}
+    else:
+        scores = {SCORE: batch.scores}
+    found |= {name: floats(_one_per_row(values, rows)) for name, values in scores.items()}
+    found[LATENCY] = floats(_one_per_row(_spread(batch.latencies, rows), rows))
+    found[ERROR] = column([_error(error) for error in _spread(batch.errors, rows)])
     return found
+
+
+def _one_per_row(values: Any, rows: int) -> Array:
+    """Return values as a column; missing where there are none, or several for each row, such as a matrix has."""
+    array = pa.nulls(rows) if values is None else array_column(values)
+    return array if len(array) == rows else pa.nulls(rows)
 
 
 def _times(timestamps: Any, batch: Batch | LabelBatch, now: float) -> Array:
@@ -172,10 +174,17 @@ def _times(timestamps: Any, batch: Batch | LabelBatch, now: float) -> Array:
 
 
 def _error(error: Any) -> str | None:
-    """Return what went wrong as text; of an exception only its class, for its message may hold anything."""
-    if isinstance(error, BaseException):
-        return type(error).__name__
-    return bounded(str(error)) if error else None
+    """Return what went wrong as text; of an exception or another object only its class, for it may hold anything.
+
+    None, NaN, false, 0 and what is empty say that nothing did.
+    """
+    if error is None:
+        return None
+    known = plain(error)
+    if known is not None:
+        return str(known) if known else None
+    nothing = hasattr(error, "dtype") or isinstance(error, float) or (isinstance(error, Sized) and len(error) == 0)
+    return None if nothing or is_missing(error) else type(error).__name__
 
 
 def _table(segments: list[Columns], privacy: Privacy, *, version: str | None) -> Any:

@@ -108,8 +108,13 @@ def bounded(text: str) -> str:
     return f"{encoded.decode()[:_KEPT]}…{blake2b(encoded, digest_size=8).hexdigest()}"
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, or what pandas has in its place."""
+    return value is None or type(value).__name__ in {"NAType", "NaTType"}
+
+
 def _plain(value: Any) -> bool | int | float | str | None:  # noqa: PLR0911 - one line per kind of value
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+    if is_missing(value):
         return None
     if isinstance(value, str):
         return bounded(str(value))

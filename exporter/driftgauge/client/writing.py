@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, BinaryIO, Final, Protocol
 
 import pyarrow as pa
@@ -126,49 +127,52 @@ class Writer:
     def _take(self) -> None:
         item = self._buffer.take()
         kind: Kind = "labels" if isinstance(item, LabelBatch) else "predictions"
-        rows = 1 if type(item) is tuple else item.rows
         draft = self._drafts[kind]
-        draft.add(item, rows)
+        draft.add(item, _rows([item]))
         if draft.rows >= self._options.max_file_rows:
             self._close(kind)
 
     def _close(self, kind: Kind) -> None:
         draft, self._drafts[kind] = self._drafts[kind], Draft()
+        for items, whole in self._tables(kind, draft.items):
+            table = self._sampled(whole, items)
+            self._tally.add("labels_logged" if kind == "labels" else "logged", table.num_rows)
+            self._tally.add("sampled_out", _rows(items) - table.num_rows)
+            self._pieces += [Piece(kind, part) for part in self._parts(table)]
+
+    def _tables(self, kind: Kind, items: list[Any]) -> Iterator[tuple[list[Any], Any]]:
+        """Yield items with their table: all of them at once, or in parts without those that break all rules."""
         try:
-            table = self._table(kind, draft.items)
-        except Exception as error:  # noqa: BLE001 - rows that break all rules must not stop those that follow
-            self._tally.drop("unwritable", draft.rows)
-            self._notices.begin("unwritable", f"{draft.rows} rows make no table and are dropped: {described(error)}")
-            return
-        self._tally.add("labels_logged" if kind == "labels" else "logged", table.num_rows)
-        self._tally.add("sampled_out", draft.rows - table.num_rows)
-        self._pieces += [Piece(kind, part) for part in self._parts(table)]
+            table = self._table(kind, items)
+        except Exception as error:  # noqa: BLE001 - whatever someone logged must not cost what others logged
+            if len(items) > 1:
+                middle = len(items) // 2
+                yield from self._tables(kind, items[:middle])
+                yield from self._tables(kind, items[middle:])
+            else:
+                self._tally.drop("unwritable", _rows(items))
+                self._notices.begin("unwritable", f"rows make no table and are dropped: {described(error)}")
+        else:
+            yield items, table
 
     def _table(self, kind: Kind, items: list[Any]) -> Any:
-        now = time.time()
         if kind == "labels":
-            table = labels_table(items, self._privacy, now)
-        else:
-            table = predictions_table(items, self._options.model_version, self._privacy, now)
+            return labels_table(items, self._privacy, time.time())
+        return predictions_table(items, self._options.model_version, self._privacy, time.time())
+
+    def _sampled(self, table: Any, items: list[Any]) -> Any:
+        """Return the rows of a table that are logged: of batches it is decided here, of rows it was decided before."""
         if self._below is None:
             return table
         below = self._below
-        chosen = [
-            verdict
-            for item in items
-            for verdict in ([True] if type(item) is tuple else [is_chosen(key, below) for key in item.request_ids])
-        ]
-        return table.filter(pa.array(chosen))
+        verdicts = ([True] if _is_row(item) else [is_chosen(key, below) for key in item.request_ids] for item in items)
+        return table.filter(pa.array(list(chain.from_iterable(verdicts))))
 
     def _parts(self, table: Any) -> Iterator[Any]:
         """Yield the table in parts of at most `max_file_rows` and, down to single rows, `max_file_bytes`."""
-        rows, most = table.num_rows, self._options.max_file_rows
-        if rows > most or (rows > 1 and table.nbytes > self._options.max_file_bytes):
-            middle = most if rows > most else rows // 2
-            yield from self._parts(table.slice(0, middle))
-            yield from self._parts(table.slice(middle))
-        elif rows:
-            yield table
+        most = self._options.max_file_rows
+        for start in range(0, table.num_rows, most):
+            yield from _halves(table.slice(start, most), self._options.max_file_bytes)
 
     def _write(self) -> bool:
         while self._pieces:
@@ -208,3 +212,20 @@ class Writer:
         """Count what is left when nothing comes after."""
         left = sum(piece.table.num_rows for piece in self._pieces) + sum(d.rows for d in self._drafts.values())
         self._tally.drop("unwritable", left + self._buffer.rows)
+
+
+def _is_row(item: Any) -> bool:
+    return type(item) is tuple
+
+
+def _rows(items: list[Any]) -> int:
+    return sum(1 if _is_row(item) else item.rows for item in items)
+
+
+def _halves(table: Any, most_bytes: int) -> Iterator[Any]:
+    if table.num_rows < 2 or table.nbytes <= most_bytes:
+        yield table
+    else:
+        middle = table.num_rows // 2
+        yield from _halves(table.slice(0, middle), most_bytes)
+        yield from _halves(table.slice(middle), most_bytes)
