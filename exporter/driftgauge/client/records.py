@@ -6,6 +6,7 @@ here, in the background. Files and threads are not known here.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import pyarrow as pa
@@ -131,18 +132,24 @@ def _segments(items: Iterable[Row | Batch]) -> Iterator[list[Row] | Batch]:
 def _row_columns(rows: list[Row], now: float) -> Columns:
     ids, times, features, predictions, scores, latencies, errors = zip(*rows, strict=True)
     found = {REQUEST_ID: column(ids), TIMESTAMP: moments(times, now)}
-    names = dict.fromkeys(name for record in features for name in record)
-    for name in names:
+    for name in dict.fromkeys(chain.from_iterable(features)):
         found.setdefault(f"{_FEATURE}{name}", column([record.get(name) for record in features]))
     found[PREDICTION] = column(predictions)
-    classes = dict.fromkeys(name for score in scores if isinstance(score, Mapping) for name in score)
-    for name in classes:
-        values = [score.get(name) if isinstance(score, Mapping) else None for score in scores]
-        found[f"{_CLASS_SCORE}{name}"] = floats(column(values))
-    found[SCORE] = floats(column([None if isinstance(score, Mapping) else score for score in scores]))
+    found |= _score_columns(scores)
     found[LATENCY] = floats(column(latencies))
     found[ERROR] = column([_error(error) for error in errors])
     return found
+
+
+def _score_columns(scores: Sequence[Any]) -> Columns:
+    """Return the column of single scores and, where rows have a mapping from class to probability, one per class."""
+    if not any(issubclass(kind, Mapping) for kind in set(map(type, scores))):
+        return {SCORE: floats(column(scores))}
+    mappings = [score if isinstance(score, Mapping) else {} for score in scores]
+    single = [None if isinstance(score, Mapping) else score for score in scores]
+    classes = dict.fromkeys(chain.from_iterable(mappings))
+    found = {f"{_CLASS_SCORE}{name}": floats(column([score.get(name) for score in mappings])) for name in classes}
+    return {**found, SCORE: floats(column(single))}
 
 
 def _batch_columns(batch: Batch, now: float) -> Columns:
