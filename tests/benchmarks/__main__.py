@@ -1,11 +1,17 @@
 """All measurements, or some: `python -m tests.benchmarks [--only B1 B5 …] [--no-docs]`.
 
+One step of a line, in a process of its own: `python -m tests.benchmarks --step MODULE STEP ARGUMENT …`. Lines are no
+scripts themselves: workers that the product starts would import such a script again, but they leave out a `__main__`.
+
 Prints each row as it is found. Results go to `.bench/results.json`, line by line: those measured at another time
 stay. From there the tables and plots of exporter/docs/performance.md are written.
 """
 
 import argparse
+import json
+import sys
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -32,14 +38,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=LINES, default=[], help="these lines; default all")
     parser.add_argument("--no-docs", action="store_true", help="leave performance.md and its plots as they are")
+    parser.add_argument("--step", nargs="+", metavar="WORD", help="one step, as a line asks for it")
     options = parser.parse_args()
-    for name in options.only or LINES:
+    if options.step:
+        module, name, *arguments = options.step
+        step = import_module(f".{module}", __package__).STEPS[name]
+        sys.stdout.write(json.dumps(step(*arguments)) + "\n")
+    else:
+        measure(options.only or list(LINES), docs=not options.no_docs)
+
+
+def measure(names: Sequence[str], *, docs: bool) -> None:
+    """Run lines one after another; keep what each found before the next begins."""
+    for name in names:
         began, notes = time.perf_counter(), Notes()
         say(f"{name}:")
         import_module(f".{LINES[name]}", __package__).run(notes)
         say(f"{name} took {seconds(time.perf_counter() - began)}")
         report.keep(name, notes)
-    if not options.no_docs:
+    if docs:
         report.write()
 
 

@@ -15,7 +15,7 @@ from driftgauge.pipeline.workers import Workers
 from driftgauge.source import Artifact
 
 from . import datasets, peers, product
-from .measuring import Contestant, Figures, Notes, Target, as_script, compared, expect, interleaved, timed
+from .measuring import Contestant, Figures, Notes, Target, compared, expect, interleaved, timed
 
 # JSON lines of a million rows are larger than the default limit.
 MAX_BYTES: Final = 2 << 30
@@ -73,7 +73,3 @@ def _check(reading: Reading) -> None:
 
 def _artifact(path: Path) -> Artifact:
     return Artifact("run", "experiment", "bench", path.name, path.stat().st_size, datasets.NOW * 1000, "1")
-
-
-if __name__ == "__main__":
-    as_script(run)

@@ -21,7 +21,6 @@ from .measuring import (
     Notes,
     Row,
     Target,
-    as_script,
     child,
     expect,
     median,
@@ -111,5 +110,4 @@ def _model(name: str, reference: Path) -> dict[str, Any]:
     return {"name": name, "predictions": {"experiment": f"/{name}"}, "reference": {"uri": str(reference)}}
 
 
-if __name__ == "__main__":
-    as_script(run, {"fleet": fleet})
+STEPS: Final = {"fleet": fleet}

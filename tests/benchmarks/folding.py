@@ -12,7 +12,7 @@ import scipy
 from scipy import stats
 
 from . import datasets, peers, product
-from .measuring import Contestant, Notes, Row, Target, as_script, compared, expect, interleaved, median, seconds, timed
+from .measuring import Contestant, Notes, Row, Target, compared, expect, interleaved, median, seconds, timed
 
 WORK: Final = "fold 1M rows x 20 floats, all statistics"
 
@@ -67,7 +67,3 @@ def run(notes: Notes) -> None:
 def _columns(path: "datasets.Path") -> "list[tuple[str, object]]":
     table = pq.read_table(path)
     return list(zip(table.column_names, table.columns, strict=True))
-
-
-if __name__ == "__main__":
-    as_script(run)

@@ -22,7 +22,7 @@ from driftgauge.reference import NumericProfile, Reference
 
 from . import datasets, product
 from .fitting import drawing, fitted
-from .measuring import Figures, Notes, as_script, median, number, say, timed
+from .measuring import Figures, Notes, median, number, say, timed
 
 ROWS: Final = 10_000
 REFERENCE_ROWS: Final = 200_000
@@ -178,7 +178,3 @@ VARIABLES: Final = (
     Variable("windows", "window", "windows", _windows),
     Variable("grid", "point", "grid points (drift.grid)", _grids),
 )
-
-
-if __name__ == "__main__":
-    as_script(run)

@@ -4,7 +4,7 @@ Each measurement is a process of its own on a fresh copy of the same state file,
 bare join is DuckDB's hash join of the same two tables by key, giving the same columns: no rule, no write, no commit.
 How the file lives over 60 days takes minutes more and is a step to be asked for:
 
-    python -m tests.benchmarks.late_labels --step inflow FOLDER "uuid hex" 60
+    python -m tests.benchmarks --step late_labels inflow FOLDER "uuid hex" 60
 """
 # ruff: noqa: S608 - the statements are put together from the words and numbers in this file only
 
@@ -29,7 +29,6 @@ from .measuring import (
     Notes,
     Row,
     Target,
-    as_script,
     child,
     clocks,
     compared,
@@ -202,7 +201,3 @@ def _compare(notes: Notes, folder: Path, key: str) -> None:
             f"{small}; {expiring}; {peaks}",
         )
     )
-
-
-if __name__ == "__main__":
-    as_script(run, STEPS)

@@ -217,8 +217,10 @@ def peak() -> float:
 
 def child(module: str, step: str, *arguments: object) -> Figures:
     """Run a step of a module of this package in a process of its own and return its figures."""
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", "--step", step, *map(str, arguments)]
-    return answered(command)
+    figures: Figures = answered(
+        [sys.executable, "-m", "tests.benchmarks", "--step", module, step, *map(str, arguments)]
+    )
+    return figures
 
 
 def answered(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Any:
@@ -231,15 +233,6 @@ def answered(command: Sequence[str], *, env: Mapping[str, str] | None = None) ->
             f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
         )
     return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def as_script(run: Callable[[Notes], None], steps: Mapping[str, Callable[..., Figures]] | None = None) -> None:
-    """Be the command of a line's module: run the line by itself, or one step for `child`."""
-    if sys.argv[1:2] == ["--step"]:
-        name, *arguments = sys.argv[2:]
-        sys.stdout.write(json.dumps((steps or {})[name](*arguments)) + "\n")
-        return
-    run(Notes())
 
 
 def expect(found: object, wanted: object, what: str) -> None:

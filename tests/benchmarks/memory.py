@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from . import datasets
-from .measuring import BENCH, TIMES, Figures, Notes, Row, Target, as_script, descendants, expect, number, seconds
+from .measuring import BENCH, TIMES, Figures, Notes, Row, Target, descendants, expect, number, seconds
 from .stores import LIMIT, Tracking, write_configuration
 from .window import LARGE, part_of_window
 
@@ -108,7 +108,3 @@ def proportional(pid: int) -> float:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024 / 1e6
     return 0.0
-
-
-if __name__ == "__main__":
-    as_script(run)

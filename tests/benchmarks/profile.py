@@ -20,7 +20,7 @@ import driftgauge
 from driftgauge.store import Store
 
 from . import datasets
-from .measuring import BENCH, Notes, as_script, say, seconds
+from .measuring import BENCH, Notes, say, seconds
 from .stores import Exporter, Tracking, configuration
 from .window import LARGE, part_of_window
 
@@ -111,7 +111,3 @@ def _profiled(folder: Path) -> tuple[Counter[tuple[str, str]], float]:
     finally:
         store.close()
     return counts, elapsed
-
-
-if __name__ == "__main__":
-    as_script(run)

@@ -24,7 +24,6 @@ from .measuring import (
     Notes,
     Row,
     Target,
-    as_script,
     child,
     compared,
     expect,
@@ -56,7 +55,7 @@ def run(notes: Notes) -> None:
 def _first_pull(notes: Notes, url: str) -> None:
     found = interleaved(
         [
-            Contestant("ours", lambda: child("pulling", "pull", url), 3),
+            Contestant("ours", lambda: child("pulling", "pull", url, RUNS), 3),
             Contestant("loop", lambda: peers.MLFLOW.run(notes, url, "/many", str(RUNS)), 1),
         ]
     )
@@ -68,11 +67,11 @@ def _first_pull(notes: Notes, url: str) -> None:
     )
 
 
-def pull(url: str) -> Figures:
+def pull(url: str, runs: str) -> Figures:
     """Refresh an empty state once."""
     with tempfile.TemporaryDirectory() as folder, exporting(_config(url, Path(folder), "/many")) as exporter:
         figures = exporter.refresh()
-        expect(exporter.rows, RUNS * ROWS, "rows counted")
+        expect(exporter.rows, int(runs) * ROWS, "rows counted")
         return figures
 
 
@@ -110,5 +109,4 @@ def _config(url: str, state: Path, experiment: str) -> Any:
     return configuration(url, state / "state", [{"name": "bench", "predictions": {"experiment": experiment}}])
 
 
-if __name__ == "__main__":
-    as_script(run, {"pull": pull})
+STEPS: Final = {"pull": pull}

@@ -42,7 +42,6 @@ from .measuring import (
     Notes,
     Row,
     Target,
-    as_script,
     compared,
     expect,
     interleaved,
@@ -260,7 +259,3 @@ class Scraper:
 
 def _p99(found: Sequence[Scrape]) -> float:
     return statistics.quantiles([scrape.seconds for scrape in found], n=100, method="inclusive")[98]
-
-
-if __name__ == "__main__":
-    as_script(run)

@@ -14,7 +14,7 @@ from typing import Final
 
 from mlflow_servers import free_port
 
-from .measuring import Contestant, Figures, Notes, Row, Target, as_script, duration, expect, interleaved, median
+from .measuring import Contestant, Figures, Notes, Row, Target, duration, expect, interleaved, median
 from .stores import Tracking, write_configuration
 
 ROUNDS: Final = 10
@@ -82,7 +82,3 @@ def _healthy(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-if __name__ == "__main__":
-    as_script(run)

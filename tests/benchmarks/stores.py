@@ -47,14 +47,15 @@ class Tracking:
 
     def log(self, experiment: str, file: Path, *, name: str | None = None) -> str:
         """Log a file, by a hard link, as the only artifact of a finished run; return the run's id."""
-        run = self._client.create_run(self._experiment(experiment))
+        run = self._client.create_run(self.experiment(experiment))
         place = self._artifacts / experiment.strip("/") / run.info.run_id / "artifacts"
         place.mkdir(parents=True)
         os.link(file, place / (name or file.name))
         self._client.set_terminated(run.info.run_id)
         return str(run.info.run_id)
 
-    def _experiment(self, name: str) -> str:
+    def experiment(self, name: str) -> str:
+        """Return the id of the experiment, which is made when it does not exist."""
         if name not in self._experiments:
             root = "mlflow-artifacts:" if self._served else str(self._artifacts)
             place = f"{root}/{name.strip('/')}"

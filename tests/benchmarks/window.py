@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import datasets
-from .measuring import BENCH, Contestant, Figures, Notes, Row, Target, as_script, compared, expect, interleaved, median
+from .measuring import BENCH, Contestant, Figures, Notes, Row, Target, compared, expect, interleaved, median
 from .measuring import seconds as told
 from .stores import Exporter, Tracking, configuration, exporting
 
@@ -39,6 +39,7 @@ def _compare(notes: Notes, folder: Path, *, labels: bool) -> None:
         for millions in (LARGE, 1):
             place = folder / str(millions)
             tracking = Tracking(place)
+            tracking.experiment(LABELS)
             exporter = stack.enter_context(exporting(_config(tracking, place, labels=labels)))
             for part in range(millions):
                 tracking.log(PREDICTIONS, part_of_window(part, of=millions))
@@ -114,7 +115,3 @@ def part_of_window(part: int, *, of: int) -> Path:
             path,
         ),
     )
-
-
-if __name__ == "__main__":
-    as_script(run)
