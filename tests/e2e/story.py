@@ -66,7 +66,7 @@ def churn(rng: np.random.Generator, rows: int, now: Circumstances) -> pd.DataFra
     age, income = rng.normal(40 + 10 * now.drift, 10, rows), rng.lognormal(10 + 0.4 * now.drift, 0.5, rows)
     plan = rng.choice(["basic", "plus", "pro"], rows, p=_mixed((0.6, 0.3, 0.1), (0.2, 0.3, 0.5), now.drift))
     region = np.where(rng.random(rows) < now.unseen, "overseas", rng.choice(["north", "south"], rows))
-    logit = (age - 40) / 5 - 3 * (plan == "pro") + rng.normal(0, 0.6, rows)
+    logit = (age - 40) / 5 - 0.5 * (plan == "pro") + rng.normal(0, 0.6, rows)
     score = 1 / (1 + np.exp(-logit))
     truth = np.where(rng.random(rows) < now.wrong, rng.random(rows), score) >= 0.5
     return pd.DataFrame(

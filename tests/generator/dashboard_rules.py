@@ -124,11 +124,15 @@ def _matcher(dashboard: Json, label: str) -> Iterator[str]:
 
 
 def _counters(dashboard: Json) -> Iterator[str]:
-    for title, selector in selected(dashboard):
-        family = FAMILIES.get(selector.name)
-        counts = selector.name.endswith("_total") or (family is not None and family.type == "counter")
-        if counts and not {*_RATES, "increase"} & set(selector.around[:1]):
-            yield f"{title}: {selector.name}"
+    for title, target in targets(dashboard):
+        found = list(selectors(parsed(target["expr"])))
+        # Compared with itself at an earlier time, which does what `increase` does.
+        compared = {selector.name for selector in found if selector.offset}
+        for selector in found:
+            family = FAMILIES.get(selector.name)
+            counts = selector.name.endswith("_total") or (family is not None and family.type == "counter")
+            if counts and selector.name not in compared and not {*_RATES, "increase"} & set(selector.around[:1]):
+                yield f"{title}: {selector.name}"
 
 
 def _uneditable(dashboard: Json) -> Iterator[str]:

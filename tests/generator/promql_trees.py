@@ -13,12 +13,13 @@ RANGE: Final = 6_069_770
 
 @dataclass(frozen=True)
 class Selected:
-    """A selector within a query: its name, matchers by label, and the calls and aggregations around it, inner first."""
+    """A selector within a query. around: the calls and aggregations around it, inner first. offset: it looks back."""
 
     name: str
     matchers: dict[str, tuple[str, str]]
     around: tuple[str, ...]
     range_seconds: float | None
+    offset: bool
 
 
 def parsed(expr: str) -> Any:
@@ -48,7 +49,7 @@ def selectors(node: Any, around: tuple[str, ...] = ()) -> Iterator[Selected]:
 
 def _selected(node: Any, around: tuple[str, ...], seconds: float | None) -> Selected:
     matchers = {each.name: (str(each.op).rpartition(".")[2], each.value) for each in node.matchers.matchers}
-    return Selected(node.name, matchers, around, seconds)
+    return Selected(node.name, matchers, around, seconds, offset=node.offset is not None)
 
 
 def groupings(node: Any) -> Iterator[tuple[list[str], Any]]:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from driftgauge.generator.dashboards.queries import Scope, about_target, age, among_highest, growth, highest, total
+from driftgauge.generator.dashboards.queries import (
+    Scope,
+    about_target,
+    age,
+    among_highest,
+    grown,
+    growth,
+    highest,
+    total,
+)
 
 SCOPE = Scope(one=("window",), several=("model", "version"))
 TARGET = 'job=~"$job", instance=~"$instance"'
@@ -50,6 +59,10 @@ def test_unknown_names_are_refused() -> None:
         (total(highest("x", "model", "le"), "le"), "sum by (le) (max by (model, le) (x))"),
         (growth("x"), "increase(x[$__range])"),
         (age("x"), "time() - x"),
+        (
+            grown("x", "$__range", "reason"),
+            "clamp_min(max by (reason) (x) - (max by (reason) (x offset $__range) or 0 * max by (reason) (x)), 0)",
+        ),
         (
             among_highest("y", of="x", by="feature", count=3),
             "y and on (feature) topk(3, max by (feature) (max_over_time(x[$__range] @ end())))",

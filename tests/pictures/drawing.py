@@ -209,7 +209,8 @@ class Picture:
             names = sorted(named)
             cells = np.array([named[name] for name in names])
         axes = self._inner(frame, left=30 + 4.5 * max(map(len, names)), bottom=26)
-        scheme = f"{colours['scheme']}{'_r' if colours['reverse'] else ''}"
+        # Grafana turns these schemes around in the dark theme.
+        scheme = f"{colours['scheme']}_r"
         axes.pcolormesh(
             self._hours(), range(len(names)), cells, cmap=scheme, vmin=colours.get("min"), vmax=colours.get("max")
         )

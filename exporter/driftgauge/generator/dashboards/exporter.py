@@ -14,6 +14,7 @@ from driftgauge.generator.dashboards.queries import (
     Scope,
     about_target,
     age,
+    grown,
     growth,
     highest,
     lowest,
@@ -107,7 +108,8 @@ def _health() -> Panel:
 
 
 def _refresh(marks: Marks) -> list[Panel]:
-    failures = total(growth(SCOPE.of("driftgauge_refresh_failures_total"), "$__rate_interval"), "reason")
+    failed = SCOPE.of("driftgauge_refresh_failures_total")
+    failures = total(grown(failed, "$__rate_interval", "instance", "reason"), "reason")
     last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
     return [
         lines(

@@ -98,7 +98,7 @@ def _psi_heat(marks: Marks) -> Panel:
     )
     of = SCOPE.of("model_feature_psi", all_of=["feature"])
     shown = among_highest(highest(of, "feature"), of=of, by="feature", count=_MOST_ROWS)
-    colours = Heat(scheme="RdYlGn", reverse=True, least=0, most=2 * threshold)
+    colours = Heat(scheme="RdYlGn", least=0, most=2 * threshold)
     return heat(about, Query(shown, "{{feature}}"), scale=scales.NUMBER, colours=colours)
 
 

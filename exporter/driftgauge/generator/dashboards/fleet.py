@@ -107,8 +107,8 @@ def _models(marks: Marks) -> Panel:
     newest = _by_model("model_last_prediction_timestamp_seconds")
     columns = [
         number("Worst", worst(SCOPE, marks, "model"), Mark(1, "high")),
-        percent("Score lost", _by_model(degradation, metric=SCORES), marks.of_metrics(SCORES)),
-        percent("Error gained", _by_model(degradation, metric=ERRORS), marks.of_metrics(ERRORS)),
+        percent("Score lost", _by_model(degradation, metric=marks.watched(SCORES)), marks.of_metrics(SCORES)),
+        percent("Error gained", _by_model(degradation, metric=marks.watched(ERRORS)), marks.of_metrics(ERRORS)),
         number("Drifted", _by_model("model_drifted_features"), marks.drifted_feature, marks.drifted_features),
         percent("Drifted", _by_model("model_drifted_features_ratio"), marks.drifted_ratio),
         number("Output PSI", _by_model("model_prediction_psi"), marks.prediction_psi),
@@ -165,7 +165,7 @@ def _degradation(marks: Marks) -> Panel:
         "No labels in the window, or no baseline",
         to_board("model"),
     )
-    fall = Query(_by_model("model_performance_degradation", metric=SCORES), "{{model}}")
+    fall = Query(_by_model("model_performance_degradation", metric=marks.watched(SCORES)), "{{model}}")
     return lines(about, fall, scale=scales.degradation(marks), links=[_MODEL])
 
 
@@ -201,7 +201,7 @@ def _against_last_week(marks: Marks) -> Panel:
     )
     family = "model_window_predictions"
     share = f"{_counted(family)} / ({_counted(family, ' offset 1w')} > 0)"
-    return lines(about, Query(share, "{{model}}"), scale=scales.share_at_least(marks.traffic_fell), links=[_QUALITY])
+    return lines(about, Query(share, "{{model}}"), scale=scales.share(marks.traffic_fell), links=[_QUALITY])
 
 
 def _traffic_and_freshness(marks: Marks) -> list[Panel]:

@@ -59,6 +59,10 @@ class Marks:
     window: str
     mlflow_url: str
 
+    def watched(self, metrics: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the metrics that an alert watches, or all of them if it watches none."""
+        return tuple(name for name in metrics if name in self.degradation) or tuple(metrics)
+
     def of_metrics(self, metrics: Sequence[str]) -> Mark | None:
         """Return the lowest mark of those metrics that are watched, None if none is."""
         return min((self.degradation[name] for name in metrics if name in self.degradation), default=None)

@@ -24,6 +24,8 @@ _DISTANCES: Final = {
     "wasserstein_distance": "Wasserstein",
     "total_variation_distance": "TVD",
 }
+# Of the seven metrics: accuracy to F1 in one line, scores of probabilities in the next.
+_WIDTHS: Final = (6, 6, 6, 6, 8, 8, 8)
 _NO_REFERENCE: Final = "No reference with outputs, or too few rows"
 
 
@@ -35,8 +37,9 @@ def model(marks: Marks) -> Contents:
         scope=SCOPE,
         rows=[
             _now(marks),
-            Row("Performance", [(12, degradations(marks)), *((6, panel) for panel in classification(marks))]),
-            Row("Regression", [(8, panel) for panel in regression(marks)]),
+            Row("Worse than the baseline", [(12, panel) for panel in degradations(marks)], height=7),
+            Row("Classification", list(zip(_WIDTHS, classification(marks), strict=True))),
+            Row("Regression", [(6, panel) for panel in regression(marks)], height=6),
             Row("Classes", [(12, panel) for panel in classes()]),
             Row("Output", [(6, panel) for panel in _output(marks)]),
             Row("Latency and failures", [(12, panel) for panel in service(marks)]),

@@ -9,10 +9,11 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import COLOURS, Marks
 from driftgauge.generator.dashboards.model_service import SCOPE
-from driftgauge.generator.dashboards.panels import About, Dashed, Scale, lines
+from driftgauge.generator.dashboards.panels import About, Dashed, lines
 from driftgauge.generator.dashboards.queries import Query, highest, lowest
 from driftgauge.generator.dashboards.tables import percent, ranking
 
+_NO_BASELINE: Final = "No labels in the window, or no baseline"
 _NO_LABELS: Final = "No labels in the window"
 _NOT_THIS_TASK: Final = "No labels in the window, or another task"
 _NAMES: Final = {
@@ -45,17 +46,30 @@ _CLASSIFICATION: Final = ("accuracy", "precision", "recall", "f1", "roc_auc", "l
 _LINES: Final = (Dashed("baseline"), Dashed("alert", COLOURS["critical"]))
 
 
-def degradations(marks: Marks) -> Panel:
-    """Return how much worse than its baseline every metric is."""
-    about = About(
-        "Worse than the baseline",
-        "How much worse than its baseline each metric is, of the worst version: absolute for scores (5% is five "
-        "points), relative for errors. Below 0 it is better. The line is the lowest threshold of the alert.",
-        "No labels in the window, or no baseline",
-        to_board("fleet"),
-    )
-    worse = Query(highest(SCOPE.of("model_performance_degradation"), "metric"), "{{metric}}")
-    return lines(about, worse, scale=Scale(unit="percentunit", thresholds=scales.degradation(marks).thresholds))
+def degradations(marks: Marks) -> list[Panel]:
+    """Return how much worse than its baseline every metric is: scores and errors apart, for errors grow without end."""
+    wanted = [
+        (
+            "Scores below their baseline",
+            "How far each score fell below its baseline, of the worst version; 5% is five points, below 0 is better.",
+            scales.SCORES,
+            scales.degradation(marks),
+        ),
+        (
+            "Errors above their baseline",
+            "By which share of its baseline each error rose, of the worst version; below 0 is better.",
+            scales.ERRORS,
+            scales.error_rise(marks),
+        ),
+    ]
+    return [
+        lines(
+            About(title, f"{text} The line is the lowest threshold of the alert.", _NO_BASELINE, to_board("fleet")),
+            Query(highest(SCOPE.of("model_performance_degradation", metric=metrics), "metric"), "{{metric}}"),
+            scale=scale,
+        )
+        for title, text, metrics, scale in wanted
+    ]
 
 
 def classification(marks: Marks) -> list[Panel]:

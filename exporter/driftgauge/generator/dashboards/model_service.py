@@ -124,7 +124,7 @@ def _coverage(marks: Marks) -> Panel:
         to_board("quality"),
     )
     share = f"{_counted('model_window_labels')} / ({_counted('model_window_predictions')} > 0)"
-    return lines(about, Query(share, "coverage"), scale=scales.share_at_least(marks.coverage))
+    return lines(about, Query(share, "coverage"), scale=scales.share(marks.coverage))
 
 
 def _read() -> Panel:

@@ -132,16 +132,18 @@ def states(about: About, *queries: Query, scale: Scale, links: Sequence[Link] = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heat:
-    """The colours of a heatmap: from the scheme's one end at `least` to the other at `most`, and the cells' unit."""
+    """The colours of a heatmap, from `least` to `most`, and the unit of its cells.
+
+    Grafana turns the schemes of two colours around: RdYlGn begins with green.
+    """
 
     scheme: str
-    reverse: bool = False
     least: float | None = None
     most: float | None = None
     unit: str = "short"
 
 
-def heat(about: About, query: Query, *, scale: Scale, colours: Heat) -> Panel:
+def heat(about: About, query: Query, *, scale: Scale, colours: Heat, links: Sequence[Link] = ()) -> Panel:
     """Return a heatmap: buckets over time (form "heatmap"), or a row per series. scale: of the vertical axis."""
     counts = query.form == "heatmap"
     options = heatmap.Options(
@@ -153,7 +155,7 @@ def heat(about: About, query: Query, *, scale: Scale, colours: Heat) -> Panel:
             scale=heatmap.HeatmapColorScale.EXPONENTIAL,
             exponent=0.5 if counts else 1,
             steps=64,
-            reverse=colours.reverse,
+            reverse=False,
             min_val=colours.least,
             max_val=colours.most,
         ),
@@ -164,7 +166,7 @@ def heat(about: About, query: Query, *, scale: Scale, colours: Heat) -> Panel:
         legend=heatmap.HeatmapLegend(show=True),
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
     )
-    panel = composed("heatmap", about, [query], options=options, scale=scale, custom=heatmap.FieldConfig())
+    panel = composed("heatmap", about, [query], options=options, scale=scale, custom=heatmap.FieldConfig(), links=links)
     # Finer than this, cells are too narrow to be told apart.
     panel.max_data_points = 120
     return panel

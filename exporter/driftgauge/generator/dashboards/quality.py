@@ -9,7 +9,7 @@ from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
 from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines
-from driftgauge.generator.dashboards.queries import Query, Scope, age, growth, highest, total
+from driftgauge.generator.dashboards.queries import Query, Scope, age, grown, growth, highest, total
 from driftgauge.generator.dashboards.tables import percent, ranking
 
 SCOPE: Final = Scope(one=("window",), several=("model", "version"))
@@ -40,7 +40,7 @@ def _worst(family: str, *by: str) -> str:
 
 
 def _refused(family: str, *by: str) -> str:
-    return total(highest(growth(SCOPE.of(family)), "model", "reason"), *by)
+    return total(grown(SCOPE.of(family), "$__range", "model", "reason"), *by)
 
 
 def _now(marks: Marks) -> Row:
@@ -77,16 +77,14 @@ def _now(marks: Marks) -> Row:
             About(
                 "Rejected rows",
                 "Rows that could not be used, in the whole time range.",
-                "No row was ever rejected",
+                "None so far",
                 exporter,
             ),
             _refused("model_rows_rejected_total"),
             scales.count(Mark(1, marks.rejected.severity)),
         ),
         (
-            About(
-                "Unreadable files", "Files set aside, in the whole time range.", "No file was ever set aside", exporter
-            ),
+            About("Unreadable files", "Files set aside, in the whole time range.", "None so far", exporter),
             _refused("model_batch_failures_total"),
             scales.count(Mark(marks.unreadable.value, marks.unreadable.severity)),
         ),
@@ -162,51 +160,57 @@ def _table(marks: Marks) -> Panel:
 
 
 def _intake() -> list[Panel]:
-    def read(family: str, *by: str) -> str:
-        return total(highest(growth(SCOPE.of(family), "$__rate_interval"), *by), *(n for n in by if n != "version"))
-
-    exporter = to_board("exporter")
+    never = "None so far"
     wanted = [
         (
-            About(
-                "Rejected rows by reason",
-                "Rows that could not be used; the rest of their file counts.",
-                "No row was ever rejected",
-                exporter,
-            ),
-            Query(read("model_rows_rejected_total", "model", "reason"), "{{model}}: {{reason}}"),
+            "Rejected rows by reason",
+            "Rows that could not be used; the rest of their file counts.",
+            never,
+            Query(_rare("model_rows_rejected_total"), "{{model}}: {{reason}}"),
         ),
         (
-            About(
-                "Unreadable files by reason",
-                "Files set aside; they are tried again, ever more rarely.",
-                "No file was ever set aside",
-                exporter,
-            ),
-            Query(read("model_batch_failures_total", "model", "reason"), "{{model}}: {{reason}}"),
+            "Unreadable files by reason",
+            "Files set aside; they are tried again, ever more rarely.",
+            never,
+            Query(_rare("model_batch_failures_total"), "{{model}}: {{reason}}"),
         ),
         (
-            About(
-                "Batches read", "Files, or new parts of files that grew, read from MLflow.", "Nothing read", exporter
-            ),
-            Query(read("model_batches_total", "model"), "{{model}}"),
+            "Batches read",
+            "Files, or new parts of files that grew, read from MLflow.",
+            "Nothing read",
+            Query(highest(growth(SCOPE.of("model_batches_total"), "$__rate_interval"), "model"), "{{model}}"),
         ),
         (
-            About(
-                "Predictions read", "Predictions read from MLflow, whatever time they carry.", "Nothing read", exporter
-            ),
-            Query(read("model_predictions_total", "model", "version"), "{{model}}"),
+            "Predictions read",
+            "Predictions read from MLflow, whatever time they carry.",
+            "Nothing read",
+            Query(_read("model_predictions_total"), "{{model}}"),
         ),
         (
-            About("Failed requests read", "Predictions read whose request failed.", "Nothing read", exporter),
-            Query(read("model_prediction_errors_total", "model", "version"), "{{model}}"),
+            "Failed requests read",
+            "Predictions read whose request failed.",
+            "Nothing read",
+            Query(_read("model_prediction_errors_total"), "{{model}}"),
         ),
         (
-            About("Labels read", "Labels joined to a prediction.", "No labels", exporter),
-            Query(read("model_labels_total", "model", "version"), "{{model}}"),
+            "Labels read",
+            "Labels joined to a prediction.",
+            "No labels",
+            Query(_read("model_labels_total"), "{{model}}"),
         ),
     ]
-    return [bars(about, query, scale=scales.COUNT, links=[_MODEL]) for about, query in wanted]
+    return [
+        bars(About(title, text, nothing, to_board("exporter")), query, scale=scales.COUNT, links=[_MODEL])
+        for title, text, nothing, query in wanted
+    ]
+
+
+def _rare(family: str) -> str:
+    return grown(SCOPE.of(family), "$__rate_interval", "model", "reason")
+
+
+def _read(family: str) -> str:
+    return total(highest(growth(SCOPE.of(family), "$__rate_interval"), "model", "version"), "model")
 
 
 def _freshness(marks: Marks) -> list[Panel]:

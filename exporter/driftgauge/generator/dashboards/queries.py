@@ -99,6 +99,15 @@ def growth(counter: str, over: Literal["$__range", "$__rate_interval"] = "$__ran
     return f"increase({counter}[{over}])"
 
 
+def grown(counter: str, over: Literal["$__range", "$__rate_interval"], *by: str) -> str:
+    """Return by how much a counter grew per combination of labels, from 0 if it did not exist before.
+
+    That is what `increase` cannot know, and what counters of rare events are about: they begin with the first one.
+    """
+    now, before = highest(counter, *by), highest(f"{counter} offset {over}", *by)
+    return f"clamp_min({now} - ({before} or 0 * {now}), 0)"
+
+
 def quantile(q: float, buckets: str) -> str:
     """Return a quantile of buckets that are summed by `le` and what else the result is about."""
     return f"histogram_quantile({q:g}, {buckets})"

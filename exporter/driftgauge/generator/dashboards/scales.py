@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsConfig, ThresholdsMode
-
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.generator.dashboards.marks import COLOURS, GOOD, NEUTRAL, Mark, Marks, steps
 from driftgauge.generator.dashboards.panels import Scale, Words
@@ -12,7 +10,7 @@ from driftgauge.generator.dashboards.panels import Scale, Words
 ERRORS: Final = ("log_loss", "brier_score", "mse", "rmse", "mae")
 SCORES: Final = tuple(metric for metric in PERFORMANCE_GAUGES if metric not in ERRORS)
 
-COUNT: Final = Scale(unit="short", decimals=0, least=0)
+COUNT: Final = Scale(unit="short", least=0)
 SHARE: Final = Scale(unit="percentunit", decimals=1, least=0)
 PER_SECOND: Final = Scale(unit="cps", least=0)
 SECONDS: Final = Scale(unit="s", least=0)
@@ -32,17 +30,9 @@ def share(*marks: Mark | None) -> Scale:
     return Scale(unit="percentunit", decimals=1, least=0, thresholds=steps(*marks))
 
 
-def share_at_least(mark: Mark) -> Scale:
-    """Return the scale of a ratio that is good from a mark on and as bad as it says below."""
-    steps_up = [Threshold(None, COLOURS[mark.severity]), Threshold(mark.value, GOOD)]
-    return Scale(
-        unit="percentunit", decimals=1, least=0, thresholds=ThresholdsConfig(ThresholdsMode.ABSOLUTE, steps_up)
-    )
-
-
 def count(*marks: Mark | None) -> Scale:
     """Return the scale of a number of things that changes colour at marks."""
-    return Scale(unit="short", decimals=0, least=0, thresholds=steps(*marks))
+    return Scale(unit="short", least=0, thresholds=steps(*marks))
 
 
 def seconds(*marks: Mark | None) -> Scale:
