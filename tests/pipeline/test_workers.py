@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import pytest
 
@@ -128,3 +130,61 @@ def test_closing_ends_what_runs(workers: Workers, file: BinaryIO) -> None:
     assert not Path(f"/proc/{pid}").exists()
     with pytest.raises(BatchError, match="stopping"):
         workers.run(length, file, 1)
+
+
+def test_idle_workers_come_first(file: BinaryIO) -> None:
+    """As many workers run as tasks do at a time, however many may."""
+    workers = Workers(4, max_bytes=MEBIBYTE)
+    pids = {workers.run(sleep, file, 0.0) for _ in range(6)}
+    workers.close()
+
+    assert len(pids) == 1
+
+
+ABANDONED: Final = """
+import os, signal, tempfile
+from driftgauge.pipeline.workers import Workers
+from pipeline.test_workers import relatives
+
+if __name__ == "__main__":
+    with tempfile.TemporaryFile() as file:
+        print(*Workers(1, max_bytes=1 << 20).run(relatives, file, os.getpid()), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def relatives(_: BinaryIO, exporter: int) -> tuple[int, int]:
+    """Return this process and the one it was forked from, which is not the exporter."""
+    assert os.getppid() != exporter
+    return os.getpid(), os.getppid()
+
+
+def test_killing_the_exporter_leaves_nothing(tmp_path: Path) -> None:
+    """When the exporter is killed its workers end, and the server they were forked from."""
+    script = tmp_path / "exporter.py"
+    script.write_text(ABANDONED)
+    tests = str(Path(__file__).parents[1])
+    killed = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"PYTHONPATH": tests},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    pids = [int(pid) for pid in killed.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 60
+    while any(map(lives, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in pids if lives(pid)] == []
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs: one that ended may still be listed, for whoever asks how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

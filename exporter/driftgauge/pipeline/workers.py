@@ -2,14 +2,15 @@
 
 Decoders are native code: a hostile or damaged file may crash them, exhaust memory or never end. In a worker that costs
 the one file, which is set aside with the reason `crashed`, `out_of_memory` or `timed_out`, and a new worker takes its
-place. A worker is started when it is first needed and exits by itself when the exporter is gone.
+place. A worker is started when all others are busy and exits by itself when the exporter is gone. Workers are forked
+from a server process that has imported what they need, and share its memory: the exporter itself has threads and is
+never forked.
 
 Linux only: the file is handed over by its descriptor's path under /proc, for it has no other name.
 """
 
 import multiprocessing
 import os
-import queue
 import resource
 import signal
 import threading
@@ -30,6 +31,9 @@ _LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
+_PROCESSES: Final = multiprocessing.get_context("forkserver")
+# numpy, pyarrow and our decoders: a second of work, done once.
+_PRELOADED: Final = ("driftgauge.pipeline.reading",)
 
 
 class Workers:
@@ -41,11 +45,10 @@ class Workers:
     def __init__(self, count: int, *, max_bytes: int, longest: float = _LONGEST_SECONDS) -> None:
         self._memory = 4 * max_bytes + _EXTRA_BYTES
         self._longest = longest
-        self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
-        for _ in range(count):
-            self._free.put(None)
+        self._places = count
+        self._idle: list[_Worker] = []
         self._started: set[_Worker] = set()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._closed = False
 
     def run(self, task: Callable[[BinaryIO, A], R], file: BinaryIO, argument: A) -> R:
@@ -53,18 +56,14 @@ class Workers:
 
         Raises BatchError when the worker dies of it or does not end in time.
         """
-        worker = self._free.get()
+        worker, usable = self._take(), True
         try:
-            if worker is None:
-                worker = self._start()
             answer = worker.ask((task, f"/proc/{os.getpid()}/fd/{file.fileno()}", argument), timeout=self._longest)
         except BatchError:
-            if worker is not None:
-                self._discard(worker)
-                worker = None
+            usable = False
             raise
         finally:
-            self._free.put(worker)
+            self._give_back(worker, usable=usable)
         if isinstance(answer, BaseException):
             raise answer
         result: R = answer
@@ -72,16 +71,30 @@ class Workers:
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
-        with self._lock:
+        with self._changed:
             self._closed = True
             workers, self._started = self._started, set()
+            self._changed.notify_all()
         for worker in workers:
             worker.kill()
 
+    def _take(self) -> "_Worker":
+        """Return a worker for one task: an idle one, else a new one, else the first that is given back."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._places or self._closed)
+            if self._idle and not self._closed:
+                return self._idle.pop()
+            self._places -= 1
+        # Not under the lock: starting may take seconds, and a stop must not wait for it.
+        try:
+            return self._start()
+        except BaseException:
+            self._free_place()
+            raise
+
     def _start(self) -> "_Worker":
-        # Not under the lock: starting takes seconds on a busy machine, and a stop must not wait for it.
         worker = None if self._closed else _Worker(self._memory)
-        with self._lock:
+        with self._changed:
             if worker is not None and not self._closed:
                 self._started.add(worker)
                 return worker
@@ -89,22 +102,33 @@ class Workers:
             worker.kill()
         raise BatchError("crashed", "The exporter is stopping.")
 
-    def _discard(self, worker: "_Worker") -> None:
-        with self._lock:
-            self._started.discard(worker)
-        worker.kill()
+    def _give_back(self, worker: "_Worker", *, usable: bool) -> None:
+        if not usable:
+            with self._changed:
+                self._started.discard(worker)
+            worker.kill()
+            self._free_place()
+            return
+        with self._changed:
+            self._idle.append(worker)
+            self._changed.notify()
+
+    def _free_place(self) -> None:
+        with self._changed:
+            self._places += 1
+            self._changed.notify()
 
 
 class _Worker:
     """One process and the pipe to it."""
 
     def __init__(self, memory: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, memory), name="driftgauge-worker", daemon=True)
+        _PROCESSES.set_forkserver_preload(list(_PRELOADED))
+        self._pipe, theirs = _PROCESSES.Pipe()
+        self._process = _PROCESSES.Process(target=_serve, args=(theirs, memory), name="driftgauge-worker", daemon=True)
         self._process.start()
         theirs.close()
-        # Importing takes a second, or many on a busy machine; the time a file is given counts from here.
+        # The first waits for the server's imports, many seconds on a busy machine; a file's time counts from here.
         try:
             self._answer(_LONGEST_START)
         except BatchError:
