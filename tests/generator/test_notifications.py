@@ -22,6 +22,14 @@ MISTAKES = [
         "2: models.churn.team: is no team of notifications.teams; valid teams: ml-platform",
     ),
     (
+        "an alert that nobody would be told of",
+        "alerts:\n  ModelOutliers: {severity: none}",
+        (
+            '2: alerts.ModelOutliers.severity: "none" is the severity of DriftgaugeWatchdog alone; '
+            "write low, or enabled: false"
+        ),
+    ),
+    (
         "a team name that is no file name",
         "notifications:\n  teams:\n    ../etc: {}",
         (

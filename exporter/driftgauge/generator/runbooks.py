@@ -56,10 +56,9 @@ def _runbook(name: str, thresholds: Thresholds) -> str:
 
 @cache
 def _prose() -> Environment:
-    # Markdown, not HTML: nothing is escaped but the cells of the table.
     environment = Environment(
         loader=PackageLoader("driftgauge.generator", "text/runbooks"),
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 - Markdown, in which only the cells of a table need escapes
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -72,7 +71,7 @@ def _prose() -> Environment:
 def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
     alert = thresholds.alert(name)
     yield Fact("severity", alert.severity if alert.enabled else f"{alert.severity}, but switched off")
-    yield from _delivered(alert, thresholds)
+    yield Fact("goes to", _delivered(alert, thresholds))
     common = settings(alert)
     yield from (Fact(f"`{key}`", value) for key, value in common.items())
     for model in sorted(thresholds.models):
@@ -83,13 +82,12 @@ def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
         yield from (Fact(f"`{key}` for {model}", settings(own)[key]) for key in differing)
 
 
-def _delivered(alert: Alert, thresholds: Thresholds) -> Iterator[Fact]:
+def _delivered(alert: Alert, thresholds: Thresholds) -> str:
     if alert.severity == "none":
-        yield Fact("goes to", "the dead man's switch")
-        return
+        return "the dead man's switch"
     delivery = getattr(thresholds.notifications.severities, alert.severity)
     channels, again = ", ".join(delivery.channels), format_duration(delivery.repeat_interval)
-    yield Fact("goes to", f"{channels}; again every {again}")
+    return f"{channels}; again every {again}"
 
 
 def settings(alert: Alert) -> dict[str, str]:

@@ -136,6 +136,14 @@ class Thresholds(Section):
         return self
 
     @model_validator(mode="after")
+    def _told_to_somebody(self) -> Self:
+        for name in Alerts.model_fields:
+            if name != WATCHDOG and self.alert(name).severity == "none":
+                text = f'"none" is the severity of {WATCHDOG} alone; write low, or enabled: false'
+                raise RuleError(text, at=("alerts", name, "severity"))
+        return self
+
+    @model_validator(mode="after")
     def _outlasts_single_values(self) -> Self:
         two_refreshes = 2 * self.exporter.refresh_interval
         for name in Alerts.model_fields:
