@@ -14,8 +14,9 @@ import pytest
 
 from client.spools import ended, files, ids, program
 from driftgauge.client import PredictionLogger
+from driftgauge.client.lanes import About
 from driftgauge.client.sampling import is_chosen, threshold
-from driftgauge.client.spool import About, Spool
+from driftgauge.client.spool import Spool
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import SECONDS, Bench, Values
 from source.fault_proxy import Exchange, FaultProxy, status
@@ -305,7 +306,7 @@ def _crashed(place: Place, run_id: str, *, arrived: bool) -> Path:
     assert file is not None
     if arrived:
         place.client.log_artifact(place.runs()[0].info.run_id, str(file.path))
-    spool.assign(lane, run_id)
+    lane.assign(run_id)
     spool.leave()
     return lane.path
 

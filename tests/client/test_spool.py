@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, Final
 
 import pytest
 
-from client.spools import ended, files, program
-from driftgauge.client.spool import About, Spool, SpoolFile
+from client.spools import ended, files, ids, program
+from driftgauge.client.lanes import About, SpoolFile
+from driftgauge.client.spool import Spool
 
 ABOUT: Final = About(experiment="/e", server="http://mlflow", model_version="1", sample_rate=1.0, day="2026-01-02")
 KIB: Final = 1024
@@ -144,7 +145,7 @@ def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None
     before = Opened(tmp_path, "aa")
     before.add()
     (lane,) = before.spool.lanes()
-    before.spool.assign(lane, "run-7")
+    lane.assign("run-7")
     before.spool.leave()
     (lane.path / "predictions-1.parquet.half").write_bytes(b"PAR1")
     unfinished = tmp_path / "2026-01-02-bb"
@@ -254,10 +255,8 @@ def test_a_child_does_not_keep_the_lane_of_its_parent(tmp_path: Path) -> None:
 log = a_logger()
 log.log({}, 1)
 log.flush()
-child = os.fork()
-if not child:
-    signal.pause()
-say(child)
+if os.fork() == 0:
+    say(os.getpid())
 signal.pause()
 """
     parent = program(tmp_path, body)
@@ -273,3 +272,25 @@ signal.pause()
         os.kill(child, signal.SIGKILL)
         ended(parent, -signal.SIGKILL)
         taker.spool.leave()
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Rows wait in memory while not a byte can be written, however often it is tried, and are written afterwards."""
+    body = """
+import resource
+
+log = a_logger()
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, unlimited[1]))
+log.log({}, 1, request_id="a")
+say([log.flush() for _ in range(5)], os.listdir(sys.argv[1]), len(os.listdir("/proc/self/fd")))
+say(log.flush(), len(os.listdir("/proc/self/fd")))
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+say(log.flush(), log.health().dropped["unwritable"])
+"""
+    first, second, third = ended(program(tmp_path, body)).splitlines()
+    attempts, _, descriptors = first.rpartition(" ")
+    assert attempts == f"{[False] * 5} ['lock']"
+    assert second == f"False {descriptors}"
+    assert third == "True 0"
+    assert ids(tmp_path) == ["a"]

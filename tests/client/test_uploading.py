@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from driftgauge.client.lanes import About
 from driftgauge.client.notices import Notices
 from driftgauge.client.orders import Order
-from driftgauge.client.spool import About, Spool
+from driftgauge.client.spool import Spool
 from driftgauge.client.tally import Tally
 from driftgauge.client.tracking import Tracking
 from driftgauge.client.uploading import Uploader

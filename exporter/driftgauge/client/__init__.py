@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from driftgauge.client.health import Health as Health
     from driftgauge.client.health import register_metrics as register_metrics
+    from driftgauge.client.lanes import SpoolFile as SpoolFile
     from driftgauge.client.logger import PredictionLogger as PredictionLogger
     from driftgauge.client.monitored import MonitoredModel as MonitoredModel
     from driftgauge.client.reference import log_reference as log_reference
-    from driftgauge.client.spool import SpoolFile as SpoolFile
 
 _HOMES: Final = {
     "Health": "health",
     "MonitoredModel": "monitored",
     "PredictionLogger": "logger",
-    "SpoolFile": "spool",
+    "SpoolFile": "lanes",
     "log_reference": "reference",
     "register_metrics": "health",
 }

@@ -10,10 +10,11 @@ from itertools import count
 from driftgauge.client import process
 from driftgauge.client.buffer import Buffer
 from driftgauge.client.health import Health
+from driftgauge.client.lanes import About, SpoolFile
 from driftgauge.client.notices import Notices, described
 from driftgauge.client.options import Options
 from driftgauge.client.orders import Order
-from driftgauge.client.spool import About, Spool, SpoolFile
+from driftgauge.client.spool import Spool
 from driftgauge.client.tally import Tally
 from driftgauge.client.tracking import Tracking, redacted
 from driftgauge.client.uploading import Uploader

@@ -23,17 +23,14 @@ class FileLock:
         self._descriptor = descriptor
 
     @classmethod
-    def acquire(cls, path: Path, *, wait: bool) -> "FileLock | None":
-        """Lock the file, which is made if it is not there; None when another process has it and `wait` is false."""
+    def acquire(cls, path: Path, *, wait: bool = True) -> "FileLock":
+        """Lock the file, made if it is not there. Raises OSError, so when another has it and it is not to `wait`."""
         with FORK_GUARD:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _held.add(descriptor)
         lock = cls(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            lock.release()
-            return None
         except BaseException:
             lock.release()
             raise
@@ -51,12 +48,11 @@ class FileLock:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock on a file for the block, after waiting for whoever has it."""
-    lock = FileLock.acquire(path, wait=True)
+    lock = FileLock.acquire(path)
     try:
         yield
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
 
 
 def forget_all() -> None:

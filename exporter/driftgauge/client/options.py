@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from driftgauge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from driftgauge.client.spool import SpoolFile
+    from driftgauge.client.lanes import SpoolFile
 
 DEFAULT_SPOOL: Final = "driftgauge-spool"
 SPOOL_VARIABLE: Final = "DRIFTGAUGE_SPOOL_DIR"

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
+from driftgauge.client.lanes import About, Lane, SpoolFile
 from driftgauge.client.notices import Notices, described, log
 from driftgauge.client.orders import Inbox
-from driftgauge.client.spool import About, Lane, Spool, SpoolFile
+from driftgauge.client.spool import Spool
 from driftgauge.client.tally import Tally
 from driftgauge.client.tracking import Tracking
 from driftgauge.errors import SourceError, SourceMissing, SourceUnavailable
@@ -156,12 +157,10 @@ class Uploader:
     def _run(self, lane: Lane) -> str:
         """Return the run of a lane, put on record before anything is sent to it."""
         if lane.run_id is not None and self._is_lost(lane, lane.run_id):
-            self._spool.assign(lane, None)
+            lane.assign(None)
         if lane.run_id is None:
             about = lane.about
-            self._spool.assign(
-                lane, self._tracking.create_run(about.experiment, name=lane.path.name, tags=_tags(about))
-            )
+            lane.assign(self._tracking.create_run(about.experiment, name=lane.path.name, tags=_tags(about)))
         return lane.run_id or ""
 
     def _is_lost(self, lane: Lane, run_id: str) -> bool:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from driftgauge.client.buffer import Buffer
+from driftgauge.client.lanes import About, Kind
 from driftgauge.client.notices import Notices, described
 from driftgauge.client.options import Options
 from driftgauge.client.orders import Inbox
@@ -24,7 +25,7 @@ from driftgauge.client.privacy import Privacy
 from driftgauge.client.process import FORK_GUARD
 from driftgauge.client.records import LabelBatch, labels_table, predictions_table
 from driftgauge.client.sampling import is_chosen, threshold
-from driftgauge.client.spool import About, Kind, Spool
+from driftgauge.client.spool import Spool
 from driftgauge.client.tally import Tally
 
 # How often (s) the buffer is looked at: what a busy process pays is this many wake-ups, whatever it logs.
