@@ -68,10 +68,10 @@ def main() -> None:
 def serve(config_path: Path, address: str, web_config_path: Path | None, level: str, style: str) -> None:
     """Refresh in the background and serve /metrics until stopped."""
     configure_logging(level, style)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     run_service(loader(config_path), address=address, web_config_path=web_config_path)
     # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
-    sys.stdout.flush()
-    os._exit(0)
+    exit_now()
 
 
 @main.command()
@@ -226,16 +226,21 @@ def run_service(
         server = Server(app, address=address, web_config=web_config, on_started=started)
     except DriftgaugeError as error:
         give_up(error)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     # Reading files and rendering take too long for a signal handler.
     signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=service.reload, daemon=True).start())
     server.run()
-    if not service.stop(timeout=_STOP_SECONDS):
+    if service.stop(timeout=_STOP_SECONDS):
+        log.info("stopped")
+    else:
         log.warning("stopped in the middle of a refresh: it will be done again after the next start")
         # Interpreter shutdown would wait for downloads; the state file needs no goodbye.
-        sys.stdout.flush()
-        os._exit(0)
-    log.info("stopped")
+        exit_now()
+
+
+def exit_now() -> NoReturn:
+    """End the process with status 0 without taking the interpreter apart."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def loader(path: Path) -> "Callable[[], Config]":
