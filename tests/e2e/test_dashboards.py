@@ -13,6 +13,7 @@ from driftgauge.generator.dashboards import dashboards
 from driftgauge.generator.thresholds import shipped
 from e2e.grafana import Json, Prometheus, Timing, answer, choices, expand, legend, queries
 from e2e.watching import BROKEN, Watched, gone_wrong, watching
+from pictures.drawing import Picture
 
 PATIENCE: Final = 120
 DASHBOARDS: Final = {Path(path).stem: json.loads(text) for path, text in dashboards(shipped()).items()}
@@ -100,3 +101,13 @@ def test_firing_alerts_are_annotations(watched: Watched, uid: str) -> None:
         time.sleep(1)
 
     assert all({"alertname", "severity"} <= labels.keys() for labels, _ in found)
+
+
+def test_it_can_be_drawn(watched: Watched, tmp_path: Path) -> None:
+    """`make pictures` has what it needs: every kind of panel becomes part of one small picture."""
+    dashboard, timing = DASHBOARDS["driftgauge-features"], last_minutes()
+    chosen = choices(dashboard, watched.prometheus, timing, everything=True)[0]
+
+    Picture(dashboard, chosen, watched.prometheus, timing).draw(tmp_path / "features.png")
+
+    assert 20_000 < (tmp_path / "features.png").stat().st_size < 150_000

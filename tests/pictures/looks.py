@@ -1,5 +1,6 @@
 """Numbers and colours as Grafana shows them: units, thresholds, value mappings, the dark theme."""
 
+import math
 from typing import Final
 
 from e2e.grafana import Json
@@ -32,6 +33,8 @@ _SCALES: Final = {
 
 def shown(value: float, unit: str, decimals: int | None = None) -> str:
     """Return a value in its unit."""
+    if math.isinf(value):
+        return "+Inf"
     if unit == "percentunit":
         return f"{_rounded(value * 100, decimals)}%"
     if unit == "s":
