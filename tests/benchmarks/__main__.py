@@ -28,6 +28,7 @@ LINES: Final = {
     "B7": "late_labels",
     "B8": "starting",
     "B9": "fleet",
+    "B10": "client",
     "growth": "growth",
     "profile": "profile",
 }

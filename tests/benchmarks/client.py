@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from driftgauge.client import PredictionLogger
+from driftgauge.client import MonitoredModel, PredictionLogger
 from e2e.servers import mlflow_server
 from mlflow_servers import free_port
 
@@ -48,9 +49,11 @@ def run(notes: Notes) -> None:
         with mlflow_server(place, free_port()) as url:
             one = child("client", "calls", url, place / "spool-1")
             batch = child("client", "batches", url, place / "spool-2")
+            model = child("client", "wrapped", url, place / "spool-3")
             spool = {how: child("client", how, url, place / f"spool-{how}") for how in ("rows", "in_batches")}
     _note_calls(notes, one)
     _note_batches(notes, batch)
+    _note_models(notes, model)
     for how, call in (("rows", "`log`"), ("in_batches", f"`log_batch` of {BATCH:,}")):
         words = f"{number(spool[how]['rows_per_second'])} rows/s, {number(spool[how]['cpu_per_row'])} µs CPU per row"
         notes.add(Row("B10", f"sustained into the spool by {call}, one thread, {FEATURES} features", words))
@@ -93,6 +96,17 @@ def _note_batches(notes: Notes, found: Figures) -> None:
             f"iloc and upload {number(found['tutorial'] / _MICRO)} s; "
             f"appending {BATCH:,} dicts {number(found['append'])} µs",
             ratio=found["tutorial"] / found["ours"],
+        )
+    )
+
+
+def _note_models(notes: Notes, found: Figures) -> None:
+    frame, record, many = (number(found[name]) for name in ("frame", "record", "many"))
+    notes.add(
+        Row(
+            "B10",
+            f"`MonitoredModel.predict`: time added to a call, one row of {FEATURES} features",
+            f"as a data frame {frame} µs; as a mapping {record} µs; {BATCH:,} rows {many} µs",
         )
     )
 
@@ -162,6 +176,39 @@ def calls(url: str, spool: str) -> Figures:
         "iloc": float(np.median([np.median(one) for one in between])),
         "flush": statistics.median(flushes),
     }
+
+
+def wrapped(url: str, spool: str) -> Figures:
+    """Time calls of a monitored model that answers at once, round by round, in µs."""
+    one, many = _frame(1), _frame(BATCH)
+    given = {"frame": one, "record": one.iloc[0].to_dict()}
+    found: dict[str, list[float]] = {"frame": [], "record": [], "many": []}
+    with (
+        MonitoredModel(
+            _Idle(np.ones(1)), "/bench/wrapped", model_version="3", tracking_uri=url, spool_dir=spool
+        ) as single,
+        MonitoredModel(
+            _Idle(np.ones(BATCH)), "/bench/wrapped", model_version="3", tracking_uri=url, spool_dir=spool
+        ) as batch,
+    ):
+        for _ in range(ROUNDS):
+            for name, features in given.items():
+                found[name].append(float(np.median(_each(SINGLE // 5, partial(single.predict, features)))))
+            found["many"].append(_once(lambda: batch.predict(many)))
+            expect(single.flush(_PATIENCE) and batch.flush(_PATIENCE), wanted=True, what="everything in the spool")
+        expect(batch.logger.health().logged, ROUNDS * BATCH, "logged rows")
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+class _Idle:
+    """A model that is no work."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def predict(self, _data: Any, _params: Any = None, /) -> Any:
+        """Return the answer."""
+        return self._answer
 
 
 def batches(url: str, spool: str) -> Figures:
@@ -259,4 +306,4 @@ def _frame(count: int) -> pd.DataFrame:
     return pd.DataFrame({**numbers, **whole, **words})
 
 
-STEPS: Final = {step.__name__: step for step in (calls, batches, rows, in_batches)}
+STEPS: Final = {step.__name__: step for step in (calls, batches, wrapped, rows, in_batches)}

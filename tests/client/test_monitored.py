@@ -263,7 +263,7 @@ def test_request_ids(client: Any, spool: Path, features: Any, request_id: Any, e
     answer = [1] * (1 if isinstance(features, dict) else len(features))
     model = MonitoredModel(Fixed(answer), f"ids {expected} {request_id}", model_version="1", spool_dir=spool)
 
-    assert model.predict_with_ids(features, request_id).request_ids == tuple(expected)
+    assert [*model.predict_with_ids(features, request_id).request_ids] == [*expected]
     model.predict_with_ids({"age": 1})
     assert [row["request_id"] for row in rows_of(client, model)][:-1] == list(expected)
 

@@ -32,7 +32,7 @@ class Prediction(NamedTuple):
     """What the model returned, and the id of each row by which a label finds it."""
 
     output: Any
-    request_ids: tuple[str, ...]
+    request_ids: Sequence[str]
 
 
 class MonitoredModel:
@@ -118,7 +118,7 @@ class MonitoredModel:
             self._complain("cannot copy the features", show=True)
             return features
 
-    def _log(self, kept: Any, output: Any, call: "_Call") -> tuple[str, ...]:
+    def _log(self, kept: Any, output: Any, call: "_Call") -> Sequence[str]:
         try:
             rows = given(kept, names=self._names)
             answer = Returned() if call.error else returned(output, rows=rows.rows, classes=self._classes)
@@ -129,7 +129,7 @@ class MonitoredModel:
             self._complain("cannot log a prediction", show=True)
             return ()
 
-    def _log_rows(self, rows: Given, answer: Returned, call: "_Call") -> tuple[str, ...]:
+    def _log_rows(self, rows: Given, answer: Returned, call: "_Call") -> Sequence[str]:
         if rows.rows == 0:
             return ()
         if rows.rows == 1 and not _is_list(call.request_id):
@@ -148,7 +148,7 @@ class MonitoredModel:
             error=call.error,
         )
 
-    def _log_batch(self, rows: Given, answer: Returned, call: "_Call") -> tuple[str, ...]:
+    def _log_batch(self, rows: Given, answer: Returned, call: "_Call") -> Sequence[str]:
         ids = _ids(call.request_id, rows.rows)
         if ids is not None and len(ids) != rows.rows:
             self._complain("there are not as many request ids as rows: rows are logged under new ids")
@@ -158,10 +158,10 @@ class MonitoredModel:
             [None] * rows.rows if answer.prediction is None else answer.prediction,
             scores=answer.class_scores or answer.score,
             request_ids=ids,
-            latencies=[call.latency] * rows.rows,
-            errors=[call.error] * rows.rows if call.error else None,
+            latencies=call.latency,
+            errors=call.error,
         )
-        return tuple(logged or ())
+        return () if logged is None else logged
 
     def _complain(self, message: str, *, show: bool = False) -> None:
         """Say it once; `show` the exception that is being handled."""
