@@ -15,11 +15,13 @@ from driftgauge.source.failures import asking, redacted, status_failure
         ("sqlite:////var/lib/mlflow.db", "sqlite:////var/lib/mlflow.db"),
         ("who@example.com asked", "who@example.com asked"),
         ("Bearer s3cr3t-token", "Bearer ***"),
+        ("login of me with geheimes-wort failed", "login of me with *** failed"),
     ],
 )
 def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """User info, queries and MLflow's own secrets disappear, the rest stays."""
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cr3t-token")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "geheimes-wort")
     assert redacted(text) == expected
 
 
@@ -30,6 +32,7 @@ def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> 
         (TimeoutError("timed out"), "did not answer in time"),
         (OSError("[Errno -2] Name or service not known"), "host name does not resolve"),
         (RuntimeError("SSLError: CERTIFICATE_VERIFY_FAILED"), "MLFLOW_TRACKING_SERVER_CERT_PATH"),
+        (RuntimeError("API request failed with error code 401"), "MLFLOW_TRACKING_PASSWORD"),
         (RuntimeError("too many 503 error responses"), "the server fails (5xx)"),
         (
             ModuleNotFoundError("No module named 'boto3'"),

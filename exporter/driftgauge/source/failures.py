@@ -13,7 +13,7 @@ from typing import Any, Final
 from driftgauge.errors import DriftgaugeError, SourceError, SourceMissing, SourceUnavailable
 
 _MISSING_CODES: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE"})
-_CREDENTIALS: Final = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_CHECK_ADDRESSWORD, or MLFLOW_TRACKING_TOKEN"
+_CREDENTIALS: Final = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _ADDRESS: Final = "start the server or correct mlflow.tracking_uri"
 _WAIT: Final = "look at the server's log; it is asked again later"
 _IN_BETWEEN: Final = "look at the proxies on the way and at the server's log; it is asked again later"
@@ -47,7 +47,7 @@ _SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
 )
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 _QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
-_SECRET_VARIABLES: Final = ("MLFLOW_TRACKING_CHECK_ADDRESSWORD", "MLFLOW_TRACKING_TOKEN")
+_SECRET_VARIABLES: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _LONGEST_DETAIL: Final = 300
 # MLflow appends what it got. A stranger's page may hold anything.
 _BODY: Final = "Response body:"
