@@ -14,6 +14,7 @@ import pytest
 from client.models import log_model, logged_rows, register, registry
 from driftgauge.client.monitored import MonitoredModel
 from driftgauge.client.sampling import is_chosen, threshold
+from driftgauge.errors import ConfigError
 from pipeline.conftest import Bench
 
 DOUBLE: Final = "return model_input['age'] * 2"
@@ -291,6 +292,12 @@ def test_the_rate_is_that_of_the_logger(client: Any, spool: Path) -> None:
     experiment = client.get_experiment_by_name("sampled")
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.data.tags["sample_rate"] == "0.25"
+
+
+def test_one_name_for_the_rate(spool: Path) -> None:
+    """The rate has one name; the logger's is refused, rather than ignored."""
+    with pytest.raises(ConfigError, match="log_sample_rate"):
+        MonitoredModel(Fixed([1]), "sampled", model_version="1", spool_dir=spool, sample_rate=0.5)
 
 
 def test_the_exporter_reads_it(client: Any, spool: Path) -> None:

@@ -14,6 +14,7 @@ from driftgauge.client.logger import PredictionLogger
 from driftgauge.client.options import Settings
 from driftgauge.client.shapes import Given, Returned, given, returned, snapshot
 from driftgauge.client.versions import number_of, pinned
+from driftgauge.errors import ConfigError
 from driftgauge.schema import UNKNOWN_VERSION
 
 _LOG: Final = logging.getLogger("driftgauge.client")
@@ -46,7 +47,8 @@ class MonitoredModel:
     classes: of the model's probability columns, in order, where its output does not name them.
     settings: those of `PredictionLogger` (redact, hash, spool_dir, tracking_uri, …).
 
-    Raises SourceError when the registry has no such version, and what MLflow raises when it cannot load it.
+    Raises ConfigError when a setting is wrong, SourceError when the registry has no such version, and what MLflow
+    raises when it cannot load it.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class MonitoredModel:
         classes: Sequence[Any] | None = None,
         **settings: Unpack[Settings],
     ) -> None:
+        if "sample_rate" in settings:
+            raise ConfigError("MonitoredModel(sample_rate=…) is called log_sample_rate here")
         self.model, self.version = _loaded(model_uri, model_version)
         settings["sample_rate"] = log_sample_rate
         self.logger = PredictionLogger(experiment_name, self.version, **settings)
