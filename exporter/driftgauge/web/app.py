@@ -22,7 +22,8 @@ from driftgauge.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, prefers_
 from driftgauge.web.status import Status, age, figure, utc
 
 MAX_SCRAPES: Final = 40
-_SLICE_BYTES: Final = 64 * 1024
+# Most compressed pages are one slice: several, each sent on its own, can wait 40 ms for a delayed acknowledgement.
+_SLICE_BYTES: Final = 1 << 20
 _SECURITY_HEADERS: Final = {
     # The landing page is text and one inline stylesheet; nothing else may be loaded, framed or submitted.
     "Content-Security-Policy": (
