@@ -15,19 +15,12 @@ from driftgauge.generator.dashboards import dashboards
 from driftgauge.generator.dashboards.queries import PROCESS, SCRAPE
 from driftgauge.generator.thresholds import Thresholds, parse, shipped
 from generator.dashboard_rules import Json, panels, selected, targets
+from generator.known_series import TARGET_LABELS, labels_of
 from generator.promql_trees import groupings, parsed, selectors
 
 DASHBOARDS: Final = {Path(path).stem: json.loads(text) for path, text in dashboards(shipped()).items()}
 EACH: Final = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=list(DASHBOARDS))
-PARTS: Final = {"histogram": ("_bucket", "_count", "_sum"), "gaugehistogram": ("_bucket", "_gcount", "_gsum")}
-SERIES: Final = {
-    f"{name}{part}": {*family.labels, *({"le"} if part == "_bucket" else ())}
-    for name, family in FAMILIES.items()
-    for part in PARTS.get(family.type, ("",))
-}
 CHAIN: Final = ("datasource", "job", "instance", "model", "version", "window", "feature")
-# What kube-prometheus and every scrape configuration add.
-TARGET: Final = {"job", "instance"}
 
 
 def test_the_five_are_there() -> None:
@@ -86,8 +79,7 @@ def test_variables_narrow_each_other(dashboard: Json) -> None:
 def test_only_series_and_labels_that_exist(dashboard: Json) -> None:
     """Every selector names a series that driftgauge, its client library or Prometheus exposes, and labels it has."""
     for title, selector in selected(dashboard):
-        assert selector.name in SERIES.keys() | SCRAPE | PROCESS, f"{title}: {selector.name}"
-        assert selector.matchers.keys() <= SERIES.get(selector.name, set()) | TARGET, f"{title}: {selector.name}"
+        assert selector.matchers.keys() <= known_labels(selector.name), f"{title}: {selector.name}"
 
 
 @EACH
@@ -95,8 +87,14 @@ def test_results_keep_only_labels_that_exist(dashboard: Json) -> None:
     """No aggregation keeps a label that its series do not have."""
     for title, target in targets(dashboard):
         for labels, node in groupings(parsed(target["expr"])):
-            known = {label for each in selectors(node) for label in SERIES.get(each.name, set())}
-            assert set(labels) <= known | TARGET, title
+            assert set(labels) <= {label for each in selectors(node) for label in known_labels(each.name)}, title
+
+
+def known_labels(name: str) -> frozenset[str]:
+    """Return the labels that a series has; fail when there is no such series."""
+    labels = TARGET_LABELS if name in SCRAPE | PROCESS else labels_of(name)
+    assert labels is not None, name
+    return labels
 
 
 @EACH

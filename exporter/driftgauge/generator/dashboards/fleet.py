@@ -43,59 +43,60 @@ def _by_model(family: str, **labels: str | tuple[str, ...]) -> str:
 
 
 def _now(marks: Marks) -> Row:
-    exporter, model, quality = to_board("exporter"), to_board("model"), to_board("quality")
-    stopped = age(_by_model("model_last_prediction_timestamp_seconds"))
-    figures = [
+    figures = [*_how_many_are_wrong(marks), *_how_much_comes(marks)]
+    return Row("Now", [(4, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
+
+
+def _how_many_are_wrong(marks: Marks) -> list[tuple[About, str, Scale]]:
+    def about(title: str, text: str, nothing: str = "No reference") -> About:
+        return About(title, text, nothing, to_board("model"))
+
+    watched = ", ".join(marks.degradation) or "none"
+    return [
         (
-            About("Models", "Models with predictions, as chosen above.", _NO_MODELS, exporter),
+            about(
+                "Models that got worse",
+                f"Models of which a watched metric ({watched}) is worse than its baseline by more than allowed.",
+                "No labels or no baseline",
+            ),
+            f"sum({performance(SCOPE, marks, 'model')} > bool 1)",
+            scales.count(marks.got_worse),
+        ),
+        (
+            about("Models with drifted features", "Models with at least one drifted feature in the window."),
+            f"sum({_by_model('model_drift_detected')})",
+            scales.count(marks.drifted_feature),
+        ),
+        (
+            about("Models with drifted output", "Models whose output drifted in the window."),
+            f"sum({_by_model('model_prediction_drift_detected')})",
+            scales.count(marks.prediction_drifted),
+        ),
+    ]
+
+
+def _how_much_comes(marks: Marks) -> list[tuple[About, str, Scale]]:
+    def about(title: str, text: str) -> About:
+        return About(title, text, _NO_MODELS, to_board("quality"))
+
+    silence = age(_by_model("model_last_prediction_timestamp_seconds"))
+    return [
+        (
+            about("Models without traffic", "Models whose newest prediction is older than the alert allows."),
+            f"sum({silence} > bool {marks.traffic_stopped.value:g})",
+            scales.count(Mark(1, marks.traffic_stopped.severity)),
+        ),
+        (
+            about("Models", "Models with predictions, as chosen above."),
             f"count({_by_model('model_window_predictions')})",
             COUNT,
         ),
         (
-            About(
-                "Models that got worse",
-                f"Models of which a watched metric ({', '.join(marks.degradation) or 'none'}) is worse than its "
-                "baseline by more than the alert allows.",
-                "No labels or no baseline",
-                model,
-            ),
-            f"sum({performance(SCOPE, marks, 'model')} > bool 1)",
-            scales.count(Mark(1, "critical")),
-        ),
-        (
-            About(
-                "Models with drifted features",
-                "Models with at least one drifted feature in the window.",
-                "No reference",
-                model,
-            ),
-            f"sum({_by_model('model_drift_detected')})",
-            scales.count(Mark(1, marks.drifted_feature.severity)),
-        ),
-        (
-            About("Models with drifted output", "Models whose output drifted in the window.", "No reference", model),
-            f"sum({_by_model('model_prediction_drift_detected')})",
-            scales.count(Mark(1, marks.prediction_drifted.severity)),
-        ),
-        (
-            About(
-                "Models without traffic",
-                "Models whose newest prediction is older than the alert on stopped traffic allows.",
-                _NO_MODELS,
-                quality,
-            ),
-            f"sum({stopped} > bool {marks.traffic_stopped.value:g})",
-            scales.count(Mark(1, marks.traffic_stopped.severity)),
-        ),
-        (
-            About(
-                "Predictions read", "Predictions read from MLflow per second, all models together.", _NO_MODELS, quality
-            ),
+            about("Predictions read", "Predictions read from MLflow per second, all models together."),
             total(highest(per_second(SCOPE.of("model_predictions_total")), "model", "version")),
             scales.PER_SECOND,
         ),
     ]
-    return Row("Now", [(4, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
 
 
 _TIMES: Final = "times the threshold of its alert"

@@ -38,6 +38,7 @@ class Marks:
     """
 
     degradation: Mapping[str, Mark]
+    got_worse: Mark
     drifted_feature: Mark
     drifted_features: Mark
     drifted_ratio: Mark
@@ -75,6 +76,7 @@ def marks_of(thresholds: Thresholds) -> Marks:
     drifted = alerts.ModelFeaturesDrifted
     return Marks(
         degradation={name: Mark(value, performance.severity) for name, value in performance.degradation.items()},
+        got_worse=Mark(1, performance.severity),
         drifted_feature=Mark(1, alerts.ModelFeatureDrifted.severity),
         drifted_features=Mark(drifted.features, drifted.severity),
         drifted_ratio=Mark(drifted.ratio, drifted.severity),

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance
-from driftgauge.generator.dashboards.links import Board, to_board
+from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.model_performance import classes, classification, degradations, regression
 from driftgauge.generator.dashboards.model_service import SCOPE, labels, service, versions
@@ -51,68 +51,67 @@ def model(marks: Marks) -> Contents:
 
 
 def _now(marks: Marks) -> Row:
-    made = total(highest(SCOPE.of("model_window_predictions"), "model", "version"))
-    labelled = total(highest(SCOPE.of("model_window_labels"), "model", "version"))
-    figures: list[tuple[str, str, str, Scale, Board, str]] = [
+    figures = [*_right_and_alike(marks), *_service(marks)]
+    return Row("Now", [(3, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
+
+
+def _right_and_alike(marks: Marks) -> list[tuple[About, str, Scale]]:
+    def about(title: str, text: str) -> About:
+        return About(title, text, "No reference", to_board("features"))
+
+    worse = "Worst degradation of a watched metric, measured in the threshold of its alert: 1 is where it begins."
+    return [
         (
-            "Performance",
-            "Worst degradation of a watched metric, measured in the threshold of its alert: 1 is where it begins.",
+            About("Performance", worse, "No labels or baseline", to_board("fleet")),
             performance(SCOPE, marks),
             scales.IN_THRESHOLDS,
-            "fleet",
-            "No labels or baseline",
         ),
         (
-            "Drifted features",
-            "Features flagged as drifted in the window, of the version with most of them.",
+            about("Drifted features", "Features flagged as drifted in the window, of the version with most of them."),
             highest(SCOPE.of("model_drifted_features")),
             scales.drifted(marks),
-            "features",
-            "No reference",
         ),
         (
-            "Output PSI",
-            "Population stability index of the output against the reference.",
+            about("Output PSI", "Population stability index of the output against the reference."),
             highest(SCOPE.of("model_prediction_psi")),
             scales.statistic(marks.prediction_psi),
-            "features",
-            "No reference",
         ),
         (
-            "Output drift",
-            "Whether the shift of the output is both large and significant.",
+            about("Output drift", "Whether the shift of the output is both large and significant."),
             highest(SCOPE.of("model_prediction_drift_detected")),
             Scale(unit="none", words=scales.VERDICT),
-            "features",
-            "No reference",
         ),
+    ]
+
+
+def _service(marks: Marks) -> list[tuple[About, str, Scale]]:
+    def about(title: str, text: str, nothing: str = "No predictions") -> About:
+        return About(title, text, nothing, to_board("quality"))
+
+    return [
         (
-            "Failed requests",
-            "Share of the window's requests that failed.",
+            about("Failed requests", "Share of the window's requests that failed."),
             highest(SCOPE.of("model_error_ratio")),
             scales.share(marks.errors),
-            "quality",
-            "No predictions",
         ),
         (
-            "Latency p99",
-            "Time within which 99 of 100 requests of the window were answered.",
+            about(
+                "Latency p99", "Time within which 99 of 100 requests of the window were answered.", "No latency logged"
+            ),
             highest(SCOPE.of("model_latency_quantile_seconds", quantile="0.99")),
             scales.seconds(marks.latency),
-            "fleet",
-            "No latency logged",
         ),
-        ("Predictions", "Predictions made in the window.", made, scales.COUNT, "quality", "No predictions"),
-        ("Labels", "Labelled predictions in the window.", labelled, scales.COUNT, "quality", "No predictions"),
+        (
+            about("Predictions", "Predictions made in the window."),
+            total(highest(SCOPE.of("model_window_predictions"), "model", "version")),
+            scales.COUNT,
+        ),
+        (
+            about("Labels", "Labelled predictions in the window."),
+            total(highest(SCOPE.of("model_window_labels"), "model", "version")),
+            scales.COUNT,
+        ),
     ]
-    return Row(
-        "Now",
-        [
-            (3, figure(About(title, text, nothing, to_board(board)), Query(expr), scale=scale))
-            for title, text, expr, scale, board, nothing in figures
-        ],
-        height=4,
-    )
 
 
 def _output(marks: Marks) -> list[Panel]:

@@ -6,8 +6,8 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
-from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
-from driftgauge.generator.dashboards.marks import Mark, Marks
+from driftgauge.generator.dashboards.links import Board, of_field, of_label, to_board, with_value
+from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines
 from driftgauge.generator.dashboards.queries import Query, Scope, age, grown, growth, highest, total
 from driftgauge.generator.dashboards.tables import percent, ranking
@@ -44,102 +44,81 @@ def _refused(family: str, *by: str) -> str:
 
 
 def _now(marks: Marks) -> Row:
-    features, model, exporter = to_board("features"), to_board("model"), to_board("exporter")
+    def about(title: str, text: str, nothing: str, board: Board) -> About:
+        return About(title, text, nothing, to_board(board))
+
     figures = [
         (
-            About("Missing values", "Of the feature that is missing most often: share of rows.", _NO_ROWS, features),
+            about("Missing values", "Of the feature missing most often: share of rows.", _NO_ROWS, "features"),
             _worst("model_feature_missing_ratio"),
             scales.share(marks.missing),
         ),
         (
-            About(
-                "Unseen categories",
-                "Of the worst feature: share of values the reference never had.",
-                _NO_REFERENCE,
-                features,
-            ),
+            about("Unseen categories", "Of the worst feature: share of its values.", _NO_REFERENCE, "features"),
             _worst("model_feature_unseen_ratio"),
             scales.share(marks.unseen),
         ),
         (
-            About(
-                "Outliers", "Of the worst feature: share of values far outside the reference.", _NO_REFERENCE, features
-            ),
+            about("Outliers", "Of the worst feature: share of its values.", _NO_REFERENCE, "features"),
             _worst("model_feature_outlier_ratio"),
             scales.share(marks.outliers),
         ),
         (
-            About("Failed requests", "Of the worst model: share of requests that failed.", _NO_ROWS, model),
+            about("Failed requests", "Of the worst model: share of its requests.", _NO_ROWS, "model"),
             _worst("model_error_ratio"),
             scales.share(marks.errors),
         ),
         (
-            About(
-                "Rejected rows",
-                "Rows that could not be used, in the whole time range.",
-                "None so far",
-                exporter,
-            ),
+            about("Rejected rows", "Rows that could not be used, in the whole time range.", "None so far", "exporter"),
             _refused("model_rows_rejected_total"),
-            scales.count(Mark(1, marks.rejected.severity)),
+            scales.count(marks.rejected),
         ),
         (
-            About("Unreadable files", "Files set aside, in the whole time range.", "None so far", exporter),
+            about("Unreadable files", "Files set aside, in the whole time range.", "None so far", "exporter"),
             _refused("model_batch_failures_total"),
-            scales.count(Mark(marks.unreadable.value, marks.unreadable.severity)),
+            scales.count(marks.unreadable),
         ),
     ]
     return Row("Now", [(4, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
 
 
 def _values(marks: Marks) -> list[Panel]:
-    by_model = {
-        "Missing values": (
-            "model_missing_ratio",
-            "Share of feature values that are missing, over all features of the model.",
-            _NO_ROWS,
-            scales.SHARE,
-        ),
-        "Outliers": (
-            "model_outlier_ratio",
-            "Share of numeric values outside 1.5 IQR of the reference's quartiles, over all features of the model.",
-            _NO_REFERENCE,
-            scales.SHARE,
-        ),
-        "Failed requests": (
-            "model_error_ratio",
+    of_all = "over all features of the model"
+    of_worst = "of the model's worst feature; the line is the alert's threshold"
+    wanted = [
+        ("Missing values", f"Share of values that are missing, {of_all}.", "model_missing_ratio", scales.SHARE),
+        ("Outliers", f"Share of values far outside the reference, {of_all}.", "model_outlier_ratio", scales.SHARE),
+        (
+            "Failed requests",
             "Share of the window's requests that failed; the line is the alert's threshold.",
-            _NO_ROWS,
+            "model_error_ratio",
             scales.share(marks.errors),
         ),
-        "Missing, worst feature": (
+        (
+            "Missing, worst feature",
+            f"Share of rows without it, {of_worst}.",
             "model_feature_missing_ratio",
-            "Share of rows in which the model's worst feature is missing; the line is the alert's threshold.",
-            _NO_ROWS,
             scales.share(marks.missing),
         ),
-        "Outliers, worst feature": (
+        (
+            "Outliers, worst feature",
+            f"Share of values outside 1.5 IQR of the reference's quartiles, {of_worst}.",
             "model_feature_outlier_ratio",
-            "Share of outlying values of the model's worst feature; the line is the alert's threshold.",
-            _NO_REFERENCE,
             scales.share(marks.outliers),
         ),
-        "Unseen categories, worst feature": (
+        (
+            "Unseen categories, worst feature",
+            f"Share of values that the reference never had, {of_worst}.",
             "model_feature_unseen_ratio",
-            "Share of values that the reference never had, of the model's worst feature; the line is the threshold.",
-            _NO_REFERENCE,
             scales.share(marks.unseen),
         ),
-    }
-    return [
-        lines(
-            About(title, text, nothing, to_board("features")),
-            Query(_worst(family, "model"), "{{model}}"),
-            scale=scale,
-            links=[_MODEL],
-        )
-        for title, (family, text, nothing, scale) in by_model.items()
     ]
+    return [_by_model(title, text, family, scale) for title, text, family, scale in wanted]
+
+
+def _by_model(title: str, text: str, family: str, scale: Scale) -> Panel:
+    about = About(title, text, "No rows in the window, or no reference", to_board("features"))
+    return lines(about, Query(_worst(family, "model"), "{{model}}"), scale=scale, links=[_MODEL])
 
 
 def _table(marks: Marks) -> Panel:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from driftgauge.families import PERFORMANCE_GAUGES
-from driftgauge.generator.dashboards.marks import COLOURS, GOOD, NEUTRAL, Mark, Marks, steps
+from driftgauge.generator.dashboards.marks import COLOURS, GOOD, Mark, Marks, steps
 from driftgauge.generator.dashboards.panels import Scale, Words
 
 # Metrics of which less is better; their degradation is relative to the baseline.
@@ -58,10 +58,3 @@ def error_rise(marks: Marks) -> Scale:
 def drifted(marks: Marks) -> Scale:
     """Return the scale of how many features drifted."""
     return count(marks.drifted_feature, marks.drifted_features)
-
-
-def plain(scale: Scale) -> Scale:
-    """Return a scale without its colours, for panels in which colours tell series apart."""
-    return Scale(
-        unit=scale.unit, decimals=scale.decimals, least=scale.least, most=scale.most, thresholds=steps(below=NEUTRAL)
-    )
