@@ -12,18 +12,17 @@ Series = dict[str, Any]
 
 
 def fitted(name: str, unit: str, points: Sequence[tuple[float, float]]) -> Series:
-    """Fit a + b x to milliseconds by x, each point's relative deviation counting alike; `unit` is one of x."""
+    """Fit a + b x to milliseconds by x; relative deviations count alike, in R² too. `unit` is one of x."""
     x, y = np.array(points, dtype=np.float64).T
     slope, constant = (float(value) for value in np.polyfit(x, y, 1, w=1 / y))
     line = constant + slope * x
-    explained = 1 - np.square(y - line).sum() / np.square(y - y.mean()).sum()
-    # Below the smallest the line says nothing, and a logarithmic axis has no place for it.
-    drawn = np.maximum(line, y.min() / 10)
+    middle = np.average(y, weights=1 / y**2)
+    explained = 1 - np.square((y - line) / y).sum() / np.square((y - middle) / y).sum()
     each = f"{number(slope * 1e3)} µs" if abs(slope) < 1 else f"{number(slope)} ms"
     return {
         "name": name,
         "points": [[float(a), float(b)] for a, b in points],
-        "line": [float(value) for value in drawn],
+        "line": [constant, slope],
         "words": f"{number(constant)} ms + {each} per {unit} (R² {explained:.3f})",
     }
 

@@ -63,7 +63,6 @@ INTERVAL: Final = 40.0
 IDLE_SECONDS: Final = 15.0
 _BETWEEN_SCRAPES: Final = 0.02
 _PATIENCE: Final = 600.0
-_BEGINNING: Final = 100_000
 _NUMBERED: Final = ("model", "version", "window", "feature")
 _LOOKED_AT: Final = (
     "driftgauge_last_refresh_success_timestamp_seconds",
@@ -219,6 +218,7 @@ class Scraper:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         self._body = b""
+        self._beginning = 0
 
     def scrape(self) -> Scrape:
         """Scrape once, a little after the last time."""
@@ -227,8 +227,9 @@ class Scraper:
         self._connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
         self._body = self._connection.getresponse().read()
         taken = time.perf_counter() - counter
-        # Models come first on the page: its beginning is the same until there is something new of them.
-        return Scrape(began, taken, crc32(self._body[:_BEGINNING]))
+        # Models come first on the page: its first half is the same until there is something new of them.
+        self._beginning = self._beginning or len(self._body) // 2
+        return Scrape(began, taken, crc32(self._body[: self._beginning]))
 
     def during(self, seconds: float) -> list[Scrape]:
         """Scrape for so long."""
