@@ -48,12 +48,16 @@ BAD: Final = Circumstances(drift=0.8, wrong=0.4, missing=0.3, unseen=0.1, failed
 
 @dataclass(frozen=True)
 class Watched:
-    """The exporter, the server that watches it, what is logged to MLflow, and the configuration file."""
+    """The exporter, the server that watches it, what is logged to MLflow, and the configuration file.
+
+    since: a time just before the first scrape.
+    """
 
     exporter: Exporter
     prometheus: Prometheus
     journal: Journal
     config: Path
+    since: float
 
 
 @contextlib.contextmanager
@@ -72,8 +76,9 @@ def watching(folder: Path, empty_database: Path) -> Iterator[Watched]:
         _, page = exporter.get("/metrics", headers={"Accept": OPENMETRICS})
         backfill(folder, page, job="driftgauge", instance=target, around=time.time() - WEEK)
         write_rules(folder)
+        since = time.time()
         with prometheus(folder, SCRAPES.format(folder=folder, target=target)) as url:
-            yield Watched(exporter, Prometheus(url), journal, config)
+            yield Watched(exporter, Prometheus(url), journal, config, since)
 
 
 def as_usual(journal: Journal, *, rows: int = 400) -> None:
