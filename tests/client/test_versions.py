@@ -94,6 +94,7 @@ def test_runs(registered: Registered, form: str) -> None:
         "models:/nothing/1",
         "models:/",
         "models:/m-00000000000000000000000000000000",
+        "runs:/00000000000000000000000000000000/model",
         "/models/churn",
     ],
 )

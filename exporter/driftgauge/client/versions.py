@@ -61,7 +61,8 @@ def run_of(client: Any, model_uri: str) -> str:
     Raises SourceError when there is no such model, no run that made it, or no answer.
     """
     if run := _RUN.fullmatch(model_uri):
-        return run[1]
+        with _asking(model_uri):
+            return str(client.get_run(run[1]).info.run_id)
     if logged := _LOGGED_MODEL.fullmatch(model_uri):
         with _asking(model_uri):
             run_id = client.get_logged_model(logged[1]).source_run_id
