@@ -72,8 +72,8 @@ def ask(dashboard: Json, watched: Watched, *, everything: bool) -> Sheet:
 
 
 def place(panel: Json, target: Json) -> str:
-    """Return the name of a query."""
-    return f"{panel['title']} {target['refId']}"
+    """Return which query of which panel it is."""
+    return f"{panel['id']} {panel['title']} {target['refId']}"
 
 
 @pytest.mark.parametrize("everything", [True, False], ids=["all", "picked"])
