@@ -6,7 +6,7 @@ Formulas and oracles are in docs/statistics.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -108,15 +108,22 @@ def ks_statistic(pair: NumericPair) -> float:
     return pair.distance
 
 
-def ks_pvalue(pair: NumericPair) -> float:
-    """Two-sided p-value as `scipy.stats.ks_2samp` computes it: exact for small samples, asymptotic for large ones."""
-    n, m = pair.reference.rows, pair.rows
-    if max(n, m) > _EXACT_ROWS:
-        low, high = sorted((float(n), float(m)))
-        effective = np.round(high * low / (high + low))
-        return asymptotic_pvalue(int(effective), pair.distance)
-    peak = int(np.abs(pair.gaps).argmax())
-    return _exact_pvalue(n, m, int(pair.reference_ends[peak]), int(pair.ends[peak]))
+def ks_pvalues(pairs: Sequence[NumericPair]) -> list[float]:
+    """Two-sided p-values as `scipy.stats.ks_2samp` computes them: exact for small samples, asymptotic for large ones.
+
+    Of all columns at once, so that what a call of scipy costs in itself is paid once.
+    """
+    found = np.zeros(len(pairs))
+    large = [at for at, pair in enumerate(pairs) if max(pair.reference.rows, pair.rows) > _EXACT_ROWS]
+    rows = np.array([sorted((float(pairs[at].reference.rows), float(pairs[at].rows))) for at in large]).reshape(-1, 2)
+    effective = np.round(rows[:, 1] * rows[:, 0] / rows.sum(axis=1))
+    found[large] = asymptotic_pvalues(effective, np.array([pairs[at].distance for at in large]))
+    for at in set(range(len(pairs))) - set(large):
+        pair = pairs[at]
+        peak = int(np.abs(pair.gaps).argmax())
+        below = int(pair.reference_ends[peak]), int(pair.ends[peak])
+        found[at] = _exact_pvalue(pair.reference.rows, pair.rows, *below)
+    return [float(pvalue) for pvalue in found]
 
 
 @lru_cache(maxsize=65536)
@@ -130,15 +137,19 @@ def _exact_pvalue(n: int, m: int, reference_below: int, window_below: int) -> fl
     return float(stats.ks_2samp(reference, window).pvalue)
 
 
-def asymptotic_pvalue(n: int, distance: float) -> float:
-    """Return the survival function of `scipy.stats.kstwo` for `n` values, quickly where scipy is slow.
+def asymptotic_pvalues(n: FloatArray, distance: FloatArray) -> FloatArray:
+    """Return the survival function of `scipy.stats.kstwo` for `n` (k,) values each, quickly where scipy is slow.
 
     There scipy takes twice the one-sided probability and adds up Smirnov's formula term by term, which takes a second
     for a million rows. Beyond `_SMIRNOV_ROWS` a fraction of the terms tells the same to 13 digits.
     """
-    if n >= _SMIRNOV_ROWS and distance < 0.5 and 2.2 <= n * distance**2 < 370:
-        return 2 * _smirnov(n, distance)
-    return float(np.clip(stats.distributions.kstwo.sf(distance, n), 0, 1))
+    scaled = n * np.square(distance)
+    slow = (n >= _SMIRNOV_ROWS) & (distance < 0.5) & (scaled >= 2.2) & (scaled < 370)
+    found = np.zeros(len(n))
+    found[slow] = [2 * _smirnov(int(rows), gap) for rows, gap in zip(n[slow], distance[slow], strict=True)]
+    if not slow.all():
+        found[~slow] = np.clip(stats.distributions.kstwo.sf(distance[~slow], n[~slow]), 0, 1)
+    return found
 
 
 def _smirnov(n: int, distance: float) -> float:
@@ -233,9 +244,9 @@ def chi2_pvalue(pair: CategoryPair) -> float | None:
     return None if statistic is None else float(special.chdtrc(len(pair.counts) - 1, statistic))
 
 
+# The p-value of numeric columns is not among them: `compare` asks for those of all columns at once.
 NUMERIC: Final[Mapping[str, Callable[[NumericPair], float | None]]] = {
     "ks_statistic": ks_statistic,
-    "ks_pvalue": ks_pvalue,
     "psi": psi,
     "js_distance": js_distance,
     "wasserstein_distance": wasserstein_distance,
@@ -255,15 +266,22 @@ _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi
 def compare(reference: Reference, window: Distribution) -> dict[str, ColumnDrift]:
     """Compare every column of the layout, `OUTPUT` included."""
     counts, sums = window.dense(reference.layout)
-    found = {}
+    found: dict[str, ColumnDrift] = {}
+    pairs: dict[str, NumericPair] = {}
     for name, grid in reference.layout.grids.items():
         start = reference.layout.offsets[name]
         cells = slice(start, start + grid.cells)
         profile = reference.profiles[name]
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            found[name] = _compare_numeric(NumericPair(grid.points, profile, counts[cells], sums[cells]))
+            pair = NumericPair(grid.points, profile, counts[cells], sums[cells])
+            found[name] = _compare_numeric(pair)
+            if found[name].statistics:
+                pairs[name] = pair
         elif isinstance(grid, CategoryGrid) and isinstance(profile, CategoryProfile):
             found[name] = _compare_categories(profile, counts[cells], window.unseen.get(name, Unseen({})))
+    for name, pvalue in zip(pairs, ks_pvalues(list(pairs.values())), strict=True):
+        statistics = {**found[name].statistics, "ks_pvalue": pvalue}
+        found[name] = replace(found[name], statistics=statistics, pvalue=pvalue)
     return found
 
 
@@ -274,7 +292,7 @@ def _compare_numeric(pair: NumericPair) -> ColumnDrift:
         return ColumnDrift(pair.rows, {}, None, outliers, None)
     with np.errstate(over="ignore", invalid="ignore"):
         found = _finite({name: statistic(pair) for name, statistic in NUMERIC.items()})
-    return ColumnDrift(pair.rows, found, found.get("ks_pvalue"), outliers, None)
+    return ColumnDrift(pair.rows, found, None, outliers, None)
 
 
 def _compare_categories(profile: CategoryProfile, counts: IntArray, unseen: Unseen) -> ColumnDrift:
