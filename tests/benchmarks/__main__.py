@@ -55,7 +55,7 @@ def measure(names: Sequence[str], *, docs: bool) -> None:
         began, notes = time.perf_counter(), Notes()
         say(f"{name}:")
         import_module(f".{LINES[name]}", __package__).run(notes)
-        say(f"{name} took {seconds(time.perf_counter() - began)}")
+        say(f"{name} took {seconds(time.perf_counter() - began)}; {report.versions(notes.versions)}")
         report.keep(name, notes)
     if docs:
         report.write()

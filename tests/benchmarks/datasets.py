@@ -48,6 +48,12 @@ def current() -> Path:
     return kept("current.parquet", lambda path: pq.write_table(pa.table(numbers(2, rows=ROWS, shift=0.05)), path))
 
 
+def read(path: Path) -> dict[str, Floats]:
+    """Return the columns of a parquet file of features."""
+    table = pq.read_table(path)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
 def records(
     seed: int, *, rows: int, first: int, start: float, seconds: float, features: int = len(FEATURES)
 ) -> pa.Table:

@@ -8,8 +8,6 @@ import statistics as medians
 from pathlib import Path
 from typing import Final
 
-import pyarrow.parquet as pq
-
 from driftgauge.pipeline.reading import Job, Reading, fold_file
 from driftgauge.pipeline.workers import Workers
 from driftgauge.source import Artifact
@@ -24,8 +22,7 @@ ROUNDS: Final = 3
 
 def run(notes: Notes) -> None:
     """Measure and note the line."""
-    table = pq.read_table(datasets.reference())
-    reference = product.compiled(product.columns({name: table[name].to_numpy() for name in table.column_names}))
+    reference = product.compiled(product.columns(datasets.read(datasets.reference())))
     by = product.terms(reference, product.WINDOWS[1:2])
     workers = Workers(1, max_bytes=MAX_BYTES)
     try:

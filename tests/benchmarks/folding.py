@@ -4,30 +4,32 @@ Against sorting the same columns, a loop of scipy's KS test over them, and three
 reference is compiled, profiled or fitted before; Evidently has no such step.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pyarrow.parquet as pq
-import scipy
 from scipy import stats
+
+from driftgauge.config import Window
 
 from . import datasets, peers, product
 from .measuring import Contestant, Notes, Row, Target, compared, expect, interleaved, median, seconds, timed
 
+DAY: Final = product.WINDOWS[1:2]
 WORK: Final = "fold 1M rows x 20 floats, all statistics"
 
 
 def run(notes: Notes) -> None:
     """Measure and note the line."""
     files = datasets.reference(), datasets.current()
-    known, new = ({name: column.to_numpy() for name, column in _columns(path)} for path in files)
+    known, new = map(datasets.read, files)
     reference = product.compiled(product.columns(known))
     pieces = product.chunks(product.columns(new))
 
-    def ours(windows: int) -> None:
-        by = product.terms(reference, product.WINDOWS[1 : 1 + windows] if windows == 1 else product.WINDOWS)
+    def ours(windows: Sequence[Window]) -> None:
+        by = product.terms(reference, windows)
         samples = product.statistics(product.folded(pieces, by), reference, by)
-        expect(len(samples["model_feature_ks_statistic"]), len(new) * windows, "KS statistics")
+        expect(len(samples["model_feature_ks_statistic"]), len(new) * len(windows), "KS statistics")
 
     def sort() -> None:
         for values in new.values():
@@ -37,11 +39,11 @@ def run(notes: Notes) -> None:
         for name, values in new.items():
             stats.ks_2samp(known[name], values)
 
-    ours(1)
+    ours(DAY)
     found = interleaved(
         [
-            Contestant("ours", lambda: timed(lambda: ours(1)), 5),
-            Contestant("three windows", lambda: timed(lambda: ours(3)), 3),
+            Contestant("ours", lambda: timed(lambda: ours(DAY)), 5),
+            Contestant("three windows", lambda: timed(lambda: ours(product.WINDOWS)), 3),
             Contestant("numpy.sort", lambda: timed(sort), 5),
             Contestant("scipy loop", lambda: timed(scipy_loop), 3),
             Contestant("NannyML", lambda: peers.NANNYML.run(notes, *files), 3),
@@ -49,7 +51,6 @@ def run(notes: Notes) -> None:
             Contestant("Evidently", lambda: peers.EVIDENTLY.run(notes, *files), 1),
         ]
     )
-    notes.versions |= {"numpy": np.__version__, "scipy": scipy.__version__}
     targets = {
         "numpy.sort": Target(most=3),
         "scipy loop": Target(least=5),
@@ -62,8 +63,3 @@ def run(notes: Notes) -> None:
         notes.add(row)
     three = median(found["three windows"], "seconds")
     notes.add(Row("B1", "the same rows into three windows (the default)", seconds(three)))
-
-
-def _columns(path: "datasets.Path") -> "list[tuple[str, object]]":
-    table = pq.read_table(path)
-    return list(zip(table.column_names, table.columns, strict=True))

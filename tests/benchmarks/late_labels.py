@@ -169,7 +169,6 @@ def megabytes(folder: Path) -> float:
 
 def run(notes: Notes) -> None:
     """Measure and note the line."""
-    notes.versions |= {"duckdb": duckdb.__version__}
     for key in KEYS:
         with tempfile.TemporaryDirectory(dir=BENCH) as folder:
             _compare(notes, Path(folder), key)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from .measuring import BENCH, ROOT, Notes, Row, ratio_words, say
 RESULTS: Final = BENCH / "results.json"
 PAGE: Final = ROOT / "exporter" / "docs" / "performance.md"
 _BLOCK: Final = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_OURS: Final = ("driftgauge", "duckdb", "mlflow", "numpy", "prometheus-client", "pyarrow", "scipy")
 _VERDICTS: Final = {True: "yes", False: "**no**", None: ""}
 
 Results = dict[str, Any]
@@ -58,10 +60,19 @@ def _filled(block: re.Match[str], results: Results) -> str:
     return f"{block[1]}{content}{block[3]}" if content else block[0]
 
 
+def versions(found: Mapping[str, str]) -> str:
+    """Return the versions of what we are made of, and of what else was found."""
+    ours = {name: version(name) for name in _OURS}
+    return ", ".join(
+        f"{name} {text}" for name, text in sorted((ours | found).items(), key=lambda item: item[0].lower())
+    )
+
+
 def _table(results: Results) -> str:
     """Return the rows of all lines as a table."""
     head = "| | work | ours | reference | ratio | target | holds |\n|---|---|---|---|---|---|---|\n"
-    rows = [Row(**row) for line in sorted(results) for row in results[line]["rows"] if line.startswith("B")]
+    lines = sorted((line for line in results if line.startswith("B")), key=lambda line: int(line[1:]))
+    rows = [Row(**row) for line in lines for row in results[line]["rows"]]
     cells = [
         (row.line, row.work, row.ours, row.reference, ratio_words(row), row.target, _VERDICTS[row.holds])
         for row in rows
@@ -74,14 +85,11 @@ def _versions(results: Results) -> str:
     found: dict[str, str] = {}
     for line in results.values():
         found |= line["versions"]
-    if not found:
+    if not results:
         return ""
     days = sorted({line["at"][:10] for line in results.values()})
-    versions = ", ".join(
-        f"{name} {version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())
-    )
     place = f"{_processor()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, Linux {platform.release()}"
-    return f"Measured {' to '.join(sorted({days[0], days[-1]}))} on {place}; {versions}.\n"
+    return f"Measured {' to '.join(sorted({days[0], days[-1]}))} on {place}; {versions(found)}.\n"
 
 
 def _processor() -> str:

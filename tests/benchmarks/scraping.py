@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from gzip import compress, decompress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -82,7 +81,6 @@ def run(notes: Notes) -> None:
 def _formats(notes: Notes) -> None:
     samples = _samples()
     page, process, theirs = render(samples), ProcessMetrics(), Families(samples)
-    notes.versions["prometheus-client"] = version("prometheus-client")
     for openmetrics in (False, True):
         for gzip in (False, True):
             ours = partial(compose, page, process, openmetrics=openmetrics, gzip=gzip)
