@@ -108,9 +108,9 @@ class PredictionPane:
 
 def _sorted(values: FloatArray) -> FloatArray:
     """Return the finite values in ascending order, as an array of their own."""
-    finite = values[np.isfinite(values)]
-    finite.sort()
-    return finite
+    # Infinities come at the ends and NaN after them.
+    ordered = np.sort(values)
+    return ordered[ordered.searchsorted(-np.inf, side="right") : ordered.searchsorted(np.inf, side="left")]
 
 
 def _moments(columns: Columns, ordered: Mapping[str, FloatArray], output: FloatArray | None) -> Moments:

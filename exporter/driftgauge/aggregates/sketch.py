@@ -40,6 +40,11 @@ class ValueSketch:
         """Count finite `values` (n,), each in column `group` (n,) of `groups`."""
         if not len(values):
             return cls.empty(groups=groups, limit=limit)
+        if group is None and groups == 1:
+            ordered = np.sort(_keys(values))
+            starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+            counts = np.diff(starts, append=len(ordered)).reshape(-1, 1)
+            return cls.collapsed(ordered[starts], counts, level=0, limit=limit)
         keys, position = np.unique(_keys(values), return_inverse=True)
         columns = position * groups + (0 if group is None else group)
         counts = np.bincount(columns, minlength=len(keys) * groups).reshape(-1, groups)
