@@ -153,13 +153,16 @@ def generate(thresholds_path: Path | None, output: Path, *, check: bool) -> None
 )
 @click.option(
     "--batch-interval",
-    default=10.0,
+    default=0.8,
     show_default=True,
-    type=click.FloatRange(min=0.1),
-    help="Seconds until the next hour of flights.",
+    type=click.FloatRange(min=0.1, max=60),
+    help="Seconds until the next hour of flights; windows and waiting times follow.",
 )
 def demo(address: str, directory: Path, batch_interval: float) -> None:
-    """Train a model on real flights, replay them as if they happened now, and serve its metrics."""
+    """Train a model on real flights, replay them as if they happened now, and serve its metrics.
+
+    With Prometheus and Alertmanager installed it runs them as well, and shows alerts firing and resolving.
+    """
     import signal
 
     configure_logging("warning", "logfmt")
@@ -167,16 +170,18 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         refuse_taken(address)
-        from driftgauge.demo import run_demo, what_to_open
+        from driftgauge.demo import find_programs, run_demo
 
-        def serve_demo(config: Path) -> None:
-            run_service(loader(config), address=address, on_started=lambda url: click.echo(what_to_open(url, config)))
+        def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
+            run_service(loader(config), address=address, on_started=started)
 
-        run_demo(directory, serve=serve_demo, batch_interval=batch_interval)
+        run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval)
     except DriftgaugeError as error:
         give_up(error)
     except KeyboardInterrupt:
         click.echo("Stopped.")
+    # As after `serve`.
+    exit_now()
 
 
 def refuse_taken(address: str) -> None:

@@ -5,32 +5,53 @@ from pathlib import Path
 import pytest
 
 from driftgauge.config import parse
+from driftgauge.demo.alerting import Alerting
 from driftgauge.demo.guide import config_text, what_to_open
+from driftgauge.demo.pace import Pace
+from driftgauge.demo.paging import Phone
 
 URL = "http://127.0.0.1:10210"
+CONFIG = Path("/demo/driftgauge.yml")
 
 
 @pytest.mark.parametrize("path", ["/tmp/demo", '/tmp/my "demo" ${HOME} $x', "/tmp/Vorführung: 1 #2"])  # noqa: S108
 def test_config_is_valid_for_any_directory(path: str) -> None:
     """The configuration is accepted, and the directory comes out of it as it went in."""
-    config = parse(config_text(Path(path)), filename="driftgauge.yml", environ={})
+    config = parse(config_text(Path(path), Pace(0.8)), filename="driftgauge.yml", environ={})
     assert config.mlflow.tracking_uri == f"sqlite:///{path}/mlflow.db"
     assert config.state_dir == f"{path}/state"
-    assert config.refresh_interval == 5
-    assert [window.name for window in config.windows] == ["1h", "24h", "7d"]
+    assert config.refresh_interval == 2
+    assert [window.name for window in config.windows] == ["2m", "1h", "24h", "7d"]
     (model,) = config.models
     assert model.reference is not None
     assert model.reference.uri == "models:/flight-delay@champion/reference.parquet"
 
 
+def test_the_story_takes_an_hour() -> None:
+    """At a pace at which the story's window is a usual one, it is there once."""
+    config = parse(config_text(Path("/demo"), Pace(24)), filename="driftgauge.yml", environ={})
+    assert [window.name for window in config.windows] == ["1h", "24h", "7d"]
+
+
 def test_what_to_open() -> None:
     """Landing page, metrics, a scrape configuration and MLflow's own pages are named with the real address."""
-    text = what_to_open(URL, Path("/demo/driftgauge.yml"))
+    text = what_to_open(URL, CONFIG, pace=Pace(0.8), servers=None)
     for expected in (
         f"{URL}/ ",
         f"curl -s {URL}/metrics | grep '^model_accuracy'",
+        """grep '^model_feature_psi.*window="2m"'""",
         'targets: ["127.0.0.1:10210"]',
         "mlflow ui --backend-store-uri 'sqlite:////demo/mlflow.db'",
         "/demo/driftgauge.yml",
     ):
         assert expected in text
+
+
+def test_what_to_open_with_servers() -> None:
+    """With Prometheus and Alertmanager running, their pages and what was rendered are named instead."""
+    folder = Path("/demo/alerting")
+    servers = Alerting("http://127.0.0.1:9090", "http://127.0.0.1:9093", folder, Phone(folder, say=print))
+    text = what_to_open(URL, CONFIG, pace=Pace(0.8), servers=servers)
+    for expected in ("http://127.0.0.1:9090/alerts ", "http://127.0.0.1:9093/ ", "are in /demo/alerting"):
+        assert expected in text
+    assert "scrape_configs" not in text

@@ -1,17 +1,10 @@
-"""The demo as a whole: prepared, refreshed over its own store, and run as a command."""
+"""The demo in this process: prepared, refreshed over its own store, and fed."""
 
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -21,12 +14,15 @@ from sklearn.metrics import accuracy_score
 from driftgauge.config import parse
 from driftgauge.demo import run_demo
 from driftgauge.demo import running as module
-from driftgauge.demo.directory import MARKER
+from driftgauge.demo.running import Past
 from driftgauge.demo.training import Training
 from driftgauge.errors import DriftgaugeError
 from driftgauge.service.refreshing import refresh_once
 
-DAYS: Final = 2
+PAST: Final = Past(days=1, recent_days=2)
+DAYS: Final = 3
+INTERVAL: Final = 0.8
+WINDOW: Final = 120.0
 PATIENCE: Final = 90.0
 Values = dict[tuple[str, str, str], float]
 
@@ -59,18 +55,18 @@ def _trained_already(flights: pd.DataFrame, training: Training) -> Iterator[None
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Return a demo of two days as it was the moment it began to serve."""
+    """Return a demo of three days, without other programs, as it was the moment it began to serve."""
     directory = tmp_path_factory.mktemp("demo") / "a demo"
     pages: list[tuple[str, pd.Timestamp]] = []
 
-    def serve(path: Path) -> None:
+    def serve(path: Path, _: object) -> None:
         config = parse(path.read_text(), filename=str(path), environ={})
         page, failures = refresh_once(config, now=time.time())
         assert failures == {}
         pages.append((page, pd.Timestamp.now("UTC")))
 
     said: list[str] = []
-    run_demo(directory, serve=serve, days=DAYS, batch_interval=3600, say=said.append)
+    run_demo(directory, serve=serve, past=PAST, batch_interval=INTERVAL, say=said.append)
     page, moment = pages[0]
     return Prepared(values(page), moment, logged(directory, "predictions"), logged(directory, "labels"), said)
 
@@ -106,19 +102,25 @@ def test_metrics_over_the_demo(prepared: Prepared, flights: pd.DataFrame) -> Non
     expected = accuracy_score(landed["late"] == 1, predictions["prediction"].loc[landed.index] == 1)
     assert found["model_accuracy", "7d", ""] == pytest.approx(expected, abs=1e-9)
     assert len(replayed) - len(landed) == found["driftgauge_pending_predictions", "", ""]
-    # July is no winter, but the airports are the same ones.
-    assert found["model_feature_drift_detected", "7d", "temp"] == 1
-    assert found["model_feature_drift_detected", "7d", "origin"] == 0
+    # March goes on like the winter. The weather of three days never is that of a season, and is left out.
+    assert found["model_monitored_features", "7d", ""] == 8
+    assert found["model_drifted_features", "7d", ""] == 0
+    assert found["model_feature_psi", "7d", "origin"] < 0.01
+    assert ("model_feature_psi", "7d", "temp") not in found
     assert not [key for key in found if key[0] == "model_batch_failures_total"]
 
 
 def test_the_past_ends_now(prepared: Prepared) -> None:
-    """The newest prediction is fresh, the oldest as old as asked for, and the shortest window is filled."""
+    """The newest prediction is fresh; recent days lie in the story's window, the others as far back as they were."""
     times = pd.to_datetime(prepared.predictions["timestamp"], utc=True, format="ISO8601")
-    ages = (prepared.moment - times).dt.total_seconds()
-    assert 0 < ages.min() < 300
-    assert (DAYS * 24 - 1) * 3600 < ages.max() < DAYS * 24 * 3600 + 300
-    assert prepared.found["model_window_predictions", "1h", ""] >= 50
+    ages = (prepared.moment - times).dt.total_seconds().sort_values()
+    preparing = ages.iloc[0]
+    assert 0 < preparing < 300
+    recent = ages[ages < preparing + WINDOW + 1]
+    assert len(recent) == pytest.approx(len(ages) * PAST.recent_days / DAYS, rel=0.1)
+    oldest = ages.iloc[-1] - preparing - WINDOW
+    assert (PAST.days * 24 - 2) * 3600 < oldest <= PAST.days * 24 * 3600
+    assert prepared.found["model_window_predictions", "1h", ""] >= len(recent)
 
 
 def test_progress_is_shown(prepared: Prepared) -> None:
@@ -128,11 +130,18 @@ def test_progress_is_shown(prepared: Prepared) -> None:
     assert prepared.said[-1].startswith("Ready after")
 
 
+def test_programs_that_are_missing(prepared: Prepared) -> None:
+    """Without Prometheus and Alertmanager, one line says what to install."""
+    (line,) = [line for line in prepared.said if "alert" in line]
+    assert line.strip().startswith("no alerts: for them, apt-get install prometheus prometheus-alertmanager")
+
+
 def test_flights_keep_coming(tmp_path: Path, flights: pd.DataFrame) -> None:
     """While it serves, the next hours are logged with times of the last seconds, labels of earlier flights too."""
     seen: list[tuple[pd.DataFrame, pd.DataFrame]] = []
 
-    def serve(config: Path) -> None:
+    def serve(config: Path, started: Callable[[str], None]) -> None:
+        started("http://127.0.0.1:10210")
         began, deadline = pd.Timestamp.now("UTC"), time.monotonic() + PATIENCE
         while time.monotonic() < deadline and len(seen) < 1:
             time.sleep(0.2)
@@ -141,7 +150,7 @@ def test_flights_keep_coming(tmp_path: Path, flights: pd.DataFrame) -> None:
             if all(len(table) > 100 for table in fresh):
                 seen.append((fresh[0], fresh[1]))
 
-    run_demo(tmp_path / "demo", serve=serve, days=1, batch_interval=0.3, say=lambda _: None)
+    run_demo(tmp_path / "demo", serve=serve, past=Past(1, 0), batch_interval=0.3, say=lambda _: None)
     predictions, labels = seen[0]
     source = flights.set_index("request_id")
     assert (source["departed"].loc[predictions.index] >= module.PRESENT).all()
@@ -154,80 +163,6 @@ def test_a_foreign_directory_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     said: list[str] = []
     with pytest.raises(DriftgaugeError, match="not made by the demo"):
-        run_demo(tmp_path, serve=lambda _: None, say=said.append)
+        run_demo(tmp_path, serve=lambda *_: None, say=said.append)
     assert said == []
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-@contextmanager
-def command(directory: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `driftgauge demo` with its output in one pipe; killed at the end if it still runs."""
-    arguments = [sys.executable, "-m", "driftgauge", "demo", "--directory", str(directory), *options]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=directory.parent
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def read_until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Read the output up to the line that the pattern is in."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if match := re.search(pattern, line):
-            return match
-    pytest.fail("".join(lines))
-
-
-def test_as_a_command(tmp_path: Path) -> None:
-    """Over the remains of an earlier demo it starts anew, says what to open, serves, and ends with 0 on Ctrl-C.
-
-    A second demo in its directory or on its port is refused.
-    """
-    (tmp_path / "demo" / "state").mkdir(parents=True)
-    for remains in (MARKER, "mlflow.db", "state/driftgauge.duckdb"):
-        (tmp_path / "demo" / remains).write_text("of an earlier demo")
-    with command(tmp_path / "demo", "--web.listen-address=127.0.0.1:0") as process:
-        url = read_until(process, r"(http://\S+)/metrics")[1]
-        deadline = time.monotonic() + PATIENCE
-        found: Values = {}
-        while ("model_accuracy", "7d", "") not in found and time.monotonic() < deadline:
-            time.sleep(0.2)
-            with urlopen(f"{url}/metrics", timeout=10) as response:  # noqa: S310 - our own server
-                found = values(response.read().decode())
-        assert 0.8 < found["model_accuracy", "7d", ""] < 0.97
-        assert found["model_feature_psi", "7d", "temp"] > 1
-        assert found["driftgauge_refresh_success", "", ""] == 1
-        with command(tmp_path / "demo", "--web.listen-address=127.0.0.1:0") as second:
-            output, _ = second.communicate(timeout=PATIENCE)
-            assert "another demo is running in" in output
-            assert second.returncode == 1
-        with command(tmp_path / "other", f"--web.listen-address={url.partition('//')[2]}") as third:
-            output, _ = third.communicate(timeout=PATIENCE)
-            assert "is taken; is another driftgauge running?" in output
-            assert third.returncode == 2
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
-        assert time.monotonic() - began < 15
-        assert process.returncode == 0
-        assert "Traceback" not in rest
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_while_it_prepares(tmp_path: Path, number: signal.Signals) -> None:
-    """A stop during the preparation ends it with 0 and without a traceback, and leaves a directory to start in."""
-    with command(tmp_path / "demo", "--web.listen-address=127.0.0.1:0") as process:
-        read_until(process, "training on")
-        process.send_signal(number)
-        output, _ = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert output.endswith("Stopped.\n")
-    assert "Traceback" not in output
-    assert (tmp_path / "demo" / MARKER).exists()

@@ -41,7 +41,8 @@ class Feeder:
     def stop(self) -> None:
         """Feed no further hour."""
         self._stopping.set()
-        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         now = self._clock()

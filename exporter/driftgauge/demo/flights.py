@@ -17,10 +17,8 @@ import pandas as pd
 from driftgauge.errors import DriftgaugeError
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
-NUMBERS: Final = (
-    "dep_delay", "hour", "distance", "plane_year", "seats",
-    "temp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib",
-)  # fmt: skip
+WEATHER: Final = ("temp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+NUMBERS: Final = ("dep_delay", "hour", "distance", "plane_year", "seats", *WEATHER)
 CATEGORIES: Final = ("carrier", "origin", "dest")
 FEATURES: Final = (*NUMBERS, *CATEGORIES)
 LATE_MINUTES: Final = 15

@@ -5,7 +5,11 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from driftgauge.config.units import DAY, HOUR, format_duration
+from driftgauge.demo.alerting import Alerting
+from driftgauge.demo.flights import WEATHER
 from driftgauge.demo.names import ALIAS, LABELS, MODEL, PREDICTIONS, REFERENCE, THRESHOLD, tracking_uri
+from driftgauge.demo.pace import Pace
 
 CONFIG_FILE: Final = "driftgauge.yml"
 
@@ -15,10 +19,11 @@ _CONFIG: Final = Template("""\
 mlflow:
   tracking_uri: $tracking_uri
 # How often MLflow is asked for new files.
-refresh_interval: 5s
+refresh_interval: $refresh
 # Counts, the join of predictions with labels, and what has been read already: survives restarts.
 state_dir: $state_dir
-windows: [1h, 24h, 7d]
+# The first holds a week of flights as they come now; the alerts look at it.
+windows: [$windows]
 models:
   - name: $model
     task: binary
@@ -31,11 +36,22 @@ models:
       experiment: $labels
       artifacts: "labels*"
       key: [request_id]
-    # Flights of January to March that the model has not seen, with its scores and their labels. Drift is measured
+    # Flights of January and February that the model has not seen, with its scores and their labels. Drift is measured
     # against them, and so is performance: their metrics are the baseline.
     reference:
       uri: $reference
+    # The weather of a week is never that of two months: it would be flagged every week, and rightly so. The model uses
+    # it all the same; whether that goes well shows in its scores and in its performance.
+    features:
+      exclude: [$weather]
+    drift:
+      # A windy week delays many flights a little. 0.1, the default, is for windows that hold more than a week.
+      ks: 0.2
+      # Of two days and more: part of a day is no day.
+      min_samples: 2000
 """)
+# The usual windows besides the story's own.
+_USUAL: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 _OPEN: Final = """
 Serving. Open
@@ -44,44 +60,66 @@ Serving. Open
 
 For instance
   curl -s {url}/metrics | grep '^model_accuracy'
-  curl -s {url}/metrics | grep '^model_feature_psi.*window="7d"'
+  curl -s {url}/metrics | grep '^model_feature_psi.*window="{window}"'
   curl -s {url}/metrics | grep '^model_drifted_features{{'
-
-In prometheus.yml
-  scrape_configs:
-    - job_name: driftgauge
-      scrape_interval: 10s
-      static_configs: [{{targets: ["{target}"]}}]
-
+{prometheus}
 Its configuration is {config}.
 The runs behind the figures:
   mlflow ui --backend-store-uri '{tracking_uri}'
 
 New flights depart until Ctrl-C.
 """
+_OWN_PROMETHEUS: Final = """
+In prometheus.yml
+  scrape_configs:
+    - job_name: driftgauge
+      scrape_interval: 10s
+      static_configs: [{{targets: ["{target}"]}}]
+"""
+_OUR_PROMETHEUS: Final = """
+Prometheus and Alertmanager run too, until the demo ends
+  {prometheus}/alerts     alerts waiting and firing
+  {alertmanager}/         what would page, and what is muted
+Rules, thresholds, runbooks, and dashboards for Grafana are in {folder}
+"""
 
 
-def config_text(directory: Path) -> str:
+def config_text(directory: Path, pace: Pace) -> str:
     """Return the configuration of a demo in the absolute `directory`."""
+    windows = [format_duration(pace.window), *(name for name, seconds in _USUAL.items() if seconds != pace.window)]
     return _CONFIG.substitute(
         tracking_uri=_quoted(tracking_uri(directory)),
+        refresh=format_duration(pace.refresh),
         state_dir=_quoted(str(directory / "state")),
+        windows=", ".join(windows),
         model=MODEL,
         threshold=THRESHOLD,
         predictions=PREDICTIONS,
         labels=LABELS,
         reference=_quoted(f"models:/{MODEL}@{ALIAS}/{REFERENCE}"),
+        weather=", ".join(WEATHER),
     )
 
 
-def what_to_open(url: str, config: Path) -> str:
+def what_to_open(url: str, config: Path, *, pace: Pace, servers: Alerting | None) -> str:
     """Return what to try while the exporter answers at `url`; `config` is the demo's configuration file."""
+    own = _OWN_PROMETHEUS.format(target=target_of(url))
     return _OPEN.format(
         url=url,
-        target=url.partition("//")[2],
+        window=format_duration(pace.window),
+        prometheus=own if servers is None else _OUR_PROMETHEUS.format(**_places(servers)),
         config=config,
         tracking_uri=tracking_uri(config.parent),
     )
+
+
+def target_of(url: str) -> str:
+    """Return what Prometheus calls the target behind a URL."""
+    return url.partition("//")[2]
+
+
+def _places(servers: Alerting) -> dict[str, object]:
+    return {"prometheus": servers.prometheus, "alertmanager": servers.alertmanager, "folder": servers.folder}
 
 
 def _quoted(text: str) -> str:

@@ -1,76 +1,113 @@
-"""The demo in order, from an empty directory to an exporter with flights that keep coming."""
+"""The demo in order, from an empty directory to an exporter with flights that keep coming, and alerts that are told."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 import pandas as pd
 
+from driftgauge.demo.alerting import Alerting, alerting
 from driftgauge.demo.directory import claimed
 from driftgauge.demo.feeding import Feeder
 from driftgauge.demo.flights import load_flights, new_york_time
-from driftgauge.demo.guide import CONFIG_FILE, config_text
+from driftgauge.demo.guide import CONFIG_FILE, config_text, target_of, what_to_open
 from driftgauge.demo.journal import Journal
 from driftgauge.demo.names import LABELS, PREDICTIONS
+from driftgauge.demo.pace import Pace
+from driftgauge.demo.programs import Programs
 from driftgauge.demo.replay import HOUR_SECONDS, Passage, Replay, hours
+from driftgauge.demo.story import told
 from driftgauge.demo.training import Training, train
+from driftgauge.errors import DriftgaugeError
 from driftgauge.source import environment
 
 Say = Callable[[str], None]
+# Serves a configuration until stopped; the second is to be called with the URL once requests are answered.
+Serve = Callable[[Path, Callable[[str], None]], None]
 
-# The moment of 2013 that becomes the present: a busy hour in a hot July, far from the winter of the training data.
-PRESENT: Final = new_york_time(2013, 7, 15, 18)
+# The moment of 2013 that becomes the present: a busy hour of a spring much like the winter of the training data.
+PRESENT: Final = new_york_time(2013, 3, 15, 18)
 
 _END: Final = new_york_time(2014, 1, 1)
 _DAY_SECONDS: Final = 24 * HOUR_SECONDS
 _MLFLOW_TIMEOUT: Final = 20.0
 _HOURS_PER_LINE: Final = 48
+_NO_PROGRAMS: Final = "  no alerts: for them, apt-get install prometheus prometheus-alertmanager, and start again"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How much has happened when the demo begins to serve.
+
+    days: as long ago as they were. recent_days: after these, squeezed into the window that holds a week of flights.
+    """
+
+    days: int = 3
+    recent_days: int = 7
 
 
 def run_demo(
     directory: Path,
     *,
-    serve: Callable[[Path], None],
-    days: int = 14,
-    batch_interval: float = 10.0,
+    serve: Serve,
+    programs: Programs | None = None,
+    past: Past = Past(),
+    batch_interval: float = 0.8,
     say: Say = click.echo,
 ) -> None:
     """Prepare everything in `directory`, then call `serve` with the configuration and feed flights until it returns.
 
-    days: how much past there is; after it comes one more hour of 2013 every `batch_interval` seconds. say: shows
-    a line of progress. Raises DriftgaugeError when the directory or the data cannot be used.
-    Once per process and directory: MLflow keeps the database open that the next start deletes.
+    programs: are run beside it and tell of alerts; without them there is the exporter alone. batch_interval: seconds
+    until the next hour of 2013 comes. say: shows lines. Raises DriftgaugeError when the directory or the data
+    cannot be used. Once per process and directory: MLflow keeps the database open that the next start deletes.
     """
     # Before the first import of MLflow.
     environment.prepare(timeout=_MLFLOW_TIMEOUT)
+    pace = Pace(batch_interval)
     with claimed(directory) as path:
         began = time.perf_counter()
         say(f"Preparing the demo in {path}")
-        with _step(say, "reading the flights of 2013") as done:
-            flights = load_flights()
-            done(f"{len(flights):,} departures, with weather and planes")
-        with _step(say, "training on January to March") as done:
-            training = train(flights)
-            metrics = ", ".join(f"{name} {value:.3f}" for name, value in training.metrics.items())
-            done(f"{training.rows:,} flights, {len(training.reference):,} more held out as the reference: {metrics}")
-        start = PRESENT - days * _DAY_SECONDS
-        flights = flights[flights["departed"] >= start]
-        with _step(say, "logging model and reference to MLflow") as done:
-            replay = _registered(training, path)
-            done(f"version {replay.version}")
-        _replay_past(replay, flights, start, say)
+        flights, replay = _prepared(path, past, say)
+        _replay_past(replay, flights, past, pace, say)
         config = path / CONFIG_FILE
-        config.write_text(config_text(path), encoding="utf-8")
-        say(f"Ready after {time.perf_counter() - began:.0f} s.")
-        feeder = Feeder(replay.feed, hours(flights, start=PRESENT, end=_END), interval=batch_interval, say=say)
-        feeder.start()
-        try:
-            serve(config)
-        finally:
-            feeder.stop()
+        config.write_text(config_text(path, pace), encoding="utf-8")
+        with _servers(programs, path / "alerting", pace, say) as servers:
+            say(f"Ready after {time.perf_counter() - began:.0f} s.")
+
+            coming = hours(flights, start=PRESENT, end=_END)
+            story = told(coming, on_call=servers.phone if servers else None, say=_at_the_clock(say))
+            feeder = Feeder(replay.feed, story, interval=batch_interval, say=say)
+
+            def started(url: str) -> None:
+                say(what_to_open(url, config, pace=pace, servers=servers).rstrip())
+                if servers:
+                    servers.watch(target_of(url))
+                feeder.start()
+
+            try:
+                serve(config, started)
+            finally:
+                feeder.stop()
+
+
+def _prepared(path: Path, past: Past, say: Say) -> tuple[pd.DataFrame, Replay]:
+    """Train and register the model; return the flights from the beginning of the past on, and what replays them."""
+    with _step(say, "reading the flights of 2013") as done:
+        flights = load_flights()
+        done(f"{len(flights):,} departures, with weather and planes")
+    with _step(say, "training on January and February") as done:
+        training = train(flights)
+        metrics = ", ".join(f"{name} {value:.3f}" for name, value in training.metrics.items())
+        done(f"{training.rows:,} flights, {len(training.reference):,} more held out as the reference: {metrics}")
+    with _step(say, "logging model and reference to MLflow") as done:
+        replay = _registered(training, path)
+        done(f"version {replay.version}")
+    start = PRESENT - (past.days + past.recent_days) * _DAY_SECONDS
+    return flights[flights["departed"] >= start], replay
 
 
 def _registered(training: Training, path: Path) -> Replay:
@@ -82,18 +119,47 @@ def _registered(training: Training, path: Path) -> Replay:
     return Replay(training.model, version, predictions, labels)
 
 
-def _replay_past(replay: Replay, flights: pd.DataFrame, start: float, say: Say) -> None:
-    """Feed the hours from `start` to `PRESENT` as if they ended now."""
+def _replay_past(replay: Replay, flights: pd.DataFrame, past: Past, pace: Pace, say: Say) -> None:
+    """Feed the hours until `PRESENT` as if they ended now, the recent days in as little time as those to come."""
     now = time.time()
-    passage = Passage(start, PRESENT, now - (PRESENT - start), now)
-    past = list(hours(flights, start=start, end=PRESENT))
-    with _step(say, f"replaying {len(past)} hours from July, moved in time so that they end now") as done:
-        for number, hour in enumerate(past, start=1):
+    recent, recent_now = PRESENT - past.recent_days * _DAY_SECONDS, now - pace.window
+    start = recent - past.days * _DAY_SECONDS
+    passages = (
+        Passage(start, recent, recent_now - (recent - start), recent_now),
+        Passage(recent, PRESENT, recent_now, now),
+    )
+    coming = [
+        (hour, each)
+        for each in passages
+        if each.start < each.end
+        for hour in hours(flights, start=each.start, end=each.end)
+    ]
+    with _step(say, f"replaying {len(coming)} hours of March, moved in time so that they end now") as done:
+        for number, (hour, passage) in enumerate(coming, start=1):
             replay.feed(hour, passage)
             if number % _HOURS_PER_LINE == 0:
-                say(f"    {number} of {len(past)}")
-        predictions, labels = sum(len(hour.departures) for hour in past), sum(len(hour.landings) for hour in past)
+                say(f"    {number} of {len(coming)}")
+        predictions = sum(len(hour.departures) for hour, _ in coming)
+        labels = sum(len(hour.landings) for hour, _ in coming)
         done(f"{predictions:,} predictions and {labels:,} labels")
+
+
+@contextmanager
+def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> Iterator[Alerting | None]:
+    """Run what tells of alerts; without the programs, or when they do not start, say so and go on."""
+    if programs is None:
+        say(_NO_PROGRAMS)
+        yield None
+        return
+    with ExitStack() as stack:
+        found: Alerting | None = None
+        with _step(say, "starting Prometheus and Alertmanager") as done:
+            try:
+                found = stack.enter_context(alerting(programs, folder, pace=pace, say=_at_the_clock(say)))
+                done(f"{found.prometheus} and {found.alertmanager}")
+            except DriftgaugeError as error:
+                done(f"no alerts: {error}")
+        yield found
 
 
 @contextmanager
@@ -102,3 +168,13 @@ def _step(say: Say, what: str) -> Iterator[Say]:
     began = time.perf_counter()
     say(f"  {what} …")
     yield lambda result: say(f"    {result} ({time.perf_counter() - began:.1f} s)")
+
+
+def _at_the_clock(say: Say) -> Say:
+    """Return what shows a text with the time beside its first line."""
+
+    def shown(text: str) -> None:
+        first, *others = text.splitlines()
+        say("\n".join([f"\n{time.strftime('%H:%M:%S')}  {first}", *(f"          {line}" for line in others)]))
+
+    return shown

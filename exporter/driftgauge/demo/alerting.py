@@ -1,0 +1,173 @@
+"""Prometheus and Alertmanager beside the demo's exporter, with rules rendered as `driftgauge generate` renders them.
+
+The thresholds are the demo's own: those that ship with driftgauge, with times that fit into minutes, and with
+notifications that go to the terminal. What happens to the model, and which alerts it should raise, is unknown here.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from driftgauge.config.units import format_duration
+from driftgauge.demo.names import MODEL
+from driftgauge.demo.pace import Pace
+from driftgauge.demo.paging import ALERTS_PATH, RUNBOOKS_PATH, WATCHDOG_PATH, Phone, PhoneServer, answering
+from driftgauge.demo.programs import Programs, Service, running
+from driftgauge.generator.outputs import outputs
+from driftgauge.generator.thresholds import FILE, parse
+from driftgauge.generator.write import write
+
+_RULES: Final = "alerting-rules"
+_PROMETHEUS_FILE: Final = "prometheus.yml"
+# Prometheus looks into it again when it changes: the exporter's address is known last.
+_TARGETS_FILE: Final = "targets.json"
+
+_THRESHOLDS: Final = Template("""\
+# Written by `driftgauge demo`. What is not here is as in the file that ships with driftgauge, which also says what
+# each key means. Here an hour of flights takes $batch_interval s, so the times are short, and a week fits into $window.
+links:
+  # The demo answers here while it runs.
+  runbooks: $phone$runbooks
+exporter: {refresh_interval: $refresh}
+windows: {performance: $window, drift: $window, quality: $window, service: $window, traffic: $window, labels: $window}
+smoothing: $smoothing
+notifications:
+  watchdog: {url: "$phone$watchdog", bearer_token: false, every: 1m}
+  severities:
+    critical: {channels: [webhook], group_wait: 1s, group_interval: $often}
+    high: {channels: [webhook], group_wait: 1s, group_interval: $often}
+    medium: {channels: [webhook], group_wait: 1s, group_interval: $often}
+    low: {channels: [webhook], group_wait: $long, group_interval: $often}
+  teams:
+    terminal: {webhook: {url: "$phone$alerts", bearer_token: false}}
+  default_team: terminal
+alerts:
+  # What a critical alert mutes has to outlast it, or nobody would hear that it is over.
+  ModelPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_labels: 1500}
+  ModelFeaturesDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  ModelPredictionShifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  ModelOutputDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  ModelFeatureDrifted: {for: $patient, keep_firing_for: $short, min_predictions: 1500}
+  ModelUnseenCategories: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  ModelOutliers: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  # Later than ModelPerformanceDegraded, which mutes it and says more.
+  ModelMissingValues: {for: $patient, keep_firing_for: 0s, min_predictions: 1500}
+models:
+  $model:
+    alerts:
+      # The registry of planes lacks one in six.
+      ModelMissingValues: {missing_ratio: 0.25}
+      # Delays have a long tail, longer in bad weather.
+      ModelOutliers: {outlier_ratio: 0.5}
+      # A week of flights is little: on-time weeks move the scores by half of this.
+      ModelPredictionShifted: {psi: 0.3}
+      # The replay shares the machine with everything else here.
+      ModelLatencyHigh: {p99: 10s}
+""")
+
+_PROMETHEUS: Final = Template("""\
+# Written by `driftgauge demo`.
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: ["$rules/*.rules.yml"]
+alerting:
+  alertmanagers: [{static_configs: [{targets: ["$alertmanager"]}]}]
+scrape_configs:
+  - job_name: driftgauge
+    file_sd_configs: [{files: ["$targets"]}]
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """The running servers: their URLs, the folder of what was rendered, and the phone."""
+
+    prometheus: str
+    alertmanager: str
+    folder: Path
+    phone: Phone
+
+    def watch(self, target: str) -> None:
+        """Let Prometheus scrape the exporter at `target` (host:port)."""
+        beside = self.folder / f".{_TARGETS_FILE}"
+        beside.write_text(json.dumps([{"targets": [target]}]), encoding="utf-8")
+        beside.replace(self.folder / _TARGETS_FILE)
+
+
+@contextmanager
+def alerting(programs: Programs, folder: Path, *, pace: Pace, say: Callable[[str], None]) -> Iterator[Alerting]:
+    """Run the servers, and what shows their alerts by `say`, until the block is left.
+
+    folder: new; gets the rendered set, the configurations, the data and the logs. Raises DriftgaugeError when a server
+    does not start.
+    """
+    folder.mkdir()
+    phone = Phone(folder / _RULES / "runbooks", say=say)
+    with ExitStack() as stack:
+        server = stack.enter_context(PhoneServer())
+        stack.enter_context(answering(phone, server))
+        text = thresholds_text(pace, phone=server.url)
+        write({**outputs(parse(text, filename=FILE)), FILE: text}, folder)
+        manager = stack.enter_context(running(_alertmanager(programs, folder)))
+        (folder / _PROMETHEUS_FILE).write_text(_prometheus_text(manager), encoding="utf-8")
+        prometheus = stack.enter_context(running(_prometheus(programs, folder)))
+        yield Alerting(f"http://{prometheus}", f"http://{manager}", folder, phone)
+
+
+def thresholds_text(pace: Pace, *, phone: str) -> str:
+    """Return the demo's file of thresholds; `phone` is the URL of what shows alerts."""
+    waits = {
+        "window": pace.window,
+        "refresh": pace.refresh,
+        "smoothing": pace.smoothing,
+        "waiting": pace.waiting,
+        "patient": pace.waiting + pace.hours(25),
+        "short": pace.hours(5),
+        "long": pace.hours(40, at_least=15),
+        "often": pace.hours(5),
+    }
+    return _THRESHOLDS.substitute(
+        {name: format_duration(seconds) for name, seconds in waits.items()},
+        batch_interval=f"{pace.batch_interval:g}",
+        phone=phone,
+        alerts=ALERTS_PATH,
+        watchdog=WATCHDOG_PATH,
+        runbooks=RUNBOOKS_PATH,
+        model=MODEL,
+    )
+
+
+def _prometheus_text(alertmanager: str) -> str:
+    # Paths are relative to the file, so that no name of a directory has to be quoted or escaped.
+    return _PROMETHEUS.substitute(rules=_RULES, targets=_TARGETS_FILE, alertmanager=alertmanager)
+
+
+def _alertmanager(programs: Programs, folder: Path) -> Service:
+    def command(address: str) -> list[str]:
+        return [
+            programs.alertmanager,
+            f"--config.file={_RULES}/alertmanager.yml",
+            "--storage.path=alertmanager-data",
+            f"--web.listen-address={address}",
+            # One alone: it need not look for others.
+            "--cluster.listen-address=",
+        ]
+
+    return Service("alertmanager", command, 9093, folder)
+
+
+def _prometheus(programs: Programs, folder: Path) -> Service:
+    def command(address: str) -> list[str]:
+        return [
+            programs.prometheus,
+            f"--config.file={_PROMETHEUS_FILE}",
+            "--storage.tsdb.path=prometheus-data",
+            f"--web.listen-address={address}",
+            # It tells nobody until it has found Alertmanager; a minute until it tells again is long here.
+            "--rules.alert.resend-delay=5s",
+        ]
+
+    return Service("prometheus", command, 9090, folder)

@@ -1,0 +1,45 @@
+"""What goes wrong with the features on their way to the model: plain, frequent mistakes of pipelines.
+
+Each takes flights as the model would be asked about them and returns them as the broken feed sends them. The flights
+stay the real ones, and so do their labels.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+Defect = Callable[[pd.DataFrame], pd.DataFrame]
+
+# As of 2013, from IATA to ICAO.
+AIRLINES: Final[Mapping[str, str]] = {
+    "9E": "FLG", "AA": "AAL", "AS": "ASA", "B6": "JBU", "DL": "DAL", "EV": "ASQ", "F9": "FFT", "FL": "TRS",
+    "HA": "HAL", "MQ": "EGF", "OO": "SKW", "UA": "UAL", "US": "AWE", "VX": "VRD", "WN": "SWA", "YV": "ASH",
+}  # fmt: skip
+# The others begin with a K and go on as in IATA's code.
+_BEYOND_THE_MAINLAND: Final[Mapping[str, str]] = {
+    "ANC": "PANC", "BQN": "TJBQ", "HNL": "PHNL", "PSE": "TJPS", "SJU": "TJSJ", "STT": "TIST",
+}  # fmt: skip
+
+
+def icao_codes(flights: pd.DataFrame) -> pd.DataFrame:
+    """Send airlines and airports by ICAO's codes (UAL, KEWR), which the model has never seen, instead of IATA's."""
+    return flights.assign(
+        carrier=_recoded(flights["carrier"], AIRLINES.__getitem__),
+        origin=_recoded(flights["origin"], _airport),
+        dest=_recoded(flights["dest"], _airport),
+    )
+
+
+def no_departure_delay(flights: pd.DataFrame) -> pd.DataFrame:
+    """Lose the column the model needs most, as a join that finds nothing does."""
+    return flights.assign(dep_delay=np.nan)
+
+
+def _airport(code: str) -> str:
+    return _BEYOND_THE_MAINLAND.get(code, f"K{code}")
+
+
+def _recoded(codes: "pd.Series[str]", other: Callable[[str], str]) -> "pd.Series[pd.CategoricalDtype]":
+    return codes.astype(str).map(other).astype("category")

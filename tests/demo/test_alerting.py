@@ -1,0 +1,66 @@
+"""The demo's own thresholds: valid at any pace, and fit for the story."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from driftgauge.demo.alerting import alerting, thresholds_text
+from driftgauge.demo.pace import Pace
+from driftgauge.demo.programs import Programs, find_programs
+from driftgauge.errors import DriftgaugeError
+from driftgauge.generator.outputs import outputs
+from driftgauge.generator.thresholds import parse
+
+URL = "http://127.0.0.1:4711"
+
+
+@pytest.mark.parametrize("interval", [0.1, 0.2, 0.8, 3.3, 60])
+def test_thresholds(interval: float) -> None:
+    """At any pace the file is accepted, all windows are the story's, and all goes to the terminal."""
+    found = parse(thresholds_text(Pace(interval), phone=URL), filename="thresholds.yml")
+    assert {window.seconds for _, window in found.windows} == {Pace(interval).window}
+    assert {delivery.channels for _, delivery in found.notifications.severities.items()} == {("webhook",)}
+    assert found.links.runbooks == f"{URL}/runbooks"
+    assert all(found.alert(name).enabled for name in type(found.alerts).model_fields)
+
+
+@pytest.mark.parametrize("interval", [0.1, 0.8, 60])
+def test_what_is_muted_outlasts_what_mutes(interval: float) -> None:
+    """The end of an alert is told only while nothing graver mutes it, so lower ones told before fire longer."""
+    alerts = parse(thresholds_text(Pace(interval), phone=URL), filename="thresholds.yml").alerts
+    critical = alerts.ModelPerformanceDegraded
+    for lower in (alerts.ModelFeaturesDrifted, alerts.ModelPredictionShifted, alerts.ModelUnseenCategories):
+        assert lower.keep_firing_for > critical.keep_firing_for + 2
+        assert lower.for_ <= critical.for_
+    assert alerts.ModelFeatureDrifted.for_ > alerts.ModelFeaturesDrifted.for_
+    assert alerts.ModelFeatureDrifted.keep_firing_for < alerts.ModelFeaturesDrifted.keep_firing_for
+
+
+def test_debian_accepts_it(tmp_path: Path) -> None:
+    """Promtool and amtool find nothing wrong with what is rendered."""
+    texts = outputs(parse(thresholds_text(Pace(0.8), phone=URL), filename="thresholds.yml"))
+    for path, text in texts.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    rules = sorted((tmp_path / "alerting-rules").glob("*.rules.yml"))
+    for command in (
+        ["promtool", "check", "rules", "--lint=all", "--lint-fatal", *rules],
+        ["amtool", "check-config", tmp_path / "alerting-rules" / "alertmanager.yml"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_server_that_does_not_start(tmp_path: Path) -> None:
+    """When Prometheus does not start, Alertmanager is ended again, and its log is named."""
+    programs = find_programs()
+    assert programs is not None
+    broken = Programs("/bin/false", programs.alertmanager)
+    folder = tmp_path / "alerting"
+    with (
+        pytest.raises(DriftgaugeError, match=r"prometheus did not start; see .*prometheus\.log"),
+        alerting(broken, folder, pace=Pace(0.8), say=lambda _: None),
+    ):
+        pass
+    assert "Received SIGTERM" in (folder / "alertmanager.log").read_text()

@@ -1,0 +1,190 @@
+"""`driftgauge demo` as its user runs it: the whole story with real servers, and every way to stop it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+
+import pytest
+
+from driftgauge.demo.directory import MARKER
+from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT
+
+# What takes a minute and a half by itself may take much longer on a machine that is busy with much else.
+PATIENCE: Final = 600.0
+# Nearly three times as fast as by itself; the shortest window is still a minute.
+FAST: Final = "--batch-interval=0.3"
+TOLD: Final = re.compile(r"^\d\d:\d\d:\d\d  (FIRING|RESOLVED)\s+(\w+)  (\w+): ", re.MULTILINE)
+
+
+@dataclass
+class Terminal:
+    """A running demo, and all it has printed so far."""
+
+    process: subprocess.Popen[str]
+    _lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Return what it printed."""
+        return "".join(self._lines)
+
+    def read(self) -> None:
+        """Read until it has ended."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.append(line)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Return the first match in what it prints."""
+        deadline = time.monotonic() + PATIENCE
+        while not (match := re.search(pattern, self.text)):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"waited in vain for {pattern}:\n{self.text}")
+            time.sleep(0.1)
+        return match
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Return the alerts that were shown, in order: state, severity, name."""
+        return [(found[1], found[2], found[3]) for found in TOLD.finditer(self.text)]
+
+
+@contextmanager
+def demo(directory: Path, *options: str) -> Iterator[Terminal]:
+    """Run the command; killed at the end if it still runs."""
+    arguments = [sys.executable, "-m", "driftgauge", "demo", "--directory", str(directory), *options]
+    process = subprocess.Popen(
+        [*arguments, *([] if any("address" in each for each in options) else ["--web.listen-address=127.0.0.1:0"])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        cwd=directory.parent,
+    )
+    terminal = Terminal(process)
+    reader = threading.Thread(target=terminal.read)
+    reader.start()
+    try:
+        yield terminal
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+
+
+def ended(terminal: Terminal) -> int:
+    """Wait for the end of the process; return its status."""
+    return terminal.process.wait(PATIENCE)
+
+
+def servers_of(process: subprocess.Popen[str]) -> dict[str, int]:
+    """Return the process ids of the servers that it started, by the name of their program."""
+    done = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    children = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    return {Path(path).name: int(pid) for pid, path, *_ in children if "prometheus" in path}
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def get(url: str) -> str:
+    """Return the body of an answer."""
+    with urlopen(url, timeout=60) as response:  # noqa: S310 - our own servers
+        body: str = response.read().decode()
+        return body
+
+
+def first_words(chapter: int) -> str:
+    """Return the pattern of the line that a chapter begins with."""
+    return r"\n\d\d:\d\d:\d\d  " + re.escape(CHAPTERS[chapter].words.splitlines()[0])
+
+
+def test_the_whole_story(tmp_path: Path) -> None:
+    """Over the remains of an earlier demo: healthy, drift, worse answers, recovery; Ctrl-C ends it and its servers.
+
+    While it runs, a second demo in its directory or on its port is refused.
+    """
+    (tmp_path / "demo" / "state").mkdir(parents=True)
+    for remains in (MARKER, "mlflow.db", "state/driftgauge.duckdb"):
+        (tmp_path / "demo" / remains).write_text("of an earlier demo")
+    with demo(tmp_path / "demo", FAST) as terminal:
+        url = terminal.wait_for(r"(http://\S+)/metrics")[1]
+        servers = servers_of(terminal.process)
+        assert set(servers) == {"prometheus", "prometheus-alertmanager"}
+        _refuses_others(tmp_path, url)
+        _told_in_order(terminal)
+        _words(terminal, url)
+        terminal.process.send_signal(signal.SIGINT)
+        assert ended(terminal) == 0
+        wait_until(lambda: not any(map(runs, servers.values())))
+    assert "Traceback" not in terminal.text
+
+
+def _refuses_others(folder: Path, url: str) -> None:
+    with demo(folder / "demo") as second:
+        assert ended(second) == 1
+    assert "another demo is running in" in second.text
+    with demo(folder / "other", f"--web.listen-address={url.partition('//')[2]}") as third:
+        assert ended(third) == 2
+    assert "is taken; is another driftgauge running?" in third.text
+
+
+def _told_in_order(terminal: Terminal) -> None:
+    """Follow the chapters: nothing while all is well, drift before the drop, and both to their end."""
+    before = terminal.text[: terminal.wait_for(first_words(1)).start()]
+    assert TOLD.findall(before) == []
+    drift, broken = (terminal.wait_for(words) for words in (rf"FIRING\s+HIGH  {DRIFT}", first_words(2)))
+    drop, repaired = (terminal.wait_for(words) for words in (rf"FIRING\s+CRITICAL  {DEGRADED}", first_words(3)))
+    assert drift.start() < broken.start() < drop.start() < repaired.start()
+    over = terminal.wait_for(first_words(4))
+    told = TOLD.findall(terminal.text[: over.start()])
+    assert told.count(("FIRING", "CRITICAL", DEGRADED)) == told.count(("RESOLVED", "CRITICAL", DEGRADED)) > 0
+    assert told.count(("FIRING", "HIGH", DRIFT)) == told.count(("RESOLVED", "HIGH", DRIFT)) > 0
+    assert told.index(("RESOLVED", "CRITICAL", DEGRADED)) < told.index(("RESOLVED", "HIGH", DRIFT))
+
+
+def _words(terminal: Terminal, url: str) -> None:
+    """Each alert says where its runbook is, and it is there; the watchdog was heard, once."""
+    assert terminal.text.count("Alerting works") == 1
+    links = re.findall(r"runbook    (http://\S+)\n\s+(/\S+\.md)\n", terminal.text)
+    assert len(links) == len(terminal.told())
+    for link, path in set(links):
+        assert get(link) == Path(path).read_text(encoding="utf-8")
+    assert re.search(r"flight-delay version 1: 3 of 8 features drifted in the last 1m; the limit is 3", terminal.text)
+    assert 'model_accuracy{model="flight-delay",version="1",window="7d"}' in get(f"{url}/metrics")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_it_prepares(tmp_path: Path, number: signal.Signals) -> None:
+    """A stop during the preparation ends it with 0 and without a traceback, and leaves a directory to start in."""
+    with demo(tmp_path / "demo") as terminal:
+        terminal.wait_for("training on")
+        terminal.process.send_signal(number)
+        assert ended(terminal) == 0
+    assert terminal.text.endswith("Stopped.\n")
+    assert "Traceback" not in terminal.text
+    assert (tmp_path / "demo" / MARKER).exists()

@@ -1,0 +1,92 @@
+"""Chapters: in order, as long as they should be, each with its defects."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from driftgauge.demo.replay import HOUR_SECONDS, Hour
+from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, told
+
+NIGHT = pd.DataFrame()
+
+
+def some_hours(count: int) -> list[Hour]:
+    """Return hours in which one flight departed, the last one empty."""
+    flight = pd.DataFrame({"carrier": ["UA"], "origin": ["EWR"], "dest": ["IAH"], "dep_delay": [2.0]}).astype(
+        {"carrier": "category", "origin": "category", "dest": "category"}
+    )
+    return [Hour(n * HOUR_SECONDS, flight if n < count - 1 else NIGHT, NIGHT) for n in range(count)]
+
+
+@dataclass
+class Somebody:
+    """Somebody on call who is told what is written here."""
+
+    begun: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+
+    def fired(self, alert: str) -> bool:
+        """Whether it is written."""
+        return alert in self.begun
+
+    def resolved(self, alert: str) -> bool:
+        """Whether its end is written."""
+        return alert in self.ended
+
+
+def state(hour: Hour) -> str:
+    """Return what was done to the features of an hour."""
+    (flight,) = hour.departures.to_dict("records")
+    codes = {("UA", "EWR", "IAH"): "", ("UAL", "KEWR", "KIAH"): "recoded"}
+    return codes[flight["carrier"], flight["origin"], flight["dest"]] + (
+        " lost" if np.isnan(flight["dep_delay"]) else ""
+    )
+
+
+def test_with_nobody_on_call() -> None:
+    """Every chapter takes its hours and is announced before the first; afterwards all flights are as they were."""
+    said: list[str] = []
+    found = [(state(hour), len(said)) for hour in told(some_hours(400)[:-1], on_call=None, say=said.append)]
+    expected = []
+    for number, (chapter, words) in enumerate(zip(CHAPTERS, ("", "recoded", "recoded lost", "", ""), strict=True)):
+        expected += [(words, number + 1)] * (chapter.hours + chapter.lingers)
+    assert found[: len(expected)] == expected
+    assert set(found[len(expected) :]) == {("", len(CHAPTERS))}
+    assert len(found) == 399
+    assert said == [chapter.words for chapter in CHAPTERS]
+
+
+def test_chapters_wait_for_alerts() -> None:
+    """The feed breaks only after drift was told, is repaired after the drop was, and all is over when both ended."""
+    somebody, said = Somebody(), list[str]()
+    story = told(some_hours(500), on_call=somebody, say=said.append)
+    assert {state(next(story)) for _ in range(CHAPTERS[0].hours)} == {""}
+    assert {state(next(story)) for _ in range(100)} == {"recoded"}
+    somebody.begun.add(DRIFT)
+    assert [state(next(story)) for _ in range(CHAPTERS[1].lingers + 1)][-2:] == ["recoded", "recoded lost"]
+    somebody.begun.add(DEGRADED)
+    assert [state(next(story)) for _ in range(CHAPTERS[2].lingers + 1)][-2:] == ["recoded lost", ""]
+    somebody.ended.add(DEGRADED)
+    assert {state(next(story)) for _ in range(200)} == {""}
+    assert len(said) == 4
+    somebody.ended.add(DRIFT)
+    next(story)
+    assert len(said) == 5
+
+
+def test_nobody_is_waited_for_forever() -> None:
+    """When an alert never comes, the story goes on all the same."""
+    said: list[str] = []
+    nights = [Hour(n * HOUR_SECONDS, NIGHT, NIGHT) for n in range(4000)]
+    assert len(list(told(nights, on_call=Somebody(), say=said.append))) == 4000
+    assert said == [chapter.words for chapter in CHAPTERS]
+
+
+def test_hours_without_departures() -> None:
+    """At night there is nothing to spoil; landings are never touched."""
+    hour = Hour(0.0, NIGHT, pd.DataFrame({"late": [1.0]}))
+    for chapter in CHAPTERS:
+        spoilt = chapter.spoilt(hour)
+        assert spoilt.departures.empty
+        assert spoilt.landings is hour.landings
