@@ -18,7 +18,7 @@ SETTLE_MS: Final = 5_000
 # a server makes a run visible only after the start it was given.
 OVERLAP_MS: Final = 10 * 60 * 1000
 # As many settled runs as are listed again per pass; with no more than this, every pass sees everything.
-RELISTED: Final = 32
+RELISTED: Final = 8
 
 
 def is_settled(state: RunState) -> bool:
