@@ -1,8 +1,14 @@
 """Fixtures every test may ask for: MLflow stores and servers."""
 
+from hypothesis import settings
+
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
 
 __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

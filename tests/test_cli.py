@@ -72,7 +72,7 @@ def test_what_needs_no_mlflow_does_not_wait_for_it(arguments: list[str]) -> None
         main()
     """
     command = [sys.executable, "-c", script, *arguments]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
     assert shown.stderr.splitlines()[-1] == "imported:"
 

@@ -37,12 +37,12 @@ def tracking(uri: str) -> Iterator[Any]:
     """Have MLflow use the store at `uri` while the block runs; lend its client."""
     import mlflow  # noqa: PLC0415 - tests that need no MLflow must not wait for it
 
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     try:
         yield mlflow.MlflowClient()
     finally:
-        mlflow.set_tracking_uri(before)
+        # Not to what it was: a URI that was set once hides the environment's from all tests that follow.
+        mlflow.set_tracking_uri(None)
 
 
 def log_model(folder: Path, body: str, *, experiment: str = "training", **options: Any) -> Any:

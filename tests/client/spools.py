@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow.parquet as pq
 import pytest
 
-SECONDS: Final = 60
+SECONDS: Final = 180
 
 # Logs without MLflow and pandas, which take seconds to import: what is sent fails, what is spooled stays.
 _OFFLINE: Final = """
