@@ -41,14 +41,15 @@ class ValueSketch:
         if not len(values):
             return cls.empty(groups=groups, limit=limit)
         if group is None and groups == 1:
-            ordered = np.sort(_keys(values))
-            starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-            counts = np.diff(starts, append=len(ordered)).reshape(-1, 1)
-            return cls.collapsed(ordered[starts], counts, level=0, limit=limit)
-        keys, position = np.unique(_keys(values), return_inverse=True)
-        columns = position * groups + (0 if group is None else group)
-        counts = np.bincount(columns, minlength=len(keys) * groups).reshape(-1, groups)
-        return cls.collapsed(keys, counts, level=0, limit=limit)
+            ordered = np.sort(values)
+            starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+            starts = np.concatenate([[0], starts])
+            distinct, counts = ordered[starts], np.diff(starts, append=len(ordered)).reshape(-1, 1)
+        else:
+            distinct, position = np.unique(values, return_inverse=True)
+            columns = position * groups + (0 if group is None else group)
+            counts = np.bincount(columns, minlength=len(distinct) * groups).reshape(-1, groups)
+        return cls.collapsed(*_summed(_keys(distinct), counts), level=0, limit=limit)
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -59,14 +60,19 @@ class ValueSketch:
         level = max(part.level for part in parts)
         keys = np.concatenate([part.keys >> (level - part.level) for part in parts])
         counts = np.concatenate([part.counts for part in parts])
-        return cls.collapsed(*_summed(keys, counts), level=level, limit=parts[0].limit)
+        order = np.argsort(keys, kind="stable")
+        return cls.collapsed(*_summed(keys[order], counts[order]), level=level, limit=parts[0].limit)
 
     @classmethod
     def collapsed(cls, keys: IntArray, counts: IntArray, *, level: int, limit: int) -> Self:
-        """Return the sketch of these cells at the smallest level from `level` up that needs at most `limit` of them."""
-        while len(keys) > limit:
-            level += 1
-            keys, counts = _summed(keys >> 1, counts)
+        """Return the sketch of these sorted cells at the smallest level from `level` up that needs at most `limit`."""
+        if len(keys) > limit:
+            # Neighbours merge once every bit is dropped in which they differ, and all but `limit` - 1 pairs must.
+            apart = np.bitwise_xor(keys[1:], keys[:-1]).view(np.uint64)
+            last = len(apart) - limit
+            dropped = int(np.partition(apart, last)[last]).bit_length()
+            level += dropped
+            keys, counts = _summed(keys >> dropped, counts)
         return cls(keys, counts, level, limit)
 
     @property
@@ -95,8 +101,7 @@ class ValueSketch:
 
 
 def _summed(keys: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
-    order = np.argsort(keys, kind="stable")
-    keys, counts = keys[order], counts[order]
+    """Add the counts of equal keys, which are sorted."""
     starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1 if len(keys) else 0))
     return keys[starts], np.add.reduceat(counts, starts, axis=0) if len(starts) else counts
 
@@ -105,14 +110,19 @@ def _bits(values: FloatArray) -> IntArray:
     return np.ascontiguousarray(values).view(np.int64)
 
 
-def _keys(values: FloatArray) -> IntArray:
-    """Map finite doubles to int64, strictly increasing on [0, 1] and to within one bit outside."""
-    values = values + 0.0  # -0.0 and 0.0 are one value
-    low = _bits(np.clip(values, 0.0, 0.5)) - _HALF
-    high = _HALF - _bits(1.0 - np.clip(values, 0.5, 1.0))
-    below = -_HALF - (_bits(np.maximum(-values, 0.0)) >> 1)
-    above = _HALF + (_bits(np.maximum(values - 1.0, 0.0)) >> 1)
-    return np.select([values < 0, values < 0.5, values <= 1], [below, low, high], above)
+def _keys(ordered: FloatArray) -> IntArray:
+    """Map sorted finite doubles to sorted int64, strictly increasing on [0, 1] and to within one bit outside."""
+    ordered = ordered + 0.0  # -0.0 and 0.0 are one value
+    ends = [*ordered.searchsorted([0.0, 0.5]), ordered.searchsorted(1.0, side="right")]
+    below, low, high, above = np.split(ordered, ends)
+    return np.concatenate(
+        [
+            -_HALF - (_bits(-below) >> 1),
+            _bits(low) - _HALF,
+            _HALF - _bits(1.0 - high),
+            _HALF + (_bits(above - 1.0) >> 1),
+        ]
+    )
 
 
 def _values(keys: IntArray, level: int) -> FloatArray:

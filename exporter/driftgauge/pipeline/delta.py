@@ -22,6 +22,9 @@ from driftgauge.windows import MICROSECONDS, PaneKey, Tiers, is_future
 
 A = TypeVar("A")
 
+# Distinct texts and, for each row (n,), the position of its text among them.
+Coded = tuple[list[str], IntArray]
+
 # A version has panes of its own; something that is new in every row is no version. Of one chunk of a file the most
 # frequent versions count, of a model those with the newest predictions.
 VERSION_LIMIT: Final = 100
@@ -83,7 +86,7 @@ def merged(parts: Sequence[Mapping[PaneKey, A]], aggregate: Any) -> dict[PaneKey
 
 def fold_predictions(rows: Columns, terms: Terms, *, origin: tuple[str, str]) -> Delta:
     """Fold prediction rows that were read from the run and experiment `origin`."""
-    kept, rejected = _usable(rows, terms)
+    kept, versions, rejected = _usable(rows, terms)
     labelled = pc.is_valid(kept.label).to_numpy(zero_copy_only=False)
     keyed = pc.is_valid(kept.key).to_numpy(zero_copy_only=False)
     joined = keyed if terms.model.labels else np.zeros(len(kept), np.bool_)
@@ -92,12 +95,12 @@ def fold_predictions(rows: Columns, terms: Terms, *, origin: tuple[str, str]) ->
     with_label = kept.take(joined & ~kept.failed & labelled)
     last_label = int(kept.time[labelled].max()) if labelled.any() else None
     totals = [
-        Totals(versions=_version_totals(kept, origin), rejected=rejected, last_label=last_label),
-        Totals(versions={name: VersionTotals(labels=len(at)) for name, at in _versions(direct)}),
+        Totals(versions=_version_totals(kept, versions, origin), rejected=rejected, last_label=last_label),
+        Totals(versions={name: VersionTotals(labels=len(at)) for name, at in _by_version(coded(direct.version))}),
     ]
     return Delta(
         totals=Totals.combine(totals),
-        predictions=_prediction_panes(kept, terms),
+        predictions=_prediction_panes(kept, versions, terms),
         outcomes=outcome_panes(direct, direct.time, terms, rebuilt=False),
         waiting=(staged_predictions(waiting),) if len(waiting) else (),
         labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
@@ -107,7 +110,7 @@ def fold_predictions(rows: Columns, terms: Terms, *, origin: tuple[str, str]) ->
 
 def fold_labels(rows: Columns, terms: Terms) -> Delta:
     """Take label rows to be joined."""
-    kept, rejected = _usable(rows, terms)
+    kept, _, rejected = _usable(rows, terms)
     last = int(kept.time.max()) if len(kept) else None
     return Delta(
         totals=Totals(rejected=rejected, last_label=last),
@@ -123,7 +126,7 @@ def fold_joined(fresh: pa.Table, terms: Terms) -> Delta:
     rows, label_time = _as_columns(fresh)
     delays = (label_time - rows.time) / MICROSECONDS
     versions = {}
-    for version, at in _versions(rows):
+    for version, at in _by_version(coded(rows.version)):
         delay = Buckets.fold(np.maximum(delays[at], 0.0), LABEL_DELAY_BUCKETS)
         versions[version] = VersionTotals(labels=len(at), label_delay=delay)
     counted = label_time if terms.by_label_time else rows.time
@@ -149,15 +152,15 @@ def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool)
     return panes
 
 
-def _prediction_panes(rows: Columns, terms: Terms) -> dict[PaneKey, PredictionPane]:
+def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[PaneKey, PredictionPane]:
     panes = {}
-    for key, at in terms.tiers.groups(*coded(rows.version), rows.time, terms.now):
+    for key, at in terms.tiers.groups(*versions, rows.time, terms.now):
         part = rows if len(at) == len(rows) else rows.take(at)
         panes[key] = PredictionPane.fold(part, terms.layout, category_limit=terms.category_limit)
     return panes
 
 
-def _version_totals(rows: Columns, origin: tuple[str, str]) -> dict[str, VersionTotals]:
+def _version_totals(rows: Columns, versions: Coded, origin: tuple[str, str]) -> dict[str, VersionTotals]:
     return {
         version: VersionTotals(
             predictions=len(at),
@@ -166,38 +169,40 @@ def _version_totals(rows: Columns, origin: tuple[str, str]) -> dict[str, Version
             last_prediction=int(rows.time[at].max()),
             origin=origin,
         )
-        for version, at in _versions(rows)
+        for version, at in _by_version(versions)
     }
 
 
-def _versions(rows: Columns) -> list[tuple[str, IntArray]]:
-    names, codes = coded(rows.version)
+def _by_version(versions: Coded) -> list[tuple[str, IntArray]]:
+    names, codes = versions
     if len(names) == 1:
-        return [(names[0], np.arange(len(rows)))]
+        return [(names[0], np.arange(len(codes)))]
     return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
 
 
-def coded(text: TextArray) -> tuple[list[str], IntArray]:
+def coded(text: TextArray) -> Coded:
     """Return the distinct texts and, for each row (n,), the position of its text among them."""
     encoded = _flat(text).dictionary_encode()
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
 
 
-def _usable(rows: Columns, terms: Terms) -> tuple[Columns, dict[str, int]]:
-    """Return the rows that count, and how many of the file were rejected by reason."""
+def _usable(rows: Columns, terms: Terms) -> tuple[Columns, Coded, dict[str, int]]:
+    """Return the rows that count, their versions, and how many of the file were rejected by reason."""
     rejected = dict(rows.rejected)
     future = is_future(rows.time, terms.now)
     if future.any():
         rejected["future_timestamp"] = int(future.sum())
         rows = rows.take(~future)
-    names, codes = coded(rows.version)
+    versions = coded(rows.version)
+    names, codes = versions
     if len(names) > VERSION_LIMIT:
         counts = np.bincount(codes)
         ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
         kept = np.isin(codes, ranked[:VERSION_LIMIT])
         rejected["too_many_versions"] = int(np.count_nonzero(~kept))
         rows = rows.take(kept)
-    return rows, rejected
+        versions = coded(rows.version)
+    return rows, versions, rejected
 
 
 def _as_columns(table: pa.Table) -> tuple[Columns, IntArray]:
