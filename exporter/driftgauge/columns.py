@@ -3,7 +3,7 @@
 Values only, column by column, already mapped from spellings to roles. Nothing here knows file formats.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,19 +52,27 @@ class Columns:
         """Return the number of accepted rows."""
         return len(self.time)
 
+    def span(self, rows: slice) -> "Columns":
+        """Return rows that follow each other, as views of these; `rows_read` and `rejected` stay with the whole."""
+        return self._each(lambda values: values[rows])
+
     def take(self, rows: IntArray | BoolArray) -> "Columns":
         """Return the chosen rows (positions or a mask); `rows_read` and `rejected` stay with the whole."""
         at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return self._each(lambda values: values.take(at))
+
+    def _each(self, select: Callable[[Any], Any]) -> "Columns":
+        """Return what `select` makes of each column, of numpy and of Arrow alike."""
         return Columns(
-            time=self.time[at],
-            version=self.version.take(at),
-            key=self.key.take(at),
-            predicted=self.predicted.take(at),
-            label=self.label.take(at),
-            score=self.score[at],
-            latency=self.latency[at],
-            failed=self.failed[at],
-            class_scores={name: values[at] for name, values in self.class_scores.items()},
-            numbers={name: values[at] for name, values in self.numbers.items()},
-            categories={name: values.take(at) for name, values in self.categories.items()},
+            time=select(self.time),
+            version=select(self.version),
+            key=select(self.key),
+            predicted=select(self.predicted),
+            label=select(self.label),
+            score=select(self.score),
+            latency=select(self.latency),
+            failed=select(self.failed),
+            class_scores={name: select(values) for name, values in self.class_scores.items()},
+            numbers={name: select(values) for name, values in self.numbers.items()},
+            categories={name: select(values) for name, values in self.categories.items()},
         )

@@ -40,6 +40,7 @@ class PaneKey:
     """A pane of one version: `start` and `length` in seconds; nothing in it counts before `visible` (seconds, or 0).
 
     rebuilt: the pane holds outcomes joined from label files, which a corrected label replaces as a whole.
+    part: a pane is the sum of its parts, numbered from 0, so that adding a few rows does not write all of it anew.
     """
 
     version: str
@@ -47,6 +48,7 @@ class PaneKey:
     length: int
     visible: int = 0
     rebuilt: bool = False
+    part: int = 0
 
 
 def is_future(time: IntArray, now: int) -> BoolArray:
@@ -148,7 +150,7 @@ class Tiers:
             if not length:
                 found[key] = None
             elif length > key.length and key.visible <= seconds:
-                found[key] = replace(key, start=key.start // length * length, length=length, visible=0)
+                found[key] = replace(key, start=key.start // length * length, length=length, visible=0, part=0)
         return found
 
     def fits(self, key: PaneKey) -> bool:

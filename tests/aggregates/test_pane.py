@@ -1,6 +1,9 @@
 """What a pane of predictions holds."""
 
+from dataclasses import astuple, replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from data_builders import a_reference, features, make_columns
@@ -77,3 +80,57 @@ def test_another_layout_starts_the_counts_anew() -> None:
     assert recounted.distribution.counts.sum() == 0
     assert (recounted.rows, recounted.moments) == (pane.rows, pane.moments)
     assert pane.recounted_on(None, category_limit=9).distribution is None
+
+
+def mixed(seed: int, count: int) -> Columns:
+    """Return rows with every kind of value: missing, infinite, huge, repeated, and categories nobody knows."""
+    random = np.random.default_rng(seed)
+    wild = random.choice([NAN, np.inf, -np.inf, 1e308, 0.0, 1.0, 2.0], count)
+    score = np.where(random.random(count) < 0.3, NAN, random.random(count))
+    words = [*"abcdefgh", None]
+    return make_columns(
+        count,
+        score=score,
+        predicted=random.choice(np.array(["0", "1", None]), count).tolist(),
+        failed=random.random(count) < 0.1,
+        latency=np.where(random.random(count) < 0.2, NAN, random.random(count)),
+        numbers={"x": random.normal(size=count), "wild": wild, "new": random.random(count)},
+        categories={"plan": random.choice(np.array(words), count).tolist(), "late": ["z"] * count},
+    )
+
+
+@pytest.mark.parametrize("group_rows", [1, 7, 5000], ids=["single rows", "few rows", "many rows"])
+@pytest.mark.parametrize("task", ["scores", "regression"])
+def test_groups_are_folded_as_if_alone(group_rows: int, task: str) -> None:
+    """Counting many groups in one pass gives each the pane that folding its rows alone gives."""
+    known = features(
+        x=np.random.default_rng(1).normal(size=400), wild=np.arange(3.0), plan=[*"ab"] * 200, gone=["g"] * 400
+    )
+    reference = a_reference(known)
+    rows = mixed(2, 3 * group_rows + 1)
+    if task == "regression":
+        rows = replace(rows, predicted=pa.array(np.random.default_rng(3).normal(size=len(rows))))
+    order = np.random.default_rng(4).permutation(len(rows))[1:]
+    groups = np.split(order, [group_rows, 2 * group_rows])
+
+    panes = PredictionPane.fold_groups(rows, groups, reference.layout, category_limit=3)
+
+    for at, pane in zip(groups, panes, strict=True):
+        alone = PredictionPane.fold(rows.take(at), reference.layout, category_limit=3)
+        assert (pane.rows, pane.failed) == (alone.rows, alone.failed)
+        assert np.array_equal(pane.latency.counts, alone.latency.counts)
+        assert np.array_equal(pane.latency_sketch.keys, alone.latency_sketch.keys)
+        assert pane.moments.columns.keys() == alone.moments.columns.keys()
+        for name, moment in pane.moments.columns.items():
+            assert astuple(moment) == pytest.approx(astuple(alone.moments.columns[name]), nan_ok=True), name
+        assert pane.distribution is not None
+        assert alone.distribution is not None
+        assert pane.distribution.cells.tolist() == alone.distribution.cells.tolist()
+        assert pane.distribution.counts.tolist() == alone.distribution.counts.tolist()
+        assert pane.distribution.sums == pytest.approx(alone.distribution.sums)
+        assert pane.distribution.unseen == alone.distribution.unseen
+
+
+def test_no_groups() -> None:
+    """Rows that belong to no pane make none."""
+    assert PredictionPane.fold_groups(ROWS, [], REFERENCE.layout, category_limit=9) == []

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_builders import a_reference, features
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.codec import pack
 from driftgauge.columns import Columns
-from driftgauge.config import ModelConfig, Window
+from driftgauge.config import Limits, ModelConfig, Window
+from driftgauge.families import FAMILIES, Sample
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms, fold_labels, fold_predictions
-from driftgauge.snapshot import ModelState
+from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.store import Store
 from driftgauge.store.panes import read
 from driftgauge.windows import MICROSECONDS, Tiers
@@ -199,3 +201,64 @@ def test_expiry_runs_once_an_hour(shared: Store) -> None:
         run.step(Step(days * 24 * 60, [], []))
         counted.append(dict(run.state.totals.rejected))
     assert counted == [{}, {"label_without_prediction": 1}, {"label_without_prediction": 1}]
+
+
+def feature_rows(seed: int, count: int) -> Columns:
+    """Return rows of the last half hour with a feature that hardly repeats."""
+    random = np.random.default_rng(seed)
+    found = rows([0] * count, (SECONDS - random.integers(0, 1800, count)).tolist(), ["v"] * count)
+    return replace(found, numbers={"x": random.normal(size=count)})
+
+
+def test_panes_grow_by_parts(shared: Store) -> None:
+    """What a commit writes follows its own rows; few parts stay, they add up to all rows, and are joined in the end."""
+    reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
+    model = ModelConfig.model_validate(a_model("in parts"))
+    terms = Terms(model, WINDOWS, reference.layout, 5, SECONDS * MICROSECONDS)
+    state = ModelState(model, reference=reference)
+    batches = [feature_rows(seed, 3000) for seed in range(20)]
+    written = 0
+    for batch in batches:
+        before = state
+        delta = fold_predictions(batch, terms, origin=("run", "1"))
+        state, _ = commit(shared, state, delta, records=[], terms=terms)
+        written += sum(pane.size for key, pane in state.predictions.items() if before.predictions.get(key) is not pane)
+    everything = fold_predictions(joined(batches), terms, origin=("run", "1"))
+    keys = {replace(key, part=0) for key in state.predictions}
+    assert keys == everything.predictions.keys()
+    assert 0 < max(key.part for key in state.predictions) < 5
+    # Each value is written again each time its part doubles, and not by every batch that follows.
+    assert written < 5 * sum(pane.size for pane in state.predictions.values())
+    assert sampled(state, terms) == pytest.approx(
+        sampled(replace(state, predictions=everything.predictions), terms), rel=1e-9
+    )
+    with shared.transaction(model.name, "binary") as tx:
+        restored = read(tx).predictions
+    assert {key: pack(pane.to_state()) for key, pane in restored.items()} == {
+        key: pack(pane.to_state()) for key, pane in state.predictions.items()
+    }
+    later = replace(terms, now=terms.now + 4 * 3600 * MICROSECONDS)
+    state, _ = forget(shared, state, later)
+    assert {key.part for key in state.predictions} == {0}
+    assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
+
+
+def joined(batches: Sequence[Columns]) -> Columns:
+    """Return all rows of the batches."""
+    first = batches[0].take(np.zeros(sum(map(len, batches)), np.int64))
+    return replace(
+        first,
+        time=np.concatenate([batch.time for batch in batches]),
+        numbers={"x": np.concatenate([batch.numbers["x"] for batch in batches])},
+    )
+
+
+def sampled(state: ModelState, terms: Terms) -> dict[tuple[str, ...], float]:
+    """Return the gauges of all windows by family and labels."""
+    samples = model_samples(state, windows=terms.windows, limits=Limits(), now=terms.now)
+    return {
+        (family, *sample.labels): sample.value
+        for family, found in samples.items()
+        for sample in found
+        if isinstance(sample, Sample) and "window" in FAMILIES[family].labels
+    }

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from driftgauge.columns import FloatArray, IntArray
+from driftgauge.columns import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,30 @@ class Moments:
             np.array([moment.m2 for moment in found], dtype=np.float64),
             np.array([moment.others for moment in found], dtype=np.int64),
         )
+
+    @classmethod
+    def fold_groups(
+        cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], group: IntArray, *, groups: int
+    ) -> list[Self]:
+        """Summarise columns separately for each of so many `groups` of rows, to which `group` (n,) assigns them.
+
+        Of `numbers` (n,) the finite ones count; `others` (n,) says which rows have something else in a column.
+        """
+        names = tuple(dict.fromkeys((*numbers, *others)))
+        shape = groups, len(names)
+        counts, (means, m2) = np.zeros(shape, np.int64), np.zeros((2, *shape))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for column, values in enumerate(numbers.values()):
+                finite = np.isfinite(values)
+                values, members = values[finite], group[finite]  # noqa: PLW2901
+                count = np.bincount(members, minlength=groups)
+                mean = np.bincount(members, values, groups) / np.maximum(count, 1)
+                counts[:, column], means[:, column] = count, mean
+                m2[:, column] = np.bincount(members, np.square(values - mean[members]), groups)
+        strange = np.zeros(shape, np.int64)
+        for name, rows in others.items():
+            strange[:, names.index(name)] = np.bincount(group[rows], minlength=groups)
+        return [cls(names, *found) for found in zip(counts, means, m2, strange, strict=True)]
 
     @cached_property
     def columns(self) -> Mapping[str, Moment]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
@@ -10,13 +11,15 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, output_numbers
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.aggregates.sketch import ValueSketch
-from driftgauge.columns import BoolArray, Columns, FloatArray
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
 from driftgauge.families import LATENCY_BUCKETS
 from driftgauge.grid import OUTPUT, Layout
 
 # Latency quantiles stay exact up to this many distinct values; above, their relative error is below 2 % even when
 # latencies spread over six powers of ten.
 LATENCY_LIMIT: Final = 2048
+# With fewer rows in a group than this, all groups are counted in one pass: calling numpy for each costs more.
+_FEW_ROWS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,45 @@ class PredictionPane:
         )
 
     @classmethod
+    def fold_groups(
+        cls, columns: Columns, groups: Sequence[IntArray], layout: Layout | None, *, category_limit: int
+    ) -> list[Self]:
+        """Summarise each group of rows, given by their positions, as `fold` does."""
+        if not groups:
+            return []
+        bounds = [0, *np.cumsum([len(group) for group in groups]).tolist()]
+        everything = len(groups) == 1 and bounds[-1] == len(columns)
+        rows = columns if everything else columns.take(np.concatenate(groups))
+        spans = [slice(*span) for span in pairwise(bounds)]
+        if len(rows) > len(groups) * _FEW_ROWS:
+            return [cls.fold(rows.span(span), layout, category_limit=category_limit) for span in spans]
+        group = np.repeat(np.arange(len(groups)), np.diff(bounds))
+        output = output_numbers(rows)
+        numbers = rows.numbers if output is None else {**rows.numbers, OUTPUT: output}
+        texts = {**rows.categories, OUTPUT: rows.predicted}
+        others = {name: text.is_valid().to_numpy(zero_copy_only=False) for name, text in texts.items()}
+        if output is not None:
+            others[OUTPUT] &= ~np.isfinite(output)
+        moments = Moments.fold_groups(numbers, others, group, groups=len(groups))
+        distributions: Sequence[Distribution | None] = [None] * len(groups)
+        if layout is not None:
+            distributions = Distribution.fold_groups(
+                layout, numbers, texts, group, groups=len(groups), limit=category_limit
+            )
+        latency = [rows.latency[span][np.isfinite(rows.latency[span])] for span in spans]
+        return [
+            cls(
+                rows=span.stop - span.start,
+                failed=int(rows.failed[span].sum()),
+                latency=Buckets.fold(latency[at], LATENCY_BUCKETS),
+                latency_sketch=ValueSketch.fold(latency[at], limit=LATENCY_LIMIT),
+                moments=moments[at],
+                distribution=distributions[at],
+            )
+            for at, span in enumerate(spans)
+        ]
+
+    @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Merge at least one pane; refuses panes counted on different layouts."""
         fingerprints = {part.distribution.fingerprint if part.distribution else None for part in parts}
@@ -75,6 +117,11 @@ class PredictionPane:
             moments=Moments.combine([part.moments for part in parts]),
             distribution=Distribution.combine(distributions) if distributions else None,
         )
+
+    @property
+    def size(self) -> int:
+        """How many cells are occupied: what combining and storing the pane costs."""
+        return len(self.distribution.cells) if self.distribution else 0
 
     def recounted_on(self, layout: Layout | None, *, category_limit: int) -> Self:
         """Return this pane with an empty distribution on another layout: counts on different grids do not add."""

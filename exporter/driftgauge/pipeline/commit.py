@@ -44,7 +44,8 @@ def commit(
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes], Outcomes))
         outcomes = {**merged([_only(state.outcomes, added), added], Outcomes), **recounted.panes}
-        predictions = merged([_only(state.predictions, delta.predictions), delta.predictions], PredictionPane)
+        predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
+        delete_predictions(tx, joined_parts)
         write_predictions(tx, predictions)
         delete_outcomes(tx, recounted.replaced)
         write_outcomes(tx, outcomes)
@@ -54,7 +55,7 @@ def commit(
     state = replace(
         state,
         totals=totals,
-        predictions={**state.predictions, **predictions},
+        predictions={**_without(state.predictions, joined_parts), **predictions},
         outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
     )
     return state, waiting
@@ -101,6 +102,31 @@ def forget(store: Store, state: ModelState, terms: Terms) -> tuple[ModelState, i
         totals=totals,
     )
     return state, waiting
+
+
+def _in_parts(
+    panes: Mapping[PaneKey, PredictionPane], added: Mapping[PaneKey, PredictionPane]
+) -> tuple[dict[PaneKey, PredictionPane], set[PaneKey]]:
+    """Add each pane as the newest part of one there is; return the parts that are new, and those joined to them.
+
+    Older parts are joined to it as long as they are at most twice as large. So each part is less than half of the one
+    before, there are few of them, and what is written follows the rows that are new.
+    """
+    found: dict[PaneKey, PredictionPane] = {}
+    gone: set[PaneKey] = set()
+    for key, pane in added.items():
+        parts = [replace(key, part=0)]
+        while parts[-1] in panes:
+            parts.append(replace(key, part=len(parts)))
+        newest, size = parts.pop(), pane.size
+        joined = [pane]
+        while parts and panes[parts[-1]].size <= 2 * size:
+            newest = parts.pop()
+            gone.add(newest)
+            joined.append(panes[newest])
+            size += joined[-1].size
+        found[newest] = joined[0] if len(joined) == 1 else PredictionPane.combine(joined)
+    return found, gone
 
 
 def _joined_up(panes: Mapping[PaneKey, P], terms: Terms, aggregate: Any) -> tuple[dict[PaneKey, P], set[PaneKey]]:

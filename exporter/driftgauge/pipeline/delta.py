@@ -153,11 +153,10 @@ def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool)
 
 
 def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[PaneKey, PredictionPane]:
-    panes = {}
-    for key, at in terms.tiers.groups(*versions, rows.time, terms.now):
-        part = rows if len(at) == len(rows) else rows.take(at)
-        panes[key] = PredictionPane.fold(part, terms.layout, category_limit=terms.category_limit)
-    return panes
+    groups = dict(terms.tiers.groups(*versions, rows.time, terms.now))
+    at = list(groups.values())
+    panes = PredictionPane.fold_groups(rows, at, terms.layout, category_limit=terms.category_limit)
+    return dict(zip(groups, panes, strict=True))
 
 
 def _version_totals(rows: Columns, versions: Coded, origin: tuple[str, str]) -> dict[str, VersionTotals]:

@@ -14,10 +14,13 @@ from driftgauge.errors import StateError
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 # What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
 # the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
 MEMORY_LIMIT: Final = "512MiB"
+# How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites groups of rows of
+# which only a few have changed, most of all panes, so it costs as much as a hundred small commits.
+_LOG_LIMIT: Final = "64MiB"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
@@ -28,7 +31,7 @@ CREATE TABLE IF NOT EXISTS models (
 );
 CREATE TABLE IF NOT EXISTS panes (
     model INTEGER, kind VARCHAR, version VARCHAR, start BIGINT, length BIGINT, visible BIGINT, rebuilt BOOLEAN,
-    data BLOB
+    part BIGINT, data BLOB
 );
 CREATE TABLE IF NOT EXISTS files (
     model INTEGER, run_id VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
@@ -124,6 +127,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(f"SET wal_autocheckpoint = '{_LOG_LIMIT}'")
     connection.execute(_TABLES)
     found = connection.execute("SELECT schema_version FROM meta").fetchall()
     if not found:

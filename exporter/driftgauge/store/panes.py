@@ -17,7 +17,7 @@ from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
-_KEY: Final = ("version", "start", "length", "visible", "rebuilt")
+_KEY: Final = ("version", "start", "length", "visible", "rebuilt", "part")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
