@@ -88,7 +88,7 @@ def test_pane_is_replaced(store: Store) -> None:
     """Writing a pane again replaces it and leaves those that differ in any part of the key, or in kind."""
     others = [
         PaneKey("w", 3600, 120), PaneKey("v", 3600, 3600), PaneKey("v", 0, 120), PaneKey("v", 3600, 120, 60),
-        PaneKey("v", 3600, 120, rebuilt=True),
+        PaneKey("v", 3600, 120, rebuilt=True), PaneKey("v", 3600, 120, part=1),
     ]  # fmt: skip
     pane = PredictionPane.empty(None, category_limit=5)
     with store.transaction("churn", "binary") as tx:
@@ -125,6 +125,6 @@ def test_damaged_pane(store: Store) -> None:
     """Bytes that are no pane are a StateError, never an exception of another kind."""
     with store.transaction("churn", "binary") as tx:
         write_outcomes(tx, {KEY: outcomes(0.5)})
-        tx.run("UPDATE panes SET data = 'no pane'::BLOB")
+        tx.run(f"UPDATE {tx.panes(KEY.length)} SET data = 'no pane'::BLOB")
     with pytest.raises(StateError, match="damaged"):
         reopened(store)

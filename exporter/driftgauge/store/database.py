@@ -18,20 +18,17 @@ SCHEMA_VERSION: Final = 2
 # What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
 # the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
 MEMORY_LIMIT: Final = "512MiB"
-# How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites groups of rows of
-# which only a few have changed, most of all panes, so it costs as much as a hundred small commits.
+# How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites all of a small
+# table of which a row has changed, so it costs as much as many commits. For the same reason what is large has tables of
+# its own: each model's reference, and its panes of each length, since most commits change only the shortest.
 _LOG_LIMIT: Final = "64MiB"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
-    id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference BLOB, reference_identity VARCHAR, baseline BLOB,
-    windows VARCHAR[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS panes (
-    model INTEGER, kind VARCHAR, version VARCHAR, start BIGINT, length BIGINT, visible BIGINT, rebuilt BOOLEAN,
-    part BIGINT, data BLOB
+    id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR, baseline BLOB,
+    windows VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS files (
     model INTEGER, run_id VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
@@ -63,6 +60,15 @@ class Transaction:
     def early_labels(self) -> str:
         """The table of labels whose prediction is not known yet."""
         return f"early_labels_{self.model}"
+
+    @property
+    def reference(self) -> str:
+        """The table with this model's compiled reference, of at most one row."""
+        return f"reference_{self.model}"
+
+    def panes(self, length: int) -> str:
+        """Return the table of this model's panes of so many seconds; `models.pane_lengths` says which there are."""
+        return f"panes_{self.model}_{length}"
 
     def run(self, statement: str, parameters: list[object] | None = None) -> None:
         """Execute a statement to its end."""
@@ -170,6 +176,7 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task) -> i
         f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "
         "score DOUBLE, classes VARCHAR, class_scores DOUBLE[])"
     )
+    connection.execute(f"CREATE TABLE reference_{number} (data BLOB)")
     for table in ("labels", "early_labels"):
         connection.execute(f"CREATE TABLE {table}_{number} (key VARCHAR, time BIGINT, label {value})")
     return int(number)

@@ -17,7 +17,7 @@ from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
-_KEY: Final = ("version", "start", "length", "visible", "rebuilt", "part")
+_KEY: Final = ("version", "start", "visible", "rebuilt", "part")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +39,15 @@ class Stored:
 
 def read(tx: Transaction) -> Stored:
     """Return what is stored of the model, empty when it is new."""
-    ((totals, reference, identity, baseline, windows, pending),) = tx.fetch_all(
-        "SELECT totals, reference, reference_identity, baseline, windows, pending FROM models WHERE id = ?", [tx.model]
+    ((totals, identity, baseline, windows, pending),) = tx.fetch_all(
+        "SELECT totals, reference_identity, baseline, windows, pending FROM models WHERE id = ?", [tx.model]
     )
+    references = tx.connection.execute(f"SELECT data FROM {tx.reference}").fetchall()
     return Stored(
         totals=Totals.from_state(unpack(totals)) if isinstance(totals, bytes) else Totals(),
         predictions={key: PredictionPane.from_state(state) for key, state in _panes(tx, _PREDICTIONS)},
         outcomes={key: Outcomes.from_state(state) for key, state in _panes(tx, _OUTCOMES)},
-        reference=Reference.from_state(unpack(reference)) if isinstance(reference, bytes) else None,
+        reference=Reference.from_state(unpack(references[0][0])) if references else None,
         reference_identity=str(identity or ""),
         baseline=unpack(baseline) if isinstance(baseline, bytes) else {},
         windows=tuple(windows) if isinstance(windows, list) else (),
@@ -61,11 +62,10 @@ def write_totals(tx: Transaction, totals: Totals) -> None:
 
 def write_reference(tx: Transaction, reference: Reference | None, identity: str, baseline: Mapping[str, float]) -> None:
     """Replace the model's compiled reference, the identity it was compiled from, and the baseline computed on it."""
-    data = None if reference is None else pack(reference.to_state())
-    tx.run(
-        "UPDATE models SET reference = ?, reference_identity = ?, baseline = ? WHERE id = ?",
-        [data, identity, pack(baseline), tx.model],
-    )
+    tx.run(f"DELETE FROM {tx.reference}")
+    if reference is not None:
+        tx.run(f"INSERT INTO {tx.reference} VALUES (?)", [pack(reference.to_state())])
+    tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
 
 
 def write_predictions(tx: Transaction, panes: Mapping[PaneKey, PredictionPane]) -> None:
@@ -80,17 +80,19 @@ def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes]) -> None:
 
 def delete_predictions(tx: Transaction, keys: Iterable[PaneKey]) -> None:
     """Remove prediction panes."""
-    _delete(tx, _PREDICTIONS, list(keys))
+    _delete(tx, _PREDICTIONS, keys)
 
 
 def delete_outcomes(tx: Transaction, keys: Iterable[PaneKey]) -> None:
     """Remove outcome panes."""
-    _delete(tx, _OUTCOMES, list(keys))
+    _delete(tx, _OUTCOMES, keys)
 
 
 def delete_versions(tx: Transaction, versions: Iterable[str]) -> None:
     """Remove the panes of model versions."""
-    tx.run("DELETE FROM panes WHERE model = ? AND version IN (SELECT unnest(?::VARCHAR[]))", [tx.model, list(versions)])
+    names = list(versions)
+    for length in _lengths(tx):
+        tx.run(f"DELETE FROM {tx.panes(length)} WHERE version IN (SELECT unnest(?::VARCHAR[]))", [names])
 
 
 def write_windows(tx: Transaction, windows: Sequence[str]) -> None:
@@ -98,28 +100,45 @@ def write_windows(tx: Transaction, windows: Sequence[str]) -> None:
     tx.run("UPDATE models SET windows = ? WHERE id = ?", [list(windows), tx.model])
 
 
+def _lengths(tx: Transaction) -> list[int]:
+    """Return the lengths of panes for which the model has a table."""
+    ((lengths,),) = tx.fetch_all("SELECT pane_lengths FROM models WHERE id = ?", [tx.model])
+    return lengths if isinstance(lengths, list) else []
+
+
 def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
-    names = ", ".join(f'"{name}"' for name in _KEY)
-    rows = tx.connection.execute(
-        f"SELECT {names}, data FROM panes WHERE model = ? AND kind = ? ORDER BY {names}", [tx.model, kind]
-    ).fetchall()
-    return [(PaneKey(*row[:-1]), unpack(row[-1])) for row in rows]
+    names = ", ".join(_KEY)
+    found = []
+    for length in _lengths(tx):
+        rows = tx.connection.execute(f"SELECT {names}, data FROM {tx.panes(length)} WHERE kind = ?", [kind]).fetchall()
+        found += [(PaneKey(**dict(zip(_KEY, row, strict=False)), length=length), unpack(row[-1])) for row in rows]
+    return sorted(found, key=lambda item: item[0])
 
 
 def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes]) -> None:
-    if panes:
-        table = _key_table(tx, kind, list(panes)).append_column("data", pa.array(list(panes.values()), pa.binary()))
-        replace(tx, "panes", table, keys=("model", "kind", *_KEY))
+    for length, keys in _by_length(panes).items():
+        if length not in _lengths(tx):
+            tx.run(
+                f"CREATE TABLE {tx.panes(length)} "
+                "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
+            )
+            tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
+        data = pa.array([panes[key] for key in keys], pa.binary())
+        replace(tx, tx.panes(length), _key_table(kind, keys).append_column("data", data), keys=("kind", *_KEY))
 
 
-def _delete(tx: Transaction, kind: str, keys: Sequence[PaneKey]) -> None:
-    if keys:
-        delete(tx, "panes", _key_table(tx, kind, keys))
+def _delete(tx: Transaction, kind: str, keys: Iterable[PaneKey]) -> None:
+    for length, of_length in _by_length(keys).items():
+        delete(tx, tx.panes(length), _key_table(kind, of_length))
 
 
-def _key_table(tx: Transaction, kind: str, keys: Sequence[PaneKey]) -> pa.Table:
-    columns: dict[str, Any] = {
-        "model": pa.array([tx.model] * len(keys), pa.int32()),
-        "kind": pa.array([kind] * len(keys), pa.string()),
-    }
+def _by_length(keys: Iterable[PaneKey]) -> dict[int, list[PaneKey]]:
+    found: dict[int, list[PaneKey]] = {}
+    for key in keys:
+        found.setdefault(key.length, []).append(key)
+    return found
+
+
+def _key_table(kind: str, keys: Sequence[PaneKey]) -> pa.Table:
+    columns: dict[str, Any] = {"kind": pa.array([kind] * len(keys), pa.string())}
     return pa.table(columns | {name: pa.array([getattr(key, name) for key in keys]) for name in _KEY})
