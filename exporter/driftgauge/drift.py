@@ -190,13 +190,13 @@ def wasserstein_distance(pair: NumericPair) -> float | None:
     # Area under a distribution function over a cell: what was below it before, and each inner value from itself on.
     inner = _inner_area(pair.reference.counts[before], pair.reference.sums[before], right, pair.reference.rows)
     inner -= _inner_area(pair.counts[before], pair.sums[before], right, pair.rows)
-    signed = np.abs(start * width + inner)
-    total = np.abs(start) + np.abs(end)
-    crossing = start * end < 0
-    linear = np.divide(width * (start**2 + end**2), 2 * total, out=np.zeros_like(width), where=total > 0)
-    area = np.where(crossing, np.maximum(signed, linear), signed).sum()
+    area = np.abs(start * width + inner)
+    crossing = np.flatnonzero(start * end < 0)
+    start, end, width = start[crossing], end[crossing], width[crossing]
+    linear = width * (start**2 + end**2) / (2 * (np.abs(start) + np.abs(end)))
+    area[crossing] = np.maximum(area[crossing], linear)
     tails = (pair.points[0] * pair.counts[0] - pair.sums[0]) + (pair.sums[-1] - pair.points[-1] * pair.counts[-1])
-    return float((area + tails / pair.rows) / pair.reference.stddev)
+    return float((area.sum() + tails / pair.rows) / pair.reference.stddev)
 
 
 def _inner_area(counts: IntArray, sums: FloatArray, right: FloatArray, rows: int) -> FloatArray:

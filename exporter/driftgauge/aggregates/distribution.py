@@ -126,8 +126,10 @@ class Distribution:
             if isinstance(grid, NumericGrid):
                 if name not in numbers:
                     continue
-                finite = np.isfinite(numbers[name])
-                counted, members = numbers[name][finite], group[finite]
+                rows = np.flatnonzero(np.isfinite(numbers[name]))
+                # Sorted, values are found among the points in half the time, which is more than sorting takes.
+                rows = rows[np.argsort(numbers[name][rows])]
+                counted, members = numbers[name][rows], group[rows]
                 cells = grid.locate(counted)
             elif name in texts:
                 names, codes, members = _coded(texts[name], group)
@@ -196,7 +198,8 @@ def _added(parts: Sequence[Distribution]) -> Tally:
     size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
     if sum(len(part.cells) for part in parts) * 3 >= size:
         dense, totals = np.zeros(size, np.int64), np.zeros(size)
-        for part in parts:
+        dense[parts[0].cells], totals[parts[0].cells] = parts[0].counts, parts[0].sums
+        for part in parts[1:]:
             dense[part.cells] += part.counts
             totals[part.cells] += part.sums
         cells = np.flatnonzero(dense)
@@ -212,7 +215,7 @@ def _added(parts: Sequence[Distribution]) -> Tally:
 
 def _summed(cells: IntArray, values: FloatArray) -> Tally:
     """Return the distinct cells, how often each occurs, and the sums of its values."""
-    order = np.argsort(cells, kind="stable")
+    order = np.argsort(cells)
     cells = cells[order]
     starts = np.flatnonzero(np.diff(cells, prepend=-1))
     counts = np.diff(starts, append=len(cells))
