@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from batch.samples import row_dicts
 from driftgauge.batch import jsonlines, streams
 from driftgauge.batch.jsonlines import RecordReader, one_by_one, read_json_lines
+from driftgauge.batch.lines import Lines
 from driftgauge.batch.reasons import tally
 from driftgauge.batch.records import PathLimit
 from driftgauge.batch.rows import MAX_COLUMNS, Rows
@@ -35,9 +36,9 @@ def lines_of(*records: Any) -> list[bytes]:
 )
 def test_both_ways_agree(description: str, lines: list[bytes]) -> None:
     """The columnar parser and Python's give the same types and values."""
-    clean = RecordReader().columnar(lines)
+    clean = RecordReader().columnar(Lines.of(lines))
     assert clean is not None, description
-    patient = one_by_one(lines, PathLimit())
+    patient = one_by_one(Lines.of(lines), PathLimit())
     assert in_name_order(clean) == in_name_order(patient)
     assert types_of(clean) == types_of(patient)
 
@@ -72,7 +73,7 @@ def types_of(rows: Rows) -> dict[str, Any]:
 )
 def test_what_only_python_reads(description: str, lines: list[bytes]) -> None:
     """The columnar parser is not given, or gives up on, what it cannot read exactly."""
-    assert RecordReader().columnar(lines) is None, description
+    assert RecordReader().columnar(Lines.of(lines)) is None, description
 
 
 def test_broken_lines_affect_only_themselves() -> None:
@@ -90,7 +91,7 @@ def test_broken_lines_affect_only_themselves() -> None:
         b'{"n": ' + b"9" * 5_000 + b"}",
         b'{"a": 1} {"a": 2}',
     ]
-    rows = one_by_one(lines, PathLimit())
+    rows = one_by_one(Lines.of(lines), PathLimit())
     assert tally(rows.reasons) == {"invalid_json": 5, "not_an_object": 2}
     assert row_dicts([rows.slice(0, 1), rows.slice(6, 3)]) == [
         {"a": "1", "id": "12345678901234567890"},
@@ -103,8 +104,8 @@ def test_broken_lines_affect_only_themselves() -> None:
 def test_text_stays_text_for_the_rest_of_the_file() -> None:
     """Once a column was mistaken for dates it is read as written, in later blocks from the start."""
     reader = RecordReader()
-    first = reader.columnar(lines_of({"id": "2026-01-05", "f": {"day": "2026-01-05T00:00:00Z"}}))
-    second = reader.columnar(lines_of({"id": "2026-01-06 00:00:00", "x": "2026-01-07"}))
+    first = reader.columnar(Lines.of(lines_of({"id": "2026-01-05", "f": {"day": "2026-01-05T00:00:00Z"}})))
+    second = reader.columnar(Lines.of(lines_of({"id": "2026-01-06 00:00:00", "x": "2026-01-07"})))
     assert first is not None
     assert second is not None
     assert row_dicts([first, second]) == [
@@ -117,7 +118,7 @@ def test_one_bad_line_slows_down_only_its_surroundings() -> None:
     """Of many records only the piece around a broken line is read one by one."""
     lines = lines_of(*({"a": at} for at in range(10_000)))
     lines[5_000] = b"broken"
-    blocks = list(RecordReader().rows(lines))
+    blocks = list(RecordReader().rows(Lines.of(lines)))
     assert [len(rows) for rows in blocks] == [2_048, 2_048, 2_048, 2_048, 1_808]
     assert [tally(rows.reasons) for rows in blocks] == [{}, {}, {"invalid_json": 1}, {}, {}]
     assert [row.get("a") for row in row_dicts(blocks)] == [at if at != 5_000 else None for at in range(10_000)]
@@ -126,10 +127,10 @@ def test_one_bad_line_slows_down_only_its_surroundings() -> None:
 def test_names_that_keep_coming_do_not_fill_the_memory() -> None:
     """Data used as names is read in small pieces, each with a bounded number of columns."""
     lines = lines_of(*({"features": {f"user-{at}": 1}} for at in range(5_000)))
-    blocks = list(RecordReader().rows(lines))
+    blocks = list(RecordReader().rows(Lines.of(lines)))
     assert sum(len(rows) for rows in blocks) == 5_000
     assert max(len(rows) * len(rows.columns) for rows in blocks) <= 2_048 * 2_049
-    wide = RecordReader().columnar(lines_of({str(at): 1 for at in range(MAX_COLUMNS + 1)}))
+    wide = RecordReader().columnar(Lines.of(lines_of({str(at): 1 for at in range(MAX_COLUMNS + 1)})))
     assert wide is None
 
 
@@ -155,7 +156,7 @@ def test_short_lines_are_taken_a_bounded_number_at_a_time(monkeypatch: pytest.Mo
 def test_records_longer_than_a_native_block() -> None:
     """A line over one MiB is read all the same."""
     lines = lines_of({"a": "x" * 2 * jsonlines._ONE_MIB}, {"a": "y"})
-    assert [len(row["a"]) for row in row_dicts(RecordReader().rows(lines))] == [2 * 2**20, 1]
+    assert [len(row["a"]) for row in row_dicts(RecordReader().rows(Lines.of(lines)))] == [2 * 2**20, 1]
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -170,6 +171,6 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 def test_any_records_are_read_alike(records: list[dict[str, Any]]) -> None:
     """Whenever the columnar parser reads records at all, Python's parser finds the same in them."""
     lines = lines_of(*records)
-    clean = RecordReader().columnar(lines)
+    clean = RecordReader().columnar(Lines.of(lines))
     if clean is not None:
-        assert in_name_order(clean) == in_name_order(one_by_one(lines, PathLimit()))
+        assert in_name_order(clean) == in_name_order(one_by_one(Lines.of(lines), PathLimit()))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from driftgauge.batch.json_text import JsonText
 from driftgauge.batch.jsonlines import MOST_LINES, RecordReader
+from driftgauge.batch.lines import Lines
 from driftgauge.batch.reasons import CODES, all_fine
 from driftgauge.batch.records import PathLimit, rows_from_records
 from driftgauge.batch.rows import Rows, after
@@ -33,7 +34,7 @@ def read_document(pieces: Iterator[bytes], *, skip: int) -> Iterator[Rows]:
     table = document.get(_WRAPPER, document)
     if isinstance(table, dict) and isinstance(table.get("columns"), list) and isinstance(table.get("data"), list):
         return after(_table(table["columns"], table["data"]), skip)
-    return after(RecordReader().rows([_one_line(source)]), skip)
+    return after(RecordReader().rows(Lines.of([_one_line(source)])), skip)
 
 
 def _array(text: JsonText) -> Iterator[Rows]:
@@ -44,9 +45,9 @@ def _array(text: JsonText) -> Iterator[Rows]:
         lines.append(_one_line(source))
         held += len(source)
         if held >= BLOCK_BYTES or len(lines) == MOST_LINES:
-            yield from reader.rows(lines)
+            yield from reader.rows(Lines.of(lines))
             lines, held = [], 0
-    yield from reader.rows(lines)
+    yield from reader.rows(Lines.of(lines))
     if text.peek():
         text.broken("something follows the array")
 

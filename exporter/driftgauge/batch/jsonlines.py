@@ -9,8 +9,7 @@ parser takes over and rejects what is broken, row by row.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from driftgauge.batch.json_text import whole_characters
+from driftgauge.batch.lines import Lines
 from driftgauge.batch.reasons import CODES, all_fine
 from driftgauge.batch.records import PathLimit, rows_from_records
 from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, first_of_each, flatten
@@ -38,7 +38,6 @@ _MAX_CELLS: Final = 2**23
 _MAX_BRACKETS: Final = 300
 # Within one line of clean records a closing brace is followed by nothing else; a second value would be.
 _SECOND_VALUE: Final = re.compile(rb"\}[ \t\r]*[^ \t\r\n,}\]]")
-_NOT_EMPTY: Final = re.compile(rb"[^\n]+")
 _ONE_MIB: Final = 2**20
 
 
@@ -46,10 +45,10 @@ def read_json_lines(pieces: Iterator[bytes], skip: int) -> Iterator[Rows]:
     """Yield the rows after the first `skip`; every line that is not blank is a row. Raises BatchError too_large."""
     reader = RecordReader()
     for block in blocks(pieces, lambda buffer: buffer.rfind(b"\n") + 1):
-        found = (line for raw in _NOT_EMPTY.finditer(block) if (line := raw[0].strip()))
-        while lines := list(islice(found, MOST_LINES)):
-            yield from reader.rows(lines[skip:])
-            skip = max(0, skip - len(lines))
+        lines = Lines.within(block)
+        for start in range(min(skip, len(lines)), len(lines), MOST_LINES):
+            yield from reader.rows(lines.span(start, start + MOST_LINES))
+        skip = max(0, skip - len(lines))
 
 
 class RecordReader:
@@ -64,9 +63,9 @@ class RecordReader:
         self._paths = PathLimit()
         self._too_wide = False
 
-    def rows(self, lines: Sequence[bytes]) -> Iterator[Rows]:
-        """Yield the rows of records, one UTF-8 text without newlines each, in order and without a gap."""
-        if not lines:
+    def rows(self, lines: Lines) -> Iterator[Rows]:
+        """Yield the rows of records, one UTF-8 text each, in order and without a gap."""
+        if not len(lines):
             return
         clean = self.columnar(lines)
         if clean is not None:
@@ -77,18 +76,17 @@ class RecordReader:
             # The columns of the whole file would be far too many for pieces that have few of them each.
             self._schema = None
             for start in range(0, len(lines), _PIECE):
-                yield from self.rows(lines[start : start + _PIECE])
+                yield from self.rows(lines.span(start, start + _PIECE))
                 self._schema = None
 
-    def columnar(self, lines: Sequence[bytes]) -> Rows | None:
+    def columnar(self, lines: Lines) -> Rows | None:
         """Return the rows as pyarrow.json reads them, or None when it cannot or should not."""
-        block = b"\n".join(lines)
-        if self._too_wide or not _looks_clean(lines, block):
+        if self._too_wide or not _looks_clean(lines):
             return None
-        table = self._parse(block, len(lines))
+        table = self._parse(lines)
         if table is None:
             self._schema = self._learnt(lines)
-            table = self._parse(block, len(lines))
+            table = self._parse(lines)
         if table is None or table.num_rows != len(lines):
             return None
         leaves = flatten(table)
@@ -98,13 +96,13 @@ class RecordReader:
         admitted = {path: column for path, column in columns.items() if self._paths.admits(path)}
         return Rows(admitted, all_fine(len(lines)))
 
-    def _parse(self, block: bytes, rows: int) -> Any:
+    def _parse(self, lines: Lines) -> Any:
         """Return the table when all its columns are known and it is not too large, else None."""
-        if self._schema is None or rows * _width(self._schema) > _MAX_CELLS:
+        if self._schema is None or len(lines) * _width(self._schema) > _MAX_CELLS:
             return None
-        return _read(block, self._schema, unexpected="error")
+        return _read(lines.block, self._schema, unexpected="error")
 
-    def _learnt(self, lines: Sequence[bytes]) -> Any:
+    def _learnt(self, lines: Lines) -> Any:
         """Return the schema that covers these lines; None when there is none or it has too many columns."""
         schema: Any = None
         for piece in _small_pieces(lines):
@@ -149,18 +147,17 @@ def _merged(schema: Any, found: Any) -> Any:
         return None
 
 
-def _small_pieces(lines: Sequence[bytes]) -> Iterator[bytes]:
-    start = colons = 0
-    for at, line in enumerate(lines):
-        own = line.count(b":")
-        if at - start == _LEARNT_ROWS or (at > start and colons + own > _LEARNT_COLONS):
-            yield b"\n".join(lines[start:at])
-            start, colons = at, 0
-        colons += own
-    yield b"\n".join(lines[start:])
+def _small_pieces(lines: Lines) -> Iterator[bytes]:
+    colons = np.cumsum(lines.counts(b":"))
+    start, before = 0, 0
+    while start < len(lines):
+        fitting = int(colons.searchsorted(before + _LEARNT_COLONS, side="right"))
+        end = min(max(fitting, start + 1), start + _LEARNT_ROWS, len(lines))
+        yield lines.span(start, end).block
+        start, before = end, int(colons[end - 1])
 
 
-def one_by_one(lines: Sequence[bytes], paths: PathLimit) -> Rows:
+def one_by_one(lines: Lines, paths: PathLimit) -> Rows:
     """Return the rows as Python's parser reads them; whatever is no JSON object is rejected."""
     reasons = all_fine(len(lines))
     records: list[dict[str, Any] | None] = []
@@ -180,13 +177,14 @@ def _load(line: bytes) -> Any:
     return whole_characters(value) if rb"\ud" in line.lower() else value
 
 
-def _looks_clean(lines: Sequence[bytes], block: bytes) -> bool:
+def _looks_clean(lines: Lines) -> bool:
+    longest = lines.longest
     return (
-        all(line[0] == 0x7B and line[-1] == 0x7D for line in lines)
-        and not any(line.count(b"[") + line.count(b"{") > _MAX_BRACKETS for line in lines if len(line) > _MAX_BRACKETS)
-        and not any(line.count(b":") > _LEARNT_COLONS for line in lines if len(line) > _LEARNT_COLONS)
-        and _SECOND_VALUE.search(block) is None
-        and _is_utf8(block)
+        lines.enclosed(b"{", b"}")
+        and not (longest > _MAX_BRACKETS and (lines.counts(b"[{") > _MAX_BRACKETS).any())
+        and not (longest > _LEARNT_COLONS and (lines.counts(b":") > _LEARNT_COLONS).any())
+        and _SECOND_VALUE.search(lines.block) is None
+        and _is_utf8(lines.block)
     )
 
 

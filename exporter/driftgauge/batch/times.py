@@ -104,8 +104,11 @@ def _read_floats(column: Any) -> _Read:
 def _read_text(column: Any) -> _Read:
     missing = mask(pc.is_in(column, value_set=MISSING_WORDS))
     text = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), column) if missing.any() else column
+    first = text.drop_null().slice(0, 1)
     for target, read in _UNIFORM:
         try:
+            # Arrow tries every row before it gives up, so the first is asked alone.
+            first.cast(target)
             cast = text.cast(target)
         except pa.ArrowInvalid:
             continue

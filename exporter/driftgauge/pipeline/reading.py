@@ -1,8 +1,9 @@
 """One artifact, from its bytes to its delta: what is done side by side, in threads and in workers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, TypeVar
 
 from driftgauge.batch import decode
 from driftgauge.errors import BatchError
@@ -11,6 +12,8 @@ from driftgauge.pipeline.growth import grown_content
 from driftgauge.pipeline.workers import Workers
 from driftgauge.schema import UNKNOWN_VERSION, Kind
 from driftgauge.source import Artifact, Source
+
+T = TypeVar("T")
 
 FileRole = Literal["predictions", "labels"]
 
@@ -67,7 +70,7 @@ def fold_file(file: BinaryIO, what: Job) -> Reading:
         skip=what.skip,
         max_bytes=what.max_bytes,
     )
-    for rows in chunks:
+    for rows in _ahead(chunks):
         if what.role == "labels":
             parts.append(fold_labels(rows, terms))
         else:
@@ -77,3 +80,12 @@ def fold_file(file: BinaryIO, what: Job) -> Reading:
     if not parts and not what.skip:
         raise BatchError("empty_file", "The file has no rows; it was probably logged before any were written to it.")
     return Reading(Delta.combine(parts), content)
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items, none of which is None; while one is in use, a thread makes the next."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
