@@ -14,7 +14,15 @@ from scipy.spatial.distance import jensenshannon
 
 from data_builders import compared, features
 from driftgauge.columns import FloatArray
-from driftgauge.drift import CATEGORICAL, NUMERIC, ColumnDrift, NumericPair, asymptotic_pvalues, wasserstein_distance
+from driftgauge.drift import (
+    CATEGORICAL,
+    NUMERIC,
+    ColumnDrift,
+    NumericPair,
+    NumericSide,
+    asymptotic_pvalues,
+    wasserstein_distance,
+)
 from driftgauge.families import STATISTICS
 from driftgauge.reference import NumericProfile
 
@@ -159,7 +167,9 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
         high=3,
         constant=False,
     )
-    window = NumericPair(np.array([0.0, 1.0]), profile, np.array([0, 0, 10, 0, 0]), np.array([0.0, 0.0, 5.0, 0.0, 0.0]))
+    window = NumericPair(
+        NumericSide(np.array([0.0, 1.0]), profile), np.array([0, 0, 10, 0, 0]), np.array([0.0, 0.0, 5.0, 0.0, 0.0])
+    )
 
     assert wasserstein_distance(window) == pytest.approx(0.5)
 

@@ -8,7 +8,7 @@ Formulas and oracles are in docs/statistics.md.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy import special, stats
@@ -30,23 +30,50 @@ _FLOOR: Final = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class NumericPair:
-    """One numeric column: its grid's points (g,), the reference's profile, and the window's counts and sums."""
+class NumericSide:
+    """The reference's side of one numeric column: its grid's points (g,) and its profile."""
 
     points: FloatArray
-    reference: NumericProfile
+    profile: NumericProfile
+
+    @cached_property
+    def ends(self) -> IntArray:
+        """Rows up to the end of each cell."""
+        return np.cumsum(self.profile.counts)
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """The distribution function at the end of each cell."""
+        return self.ends / self.profile.rows
+
+    @cached_property
+    def bins(self) -> FloatArray:
+        """Shares of the rows in each PSI bin."""
+        return _bin_shares(self.ends, self.profile.bin_ends)
+
+    @cached_property
+    def widths(self) -> FloatArray:
+        """The distances between the points (g - 1,)."""
+        return np.diff(self.points)
+
+    @cached_property
+    def inner_areas(self) -> FloatArray:
+        """See `wasserstein_distance`."""
+        return _inner_areas(self.points, self.profile.counts, self.profile.sums, self.profile.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class NumericPair:
+    """One numeric column: the reference's side, and the counts and sums of the window on the same cells."""
+
+    reference: NumericSide
     counts: IntArray
     sums: FloatArray
 
     @cached_property
     def rows(self) -> int:
         """Present values in the window."""
-        return int(self.counts.sum())
-
-    @cached_property
-    def reference_ends(self) -> IntArray:
-        """Reference rows up to the end of each cell."""
-        return np.cumsum(self.reference.counts)
+        return int(self.ends[-1])
 
     @cached_property
     def ends(self) -> IntArray:
@@ -56,19 +83,30 @@ class NumericPair:
     @cached_property
     def gaps(self) -> FloatArray:
         """Reference minus window distribution function at the end of each cell."""
-        return self.reference_ends / self.reference.rows - self.ends / self.rows
+        return self.reference.shares - self.ends / self.rows
 
     @cached_property
-    def distance(self) -> float:
-        """The largest gap."""
-        return float(np.abs(self.gaps).max())
+    def gap(self) -> "Gap":
+        """The largest gap in absolute value, the first if there are several."""
+        at = int(np.abs(self.gaps).argmax())
+        sizes = self.reference.profile.rows, self.rows
+        return Gap(abs(float(self.gaps[at])), sizes, (int(self.reference.ends[at]), int(self.ends[at])))
 
     @cached_property
     def bins(self) -> tuple[FloatArray, FloatArray]:
         """Shares of reference and window in each PSI bin."""
-        return _bin_shares(self.reference_ends, self.reference.bin_ends), _bin_shares(
-            self.ends, self.reference.bin_ends
-        )
+        return self.reference.bins, _bin_shares(self.ends, self.reference.profile.bin_ends)
+
+
+class Gap(NamedTuple):
+    """The largest distance between two distribution functions: all that their Kolmogorov-Smirnov test needs.
+
+    rows: of reference and window. below: how many of either lie up to where they are so far apart.
+    """
+
+    distance: float
+    rows: tuple[int, int]
+    below: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,24 +143,21 @@ class ColumnDrift:
 
 def ks_statistic(pair: NumericPair) -> float:
     """Two-sample Kolmogorov-Smirnov distance, equal to `scipy.stats.ks_2samp` while the grid holds every value."""
-    return pair.distance
+    return pair.gap.distance
 
 
-def ks_pvalues(pairs: Sequence[NumericPair]) -> list[float]:
+def ks_pvalues(gaps: Sequence[Gap]) -> list[float]:
     """Two-sided p-values as `scipy.stats.ks_2samp` computes them: exact for small samples, asymptotic for large ones.
 
     Of all columns at once, so that what a call of scipy costs in itself is paid once.
     """
-    found = np.zeros(len(pairs))
-    large = [at for at, pair in enumerate(pairs) if max(pair.reference.rows, pair.rows) > _EXACT_ROWS]
-    rows = np.array([sorted((float(pairs[at].reference.rows), float(pairs[at].rows))) for at in large]).reshape(-1, 2)
+    found = np.zeros(len(gaps))
+    large = [at for at, gap in enumerate(gaps) if max(gap.rows) > _EXACT_ROWS]
+    rows = np.array([sorted(map(float, gaps[at].rows)) for at in large]).reshape(-1, 2)
     effective = np.round(rows[:, 1] * rows[:, 0] / rows.sum(axis=1))
-    found[large] = asymptotic_pvalues(effective, np.array([pairs[at].distance for at in large]))
-    for at in set(range(len(pairs))) - set(large):
-        pair = pairs[at]
-        peak = int(np.abs(pair.gaps).argmax())
-        below = int(pair.reference_ends[peak]), int(pair.ends[peak])
-        found[at] = _exact_pvalue(pair.reference.rows, pair.rows, *below)
+    found[large] = asymptotic_pvalues(effective, np.array([gaps[at].distance for at in large]))
+    for at in set(range(len(gaps))) - set(large):
+        found[at] = _exact_pvalue(*gaps[at].rows, *gaps[at].below)
     return [float(pvalue) for pvalue in found]
 
 
@@ -181,33 +216,34 @@ def wasserstein_distance(pair: NumericPair) -> float | None:
 
     Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
     """
-    if not pair.reference.stddev:
+    side = pair.reference
+    if not side.profile.stddev:
         return None
-    at, before = slice(1, -1, 2), slice(2, -2, 2)
-    start, end = pair.gaps[at][:-1], pair.gaps[before]
-    width = np.diff(pair.points)
-    right = pair.points[1:]
+    start, end, width = pair.gaps[1:-1:2][:-1], pair.gaps[2:-2:2], side.widths
     # Area under a distribution function over a cell: what was below it before, and each inner value from itself on.
-    inner = _inner_area(pair.reference.counts[before], pair.reference.sums[before], right, pair.reference.rows)
-    inner -= _inner_area(pair.counts[before], pair.sums[before], right, pair.rows)
+    inner = side.inner_areas - _inner_areas(side.points, pair.counts, pair.sums, pair.rows)
     area = np.abs(start * width + inner)
     crossing = np.flatnonzero(start * end < 0)
     start, end, width = start[crossing], end[crossing], width[crossing]
     linear = width * (start**2 + end**2) / (2 * (np.abs(start) + np.abs(end)))
     area[crossing] = np.maximum(area[crossing], linear)
-    tails = (pair.points[0] * pair.counts[0] - pair.sums[0]) + (pair.sums[-1] - pair.points[-1] * pair.counts[-1])
-    return float((area.sum() + tails / pair.rows) / pair.reference.stddev)
+    tails = (side.points[0] * pair.counts[0] - pair.sums[0]) + (pair.sums[-1] - side.points[-1] * pair.counts[-1])
+    return float((area.sum() + tails / pair.rows) / side.profile.stddev)
 
 
-def _inner_area(counts: IntArray, sums: FloatArray, right: FloatArray, rows: int) -> FloatArray:
-    return (right * counts - sums) / rows
+def _inner_areas(points: FloatArray, counts: IntArray, sums: FloatArray, rows: int) -> FloatArray:
+    """Return what the values inside each cell between two points add to the area under the distribution function."""
+    between = slice(2, -2, 2)
+    areas: FloatArray = (points[1:] * counts[between] - sums[between]) / rows
+    return areas
 
 
 def mean_shift(pair: NumericPair) -> float | None:
     """Window mean minus reference mean, in reference standard deviations."""
-    if not pair.reference.stddev:
+    profile = pair.reference.profile
+    if not profile.stddev:
         return None
-    return float((pair.sums.sum() / pair.rows - pair.reference.mean) / pair.reference.stddev)
+    return float((pair.sums.sum() / pair.rows - profile.mean) / profile.stddev)
 
 
 def psi(pair: NumericPair | CategoryPair) -> float:
@@ -263,30 +299,36 @@ CATEGORICAL: Final[Mapping[str, Callable[[CategoryPair], float | None]]] = {
 _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi": "psi"}
 
 
-def compare(reference: Reference, window: Distribution) -> dict[str, ColumnDrift]:
-    """Compare every column of the layout, `OUTPUT` included."""
-    counts, sums = window.dense(reference.layout)
-    found: dict[str, ColumnDrift] = {}
-    pairs: dict[str, NumericPair] = {}
+def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[str, ColumnDrift]]:
+    """Compare every column of the layout, `OUTPUT` included, in each window.
+
+    Column by column, so that what the reference brings is computed once, and the cells of one column only are laid out.
+    """
+    found: list[dict[str, ColumnDrift]] = [{} for _ in windows]
+    gaps: dict[tuple[int, str], Gap] = {}
     for name, grid in reference.layout.grids.items():
         start = reference.layout.offsets[name]
-        cells = slice(start, start + grid.cells)
         profile = reference.profiles[name]
+        counted = [window.dense(start, start + grid.cells) for window in windows]
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            pair = NumericPair(grid.points, profile, counts[cells], sums[cells])
-            found[name] = _compare_numeric(pair)
-            if found[name].statistics:
-                pairs[name] = pair
+            side = NumericSide(grid.points, profile)
+            for at, (counts, sums) in enumerate(counted):
+                pair = NumericPair(side, counts, sums)
+                found[at][name] = _compare_numeric(pair)
+                if found[at][name].statistics:
+                    gaps[at, name] = pair.gap
         elif isinstance(grid, CategoryGrid) and isinstance(profile, CategoryProfile):
-            found[name] = _compare_categories(profile, counts[cells], window.unseen.get(name, Unseen({})))
-    for name, pvalue in zip(pairs, ks_pvalues(list(pairs.values())), strict=True):
-        statistics = {**found[name].statistics, "ks_pvalue": pvalue}
-        found[name] = replace(found[name], statistics=statistics, pvalue=pvalue)
+            for at, (counts, _) in enumerate(counted):
+                unseen = windows[at].unseen.get(name, Unseen({}))
+                found[at][name] = _compare_categories(profile, counts, unseen)
+    for (at, name), pvalue in zip(gaps, ks_pvalues(list(gaps.values())), strict=True):
+        statistics = {**found[at][name].statistics, "ks_pvalue": pvalue}
+        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=pvalue)
     return found
 
 
 def _compare_numeric(pair: NumericPair) -> ColumnDrift:
-    profile = pair.reference
+    profile = pair.reference.profile
     outliers = int(pair.counts[: profile.low].sum() + pair.counts[profile.high + 1 :].sum()) if profile.rows else None
     if profile.constant or pair.rows < 2:
         return ColumnDrift(pair.rows, {}, None, outliers, None)

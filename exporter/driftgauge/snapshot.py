@@ -94,13 +94,20 @@ def model_samples(
         _put_version(board.under(version), model, version)
     predictions = _totals(model.predictions, model.prediction_sums, PredictionPane.combine, windows, now)
     outcomes = _totals(model.outcomes, model.outcome_sums, Outcomes.combine, windows, now)
+    shown = {
+        (window.name, version): pane
+        for window in windows
+        for version in versions
+        if (pane := predictions[window.seconds].get(version)) and pane.rows
+    }
+    drift = _drift(model.reference, shown)
     for window in windows:
         for version in versions:
             here = board.under(version, window.name)
-            pane = predictions[window.seconds].get(version)
+            pane = shown.get((window.name, version))
             here.put("model_window_predictions", pane.rows if pane else 0)
-            if pane and pane.rows:
-                _put_predictions(here, model, pane, limits)
+            if pane:
+                _put_predictions(here, model, pane, drift.get((window.name, version), {}), limits)
             labelled = outcomes[window.seconds].get(version, Outcomes())
             here.put("model_window_labels", labelled.rows)
             _put_performance(here, model, labelled)
@@ -138,6 +145,16 @@ def _totals(
     return found
 
 
+def _drift(
+    reference: Reference | None, panes: Mapping[tuple[str, str], PredictionPane]
+) -> dict[tuple[str, str], dict[str, ColumnDrift]]:
+    """Return how far the columns of each pane are from the reference, for those that were counted on its layout."""
+    if reference is None:
+        return {}
+    counted = {key: pane.distribution for key, pane in panes.items() if pane.distribution}
+    return dict(zip(counted, compare(reference, list(counted.values())), strict=True))
+
+
 def _put_model(board: _Board, totals: Totals) -> None:
     board.put("model_batches_total", totals.batches)
     for reason, count in totals.failures.items():
@@ -164,12 +181,13 @@ def _put_version(board: _Board, model: ModelState, version: str) -> None:
         board.put("model_info", 1, identity.run_id, identity.experiment_id, identity.model_uri)
 
 
-def _put_predictions(board: _Board, model: ModelState, pane: PredictionPane, limits: Limits) -> None:
+def _put_predictions(
+    board: _Board, model: ModelState, pane: PredictionPane, drifted: Mapping[str, ColumnDrift], limits: Limits
+) -> None:
     board.put("model_error_ratio", pane.failed / pane.rows)
     board.histogram("model_window_latency_seconds", pane.latency)
     for q in QUANTILES:
         board.put("model_latency_quantile_seconds", pane.latency_sketch.quantile(q), str(q))
-    drifted = compare(model.reference, pane.distribution) if model.reference and pane.distribution else {}
     features = _feature_names(model, pane, limits)
     answered = pane.rows - pane.failed
     _put_column(board, "model_prediction", pane.moments.columns.get(OUTPUT, Moment()), drifted.get(OUTPUT), answered)

@@ -20,7 +20,7 @@ def test_counts_and_sums() -> None:
 
     found = on_layout(LAYOUT, rows)
 
-    counts, sums = found.dense(LAYOUT)
+    counts, sums = found.dense(0, LAYOUT.cells)
     assert counts.tolist() == [1, 1, 2, 0, 1, 3, 1, 1]
     assert sums.tolist() == [0.5, 1.0, 2.75, 0.0, 9.0, 0.0, 0.0, 0.0]
     assert found.unseen == {"plan": Unseen({"new": 1})}
@@ -34,7 +34,7 @@ def test_cells_are_added() -> None:
 
     both = Distribution.combine([one, other, one])
 
-    counts, sums = both.dense(LAYOUT)
+    counts, sums = both.dense(0, LAYOUT.cells)
     assert counts.tolist() == [0, 1, 3, 0, 2, 3, 0, 0]
     assert sums.tolist() == [0.0, 1.0, 4.25, 0.0, 18.0, 0.0, 0.0, 0.0]
     assert both.unseen == {"plan": Unseen({"new": 3})}
@@ -44,7 +44,7 @@ def test_a_column_the_batch_lacks_is_missing() -> None:
     """Columns that are not there are counted on no cell; columns the layout lacks are not counted."""
     found = on_layout(LAYOUT, features(x=np.array([1.0, 2.0]), other=np.array([1.0, 2.0])))
 
-    assert found.dense(LAYOUT)[0].tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
+    assert found.dense(0, LAYOUT.cells)[0].tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("rows", [1, 10_000], ids=["few rows on many cells", "many rows on few cells"])
@@ -56,7 +56,7 @@ def test_counting_sparsely_and_densely(rows: int) -> None:
 
     whole = Distribution.combine([counted(reference, features(x=part)) for part in parts])
 
-    counts, sums = whole.dense(reference.layout)
+    counts, sums = whole.dense(0, reference.layout.cells)
     grid = reference.layout.grids["x"]
     assert isinstance(grid, NumericGrid)
     for cell, point in zip(range(1, grid.cells, 2), grid.points, strict=True):
@@ -97,5 +97,5 @@ def test_output_classes_are_counted_as_categories() -> None:
 
     found = on_layout(layout, make_columns(4, predicted=["1", "1", "0", "2"]))
 
-    assert found.dense(layout)[0].tolist() == [1, 2, 0]
+    assert found.dense(0, layout.cells)[0].tolist() == [1, 2, 0]
     assert found.unseen == {OUTPUT: Unseen({"2": 1})}

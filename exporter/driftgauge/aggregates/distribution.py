@@ -169,10 +169,12 @@ class Distribution:
         }
         return cls(first.fingerprint, first.limit, cells, counts, sums, unseen)
 
-    def dense(self, layout: Layout) -> tuple[IntArray, FloatArray]:
-        """Return counts and sums of all cells of the layout, zeros included."""
-        counts, sums = np.zeros(layout.cells, np.int64), np.zeros(layout.cells)
-        counts[self.cells], sums[self.cells] = self.counts, self.sums
+    def dense(self, start: int, end: int) -> tuple[IntArray, FloatArray]:
+        """Return counts and sums of the flat cells from `start` up to `end`, zeros included."""
+        counts, sums = np.zeros(end - start, np.int64), np.zeros(end - start)
+        occupied = slice(*self.cells.searchsorted([start, end]))
+        cells = self.cells[occupied] - start
+        counts[cells], sums[cells] = self.counts[occupied], self.sums[occupied]
         return counts, sums
 
     def to_state(self) -> dict[str, Any]:
