@@ -120,9 +120,11 @@ def key_text(parts: Sequence[Any]) -> TextArray:
 
 def version_text(column: Any, default: str) -> TextArray:
     """Return model versions, never null. Text stays as it is ("1.10" is not 1.1), control characters are replaced."""
-    text = _changed(_plain_text(column), longer_than=MAX_VERSION, change=_cut_version)
+    # There are few of them in many rows, and each is looked at once.
+    encoded = _plain_text(column).dictionary_encode()
+    text = _changed(encoded.dictionary, longer_than=MAX_VERSION, change=_cut_version)
     clean = pc.replace_substring_regex(text, pattern=_CONTROLS, replacement="\ufffd")
-    return pc.fill_null(clean, default)
+    return pc.fill_null(clean.take(encoded.indices), default)
 
 
 def _numbers_in_text(column: Any) -> Numbers:
