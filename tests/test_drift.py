@@ -20,10 +20,10 @@ from driftgauge.drift import (
     ColumnDrift,
     NumericPair,
     NumericSide,
-    asymptotic_pvalues,
     wasserstein_distance,
 )
 from driftgauge.families import STATISTICS
+from driftgauge.kolmogorov import asymptotic_pvalues
 from driftgauge.reference import NumericProfile
 
 NAN = float("nan")

@@ -7,8 +7,8 @@ Formulas and oracles are in docs/statistics.md.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import Any, Final, NamedTuple
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from scipy import special, stats
@@ -18,13 +18,9 @@ from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.config import Drift
 from driftgauge.grid import CategoryGrid, NumericGrid
+from driftgauge.kolmogorov import Gap, ks_pvalues
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
 
-# Below this many rows on both sides scipy's automatic mode computes the exact p-value, above it the asymptotic one.
-_EXACT_ROWS: Final = 10_000
-# From here on p-values are computed by sampling Smirnov's terms, about so many of them.
-_SMIRNOV_ROWS: Final = 1_000
-_SMIRNOV_TERMS: Final = 2_048
 # Shares are floored here before PSI's logarithm.
 _FLOOR: Final = 1e-4
 
@@ -86,7 +82,7 @@ class NumericPair:
         return self.reference.shares - self.ends / self.rows
 
     @cached_property
-    def gap(self) -> "Gap":
+    def gap(self) -> Gap:
         """The largest gap in absolute value, the first if there are several."""
         at = int(np.abs(self.gaps).argmax())
         sizes = self.reference.profile.rows, self.rows
@@ -96,17 +92,6 @@ class NumericPair:
     def bins(self) -> tuple[FloatArray, FloatArray]:
         """Shares of reference and window in each PSI bin."""
         return self.reference.bins, _bin_shares(self.ends, self.reference.profile.bin_ends)
-
-
-class Gap(NamedTuple):
-    """The largest distance between two distribution functions: all that their Kolmogorov-Smirnov test needs.
-
-    rows: of reference and window. below: how many of either lie up to where they are so far apart.
-    """
-
-    distance: float
-    rows: tuple[int, int]
-    below: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,71 +129,6 @@ class ColumnDrift:
 def ks_statistic(pair: NumericPair) -> float:
     """Two-sample Kolmogorov-Smirnov distance, equal to `scipy.stats.ks_2samp` while the grid holds every value."""
     return pair.gap.distance
-
-
-def ks_pvalues(gaps: Sequence[Gap]) -> list[float]:
-    """Two-sided p-values as `scipy.stats.ks_2samp` computes them: exact for small samples, asymptotic for large ones.
-
-    Of all columns at once, so that what a call of scipy costs in itself is paid once.
-    """
-    found = np.zeros(len(gaps))
-    large = [at for at, gap in enumerate(gaps) if max(gap.rows) > _EXACT_ROWS]
-    rows = np.array([sorted(map(float, gaps[at].rows)) for at in large]).reshape(-1, 2)
-    effective = np.round(rows[:, 1] * rows[:, 0] / rows.sum(axis=1))
-    found[large] = asymptotic_pvalues(effective, np.array([gaps[at].distance for at in large]))
-    for at in set(range(len(gaps))) - set(large):
-        found[at] = _exact_pvalue(*gaps[at].rows, *gaps[at].below)
-    return [float(pvalue) for pvalue in found]
-
-
-@lru_cache(maxsize=65536)
-def _exact_pvalue(n: int, m: int, reference_below: int, window_below: int) -> float:
-    """Return scipy's exact p-value from ranks alone: it depends on the sample sizes and the largest gap only.
-
-    Two samples of zeros and ones with that many zeros have just this gap.
-    """
-    reference = np.repeat([0, 1], [reference_below, n - reference_below])
-    window = np.repeat([0, 1], [window_below, m - window_below])
-    return float(stats.ks_2samp(reference, window).pvalue)
-
-
-def asymptotic_pvalues(n: FloatArray, distance: FloatArray) -> FloatArray:
-    """Return the survival function of `scipy.stats.kstwo` for `n` (k,) values each, quickly where scipy is slow.
-
-    There scipy takes twice the one-sided probability and adds up Smirnov's formula term by term, which takes a second
-    for a million rows. Beyond `_SMIRNOV_ROWS` a fraction of the terms tells the same to 13 digits.
-    """
-    scaled = n * np.square(distance)
-    slow = (n >= _SMIRNOV_ROWS) & (distance < 0.5) & (scaled >= 2.2) & (scaled < 370)
-    found = np.zeros(len(n))
-    found[slow] = [2 * _smirnov(int(rows), gap) for rows, gap in zip(n[slow], distance[slow], strict=True)]
-    if not slow.all():
-        found[~slow] = np.clip(stats.distributions.kstwo.sf(distance[~slow], n[~slow]), 0, 1)
-    return found
-
-
-def _smirnov(n: int, distance: float) -> float:
-    """Return the one-sided tail by Smirnov's formula (Smirnov 1944; Miller 1956).
-
-    It is x times the sum over v = 0 ... n of C(n, v) (x + t)^(v-1) (1 - x - t)^(n-v) with t = v / n. As a function of v
-    the terms are smooth and vanish with all derivatives at both ends, so a sum over evenly spaced v, the trapezoidal
-    rule, converges faster than any power of their number. Binomial coefficients come from Stirling's series; the
-    powers are taken against t^v (1 - t)^(n-v), so that nothing large cancels.
-    """
-    last = int(n * (1 - distance))
-    step = max(1, last // _SMIRNOV_TERMS)
-    v = np.arange(1.0, last, step)
-    t, rest = v / n, n - v
-    exponent = v * np.log1p(distance / t) + rest * np.log1p(-distance / (1 - t))
-    exponent += _stirling_remainder(float(n)) - _stirling_remainder(v) - _stirling_remainder(rest)
-    terms = np.exp(exponent) * np.sqrt(n / (2 * np.pi * v * rest)) / (distance + t)
-    return float(distance * step * terms.sum())
-
-
-def _stirling_remainder(k: FloatArray | float) -> Any:
-    """Return ln k! - (k ln k - k + ln(2 pi k) / 2) by its asymptotic series."""
-    square = 1 / (k * k)
-    return (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / k
 
 
 def wasserstein_distance(pair: NumericPair) -> float | None:

@@ -123,21 +123,16 @@ class Distribution:
         keys, values = [np.zeros(0, np.int64)], [np.zeros(0)]
         unseen: list[dict[str, Unseen]] = [{} for _ in range(groups)]
         for name, grid in layout.grids.items():
-            if isinstance(grid, NumericGrid):
-                if name not in numbers:
-                    continue
+            if isinstance(grid, NumericGrid) and name in numbers:
                 rows = np.flatnonzero(np.isfinite(numbers[name]))
                 # Sorted, values are found among the points in half the time, which is more than sorting takes.
                 rows = rows[np.argsort(numbers[name][rows])]
                 counted, members = numbers[name][rows], group[rows]
                 cells = grid.locate(counted)
-            elif name in texts:
-                names, codes, members = _coded(texts[name], group)
-                cells = np.array([grid.positions.get(each, -1) for each in names], np.int64)[codes]
-                stranger = cells < 0
-                for at, found in _counted(names, codes[stranger], members[stranger]).items():
+            elif isinstance(grid, CategoryGrid) and name in texts:
+                cells, members, strangers = _located(grid, texts[name], group)
+                for at, found in strangers.items():
                     unseen[at][name] = Unseen.combine([Unseen(found)], limit=limit)
-                members, cells = members[~stranger], cells[~stranger]
                 counted = np.zeros(len(cells))
             else:
                 continue
@@ -227,12 +222,17 @@ def _summed(cells: IntArray, values: FloatArray) -> Tally:
     return cells[starts], counts, sums
 
 
-def _coded(text: TextArray, group: IntArray) -> tuple[list[str], IntArray, IntArray]:
-    """Return distinct texts and, of each that is not null, its position among them and its group."""
+def _located(
+    grid: CategoryGrid, text: TextArray, group: IntArray
+) -> tuple[IntArray, IntArray, dict[int, dict[str, int]]]:
+    """Return cell and group of each text that has a cell, and in each group how often the other names occur."""
     encoded = text.dictionary_encode()
-    valid = encoded.is_valid().to_numpy(zero_copy_only=False)
+    names = encoded.dictionary.to_pylist()
     codes = encoded.indices.drop_null().to_numpy().astype(np.int64)
-    return encoded.dictionary.to_pylist(), codes, group[valid]
+    members = group[encoded.is_valid().to_numpy(zero_copy_only=False)]
+    cells = np.array([grid.positions.get(name, -1) for name in names], np.int64)[codes]
+    stranger = cells < 0
+    return cells[~stranger], members[~stranger], _counted(names, codes[stranger], members[stranger])
 
 
 def _counted(names: Sequence[str], codes: IntArray, group: IntArray) -> dict[int, dict[str, int]]:
