@@ -1,5 +1,9 @@
 """Fixtures every test may ask for: MLflow stores and servers."""
 
+from pathlib import Path
+from typing import Final
+
+import pytest
 from hypothesis import settings
 
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
@@ -9,6 +13,15 @@ __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server"
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+_HERE: Final = Path(__file__).parent
+# Minutes each. Begun first, so that of several processes none waits for another in the end.
+_LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that take long before the others."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(place) for place in _LONG))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
