@@ -10,11 +10,13 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from driftgauge.columns import Columns
 from driftgauge.config import Window
 
 from . import datasets, peers, product
 from .measuring import Contestant, Notes, Row, Target, compared, expect, interleaved, median, seconds, timed
 
+HOUR: Final = 3600
 DAY: Final = product.WINDOWS[1:2]
 WORK: Final = "fold 1M rows x 20 floats, all statistics"
 
@@ -25,10 +27,11 @@ def run(notes: Notes) -> None:
     known, new = map(datasets.read, files)
     reference = product.compiled(product.columns(known))
     pieces = product.chunks(product.columns(new))
+    pieces_of_hour = product.chunks(product.columns(new, seconds=HOUR))
 
-    def ours(windows: Sequence[Window]) -> None:
+    def ours(windows: Sequence[Window], rows: Sequence[Columns] = pieces) -> None:
         by = product.terms(reference, windows)
-        samples = product.statistics(product.folded(pieces, by), reference, by)
+        samples = product.statistics(product.folded(rows, by), reference, by)
         expect(len(samples["model_feature_ks_statistic"]), len(new) * len(windows), "KS statistics")
 
     def sort() -> None:
@@ -43,6 +46,7 @@ def run(notes: Notes) -> None:
     found = interleaved(
         [
             Contestant("ours", lambda: timed(lambda: ours(DAY)), 5),
+            Contestant("of one hour", lambda: timed(lambda: ours(DAY, pieces_of_hour)), 5),
             Contestant("three windows", lambda: timed(lambda: ours(product.WINDOWS)), 3),
             Contestant("numpy.sort", lambda: timed(sort), 5),
             Contestant("scipy loop", lambda: timed(scipy_loop), 3),
@@ -61,5 +65,14 @@ def run(notes: Notes) -> None:
     for name, target in targets.items():
         row = compared("B1", WORK, ours=found["ours"], reference=found[name], name=name, target=target)
         notes.add(row)
+    hour = compared(
+        "B1",
+        f"{WORK}, the rows of one hour",
+        ours=found["of one hour"],
+        reference=found["numpy.sort"],
+        name="numpy.sort",
+        target=targets["numpy.sort"],
+    )
+    notes.add(hour)
     three = median(found["three windows"], "seconds")
     notes.add(Row("B1", "the same rows into three windows (the default)", seconds(three)))
