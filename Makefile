@@ -4,16 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo docs generate pictures servers clean
+.PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
 
-test: lint types contracts docs-check generate-check unit
+# Type checking keeps one processor busy for as long as the tests leave one idle.
+test: lint contracts docs-check generate-check
+	$(MAKE) --jobs=2 types unit
 
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --group dev --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
 	touch $@
 
 # The tests drive Debian's Prometheus and Chromium; installed here when they are missing and this user can.
@@ -37,8 +39,8 @@ docs-check: $(STAMP)
 generate-check: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
 
-# Coverage is that of the tests' own processes, not of what they start: measured, Python is half as fast. Three of them,
-# since many tests wait. The files that take longest come first, in the order given; xdist would begin with those of the
+# Coverage is that of the tests' own processes, not of what they start, nor of tests marked `no_cover`, which only repeat
+# what others run: measured, Python is half as fast. Three processes, since many tests wait. The files that take longest come first, in the order given; xdist would begin with those of the
 # most tests.
 unit: $(STAMP) servers
 	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
@@ -79,6 +81,10 @@ generate: $(STAMP)
 # The pictures of the dashboards in exporter/docs/pictures, from a story that the exporter and Prometheus are told.
 pictures: $(STAMP) servers
 	PYTHONPATH=tests $(BIN)/python -m pictures
+
+# The demo's story to its end, as `make demo` shows it; `make test` follows it to the first alert.
+story: $(STAMP) servers
+	DEMO_CHAPTERS=5 $(BIN)/python -m pytest tests/demo/test_command.py
 
 demo: $(STAMP)
 	$(BIN)/driftgauge demo

@@ -529,6 +529,7 @@ def dollars_doubled(value: Any) -> Any:
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES)
 def test_redacted_parses_to_the_same(values: dict[str, Any]) -> None:

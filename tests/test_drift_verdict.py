@@ -114,6 +114,7 @@ def tell(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("rows", "windows"), [(50, 60), (1000, 40), (10_000, 10), (100_000, 2)])
 def test_false_alarms(rows: int, windows: int) -> None:
     """Without drift at most 1 % of the features are flagged, at any size."""
@@ -129,6 +130,7 @@ def test_false_alarms(rows: int, windows: int) -> None:
     assert flagged <= 0.01 * judged
 
 
+@pytest.mark.no_cover
 def test_missed_alarms() -> None:
     """A shift of 0.3 sigma of one among twenty features is caught in 500 rows at least 9 times in 10."""
     rng = np.random.default_rng(SEED)

@@ -328,6 +328,7 @@ def in_format(rows: list[dict[str, Any]], name: str) -> bytes:
     return gzip.compress(held.getvalue()) if name.endswith(".gz") else held.getvalue()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet", "a.csv.gz"])
 @given(rows=records)
 @settings(deadline=None, max_examples=40)
@@ -370,6 +371,7 @@ scalars = (
 values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.sampled_from(["x", "y", "prediction"]), scalars)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("role", ["predictions", "labels", "reference"])
 @given(
     rows=st.lists(st.dictionaries(st.sampled_from(NAMES), values, max_size=8), min_size=1, max_size=5),
@@ -388,6 +390,7 @@ def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str
     assert chunk.version.null_count == 0
 
 
+@pytest.mark.no_cover
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 @settings(deadline=None, max_examples=300)
 def test_damaged_parquet_is_refused_or_read(at: int, noise: bytes) -> None:

@@ -48,6 +48,7 @@ REFUSED: list[Refused] = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("description", "name", "content", "reason"), REFUSED, ids=[f"{row[1]}: {row[0]}" for row in REFUSED]
 )
@@ -117,6 +118,7 @@ READ: list[Read] = [
 ]  # fmt: skip
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("description", "name", "content", "accepted", "rejected", "features"),
     READ,

@@ -71,6 +71,7 @@ def _delays(values: Values) -> float:
     return sum(value for key, value in values.items() if key[0] == "model_label_delay_seconds" and len(key) == 3)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("seed", "window_by"), [*enumerate(["label_time", "prediction_time"] * 2)])
 def test_any_order_equals_one_pass(bench: Bench, seed: int, window_by: str) -> None:
     """Files in any order, growing files, refreshes between and restarts give what one pass over everything gives."""
@@ -206,6 +207,7 @@ def _killed(command: list[str], *, commits: int) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.no_cover
 def test_kill_in_the_middle(bench: Bench) -> None:
     """`driftgauge once`, killed twice while it pulls 80,000 rows and then finished, gives what one clean pass gives."""
     _fill(bench)

@@ -30,6 +30,7 @@ CATEGORICAL: Final = ("x", "y")
 ELSEWHERE: Final = ("model_batches", "model_last_", "model_info")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_figure_is_that_of_the_plain_computation(task: Task, seed: int) -> None:

@@ -121,6 +121,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 _NUMBERS = count()
 
 
+@pytest.mark.no_cover
 @settings(max_examples=60, deadline=None)
 @given(steps=_STEPS, task=st.sampled_from(sorted(VALUES)))
 def test_any_sequence_of_steps(shared: Store, steps: list[Step], task: Task) -> None:
