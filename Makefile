@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where this is set, each of the many processes that tests start would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
 
