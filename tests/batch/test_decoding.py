@@ -349,7 +349,7 @@ def test_round_trip(name: str, rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "parquet", "csv.gz"])
 @given(data=st.binary(max_size=200) | st.text(alphabet='{}[]",:;\n\t\\u0aeN.-1 ', max_size=60).map(str.encode))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_garbage_is_refused_or_rejected(suffix: str, data: bytes) -> None:
     """Whatever the bytes, there are columns or a BatchError, and the counts add up."""
     chunks, reasons = attempted(data, f"a.{suffix}")
@@ -378,7 +378,7 @@ values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.sampled_fr
     task=st.sampled_from(["binary", "multiclass", "regression"]),
     kinds=st.none() | st.just({"x": "numeric"}) | st.just({"x": "categorical"}),
 )
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str, kinds: Any) -> None:
     """Whatever the values, each record is accepted or rejected for one reason, in lines and as a document alike."""
     lines = decoded(jsonl(rows), role=role, task=task, kinds=kinds)
@@ -392,7 +392,7 @@ def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str
 
 @pytest.mark.no_cover
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_damaged_parquet_is_refused_or_read(at: int, noise: bytes) -> None:
     """Bytes that changed inside a Parquet file raise nothing but BatchError."""
     whole = churn_parquet()

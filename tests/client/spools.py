@@ -14,7 +14,7 @@ SECONDS: Final = 180
 
 # Logs without MLflow and pandas, which take seconds to import: what is sent fails, what is spooled stays.
 _OFFLINE: Final = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 
 class Absent:
     def find_spec(self, name, path=None, target=None):

@@ -62,7 +62,9 @@ say(sum(row is not None for row in rows))
 WAITING: Final = """
 log.log({}, 1, request_id="a")
 say("ready")
-signal.pause()
+# Not `signal.pause`: a signal just before it would be waited for in vain.
+while True:
+    time.sleep(0.1)
 """
 
 

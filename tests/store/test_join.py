@@ -122,7 +122,7 @@ _NUMBERS = count()
 
 
 @pytest.mark.no_cover
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps=_STEPS, task=st.sampled_from(sorted(VALUES)))
 def test_any_sequence_of_steps(shared: Store, steps: list[Step], task: Task) -> None:
     """However rows are spread over steps, each prediction has the label that counts, and is fresh once."""
