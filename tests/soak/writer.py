@@ -23,7 +23,7 @@ ETA: Final = "/soak/eta"
 # Seconds. A label of eta that carries a later time than this after its prediction does not count.
 ETA_HORIZON: Final = 1800
 # Seconds between two things that are logged: a refresh then finds a few new files and a few grown ones.
-_PAUSE: Final = 0.15
+_PAUSE: Final = 0.25
 _MINUTE: Final = 60
 # Files that may still grow: one that is never touched again becomes settled in the exporter's eyes.
 _GROWING: Final = 6

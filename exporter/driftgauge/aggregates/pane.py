@@ -89,13 +89,16 @@ class PredictionPane:
             distributions = Distribution.fold_groups(
                 layout, numbers, texts, group, groups=len(groups), limit=category_limit
             )
-        latency = [rows.latency[span][np.isfinite(rows.latency[span])] for span in spans]
+        known = np.isfinite(rows.latency)
+        latency = [rows.latency[span][known[span]] for span in spans]
+        ends = [0, *np.cumsum([len(values) for values in latency]).tolist()]
+        sketches = ValueSketch.fold_spans(rows.latency[known], ends, limit=LATENCY_LIMIT)
         return [
             cls(
                 rows=span.stop - span.start,
                 failed=int(rows.failed[span].sum()),
                 latency=Buckets.fold(latency[at], LATENCY_BUCKETS),
-                latency_sketch=ValueSketch.fold(latency[at], limit=LATENCY_LIMIT),
+                latency_sketch=sketches[at],
                 moments=moments[at],
                 distribution=distributions[at],
             )

@@ -84,6 +84,11 @@ def fold_file(file: BinaryIO, what: Job) -> Reading:
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the items, none of which is None; while one is in use, a thread makes the next."""
+    first, second = next(items, None), next(items, None)
+    # Most files are small, and a thread costs more than to decode one.
+    yield from (item for item in (first, second) if item is not None)
+    if second is None:
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as thread:
         following = thread.submit(next, items, None)
         while (item := following.result()) is not None:
