@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
 
-# Type checking keeps one processor busy for as long as the tests leave one idle.
+# Type checking takes long and uses one processor, so it runs beside the tests.
 test: lint contracts docs-check generate-check
 	$(MAKE) --jobs=2 types unit
 
@@ -41,9 +41,9 @@ docs-check: $(STAMP)
 generate-check: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
 
-# Coverage is that of the tests' own processes, not of what they start, nor of tests marked `no_cover`, which only repeat
-# what others run: measured, Python is half as fast. Three processes, since many tests wait. The files that take longest come first, in the order given; xdist would begin with those of the
-# most tests.
+# Coverage is that of the tests' own processes, not of what they start (the command line among it), nor of tests marked
+# `no_cover`, which only repeat what others run: measured, Python takes half as long again. Three processes, since many
+# tests wait. The files that take longest come first, in the order given; xdist would begin with those of the most tests.
 unit: $(STAMP) servers
 	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
@@ -86,7 +86,7 @@ pictures: $(STAMP) servers
 
 # The demo's story to its end, as `make demo` shows it; `make test` follows it to the first alert.
 story: $(STAMP) servers
-	DEMO_CHAPTERS=5 $(BIN)/python -m pytest tests/demo/test_command.py
+	DEMO_WHOLE=1 $(BIN)/python -m pytest tests/demo/test_command.py
 
 demo: $(STAMP)
 	$(BIN)/driftgauge demo

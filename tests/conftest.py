@@ -11,7 +11,7 @@ from mlflow_servers import empty_database, file_store, mlflow_environment, mlflo
 __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
 
 # How long an example takes depends on what else the machine does. Half of Hypothesis' hundred examples, unless a test
-# asks for more or fewer, keeps `make test` short; `make fuzz` looks for longer.
+# asks for more or fewer, keeps `make test` short.
 settings.register_profile("patient", deadline=None, max_examples=50)
 settings.load_profile("patient")
 

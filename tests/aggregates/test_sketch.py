@@ -130,10 +130,11 @@ def test_nothing_has_no_quantile() -> None:
 
 @pytest.mark.parametrize("limit", [3, 100])
 @pytest.mark.parametrize("sizes", [(0,), (5,), (0, 4, 0, 7, 1, 0), (1, 1)], ids=str)
-def test_spans_fold_alike(sizes: Sequence[int], limit: int) -> None:
-    """Spans that are folded together give what each gives by itself, with equal values on both sides of a bound."""
+@pytest.mark.parametrize("sample", [(0.0, 0.5, -0.0, 2.0, 0.5, 0.25, -1.0, 1e300, 0.5, 0.5, 0.0, 7.0), (0.5,) * 12])
+def test_spans_fold_alike(sample: Sequence[float], sizes: Sequence[int], limit: int) -> None:
+    """Spans folded together give what each gives by itself, also where one ends on the value the next begins with."""
     bounds = [0, *np.cumsum(sizes).tolist()]
-    values = np.array([0.0, 0.5, -0.0, 2.0, 0.5, 0.25, -1.0, 1e300, 0.5, 0.5, 0.0, 7.0])[: bounds[-1]]
+    values = np.array(sample[: bounds[-1]])
 
     found = ValueSketch.fold_spans(values, bounds, limit=limit)
 
