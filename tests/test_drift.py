@@ -14,14 +14,9 @@ from scipy.spatial.distance import jensenshannon
 
 from data_builders import compared, features
 from driftgauge.columns import FloatArray
-from driftgauge.drift import (
-    CATEGORICAL,
-    NUMERIC,
-    ColumnDrift,
-    NumericPair,
-    NumericSide,
-    wasserstein_distance,
-)
+from driftgauge.distances import NUMERIC, NumericPair, NumericSide, wasserstein_distance
+from driftgauge.divergence import DIVERGENCES
+from driftgauge.drift import CATEGORICAL, ColumnDrift
 from driftgauge.families import STATISTICS
 from driftgauge.kolmogorov import asymptotic_pvalues
 from driftgauge.reference import NumericProfile
@@ -156,8 +151,8 @@ def test_wasserstein_of_values_between_the_references() -> None:
 def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
     """A window spread between two reference values: |1/2 - x| over [0, 1] is 1/4, in deviations of 1/2."""
     profile = NumericProfile(
-        counts=np.array([0, 1, 0, 1, 0]),
-        sums=np.array([0.0, 0.0, 0.0, 1.0, 0.0]),
+        ends=np.array([0, 1, 1, 2, 2], np.int32),
+        areas=np.array([0.0]),
         rows=2,
         missing=0,
         mean=0.5,
@@ -167,11 +162,9 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
         high=3,
         constant=False,
     )
-    window = NumericPair(
-        NumericSide(np.array([0.0, 1.0]), profile), np.array([0, 0, 10, 0, 0]), np.array([0.0, 0.0, 5.0, 0.0, 0.0])
-    )
+    side = NumericSide(np.array([0.0, 1.0]), profile)
 
-    assert wasserstein_distance(window) == pytest.approx(0.5)
+    assert wasserstein_distance(NumericPair(side, np.array([2]), np.array([10]), np.array([5.0]))) == pytest.approx(0.5)
 
 
 def test_mean_shift() -> None:
@@ -293,7 +286,7 @@ def test_equal_samples_are_at_distance_zero() -> None:
 
 def test_every_statistic_has_a_family() -> None:
     """What the tables compute can be published."""
-    assert NUMERIC.keys() | CATEGORICAL.keys() <= STATISTICS.keys()
+    assert NUMERIC.keys() | CATEGORICAL.keys() | DIVERGENCES.keys() <= STATISTICS.keys()
 
 
 @pytest.mark.parametrize("n", [1_000, 1_777, 10_000, 99_999, 250_000])
@@ -303,3 +296,14 @@ def test_pvalue_of_large_samples(n: int, scaled: float) -> None:
     distance = float(np.sqrt(scaled / n))
     (found,) = asymptotic_pvalues(np.array([float(n)]), np.array([distance]))
     assert found == pytest.approx(float(stats.kstwo.sf(distance, n)), rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [11, 140, 155, 700, 999, 1500, 4999, 5000, 30_000])
+def test_pvalues_of_many_columns(n: int) -> None:
+    """Computed all at once, from distances so small that they never occur to such that are never exceeded."""
+    distances = np.array([0.4 / n, 0.9 / n, 1.1 / n, *(z / np.sqrt(n) for z in np.linspace(0.1, 4, 60)), 0.499, 0.5, 1])
+    distances = distances[distances <= 1]
+
+    found = asymptotic_pvalues(np.full(len(distances), float(n)), distances)
+
+    assert found == pytest.approx(np.clip(stats.kstwo.sf(distances, n), 0, 1), rel=1e-9, abs=1e-300)

@@ -1,97 +1,28 @@
-"""How far a window's columns are from the reference: one table of statistics per kind of column, and the verdict.
+"""How far the columns of all windows are from the reference, and the verdict.
 
-A statistic is a pure function of a `NumericPair` or `CategoryPair`, which hold reference and window counts on the same
-cells. It returns None when it is undefined; the family, the documentation and the tests go by the table's key.
+Numeric columns are compared by `distances`; those of categories are here. A statistic is a pure function of the
+`CategoryPair` and returns None when it is undefined; the family, the documentation and the tests go by the table's key.
 Formulas and oracles are in docs/statistics.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special, stats
-from scipy.spatial.distance import jensenshannon
 
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.config import Drift
-from driftgauge.grid import CategoryGrid, NumericGrid
+from driftgauge.distances import NUMERIC, NumericPair, NumericSide
+from driftgauge.divergence import DIVERGENCES
+from driftgauge.grid import NumericGrid
 from driftgauge.kolmogorov import Gap, ks_pvalues
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
-
-# Shares are floored here before PSI's logarithm.
-_FLOOR: Final = 1e-4
-
-
-@dataclass(frozen=True, eq=False)
-class NumericSide:
-    """The reference's side of one numeric column: its grid's points (g,) and its profile."""
-
-    points: FloatArray
-    profile: NumericProfile
-
-    @cached_property
-    def ends(self) -> IntArray:
-        """Rows up to the end of each cell."""
-        return np.cumsum(self.profile.counts)
-
-    @cached_property
-    def shares(self) -> FloatArray:
-        """The distribution function at the end of each cell."""
-        return self.ends / self.profile.rows
-
-    @cached_property
-    def bins(self) -> FloatArray:
-        """Shares of the rows in each PSI bin."""
-        return _bin_shares(self.ends, self.profile.bin_ends)
-
-    @cached_property
-    def widths(self) -> FloatArray:
-        """The distances between the points (g - 1,)."""
-        return np.diff(self.points)
-
-    @cached_property
-    def inner_areas(self) -> FloatArray:
-        """See `wasserstein_distance`."""
-        return _inner_areas(self.points, self.profile.counts, self.profile.sums, self.profile.rows)
-
-
-@dataclass(frozen=True, eq=False)
-class NumericPair:
-    """One numeric column: the reference's side, and the counts and sums of the window on the same cells."""
-
-    reference: NumericSide
-    counts: IntArray
-    sums: FloatArray
-
-    @cached_property
-    def rows(self) -> int:
-        """Present values in the window."""
-        return int(self.ends[-1])
-
-    @cached_property
-    def ends(self) -> IntArray:
-        """Window rows up to the end of each cell."""
-        return np.cumsum(self.counts)
-
-    @cached_property
-    def gaps(self) -> FloatArray:
-        """Reference minus window distribution function at the end of each cell."""
-        return self.reference.shares - self.ends / self.rows
-
-    @cached_property
-    def gap(self) -> Gap:
-        """The largest gap in absolute value, the first if there are several."""
-        at = int(np.abs(self.gaps).argmax())
-        sizes = self.reference.profile.rows, self.rows
-        return Gap(abs(float(self.gaps[at])), sizes, (int(self.reference.ends[at]), int(self.ends[at])))
-
-    @cached_property
-    def bins(self) -> tuple[FloatArray, FloatArray]:
-        """Shares of reference and window in each PSI bin."""
-        return self.reference.bins, _bin_shares(self.ends, self.reference.profile.bin_ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +38,10 @@ class CategoryPair:
         return int(self.counts.sum())
 
     @cached_property
-    def bins(self) -> tuple[FloatArray, FloatArray]:
-        """Shares of reference and window in each category."""
-        return self.reference_counts / self.reference_counts.sum(), self.counts / self.counts.sum()
+    def shares(self) -> tuple[FloatArray, FloatArray]:
+        """Shares (1, k) of reference and window in each category."""
+        reference, window = (counts[None, :] / counts.sum() for counts in (self.reference_counts, self.counts))
+        return reference, window
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,62 +58,9 @@ class ColumnDrift:
     unseen: int | None
 
 
-def ks_statistic(pair: NumericPair) -> float:
-    """Two-sample Kolmogorov-Smirnov distance, equal to `scipy.stats.ks_2samp` while the grid holds every value."""
-    return pair.gap.distance
-
-
-def wasserstein_distance(pair: NumericPair) -> float | None:
-    """First Wasserstein distance, the area between the distribution functions, over the reference's deviation.
-
-    Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
-    """
-    side = pair.reference
-    if not side.profile.stddev:
-        return None
-    start, end, width = pair.gaps[1:-1:2][:-1], pair.gaps[2:-2:2], side.widths
-    # Area under a distribution function over a cell: what was below it before, and each inner value from itself on.
-    inner = side.inner_areas - _inner_areas(side.points, pair.counts, pair.sums, pair.rows)
-    area = np.abs(start * width + inner)
-    crossing = np.flatnonzero(start * end < 0)
-    start, end, width = start[crossing], end[crossing], width[crossing]
-    linear = width * (start**2 + end**2) / (2 * (np.abs(start) + np.abs(end)))
-    area[crossing] = np.maximum(area[crossing], linear)
-    tails = (side.points[0] * pair.counts[0] - pair.sums[0]) + (pair.sums[-1] - side.points[-1] * pair.counts[-1])
-    return float((area.sum() + tails / pair.rows) / side.profile.stddev)
-
-
-def _inner_areas(points: FloatArray, counts: IntArray, sums: FloatArray, rows: int) -> FloatArray:
-    """Return what the values inside each cell between two points add to the area under the distribution function."""
-    between = slice(2, -2, 2)
-    areas: FloatArray = (points[1:] * counts[between] - sums[between]) / rows
-    return areas
-
-
-def mean_shift(pair: NumericPair) -> float | None:
-    """Window mean minus reference mean, in reference standard deviations."""
-    profile = pair.reference.profile
-    if not profile.stddev:
-        return None
-    return float((pair.sums.sum() / pair.rows - profile.mean) / profile.stddev)
-
-
-def psi(pair: NumericPair | CategoryPair) -> float:
-    """Return the population stability index: the sum of (q - p) ln(q / p) over bins, shares floored at 1e-4."""
-    p, q = (np.maximum(shares, _FLOOR) for shares in pair.bins)
-    return float(((q - p) * np.log(q / p)).sum())
-
-
-def js_distance(pair: NumericPair | CategoryPair) -> float:
-    """Jensen-Shannon distance over the same bins: the root of the divergence in bits."""
-    distance = float(jensenshannon(*pair.bins, base=2))
-    # Of all but equal shares rounding can leave a divergence of -1e-17, whose root scipy gives as NaN.
-    return 0.0 if np.isnan(distance) else distance
-
-
 def total_variation_distance(pair: CategoryPair) -> float:
     """Half the sum of absolute differences of the category shares."""
-    p, q = pair.bins
+    p, q = pair.shares
     return float(np.abs(p - q).sum() / 2)
 
 
@@ -200,61 +79,75 @@ def chi2_pvalue(pair: CategoryPair) -> float | None:
     return None if statistic is None else float(special.chdtrc(len(pair.counts) - 1, statistic))
 
 
-# The p-value of numeric columns is not among them: `compare` asks for those of all columns at once.
-NUMERIC: Final[Mapping[str, Callable[[NumericPair], float | None]]] = {
-    "ks_statistic": ks_statistic,
-    "psi": psi,
-    "js_distance": js_distance,
-    "wasserstein_distance": wasserstein_distance,
-    "mean_shift": mean_shift,
-}
 CATEGORICAL: Final[Mapping[str, Callable[[CategoryPair], float | None]]] = {
     "chi2_statistic": chi2_statistic,
     "chi2_pvalue": chi2_pvalue,
-    "psi": psi,
-    "js_distance": js_distance,
     "total_variation_distance": total_variation_distance,
 }
 # statistic -> the configuration key of the effect size from which it counts as large.
 _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi": "psi"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Numeric:
+    """What a numeric column's statistics are made of: those of its own, and of what others are computed for all.
+
+    upto: (b - 1,) rows up to the end of each PSI bin but the last, of reference and window, who have `gap.rows`.
+    """
+
+    statistics: Mapping[str, float | None]
+    gap: Gap
+    upto: tuple[npt.NDArray[np.int32], IntArray]
+
+
 def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[str, ColumnDrift]]:
     """Compare every column of the layout, `OUTPUT` included, in each window.
 
-    Column by column, so that what the reference brings is computed once, and the cells of one column only are laid out.
+    Column by column, so that what the reference brings is computed once, and only one column is laid out at a time.
     """
     found: list[dict[str, ColumnDrift]] = [{} for _ in windows]
-    gaps: dict[tuple[int, str], Gap] = {}
+    numeric: dict[tuple[int, str], _Numeric] = {}
     for name, grid in reference.layout.grids.items():
-        start = reference.layout.offsets[name]
-        profile = reference.profiles[name]
-        counted = [window.dense(start, start + grid.cells) for window in windows]
+        start, profile = reference.layout.offsets[name], reference.profiles[name]
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
             side = NumericSide(grid.points, profile)
-            for at, (counts, sums) in enumerate(counted):
-                pair = NumericPair(side, counts, sums)
-                found[at][name] = _compare_numeric(pair)
-                if found[at][name].statistics:
-                    gaps[at, name] = pair.gap
-        elif isinstance(grid, CategoryGrid) and isinstance(profile, CategoryProfile):
-            for at, (counts, _) in enumerate(counted):
-                unseen = windows[at].unseen.get(name, Unseen({}))
-                found[at][name] = _compare_categories(profile, counts, unseen)
-    for (at, name), pvalue in zip(gaps, ks_pvalues(list(gaps.values())), strict=True):
-        statistics = {**found[at][name].statistics, "ks_pvalue": pvalue}
-        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=pvalue)
+            for at, window in enumerate(windows):
+                pair = NumericPair(side, *window.between(start, start + grid.cells))
+                outliers = pair.outliers if profile.rows else None
+                found[at][name] = ColumnDrift(pair.rows, {}, None, outliers, None)
+                if pair.rows >= 2 and not profile.constant:
+                    numeric[at, name] = _compare_numeric(pair)
+        elif isinstance(profile, CategoryProfile):
+            for at, window in enumerate(windows):
+                counts, _ = window.dense(start, start + grid.cells)
+                found[at][name] = _compare_categories(profile, counts, window.unseen.get(name, Unseen({})))
+    for (at, name), statistics in zip(numeric, _statistics(list(numeric.values())), strict=True):
+        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=statistics["ks_pvalue"])
     return found
 
 
-def _compare_numeric(pair: NumericPair) -> ColumnDrift:
-    profile = pair.reference.profile
-    outliers = int(pair.counts[: profile.low].sum() + pair.counts[profile.high + 1 :].sum()) if profile.rows else None
-    if profile.constant or pair.rows < 2:
-        return ColumnDrift(pair.rows, {}, None, outliers, None)
+def _compare_numeric(pair: NumericPair) -> _Numeric:
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _finite({name: statistic(pair) for name, statistic in NUMERIC.items()})
-    return ColumnDrift(pair.rows, found, None, outliers, None)
+        statistics = {name: statistic(pair) for name, statistic in NUMERIC.items()}
+    profile = pair.reference.profile
+    return _Numeric(statistics, pair.gap, (profile.ends[profile.bin_ends], pair.asked[2:]))
+
+
+def _statistics(columns: Sequence[_Numeric]) -> list[dict[str, float]]:
+    """Return all statistics of each column; some are computed for all at once, as a call costs more than a row."""
+    rows = np.array([column.gap.rows for column in columns], np.int64).reshape(-1, 2, 1)
+    # Columns with fewer bins get empty ones, which add nothing.
+    upto = np.repeat(rows, 1 + max((len(column.upto[0]) for column in columns), default=0), axis=2)
+    for at, column in enumerate(columns):
+        upto[at, :, : len(column.upto[0])] = column.upto
+    upto[:, :, 1:] -= upto[:, :, :-1].copy()
+    reference, window = (upto / rows).swapaxes(0, 1)
+    joint = {name: divergence(reference, window).tolist() for name, divergence in DIVERGENCES.items()}
+    joint["ks_pvalue"] = ks_pvalues([column.gap for column in columns])
+    return [
+        _finite({**column.statistics, **{name: values[at] for name, values in joint.items()}})
+        for at, column in enumerate(columns)
+    ]
 
 
 def _compare_categories(profile: CategoryProfile, counts: IntArray, unseen: Unseen) -> ColumnDrift:
@@ -265,7 +158,8 @@ def _compare_categories(profile: CategoryProfile, counts: IntArray, unseen: Unse
     union = np.stack([np.concatenate([profile.counts, np.zeros_like(strangers)]), np.concatenate([counts, strangers])])
     union = union[:, union.any(axis=0)]
     pair = CategoryPair(union[0], union[1])
-    found = _finite({name: statistic(pair) for name, statistic in CATEGORICAL.items()})
+    own = {name: statistic(pair) for name, statistic in CATEGORICAL.items()}
+    found = _finite(own | {name: float(divergence(*pair.shares)[0]) for name, divergence in DIVERGENCES.items()})
     return ColumnDrift(rows, found, found.get("chi2_pvalue"), None, unseen.total)
 
 
@@ -300,10 +194,5 @@ def _is_large(column: ColumnDrift, drift: Drift) -> bool:
     )
 
 
-def _bin_shares(ends: IntArray, bin_ends: IntArray) -> FloatArray:
-    shares: FloatArray = np.diff(np.concatenate([[0], ends[bin_ends], ends[-1:]])) / ends[-1]
-    return shares
-
-
 def _finite(found: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
+    return {name: value for name, value in found.items() if value is not None and isfinite(value)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
@@ -25,15 +26,17 @@ _NO_POINTS: Final = np.zeros(0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericProfile:
-    """The reference's values of one numeric column.
+    """The reference's values of one numeric column, on its grid of G points.
 
-    counts, sums: (cells,) of the column's grid. rows: present values; missing: the others.
+    ends: (2 G + 1,) int32, how many rows lie up to the end of each cell.
+    areas: (G - 1,) what the values inside each cell between two points add to the area under the distribution function.
+    rows: present values; missing: the others.
     bin_ends: (b - 1,) last cell of each PSI bin but the open last one. low, high: cells of the outlier fences.
     constant: fewer than two distinct values, so that no drift can be told.
     """
 
-    counts: IntArray
-    sums: FloatArray
+    ends: npt.NDArray[np.int32]
+    areas: FloatArray
     rows: int
     missing: int
     mean: float
@@ -155,17 +158,18 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     missing = len(values) - len(ordered)
     if not len(ordered):
         grid = NumericGrid(_NO_POINTS)
-        none = np.zeros(0, np.int64)
-        empty = np.zeros(1, np.int64)
-        return grid, NumericProfile(empty, np.zeros(1), 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
+        none, empty = np.zeros(0, np.int64), np.zeros(1, np.int32)
+        return grid, NumericProfile(empty, np.zeros(0), 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
     edges = _bin_edges(ordered, drift)
     q1, q3 = np.quantile(ordered, [0.25, 0.75])
     fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
     grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
     cells, counts, sums = grid.tally(ordered)
+    ends = np.zeros(grid.cells, np.int32)  # No machine has the memory for rows that 32 bits could not count.
+    ends[cells] = counts
     profile = NumericProfile(
-        counts=_dense(cells, counts, grid.cells),
-        sums=_dense(cells, sums, grid.cells),
+        ends=np.cumsum(ends, dtype=np.int32),
+        areas=_inner_areas(grid.points, cells, counts, sums) / len(ordered),
         rows=len(ordered),
         missing=missing,
         mean=float(ordered.mean()),
@@ -178,11 +182,15 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     return grid, profile
 
 
-def _dense(cells: IntArray, values: Any, size: int) -> Any:
-    """Return values by cell (size,), zero where there are none."""
-    dense = np.zeros(size, values.dtype)
-    dense[cells] = values
-    return dense
+def _inner_areas(points: FloatArray, cells: IntArray, counts: IntArray, sums: FloatArray) -> FloatArray:
+    """Return the area that the values (k cells) between two points add to each gap (G - 1,): each from itself on."""
+    areas = np.zeros(len(points) - 1)
+    inside = cells & 1 == 0
+    gaps = (cells[inside] >> 1) - 1
+    # Values near the largest double overflow; a distance that is not finite is left out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        areas[gaps] = points[gaps + 1] * counts[inside] - sums[inside]
+    return areas
 
 
 def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:
@@ -238,4 +246,6 @@ def _profile_state(profile: Profile) -> dict[str, Any]:
 
 
 def _profile_from(state: dict[str, Any]) -> Profile:
-    return NumericProfile(**state) if "sums" in state else CategoryProfile(**state)
+    if "areas" in state:
+        return NumericProfile(**(state | {"ends": state["ends"].astype(np.int32)}))
+    return CategoryProfile(**state)

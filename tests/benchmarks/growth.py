@@ -30,9 +30,9 @@ ROUNDS: Final = 5
 # Rows of a batch lie in the last hour, as those of a fresh batch do.
 _SECONDS: Final = 3600.0
 _HOURS: Final = (1, 3, 6, 12, 24, 72, 168, 720)
-# 40 bytes for each point of a numeric grid (the point, and count and sum of two cells), 24 for each occupied cell of a
-# pane, 140 for each category with its name; what the objects around them cost comes on top.
-_POINT_BYTES: Final = 40
+# 24 bytes for each point of a numeric grid (the point, what values before it add to the area, the rows up to two cells)
+# and for each occupied cell of a pane, 140 for each category with its name; objects around them come on top.
+_POINT_BYTES: Final = 24
 _OCCUPIED_BYTES: Final = 24
 _CATEGORY_BYTES: Final = 140
 _COLUMN_BYTES: Final = 2_000
@@ -117,13 +117,13 @@ def kept(make: Callable[[], object]) -> float:
 def foretold(reference: Reference, delta: Delta) -> float:
     """Return what the formula of performance.md says that a reference and panes hold (bytes)."""
     points = sum(
-        (len(profile.counts) // 2) * _POINT_BYTES
+        len(profile.areas) * _POINT_BYTES
         if isinstance(profile, NumericProfile)
         else len(profile.counts) * _CATEGORY_BYTES
         for profile in reference.profiles.values()
     )
     columns, panes = len(reference.profiles), delta.predictions.values()
-    cells = [len(profile.counts) for profile in reference.profiles.values()]
+    cells = [grid.cells for grid in reference.layout.grids.values()]
     occupied = sum(min(pane.rows, size) for pane in panes for size in cells)
     objects = columns * _COLUMN_BYTES + len(panes) * (_PANE_BYTES + columns * 400)
     return float(points + occupied * _OCCUPIED_BYTES + objects)

@@ -166,11 +166,15 @@ class Distribution:
 
     def dense(self, start: int, end: int) -> tuple[IntArray, FloatArray]:
         """Return counts and sums of the flat cells from `start` up to `end`, zeros included."""
+        cells, *tally = self.between(start, end)
         counts, sums = np.zeros(end - start, np.int64), np.zeros(end - start)
-        occupied = slice(*self.cells.searchsorted([start, end]))
-        cells = self.cells[occupied] - start
-        counts[cells], sums[cells] = self.counts[occupied], self.sums[occupied]
+        counts[cells], sums[cells] = tally
         return counts, sums
+
+    def between(self, start: int, end: int) -> Tally:
+        """Return the occupied ones of the flat cells from `start` up to `end`, counted from there."""
+        occupied = slice(*self.cells.searchsorted([start, end]))
+        return self.cells[occupied] - start, self.counts[occupied], self.sums[occupied]
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
