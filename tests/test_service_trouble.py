@@ -14,6 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.work import find_work
 from driftgauge.service import refreshing
+from driftgauge.snapshot import ModelState, model_samples
 from e2e.service_bench import MODELS, PATIENCE, Bench, about_models, filled, refreshed, until, values
 
 
@@ -38,6 +39,28 @@ def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch:
         shown = {model.name: model.error for model in service.status().models}
         assert "a bug" in (shown["churn"] or "")
         assert shown["fraud"] is None
+
+        monkeypatch.undo()
+        until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
+
+
+def test_a_bug_in_the_statistics_of_a_model_does_not_stop_the_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose samples cannot be computed keeps those it had; the other's are new."""
+
+    def broken(state: ModelState, **given: Any) -> Any:
+        return 1 / 0 if state.config.name == "churn" else model_samples(state, **given)
+
+    with bench.serving() as service:
+        good = until(service, refreshed)
+        monkeypatch.setattr(refreshing, "model_samples", broken)
+        for model in MODELS:
+            bench.log(model, "second.jsonl")
+        found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+
+        assert found["driftgauge_refresh_failures_total", "internal"] >= 1
+        assert found["model_batches_total", "churn"] == good["model_batches_total", "churn"]
 
         monkeypatch.undo()
         until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
@@ -73,7 +96,7 @@ def test_the_refresh_thread_survives_a_bug_of_its_own(bench: Bench, monkeypatch:
     """When publishing fails the old page stays with the failure on it, and the next refresh is good again."""
     with bench.serving() as service:
         good = until(service, refreshed)
-        monkeypatch.setattr(refreshing, "refreshed", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(refreshing, "publish", lambda *_, **__: 1 / 0)
         found = until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         assert about_models(found) == about_models(good)
         assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)

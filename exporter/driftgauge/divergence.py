@@ -27,8 +27,8 @@ def js_distance(reference: FloatArray, window: FloatArray) -> FloatArray:
     """Return the Jensen-Shannon distance (s,): the root of the divergence in bits."""
     # Of all but equal shares rounding can leave a divergence of -1e-17, whose root scipy gives as NaN.
     with np.errstate(invalid="ignore"):
-        distance: FloatArray = np.nan_to_num(jensenshannon(reference, window, base=2, axis=1))
-    return distance
+        distance = jensenshannon(reference, window, base=2, axis=1)
+    return np.nan_to_num(np.asarray(distance))
 
 
 DIVERGENCES: Final[Mapping[str, Callable[[FloatArray, FloatArray], FloatArray]]] = {

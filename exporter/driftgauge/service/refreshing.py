@@ -6,7 +6,7 @@ seconds, and meanwhile pages are answered.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -33,8 +33,7 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
     try:
         started, at = time.time(), int(now * MICROSECONDS)
         pipeline = pipeline_for(config, store, workers, clock=time.time)
-        report = pipeline.refresh(at, full=True, relist=True)
-        samples = refreshed(config, pipeline.states, report, {}, now=at)
+        report, samples = refresh_models(config, pipeline, {}, now=at, full=True, relist=True)
         health = Health(reloaded=started).after(report, started=started, ended=time.time())
         health = replace(health, pending=pipeline.pending)
         page = publish(samples, health, max_series=config.limits.max_series).page
@@ -63,16 +62,30 @@ def workers_for(config: Config) -> Workers:
     return Workers(min(os.cpu_count() or 1, _MOST_WORKERS), max_bytes=config.limits.max_artifact_bytes)
 
 
-def refreshed(
-    config: Config, states: Sequence[ModelState], report: Report, before: Mapping[str, Samples], *, now: int
-) -> dict[str, Samples]:
-    """Return every model's samples at `now` (µs); a model that could not be refreshed keeps those it had."""
-    return {
-        state.config.name: before[state.config.name]
-        if state.config.name in report.failures and state.config.name in before
-        else model_samples(state, windows=config.windows, limits=config.limits, now=now)
-        for state in states
-    }
+def refresh_models(
+    config: Config,
+    pipeline: Pipeline,
+    before: Mapping[str, Samples],
+    *,
+    now: int,
+    full: bool,
+    relist: bool = False,
+) -> tuple[Report, dict[str, Samples]]:
+    """Refresh every model and return how that went and all samples at `now` (µs).
+
+    A model's samples are computed as soon as it is refreshed. One that could not be refreshed keeps those it had.
+    """
+    computed: dict[str, Samples] = {}
+
+    def compute(state: ModelState) -> None:
+        computed[state.config.name] = model_samples(state, windows=config.windows, limits=config.limits, now=now)
+
+    report = pipeline.refresh(now, full=full, relist=relist, then=compute)
+    for state in pipeline.states:
+        if state.config.name not in computed.keys() | before.keys():
+            compute(state)
+    names = [state.config.name for state in pipeline.states]
+    return report, {name: computed[name] if name in computed else before[name] for name in names}
 
 
 def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:

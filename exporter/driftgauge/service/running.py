@@ -175,9 +175,8 @@ class Service:
         from driftgauge.service import refreshing  # noqa: PLC0415 - as above
 
         now = int(started * _MICROSECONDS)
-        report = pipeline.refresh(now, full=full)
         before = self._published
-        samples = refreshing.refreshed(config, pipeline.states, report, before.models, now=now)
+        report, samples = refreshing.refresh_models(config, pipeline, before.models, now=now, full=full)
         if report.mlflow_up != before.health.mlflow_up:
             log = self._log.info if report.mlflow_up else self._log.error
             uri = without_secrets(config.mlflow.tracking_uri or "")
