@@ -52,7 +52,9 @@ class NumericGrid:
             return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         if len(ordered) > len(self.points):
             ends = self._ends(ordered)
-            counts = np.diff(ends, prepend=0)
+            # Not np.diff, which copies all of them to prepend a zero.
+            counts = ends.copy()
+            counts[1:] -= ends[:-1]
             cells = np.flatnonzero(counts)
             counts = counts[cells]
             starts = ends[cells] - counts

@@ -25,9 +25,13 @@ class Buckets:
     @classmethod
     def fold(cls, values: FloatArray, bounds: tuple[float, ...]) -> Self:
         """Count values (n,); NaN is no value."""
-        values = values[np.isfinite(values)]
-        bucket = np.searchsorted(bounds, values, side="left")
-        return cls(bounds, np.bincount(bucket, minlength=len(bounds) + 1), float(values.sum()))
+        return cls.of_sorted(np.sort(values[np.isfinite(values)]), bounds)
+
+    @classmethod
+    def of_sorted(cls, ordered: FloatArray, bounds: tuple[float, ...]) -> Self:
+        """Count finite values (n,) in ascending order."""
+        ends = np.array([0, *ordered.searchsorted(bounds, side="right"), len(ordered)])
+        return cls(bounds, ends[1:] - ends[:-1], float(ordered.sum()))
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:

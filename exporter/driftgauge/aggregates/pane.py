@@ -48,7 +48,7 @@ class PredictionPane:
     @classmethod
     def fold(cls, columns: Columns, layout: Layout | None, *, category_limit: int) -> Self:
         """Summarise rows, counted on `layout` if there is one."""
-        latency = columns.latency[np.isfinite(columns.latency)]
+        latency = _sorted(columns.latency)
         output = output_numbers(columns)
         numbers = columns.numbers if output is None else {**columns.numbers, OUTPUT: output}
         # Sorted once: neighbours are counted together, which is cheaper than looking up each value.
@@ -57,8 +57,8 @@ class PredictionPane:
         return cls(
             rows=len(columns),
             failed=int(columns.failed.sum()),
-            latency=Buckets.fold(latency, LATENCY_BUCKETS),
-            latency_sketch=ValueSketch.fold(latency, limit=LATENCY_LIMIT),
+            latency=Buckets.of_sorted(latency, LATENCY_BUCKETS),
+            latency_sketch=ValueSketch.of_sorted(latency, limit=LATENCY_LIMIT),
             moments=_moments(columns, ordered, output),
             distribution=None if layout is None else Distribution.fold(layout, ordered, texts, limit=category_limit),
         )

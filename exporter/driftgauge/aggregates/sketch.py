@@ -38,18 +38,24 @@ class ValueSketch:
     @classmethod
     def fold(cls, values: FloatArray, group: IntArray | None = None, *, groups: int = 1, limit: int) -> Self:
         """Count finite `values` (n,), each in column `group` (n,) of `groups`."""
+        if group is None and groups == 1:
+            return cls.of_sorted(np.sort(values), limit=limit)
         if not len(values):
             return cls.empty(groups=groups, limit=limit)
-        if group is None and groups == 1:
-            ordered = np.sort(values)
-            starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-            starts = np.concatenate([[0], starts])
-            distinct, counts = ordered[starts], np.diff(starts, append=len(ordered)).reshape(-1, 1)
-        else:
-            distinct, position = np.unique(values, return_inverse=True)
-            columns = position * groups + (0 if group is None else group)
-            counts = np.bincount(columns, minlength=len(distinct) * groups).reshape(-1, groups)
+        distinct, position = np.unique(values, return_inverse=True)
+        columns = position * groups + (0 if group is None else group)
+        counts = np.bincount(columns, minlength=len(distinct) * groups).reshape(-1, groups)
         return cls.collapsed(*_summed(_keys(distinct), counts), level=0, limit=limit)
+
+    @classmethod
+    def of_sorted(cls, ordered: FloatArray, *, limit: int) -> Self:
+        """Count finite values (n,) in ascending order, all of one group."""
+        if not len(ordered):
+            return cls.empty(groups=1, limit=limit)
+        keys = _keys(ordered)
+        bounds = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]])
+        counts = (bounds[1:] - bounds[:-1]).reshape(-1, 1)
+        return cls.collapsed(keys[bounds[:-1]], counts, level=0, limit=limit)
 
     @classmethod
     def fold_spans(cls, values: FloatArray, bounds: Sequence[int], *, limit: int) -> list[Self]:
