@@ -96,11 +96,12 @@ def test_too_much_memory(workers: Workers, file: BinaryIO) -> None:
     assert workers.run(length, file, 1) == 3
 
 
-def test_too_slow(file: BinaryIO) -> None:
-    """A file whose decoder does not end is given up."""
-    workers = Workers(1, max_bytes=MEBIBYTE, longest=0.2)
+@pytest.mark.parametrize(("longest", "within"), [(0.2, None), (60.0, 0.2)])
+def test_too_slow(longest: float, within: float | None) -> None:
+    """A file whose decoder does not end is given up; so is a task that was given less time."""
+    workers = Workers(1, max_bytes=MEBIBYTE, longest=longest)
     with pytest.raises(BatchError) as caught:
-        workers.run(sleep, file, 60.0)
+        workers.call(time.sleep, 60.0, within=within)
     workers.close()
     assert caught.value.reason == "timed_out"
 
@@ -159,19 +160,19 @@ def relatives(_: BinaryIO, exporter: int) -> tuple[int, int]:
     return os.getpid(), os.getppid()
 
 
+def scripted(script: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script in a process of its own, so with a server of its own that workers are forked from."""
+    script.write_text(text)
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, *sys.path])}
+    return subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
 def test_killing_the_exporter_leaves_nothing(tmp_path: Path) -> None:
     """When the exporter is killed its workers end, and the server they were forked from."""
-    script = tmp_path / "exporter.py"
-    script.write_text(ABANDONED)
-    tests = str(Path(__file__).parents[1])
-    killed = subprocess.run(
-        [sys.executable, script],
-        env=os.environ | {"PYTHONPATH": tests},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    killed = scripted(tmp_path / "exporter.py", ABANDONED)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     pids = [int(pid) for pid in killed.stdout.split()]
@@ -180,6 +181,28 @@ def test_killing_the_exporter_leaves_nothing(tmp_path: Path) -> None:
     while any(map(lives, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [pid for pid in pids if lives(pid)] == []
+
+
+IMPORTS: Final = """
+import sys, tempfile
+from driftgauge.pipeline.workers import Workers
+
+def imported(_, names):
+    import pyarrow
+    pyarrow.array([1.5, None])
+    return [name in sys.modules for name in names]
+
+if __name__ == "__main__":
+    with tempfile.TemporaryFile() as file:
+        print(Workers(1, max_bytes=1 << 20).run(imported, file, ["driftgauge.batch", "pandas"]))
+"""
+
+
+def test_workers_have_what_they_need(tmp_path: Path) -> None:
+    """Decoders are there before the first file; pandas, which takes long and none of them uses, never is."""
+    told = scripted(tmp_path / "exporter.py", IMPORTS)
+
+    assert told.stdout == "[True, False]\n", told.stderr
 
 
 def lives(pid: int) -> bool:

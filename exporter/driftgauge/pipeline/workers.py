@@ -16,6 +16,8 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -32,8 +34,8 @@ _EXTRA_BYTES: Final = 2 << 30
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
-# numpy, pyarrow and our decoders: a second of work, done once.
-_PRELOADED: Final = ("driftgauge.pipeline.reading",)
+# numpy, pyarrow and our decoders: half a second of work, done once.
+_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading")
 
 
 class Workers:
@@ -50,15 +52,22 @@ class Workers:
         self._started: set[_Worker] = set()
         self._changed = threading.Condition()
         self._closed = False
+        # Its imports take a while, in which there is MLflow to be asked.
+        _PROCESSES.set_forkserver_preload(list(_PRELOADED))
+        forkserver.ensure_running()
 
     def run(self, task: Callable[[BinaryIO, A], R], file: BinaryIO, argument: A) -> R:
         """Return `task(file, argument)`, computed in a worker; raises what it raises.
 
         Raises BatchError when the worker dies of it or does not end in time.
         """
+        return self.call(partial(_with_file, task, f"/proc/{os.getpid()}/fd/{file.fileno()}"), argument)
+
+    def call(self, task: Callable[[A], R], argument: A, *, within: float | None = None) -> R:
+        """Return `task(argument)` as `run` does; `within` (s) may be less than what a file is given."""
         worker, usable = self._take(), True
         try:
-            answer = worker.ask((task, f"/proc/{os.getpid()}/fd/{file.fileno()}", argument), timeout=self._longest)
+            answer = worker.ask((task, argument), timeout=self._longest if within is None else within)
         except BatchError:
             usable = False
             raise
@@ -123,7 +132,6 @@ class _Worker:
     """One process and the pipe to it."""
 
     def __init__(self, memory: int) -> None:
-        _PROCESSES.set_forkserver_preload(list(_PRELOADED))
         self._pipe, theirs = _PROCESSES.Pipe()
         self._process = _PROCESSES.Process(target=_serve, args=(theirs, memory), name="driftgauge-worker", daemon=True)
         self._process.start()
@@ -175,19 +183,23 @@ def _serve(pipe: Connection, memory: int) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send("ready")
         while True:
-            task, path, argument = pipe.recv()
-            pipe.send(_attempt(task, path, argument))
+            task, argument = pipe.recv()
+            pipe.send(_attempt(task, argument))
 
 
-def _attempt(task: Callable[[BinaryIO, Any], Any], path: str, argument: Any) -> Any:
+def _attempt(task: Callable[[Any], Any], argument: Any) -> Any:
     try:
-        # /proc gives a handle of our own on the nameless file: at its start, and never the exporter's position.
-        with Path(path).open("rb") as file:
-            return task(file, argument)
+        return task(argument)
     except MemoryError:
         return BatchError("out_of_memory", "The file needs more memory to decode than is allowed; log smaller files.")
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again on the other side
         return error
+
+
+def _with_file(task: Callable[[BinaryIO, A], R], path: str, argument: A) -> R:
+    # /proc gives a handle of our own on the nameless file: at its start, and never the exporter's position.
+    with Path(path).open("rb") as file:
+        return task(file, argument)
 
 
 def _limit(memory: int) -> None:

@@ -58,7 +58,7 @@ def pipeline_for(
 
 
 def workers_for(config: Config) -> Workers:
-    """Return as many workers as there is work for processors, none of them started."""
+    """Return as many workers as there is work for processors, none of them started but for what they have in common."""
     return Workers(min(os.cpu_count() or 1, _MOST_WORKERS), max_bytes=config.limits.max_artifact_bytes)
 
 
