@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_builders import make_columns
+from driftgauge.columns import Columns
 
 ROWS = replace(
     make_columns(
@@ -53,3 +54,20 @@ def test_what_belongs_to_the_file_stays_with_the_whole() -> None:
 
     assert (ROWS.rows_read, ROWS.rejected) == (5, {"bad_label": 2})
     assert (taken.rows_read, taken.rejected) == (0, {})
+
+
+def test_concat() -> None:
+    """Parts follow each other in every field, and give back what they were cut from."""
+    parts = [ROWS.span(slice(0, 1)), ROWS.span(slice(1, 3))]
+    whole = Columns.concat(parts)
+
+    assert len(whole) == 3
+    for name in ("time", "score", "latency", "failed"):
+        assert getattr(whole, name).tolist() == getattr(ROWS, name).tolist()
+    for name in ("version", "key", "predicted", "label"):
+        assert getattr(whole, name).to_pylist() == getattr(ROWS, name).to_pylist()
+    assert whole.class_scores["a"].tolist() == [0.4, 0.5, 0.6]
+    assert whole.numbers["n"].tolist() == [7.0, 8.0, 9.0]
+    assert whole.categories["c"].to_pylist() == ["p", "q", None]
+    assert whole.names == (("a",), ("n",), ("c",))
+    assert Columns.concat(parts[:1]) is parts[0]

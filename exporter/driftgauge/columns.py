@@ -3,12 +3,13 @@
 Values only, column by column, already mapped from spellings to roles. Nothing here knows file formats.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -51,6 +52,31 @@ class Columns:
     def __len__(self) -> int:
         """Return the number of accepted rows."""
         return len(self.time)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The classes and features that there are: parts of the same names can be put together."""
+        return tuple(tuple(columns) for columns in (self.class_scores, self.numbers, self.categories))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of at least one part, all of the same `names`; `rows_read` and `rejected` stay with them."""
+        if len(parts) == 1:
+            return parts[0]
+        classes, numbers, categories = parts[0].names
+        return cls(
+            time=np.concatenate([part.time for part in parts]),
+            version=pa.concat_arrays([part.version for part in parts]),
+            key=pa.concat_arrays([part.key for part in parts]),
+            predicted=pa.concat_arrays([part.predicted for part in parts]),
+            label=pa.concat_arrays([part.label for part in parts]),
+            score=np.concatenate([part.score for part in parts]),
+            latency=np.concatenate([part.latency for part in parts]),
+            failed=np.concatenate([part.failed for part in parts]),
+            class_scores={name: np.concatenate([part.class_scores[name] for part in parts]) for name in classes},
+            numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in numbers},
+            categories={name: pa.concat_arrays([part.categories[name] for part in parts]) for name in categories},
+        )
 
     def span(self, rows: slice) -> "Columns":
         """Return rows that follow each other, as views of these; `rows_read` and `rejected` stay with the whole."""

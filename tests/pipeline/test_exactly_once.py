@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import yaml
 
-from driftgauge.pipeline import commit, refresh
+from driftgauge.pipeline import commit, fetching, refresh
 from driftgauge.store import FileRecord, Transaction
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import (
@@ -134,6 +134,7 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
     Steps of two files with two rows each: when the third fails, four files were committed.
     """
     monkeypatch.setattr(refresh, "_STEP_FILES", 2)
+    monkeypatch.setattr(fetching, "_TOGETHER", 2)
     for number in range(5):
         rows = [prediction(2 * number + n, 0.9) for n in range(2)]
         bench.log(PREDICTIONS, "rows.jsonl", rows, start_time=SECONDS * 1000 + number)

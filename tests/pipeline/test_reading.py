@@ -3,15 +3,14 @@
 import gzip
 import io
 from itertools import pairwise
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from driftgauge.pipeline import refresh
-from driftgauge.pipeline.delta import Delta
+from driftgauge.source import Artifact, Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, prediction, published
 
@@ -108,13 +107,13 @@ def test_broken_row_is_rejected(bench: Bench, path: str, content: bytes, reason:
 def test_retry_with_backoff(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that stays broken is tried after 1, 2, 4, … minutes, across restarts, at least every six hours."""
     attempts: list[int] = []
-    original = refresh.read_artifact
+    original = Source.open
 
-    def counted(*args: Any, **kwargs: Any) -> Delta:
+    def counted(source: Source, artifact: Artifact) -> BinaryIO:
         attempts.append(minute)
-        return original(*args, **kwargs)
+        return original(source, artifact)
 
-    monkeypatch.setattr(refresh, "read_artifact", counted)
+    monkeypatch.setattr(Source, "open", counted)
     bench.log(PREDICTIONS, "bad.json", b"[{")
     config = bench.config(a_model())
     for minute in [*range(16), *range(360, 1200, 60), 1199, 1200]:

@@ -3,7 +3,8 @@
     refresh    discover, read side by side, commit step by step, expire: the order itself
     work       which files are to be read, and what is put on record of each
     memory     what is known of a model between refreshes and after a restart
-    reading    one artifact -> its delta
+    fetching   files downloaded side by side, and handed to workers
+    reading    artifacts -> what they add
     workers    processes in which that is done, so that a hostile file costs itself only
     delta      decoded rows -> what they add to panes and counters
     commit     a delta, its label join and the cursor -> one transaction

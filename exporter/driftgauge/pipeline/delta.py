@@ -22,6 +22,8 @@ from driftgauge.windows import MICROSECONDS, PaneKey, Tiers, is_future
 
 A = TypeVar("A")
 
+# Where rows were read: run id and experiment id.
+Origin = tuple[str, str]
 # Distinct texts and, for each row (n,), the position of its text among them.
 Coded = tuple[list[str], IntArray]
 
@@ -84,27 +86,47 @@ def merged(parts: Sequence[Mapping[PaneKey, A]], aggregate: Any) -> dict[PaneKey
     return {key: panes[0] if len(panes) == 1 else aggregate.combine(panes) for key, panes in found.items()}
 
 
-def fold_predictions(rows: Columns, terms: Terms, *, origin: tuple[str, str]) -> Delta:
-    """Fold prediction rows that were read from the run and experiment `origin`."""
-    kept, versions, rejected = _usable(rows, terms)
-    labelled = pc.is_valid(kept.label).to_numpy(zero_copy_only=False)
-    keyed = pc.is_valid(kept.key).to_numpy(zero_copy_only=False)
-    joined = keyed if terms.model.labels else np.zeros(len(kept), np.bool_)
-    direct = kept.take(labelled & ~joined)
-    waiting = kept.take(joined & ~kept.failed)
-    with_label = kept.take(joined & ~kept.failed & labelled)
-    last_label = int(kept.time[labelled].max()) if labelled.any() else None
-    totals = [
-        Totals(versions=_version_totals(kept, versions, origin), rejected=rejected, last_label=last_label),
-        Totals(versions={name: VersionTotals(labels=len(at)) for name, at in _by_version(coded(direct.version))}),
-    ]
+def fold_predictions(rows: Columns, terms: Terms, *, origin: Origin) -> Delta:
+    """Fold prediction rows that were read from `origin`."""
+    return fold_together([(rows, origin)], terms)
+
+
+def fold_together(files: Sequence[tuple[Columns, Origin]], terms: Terms) -> Delta:
+    """Fold prediction rows of at least one file, of the same columns and each with its origin.
+
+    All are counted in one pass, which for files of few rows is several times cheaper than `fold_predictions` of each.
+    """
+    usable = [_usable(rows, terms) for rows, _ in files]
+    rows = Columns.concat([kept for kept, _, _ in usable])
+    versions = usable[0][1] if len(usable) == 1 else coded(rows.version)
+    origins = [(len(kept), origin) for (kept, _, _), (_, origin) in zip(usable, files, strict=True)]
+    counted = Delta(
+        totals=Totals(versions=_version_totals(rows, versions, origins)),
+        predictions=_prediction_panes(rows, versions, terms),
+        rows_read=sum(read.rows_read for read, _ in files),
+    )
+    rejected = [Delta(totals=Totals(rejected=reasons)) for _, _, reasons in usable if reasons]
+    return Delta.combine([counted, *rejected, _labelled(rows, terms)])
+
+
+def _labelled(rows: Columns, terms: Terms) -> Delta:
+    """Fold the labels that came with predictions, and stage what waits to be joined."""
+    labelled = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
+    joined = np.zeros(len(rows), np.bool_)
+    if terms.model.labels:
+        joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
+    if not (labelled.any() or joined.any()):
+        return Delta()
+    direct = rows.take(labelled & ~joined)
+    waiting = rows.take(joined & ~rows.failed)
+    with_label = rows.take(joined & ~rows.failed & labelled)
+    last_label = int(rows.time[labelled].max()) if labelled.any() else None
+    versions = {name: VersionTotals(labels=len(at)) for name, at in _by_version(coded(direct.version))}
     return Delta(
-        totals=Totals.combine(totals),
-        predictions=_prediction_panes(kept, versions, terms),
+        totals=Totals(versions=versions, last_label=last_label),
         outcomes=outcome_panes(direct, direct.time, terms, rebuilt=False),
         waiting=(staged_predictions(waiting),) if len(waiting) else (),
         labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
-        rows_read=rows.rows_read,
     )
 
 
@@ -159,17 +181,21 @@ def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[Pane
     return dict(zip(groups, panes, strict=True))
 
 
-def _version_totals(rows: Columns, versions: Coded, origin: tuple[str, str]) -> dict[str, VersionTotals]:
-    return {
-        version: VersionTotals(
+def _version_totals(rows: Columns, versions: Coded, origins: Sequence[tuple[int, Origin]]) -> dict[str, VersionTotals]:
+    """Count the rows of each version; origins: of so many rows after each other, where they were read."""
+    file = np.repeat(np.arange(len(origins)), [count for count, _ in origins])
+    found = {}
+    for version, at in _by_version(versions):
+        time = rows.time[at]
+        last = time.max()
+        found[version] = VersionTotals(
             predictions=len(at),
             failed=int(rows.failed[at].sum()),
             latency=Buckets.fold(rows.latency[at], LATENCY_BUCKETS),
-            last_prediction=int(rows.time[at].max()),
-            origin=origin,
+            last_prediction=int(last),
+            origin=max(origins[n][1] for n in set(file[at[time == last]].tolist())),
         )
-        for version, at in _by_version(versions)
-    }
+    return found
 
 
 def _by_version(versions: Coded) -> list[tuple[str, IntArray]]:

@@ -6,13 +6,13 @@ the others; when MLflow as a whole does not answer, none is tried.
 """
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from random import Random
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -30,8 +30,9 @@ from driftgauge.errors import (
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.memory import Failure, Memory, restore
-from driftgauge.pipeline.reading import Job, Reading, read_artifact
+from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Work, find_work
 from driftgauge.pipeline.workers import Workers
 from driftgauge.snapshot import Identity, ModelState
@@ -40,7 +41,6 @@ from driftgauge.store import FileRecord, Store
 from driftgauge.store.ledger import write_runs
 from driftgauge.store.panes import write_reference
 
-_READERS: Final = 4
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
 _MODELS_AT_ONCE: Final = 4
 # A step commits after this many files or rows: small enough to hold in memory, large enough to be quick.
@@ -54,9 +54,6 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
     StateError: "state",
 }
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -64,6 +61,21 @@ class Report:
 
     mlflow_up: bool
     failures: Mapping[str, Failure]
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one commit takes: the records of files, and what they add."""
+
+    records: list[FileRecord] = field(default_factory=list)
+    deltas: list[Delta] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.records) >= _STEP_FILES or sum(delta.rows_read for delta in self.deltas) >= _STEP_ROWS
+
+    def count(self, totals: Totals) -> None:
+        self.deltas.append(Delta(totals=totals))
 
 
 class Pipeline:
@@ -137,7 +149,7 @@ class Pipeline:
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
         with (
-            ThreadPoolExecutor(_READERS, thread_name_prefix="read") as readers,
+            Readers(self._source, self._workers) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
         ):
 
@@ -156,7 +168,7 @@ class Pipeline:
     def _attempt(
         self,
         memory: Memory,
-        readers: ThreadPoolExecutor,
+        readers: Readers,
         now: int,
         *,
         full: bool,
@@ -177,9 +189,7 @@ class Pipeline:
             return "internal", repr(error)
         return None
 
-    def _refresh_model(
-        self, memory: Memory, readers: ThreadPoolExecutor, now: int, *, full: bool, relist: bool
-    ) -> None:
+    def _refresh_model(self, memory: Memory, readers: Readers, now: int, *, full: bool, relist: bool) -> None:
         reference_error = self._refresh_reference(memory)
         terms = memory.terms(self._config, now)
         experiments, work = find_work(self._source, memory, now, full=full, relist=relist)
@@ -217,59 +227,53 @@ class Pipeline:
             self._log.warning("reference features beyond limits.max_features", model=model.name, left=compiled.dropped)
         return None
 
-    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: ThreadPoolExecutor) -> None:
-        step: list[tuple[FileRecord, Delta]] = []
+    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: Readers) -> None:
+        step = _Step()
         kinds = memory.state.reference.kinds if memory.state.reference else None
         max_bytes = self._config.limits.max_artifact_bytes
-
-        def read_one(item: Work) -> tuple[Work, Reading | BatchError | SourceMissing]:
-            content = item.record.content if item.record else ""
-            what = Job(item.artifact, item.role, terms, kinds, max_bytes, item.skip, content)
-            try:
-                return item, read_artifact(self._source, what, self._workers)
-            except (BatchError, SourceMissing) as error:
-                return item, error
-
+        jobs = [item.job(terms, kinds, max_bytes=max_bytes) for item in work]
+        waiting = iter(work)
         try:
-            for item, result in _in_order(readers, read_one, work, ahead=2 * _READERS):
+            for reading in readers.read(jobs):
                 if self._stopping():
                     raise Stopped("stopped while reading batches")
-                step.append(self._recorded(memory, item, result, terms.now))
-                if len(step) >= _STEP_FILES or sum(delta.rows_read for _, delta in step) >= _STEP_ROWS:
+                step.deltas.append(reading.delta)
+                for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
+                    self._take(memory, step, item, outcome, terms.now)
+                if step.is_full:
                     self._commit(memory, step, terms)
-                    step = []
+                    step = _Step()
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
             self._commit(memory, step, terms)
             raise
         self._commit(memory, step, terms)
 
-    def _recorded(
-        self, memory: Memory, item: Work, result: Reading | BatchError | SourceMissing, now: int
-    ) -> tuple[FileRecord, Delta]:
-        """Return the cursor after a file was read or failed, and what it adds."""
-        if isinstance(result, Reading):
-            delta, rows = result.delta, result.delta.rows_read
-            counted = Totals(batches=1, last_batch=now) if rows else Totals()
-            return item.read(rows, result.content), replace(delta, totals=Totals.combine([delta.totals, counted]))
-        reason = result.reason if isinstance(result, BatchError) else "missing"
-        if item.failed_before:
-            return item.failed(reason, now), Delta()
-        name, artifact = memory.state.config.name, item.artifact
-        self._log.warning(
-            "batch set aside", model=name, run=artifact.run_id, artifact=artifact.path, reason=reason, error=str(result)
-        )
-        return item.failed(reason, now), Delta(totals=Totals(failures={reason: 1}))
-
-    def _commit(self, memory: Memory, step: Sequence[tuple[FileRecord, Delta]], terms: Terms) -> None:
-        if not step:
+    def _take(
+        self, memory: Memory, step: "_Step", item: Work, outcome: Read | BatchError | SourceMissing, now: int
+    ) -> None:
+        """Add to a step the cursor after a file was read or failed, and count the file."""
+        if isinstance(outcome, Read):
+            step.records.append(item.read(outcome.rows, outcome.content))
+            if outcome.rows:
+                step.count(Totals(batches=1, last_batch=now))
             return
-        records = [record for record, _ in step]
-        delta = Delta.combine([delta for _, delta in step])
-        memory.state, memory.waiting = commit(self._store, memory.state, delta, records=records, terms=terms)
-        memory.files |= {(record.run_id, record.path): record for record in records}
-        name = memory.state.config.name
-        self._log.info("batches committed", model=name, files=len(step), rows=delta.rows_read, waiting=memory.waiting)
+        reason = outcome.reason if isinstance(outcome, BatchError) else "missing"
+        step.records.append(item.failed(reason, now))
+        if item.failed_before:
+            return
+        model, run, path = memory.state.config.name, item.artifact.run_id, item.artifact.path
+        self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
+        step.count(Totals(failures={reason: 1}))
+
+    def _commit(self, memory: Memory, step: "_Step", terms: Terms) -> None:
+        if not step.records:
+            return
+        delta = Delta.combine(step.deltas)
+        memory.state, memory.waiting = commit(self._store, memory.state, delta, records=step.records, terms=terms)
+        memory.files |= {(record.run_id, record.path): record for record in step.records}
+        name, files = memory.state.config.name, len(step.records)
+        self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 
     def _remember_runs(self, memory: Memory, experiments: Mapping[str, Mapping[str, RunState]]) -> None:
         with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
@@ -304,18 +308,3 @@ class Pipeline:
             self._log.error("model not refreshed", model=memory.state.config.name, reason=failure[0], error=failure[1])
         if memory.failure and not failure:
             self._log.info("model refreshed again", model=memory.state.config.name)
-
-
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Sequence[T], *, ahead: int) -> Iterator[R]:
-    """Map in worker threads and yield in order, with at most `ahead` results waiting in memory."""
-    queue: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            queue.append(pool.submit(work, item))
-            if len(queue) >= ahead:
-                yield queue.popleft().result()
-        while queue:
-            yield queue.popleft().result()
-    finally:
-        for future in queue:
-            future.cancel()

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from driftgauge.config import ModelConfig
+from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.memory import Memory
-from driftgauge.pipeline.reading import FileRole
+from driftgauge.pipeline.reading import FileRole, Job
+from driftgauge.schema import Kind
 from driftgauge.source import Artifact, RunState, Source, matches
 from driftgauge.store import FileRecord
 from driftgauge.windows import MICROSECONDS
@@ -28,6 +30,11 @@ class Work:
     def skip(self) -> int:
         """How many of its rows were read before."""
         return self.record.rows_read if self.record else 0
+
+    def job(self, terms: Terms, kinds: Mapping[str, Kind] | None, *, max_bytes: int) -> Job:
+        """Return how its new rows are read."""
+        content = self.record.content if self.record else ""
+        return Job(self.artifact, self.role, terms, kinds, max_bytes, self.skip, content)
 
     def is_due(self, now: int) -> bool:
         """Whether the file is new, has changed in size, or failed long enough ago (`now` in µs)."""

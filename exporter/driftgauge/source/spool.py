@@ -1,25 +1,28 @@
-"""Streamed bytes kept in an anonymous temporary file, up to a bound."""
+"""Streamed bytes kept up to a bound: few in memory, more in an anonymous temporary file."""
 
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from driftgauge.errors import BatchError
 
 CHUNK_BYTES: Final = 1 << 20
 FINGERPRINT_BYTES: Final = 16
+_IN_MEMORY_BYTES: Final = 128 * 2**10
 
 
 def spooled(chunks: Iterable[bytes], *, limit: int, name: str) -> BinaryIO:
-    """Return a nameless temporary file, at its start, that holds `chunks`; closing it deletes it.
+    """Return a file, at its start, that holds `chunks`; closing it deletes it.
 
-    Raises BatchError "too_large" on the first chunk that goes over `limit` bytes.
+    It lies on disk, without a name, if it is large or as soon as it is asked for its descriptor. Raises BatchError
+    "too_large" on the first chunk that goes over `limit` bytes.
     """
     with ExitStack() as closed_on_failure:
-        file = closed_on_failure.enter_context(tempfile.TemporaryFile(prefix="driftgauge-"))
+        kept = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, prefix="driftgauge-")  # noqa: SIM115 - the line below
+        file = closed_on_failure.enter_context(cast("BinaryIO", kept))
         for chunk in chunks:
             file.write(chunk)
             refuse_oversize(name, size=file.tell(), limit=limit)

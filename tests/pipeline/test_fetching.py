@@ -1,0 +1,209 @@
+"""Files read side by side: small ones go to a worker together, and nothing shows that they did."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final, cast
+
+import numpy as np
+import pytest
+
+from data_builders import CATEGORY_LIMIT, a_model
+from driftgauge.config import Window
+from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.pipeline import fetching
+from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.fetching import Readers
+from driftgauge.pipeline.reading import Job, Read, Reading, Small
+from driftgauge.pipeline.workers import Workers
+from driftgauge.source import Artifact, Source
+from pipeline.conftest import NOW, Rows, label, prediction
+
+WINDOWS: Final = (Window("1h", 3600), Window("24h", 86400))
+LARGE: Final = fetching._SMALL_BYTES + 1
+
+
+@dataclass
+class Shelf:
+    """A source of these files by path; `gone_at` is where MLflow goes away."""
+
+    files: Mapping[str, bytes]
+    gone_at: str = ""
+
+    def open(self, artifact: Artifact) -> BinaryIO:
+        """Return a file's bytes."""
+        if artifact.path == self.gone_at:
+            raise SourceUnavailable("gone")
+        if artifact.path not in self.files:
+            raise SourceMissing("not there")
+        return io.BytesIO(self.files[artifact.path])
+
+
+@dataclass
+class Fragile:
+    """Workers that do in this process what they are asked, notes it, and do not survive what is in `deadly`."""
+
+    deadly: Sequence[str] = ()
+    asked: list[list[str]] = field(default_factory=list)
+    allowed: list[float | None] = field(default_factory=list)
+
+    def call(
+        self, task: Callable[[Sequence[Small]], Reading], files: Sequence[Small], *, within: float | None = None
+    ) -> Reading:
+        """Read small files."""
+        self.asked.append([file.what.artifact.path for file in files])
+        self.allowed.append(within)
+        if any(path in self.deadly for path in self.asked[-1]):
+            raise BatchError("crashed", "signal 11")
+        return task(files)
+
+    def run(self, task: Callable[[BinaryIO, Job], Reading], file: BinaryIO, what: Job) -> Reading:
+        """Read a large file."""
+        self.asked.append([what.artifact.path])
+        return task(file, what)
+
+
+def lines(rows: Rows) -> bytes:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
+    """Return how to read these files, each of a run of its own; those called labels are label files."""
+    terms = Terms(a_model(**settings), WINDOWS, None, CATEGORY_LIMIT, NOW)
+    found = []
+    for number, path in enumerate(paths):
+        artifact = Artifact(f"run{number}", "1", "", path, None, NOW // 1000, None)
+        role = "labels" if path.startswith("labels") else "predictions"
+        found.append(Job(artifact, cast("Any", role), terms, None, 10**8))
+    return found
+
+
+def read(
+    shelf: Shelf, paths: Sequence[str], workers: Fragile | Workers | None = None, **settings: Any
+) -> Iterator[Reading]:
+    """Read the files."""
+    with Readers(cast("Source", shelf), cast("Workers | None", workers)) as readers:
+        yield from readers.read(jobs(paths, **settings))
+
+
+def outcomes(readings: Sequence[Reading]) -> list[object]:
+    """Return rows read or the reason by file."""
+    found: list[object] = []
+    for reading in readings:
+        found += [one.rows if isinstance(one, Read) else getattr(one, "reason", "missing") for one in reading.files]
+    return found
+
+
+def added(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Return all that the files add, number by number."""
+    delta = Delta.combine([reading.delta for reading in readings])
+    panes = {**delta.predictions, **delta.outcomes}
+    return _flat(
+        {
+            "totals": delta.totals.to_state(),
+            "tables": [table.to_pylist() for table in (*delta.waiting, *delta.labels)],
+            "panes": {str(key): pane.to_state() for key, pane in panes.items()},
+        }
+    )
+
+
+def _flat(state: Any, name: str = "") -> dict[str, Any]:
+    """Return the numbers and texts of a state by their place in it; those of moments by column."""
+    if isinstance(state, Mapping) and "means" in state:
+        names = state["names"]
+        state = {kind: dict(zip(names, state[kind].tolist(), strict=True)) for kind in state if kind != "names"}
+    if isinstance(state, Mapping):
+        return {place: value for key, item in state.items() for place, value in _flat(item, f"{name}.{key}").items()}
+    if isinstance(state, list | tuple | np.ndarray):
+        return {place: value for at, item in enumerate(state) for place, value in _flat(item, f"{name}.{at}").items()}
+    return {name: state}
+
+
+def test_small_files_go_together_and_large_ones_alone() -> None:
+    """What is handed over at once are small files that follow each other, in order."""
+    files = {f"{n:02d}.jsonl": lines([prediction(n, 0.9)]) for n in range(40)}
+    files["20.jsonl"] = lines([prediction(20, 0.9, note="x" * LARGE)])
+    workers = Fragile()
+
+    readings = list(read(Shelf(files), list(files), workers))
+
+    paths = list(files)
+    assert sorted(workers.asked) == [paths[:20], [paths[20]], paths[21:]]
+    assert outcomes(readings) == [1] * 40
+    assert [reading.delta.rows_read for reading in readings] == [20, 1, 19]
+
+
+def test_a_batch_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither too many files nor too many bytes wait in memory."""
+    files = {f"{n:02d}.jsonl": lines([prediction(n, 0.9, note="x" * 2000 * (n >= 8))]) for n in range(12)}
+    monkeypatch.setattr(fetching, "_TOGETHER", 4)
+    monkeypatch.setattr(fetching, "_TOGETHER_BYTES", 4000)
+    workers = Fragile()
+
+    list(read(Shelf(files), list(files), workers))
+
+    assert sorted(map(len, workers.asked)) == [2, 2, 4, 4]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_together_as_one_by_one(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of all kinds add the same: with labels and without, other features, scores, classes and versions."""
+    files = {
+        "scores.jsonl": lines([prediction(n, n / 10, features={"a": n, "plan": "x"}) for n in range(1, 9)]),
+        "classes.csv": b"prediction,label,feature_a\n1,1,5\n0,1,\n1,0,7\n",
+        "other.jsonl": lines(
+            [prediction(n, 1, model_version=str(n % 2), features={"a": "text", "b": n}) for n in range(9)]
+        ),
+        "late.jsonl": lines([prediction(n, 0.3, ago=86_400 * n, latency_ms=n) for n in range(3)]),
+        "probable.jsonl": lines([prediction(n, 1, label=1, proba_0=0.4, proba_1=0.6) for n in range(4)]),
+        "more.jsonl": lines([prediction(n, 1, label=2, proba_0=0.2, proba_1=0.3, proba_2=0.5) for n in range(4)]),
+        "labels.jsonl": lines([label(n, 1) for n in range(5)]),
+        "broken.jsonl": b"{]\n" + lines([prediction(3, 0.5)]),
+        "cut.json": b"[{",
+        "empty.jsonl": b"",
+    }
+    together = list(read(Shelf(files), list(files), task=task))
+    monkeypatch.setattr(fetching, "_TOGETHER", 1)
+    alone = list(read(Shelf(files), list(files), task=task))
+
+    assert (len(together), len(alone)) == (1, len(files))
+    assert outcomes(together) == outcomes(alone) == [8, 3, 9, 3, 4, 4, 5, 2, "invalid_json", "empty_file"]
+    assert added(together) == pytest.approx(added(alone), nan_ok=True)
+
+
+def test_a_file_that_breaks_its_worker_costs_itself_only() -> None:
+    """The files that went with it are read one by one, each with the time that a file is given."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(5)}
+    workers = Fragile(deadly=["1.jsonl", "3.jsonl"])
+
+    readings = list(read(Shelf(files), list(files), workers))
+
+    assert outcomes(readings) == [1, "crashed", 1, "crashed", 1]
+    assert workers.asked == [list(files), *([path] for path in files)]
+    assert workers.allowed == [fetching._LONGEST_TOGETHER, *[None] * 5]
+
+
+def test_real_workers() -> None:
+    """Files and what they add go to a process and back."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(3)} | {"bad.json": b"[{"}
+    workers = Workers(1, max_bytes=1 << 20)
+    try:
+        readings = list(read(Shelf(files), list(files), workers))
+    finally:
+        workers.close()
+
+    assert outcomes(readings) == [1, 1, 1, "invalid_json"]
+    assert added(readings) == pytest.approx(added(list(read(Shelf(files), list(files)))), nan_ok=True)
+
+
+def test_mlflow_goes_away() -> None:
+    """What came before counts, in order, and a missing file is one of these; then the failure is raised."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
+    readings = read(Shelf(files, gone_at="4.jsonl"), ["0.jsonl", "gone.jsonl", *files])
+
+    found = []
+    with pytest.raises(SourceUnavailable, match="gone"):
+        found.extend(readings)
+    assert outcomes(found) == [1, "missing", 1, 1, 1, 1]
