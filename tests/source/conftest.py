@@ -124,17 +124,19 @@ def canned() -> Iterator[Canned]:
 
 @pytest.fixture
 def count_requests(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Count the HTTP requests that MLflow sends: calling the result returns the URLs since the last call."""
+    """Count the HTTP requests that are sent: calling the result returns the URLs since the last call."""
     import requests  # noqa: PLC0415 - MLflow's own HTTP client, not one of ours
 
     sent: list[str] = []
-    original = requests.Session.request
+    original = requests.adapters.HTTPAdapter.send
 
-    def counted(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-        sent.append(url)
-        return original(session, method, url, **options)
+    def counted(
+        adapter: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
+        sent.append(str(request.url))
+        return original(adapter, request, **options)
 
-    monkeypatch.setattr(requests.Session, "request", counted)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", counted)
 
     def since_last_call() -> list[str]:
         urls, sent[:] = sent.copy(), []

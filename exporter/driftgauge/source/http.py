@@ -10,13 +10,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
 from driftgauge.source.deadline import Deadline
@@ -32,7 +33,7 @@ _RETRIED: Final = (408, 429, 500, 502, 503, 504)
 class _Manner:
     """How to ask a server: headers, and TLS and proxy settings as `requests` takes them; until: by time.monotonic."""
 
-    headers: Mapping[str, str | bytes]
+    headers: CaseInsensitiveDict[str | bytes]
     settings: Mapping[str, Any]
     until: float
 
@@ -46,9 +47,6 @@ class Http:
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
         self._manners: dict[str, _Manner] = {}
-        self._session = requests.Session()
-        # What the environment says is in the manner.
-        self._session.trust_env = False
         retry = Retry(
             total=MLFLOW_HTTP_REQUEST_MAX_RETRIES.get(),
             status_forcelist=_RETRIED,
@@ -56,31 +54,36 @@ class Http:
             raise_on_status=False,
             respect_retry_after_header=MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER.get(),
         )
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=retry))
+        self._adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=retry)
 
-    def get(self, url: str, endpoint: str, **options: Any) -> requests.Response:
-        """Return the answer to a GET of `url` + `endpoint`, whatever its status; `options` as `requests` takes them."""
+    def get(
+        self, url: str, endpoint: str, *, params: Mapping[str, str] | None = None, stream: bool = False
+    ) -> requests.Response:
+        """Return the answer to a GET of `url` + `endpoint`, whatever its status; `stream`: its body is read later."""
         server = urlsplit(url).netloc
         manner = self._manners.get(server)
         if manner is None or time.monotonic() >= manner.until:
-            return self._through_mlflow(server, url, endpoint, options)
-        response = self._session.get(
-            f"{url.rstrip('/')}{endpoint}",
-            headers=manner.headers,
-            timeout=self.deadline.connect_and_read,
-            allow_redirects=False,
-            **manner.settings,
-            **options,
-        )
+            return self._through_mlflow(server, url, endpoint, params=params, stream=stream)
+        query = f"?{urlencode(params)}" if params else ""
+        response = self._send(f"{url.rstrip('/')}{endpoint}{query}", manner)
         if response.status_code >= 300:
             self._manners.pop(server, None)
         if response.is_redirect:
             response.close()
-            return self._through_mlflow(server, url, endpoint, options)
+            return self._through_mlflow(server, url, endpoint, params=params, stream=stream)
+        if not stream:
+            # Read here, so that the connection is free again.
+            _ = response.content
         return response
 
-    def _through_mlflow(self, server: str, url: str, endpoint: str, options: dict[str, Any]) -> requests.Response:
+    def _send(self, url: str, manner: _Manner) -> requests.Response:
+        """Send what a session of `requests` would make of the manner, which costs as much again as sending does."""
+        request = requests.PreparedRequest()
+        request.method, request.url, request.headers = "GET", url, manner.headers
+        timeout = self.deadline.connect_and_read
+        return self._adapter.send(request, stream=True, timeout=timeout, **manner.settings)
+
+    def _through_mlflow(self, server: str, url: str, endpoint: str, **options: Any) -> requests.Response:
         credentials = get_default_host_creds(url)
         timeout = self.deadline.connect_and_read
         response: requests.Response = http_request(
@@ -91,7 +94,7 @@ class Http:
         return response
 
 
-def _manner(url: str, headers: Mapping[str, str | bytes], credentials: Any) -> _Manner:
+def _manner(url: str, headers: CaseInsensitiveDict[str | bytes], credentials: Any) -> _Manner:
     with requests.Session() as asking:
         settings = asking.merge_environment_settings(url, {}, None, credentials.verify, credentials.client_cert_path)
     del settings["stream"]
