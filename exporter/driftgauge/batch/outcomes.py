@@ -84,6 +84,9 @@ def predictions(rows: Rows, roles: Roles, *, task: Task, threshold: float, score
 def labels(rows: Rows, roles: Roles, task: Task) -> tuple[ValueArray, BoolArray]:
     """Return the labels of a block, null where absent, and where there is one that the task cannot use."""
     column = first_present(rows, roles.paths["label"])
+    if pa.types.is_null(column.type):
+        nothing = pa.nulls(len(rows), pa.float64() if task == "regression" else pa.string())
+        return nothing, np.zeros(len(rows), dtype=np.bool_)
     if task == "binary":
         read = _read_binary(column)
         return _class_array(read.codes), read.bad | read.fractions()

@@ -16,6 +16,8 @@ from driftgauge.errors import BatchError
 # A chunk holds at most this many values, so wide files come in shorter chunks.
 _CELLS: Final = 2**22
 _MAX_ROWS: Final = 2**17
+# To share so few values out to threads takes longer than to read them.
+_FEW_CELLS: Final = 2**15
 _BUFFER_BYTES: Final = 2**20
 # What the values of a chunk may take once dictionaries are written out; a single larger row is a chunk of its own.
 _CHUNK_BYTES: Final = 64 * 2**20
@@ -51,7 +53,12 @@ def _read(file: BinaryIO, skip: int, max_bytes: int) -> Iterator[Rows]:
     groups, skip = _groups_after(layout, skip)
     size = max(1, min(_MAX_ROWS, _CELLS // max(1, len(layout.leaves))))
     # Group by group: Arrow cannot join nested dictionary columns across row groups.
-    batches = (batch for group in groups for batch in source.iter_batches(batch_size=size, row_groups=[group]))
+    threads = sum(group.rows for group in layout.groups) * len(layout.leaves) > _FEW_CELLS
+    batches = (
+        batch
+        for group in groups
+        for batch in source.iter_batches(batch_size=size, row_groups=[group], use_threads=threads)
+    )
     chunks = _bounded(batches, max_bytes * _EXPANSION)
     yield from after((_rows(chunk) for chunk in chunks), skip)
 
@@ -71,19 +78,20 @@ def _bounded(batches: Iterator[Any], max_bytes: int) -> Iterator[Any]:
     for batch in batches:
         # Parquet does not promise that text is UTF-8; everything after this relies on it.
         batch.validate(full=True)
-        total += _written_out(batch.columns)
+        size = _written_out(batch.columns)
+        total += size
         if total > max_bytes:
             raise BatchError("too_large", f"The file writes out to more than {max_bytes} bytes; log smaller batches.")
-        yield from _halves(batch)
+        yield from _halves(batch, size)
 
 
-def _halves(batch: Any) -> Iterator[Any]:
+def _halves(batch: Any, size: int) -> Iterator[Any]:
     middle = batch.num_rows // 2
-    if middle == 0 or _written_out(batch.columns) <= _CHUNK_BYTES:
+    if middle == 0 or size <= _CHUNK_BYTES:
         yield batch
-    else:
-        yield from _halves(batch.slice(0, middle))
-        yield from _halves(batch.slice(middle))
+        return
+    for half in (batch.slice(0, middle), batch.slice(middle)):
+        yield from _halves(half, _written_out(half.columns))
 
 
 def _written_out(arrays: Any) -> int:

@@ -32,10 +32,12 @@ class CompactReader:
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """Yield id and kind of each field of a struct; the value is to be read or skipped before the next one."""
-        last = 0
-        while head := self._byte():
+        data, last = self._data, 0
+        while head := data[self.at]:
+            self.at += 1
             last = last + (head >> 4) if head >> 4 else self.integer()
             yield last, head & 15
+        self.at += 1
 
     def integer(self) -> int:
         """Read a signed whole number."""
@@ -76,8 +78,7 @@ class CompactReader:
 
     def _skip_container(self, kind: int, depth: int) -> None:
         if kind == STRUCT:
-            for _, inner in self.fields():
-                self.skip(inner, depth + 1)
+            self._skip_fields(depth + 1)
         elif kind in (LIST, _SET):
             count, inner = self._list_head()
             self._skip_elements(count, (inner,), depth)
@@ -87,6 +88,22 @@ class CompactReader:
             self._skip_elements(count, (kinds >> 4, kinds & 15), depth)
         else:
             raise ValueError(f"{kind} is no kind of value")
+
+    def _skip_fields(self, depth: int) -> None:
+        """Leave out a struct. Most of a footer is left out, so whole numbers and bytes are without another call."""
+        data = self._data
+        while head := data[self.at]:
+            self.at += 1
+            if head < 16:
+                self._unsigned()
+            kind = head & 15
+            if kind in INTEGERS and data[self.at] < 0x80:
+                self.at += 1
+            elif kind == BINARY and data[self.at] < 0x80:
+                self.at += data[self.at] + 1
+            elif kind not in BOOLEANS:
+                self._skip_element(kind, depth)
+        self.at += 1
 
     def _skip_elements(self, count: int, kinds: tuple[int, ...], depth: int) -> None:
         for _ in range(count):
@@ -100,6 +117,10 @@ class CompactReader:
         return (self._unsigned() if head >> 4 == 15 else head >> 4), head & 15
 
     def _unsigned(self) -> int:
+        byte = self._data[self.at]
+        if byte < 0x80:  # as nearly all are
+            self.at += 1
+            return byte
         value = shift = 0
         while (byte := self._byte()) & 0x80:
             value |= (byte & 0x7F) << shift

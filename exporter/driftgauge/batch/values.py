@@ -31,6 +31,7 @@ MISSING_WORDS: Final = pa.array(
     ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat"]
 )
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
+_BOOLEANS: Final = pa.array(["True", "False"])
 _NULL_TEXT: Final = pa.scalar(None, pa.string())
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _WHOLE_FLOAT: Final = r"^(-?\d+)\.0$"
@@ -46,13 +47,16 @@ class Numbers(NamedTuple):
 
 def mask(array: Any) -> BoolArray:
     """Return a pyarrow boolean array as numpy, null as false."""
-    filled: BoolArray = np.asarray(pc.fill_null(array, fill_value=False).to_numpy(zero_copy_only=False), dtype=np.bool_)
-    return filled
+    filled = pc.fill_null(array, fill_value=False) if array.null_count else array
+    found: BoolArray = np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return found
 
 
 def numbers(column: Any) -> Numbers:
     """Read a column of any type as finite numbers; booleans count as 0 and 1."""
     kind = column.type
+    if pa.types.is_null(kind):
+        return Numbers(np.full(len(column), np.nan), np.zeros(len(column), dtype=np.bool_))
     if pa.types.is_string(kind):
         return _numbers_in_text(column)
     if pa.types.is_binary(kind) or pa.types.is_timestamp(kind):
@@ -141,9 +145,11 @@ def _numbers_in_text(column: Any) -> Numbers:
 
 
 def _floats(column: Any) -> FloatArray:
-    floats = column.cast(pa.float64(), safe=False)
-    filled: FloatArray = pc.fill_null(floats, np.nan).to_numpy(zero_copy_only=False)
-    return filled
+    # In a small file each call of Arrow's costs more than the values do.
+    floats = column if column.type == pa.float64() else column.cast(pa.float64(), safe=False)
+    filled = pc.fill_null(floats, np.nan) if floats.null_count else floats
+    found: FloatArray = filled.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _finite(values: FloatArray, bad: BoolArray) -> Numbers:
@@ -179,9 +185,9 @@ def _is_whole(value: float) -> bool:
 
 def _tidy(text: TextArray) -> TextArray:
     """Undo what data frames do to booleans and to whole numbers beside a missing one."""
-    for written, meant in (("True", "true"), ("False", "false")):
-        same = pc.equal(text, written)
-        text = pc.if_else(same, meant, text) if pc.any(same).as_py() else text
+    booleans = pc.is_in(text, value_set=_BOOLEANS)
+    if pc.any(booleans).as_py():
+        text = pc.if_else(booleans, pc.utf8_lower(text), text)
     if pc.any(pc.ends_with(text, ".0")).as_py():
         return pc.replace_substring_regex(text, pattern=_WHOLE_FLOAT, replacement=r"\1")
     return text
