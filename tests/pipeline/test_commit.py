@@ -117,8 +117,9 @@ class Run:
         keys, times, values = ([label[part] for label in labels] for part in range(3))
         labelled = rows(keys, times, ["any"] * len(labels), label=values)
         delta = Delta.combine([fold_predictions(predicted, terms, origin=("run", "1")), fold_labels(labelled, terms)])
-        self.state, self.waiting = commit(self._store, self.state, delta, records=[], terms=terms)
-        self.state, _ = forget(self._store, self.state, terms)
+        self.state, self.waiting = commit(self._store, self.state, delta, records=[], known=(), terms=terms)
+        with self._store.transaction(terms.model.name, terms.model.task) as tx:
+            self.state, _ = forget(tx, self.state, terms)
 
     def last_labels(self) -> dict[int, tuple[int, str]]:
         """Return by prediction the time and value of its label: the latest, and of equal times the one read last."""
@@ -222,7 +223,7 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     for batch in batches:
         before = state
         delta = fold_predictions(batch, terms, origin=("run", "1"))
-        state, _ = commit(shared, state, delta, records=[], terms=terms)
+        state, _ = commit(shared, state, delta, records=[], known=(), terms=terms)
         written += sum(pane.size for key, pane in state.predictions.items() if before.predictions.get(key) is not pane)
     everything = fold_predictions(joined(batches), terms, origin=("run", "1"))
     keys = {replace(key, part=0) for key in state.predictions}
@@ -239,7 +240,8 @@ def test_panes_grow_by_parts(shared: Store) -> None:
         key: pack(pane.to_state()) for key, pane in state.predictions.items()
     }
     later = replace(terms, now=terms.now + 4 * 3600 * MICROSECONDS)
-    state, _ = forget(shared, state, later)
+    with shared.transaction(terms.model.name, terms.model.task) as tx:
+        state, _ = forget(tx, state, later)
     assert {key.part for key in state.predictions} == {0}
     assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
 

@@ -119,8 +119,8 @@ def _failing_once(monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
     """Let the commit with this number fail at its last statement."""
     original, calls = commit.write_files, iter(range(1000))
 
-    def write_files(tx: Transaction, records: list[FileRecord]) -> None:
-        original(tx, records)
+    def write_files(tx: Transaction, records: list[FileRecord], **options: Any) -> None:
+        original(tx, records, **options)
         if next(calls) == at:
             raise duckdb.IOException("No space left on device")
 

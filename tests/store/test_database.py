@@ -67,7 +67,7 @@ def _folder_for_file(folder: Path) -> None:
 def _written(folder: Path) -> None:
     store = Store.open(str(folder))
     with store.transaction("churn", "binary") as tx:
-        write_files(tx, [RECORD])
+        write_files(tx, [RECORD], known=())
     store.close()
 
 
@@ -114,14 +114,14 @@ def test_transaction_rolls_back_wholly(store: Store, error: type[BaseException])
 
     def failing() -> None:
         with store.transaction("churn", "binary") as tx:
-            write_files(tx, [RECORD])
+            write_files(tx, [RECORD], known=())
             raise error
 
     with pytest.raises(error):
         failing()
     with store.transaction("churn", "binary") as tx:
         assert read_files(tx) == {}
-        write_files(tx, [RECORD])
+        write_files(tx, [RECORD], known=())
     with store.transaction("churn", "binary") as tx:
         assert read_files(tx) == {("run", "a.csv"): RECORD}
 
@@ -131,7 +131,7 @@ def test_database_failure_is_a_state_error(store: Store) -> None:
 
     def failing() -> None:
         with store.transaction("churn", "binary") as tx:
-            write_files(tx, [RECORD])
+            write_files(tx, [RECORD], known=())
             tx.run("INSERT INTO no_such_table VALUES (1)")
 
     with pytest.raises(StateError, match="cannot write the state of model 'churn'"):
@@ -144,7 +144,7 @@ def test_database_failure_is_a_state_error(store: Store) -> None:
 def test_models_are_apart(store: Store, other: tuple[str, Task]) -> None:
     """Another model, or the same one with another task, starts empty."""
     with store.transaction("churn", "binary") as tx:
-        write_files(tx, [RECORD])
+        write_files(tx, [RECORD], known=())
     with store.transaction(*other) as tx:
         assert read_files(tx) == {}
     with store.transaction("churn", "binary") as tx:

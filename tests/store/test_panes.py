@@ -71,8 +71,8 @@ def test_everything_round_trips(store: Store) -> None:
     with store.transaction("churn", "binary") as tx:
         write_totals(tx, totals)
         write_reference(tx, compiled, "identity", {"accuracy": 0.75})
-        write_predictions(tx, {KEY: pane})
-        write_outcomes(tx, joined)
+        write_predictions(tx, {KEY: pane}, known=())
+        write_outcomes(tx, joined, known=())
     stored = reopened(store)
     assert same(stored.totals, totals)
     assert stored.reference is not None
@@ -92,9 +92,9 @@ def test_pane_is_replaced(store: Store) -> None:
     ]  # fmt: skip
     pane = PredictionPane.empty(None, category_limit=5)
     with store.transaction("churn", "binary") as tx:
-        write_predictions(tx, {KEY: pane})
-        write_outcomes(tx, dict.fromkeys([KEY, *others], outcomes(0.5)))
-        write_outcomes(tx, {KEY: outcomes(0.9)})
+        write_predictions(tx, {KEY: pane}, known=())
+        write_outcomes(tx, dict.fromkeys([KEY, *others], outcomes(0.5)), known=())
+        write_outcomes(tx, {KEY: outcomes(0.9)}, known=[KEY])
     stored = reopened(store)
     assert set(stored.outcomes) == {KEY, *others}
     assert [key for key, found in stored.outcomes.items() if same(found, outcomes(0.9))] == [KEY]
@@ -108,8 +108,8 @@ def test_deletions(store: Store) -> None:
     pane = PredictionPane.empty(None, category_limit=5)
     for model in ("churn", "fraud"):
         with store.transaction(model, "binary") as tx:
-            write_outcomes(tx, dict.fromkeys(keys, outcomes(0.5)))
-            write_predictions(tx, dict.fromkeys(keys, pane))
+            write_outcomes(tx, dict.fromkeys(keys, outcomes(0.5)), known=())
+            write_predictions(tx, dict.fromkeys(keys, pane), known=())
     with store.transaction("churn", "binary") as tx:
         delete_outcomes(tx, [leaving])
         delete_predictions(tx, [KEY])
@@ -124,7 +124,7 @@ def test_deletions(store: Store) -> None:
 def test_damaged_pane(store: Store) -> None:
     """Bytes that are no pane are a StateError, never an exception of another kind."""
     with store.transaction("churn", "binary") as tx:
-        write_outcomes(tx, {KEY: outcomes(0.5)})
+        write_outcomes(tx, {KEY: outcomes(0.5)}, known=())
         tx.run(f"UPDATE {tx.panes(KEY.length)} SET data = 'no pane'::BLOB")  # noqa: S608 - a number
     with pytest.raises(StateError, match="damaged"):
         reopened(store)

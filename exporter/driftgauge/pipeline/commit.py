@@ -3,7 +3,7 @@
 The state in memory is replaced only after the transaction has ended well, so that it never runs ahead of the file.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -32,9 +32,18 @@ P = TypeVar("P")
 
 
 def commit(
-    store: Store, state: ModelState, delta: Delta, *, records: Iterable[FileRecord], terms: Terms
+    store: Store,
+    state: ModelState,
+    delta: Delta,
+    *,
+    records: Sequence[FileRecord],
+    known: Container[tuple[str, str]],
+    terms: Terms,
 ) -> tuple[ModelState, int]:
-    """Add a delta and the cursor that goes with it; return the new state and how many predictions wait for labels."""
+    """Add a delta and the cursor that goes with it; return the new state and how many predictions wait for labels.
+
+    known: the files, by (run id, path), of which there are records already.
+    """
     with store.transaction(state.config.name, state.config.task) as tx:
         joined = _join(tx, delta, terms)
         addition = fold_joined(joined.fresh, terms) if joined else Delta()
@@ -45,12 +54,12 @@ def commit(
         added = recounted.outside(merged([delta.outcomes, addition.outcomes], Outcomes))
         outcomes = {**merged([_only(state.outcomes, added), added], Outcomes), **recounted.panes}
         predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
-        delete_predictions(tx, joined_parts)
-        write_predictions(tx, predictions)
-        delete_outcomes(tx, recounted.replaced)
-        write_outcomes(tx, outcomes)
+        delete_predictions(tx, joined_parts - predictions.keys())
+        write_predictions(tx, predictions, known=state.predictions)
+        delete_outcomes(tx, recounted.replaced - outcomes.keys())
+        write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)
-        write_files(tx, records)
+        write_files(tx, records, known=known)
         waiting = pending(tx)
     state = replace(
         state,
@@ -61,7 +70,7 @@ def commit(
     return state, waiting
 
 
-def forget(store: Store, state: ModelState, terms: Terms) -> tuple[ModelState, int]:
+def forget(tx: Transaction, state: ModelState, terms: Terms) -> tuple[ModelState, int]:
     """Join panes that no window needs apart any more, and drop what is too old.
 
     Too old are panes that no window can count again, versions beyond the limit and, looked for once an hour, rows past
@@ -74,27 +83,26 @@ def forget(store: Store, state: ModelState, terms: Terms) -> tuple[ModelState, i
         state = replace(state, predictions=_of(versions, state.predictions), outcomes=_of(versions, state.outcomes))
     predictions, left_predictions = _joined_up(state.predictions, terms, PredictionPane)
     outcomes, left_outcomes = _joined_up(state.outcomes, terms, Outcomes)
-    with store.transaction(state.config.name, state.config.task) as tx:
-        delete_predictions(tx, left_predictions)
-        delete_outcomes(tx, left_outcomes)
-        write_predictions(tx, predictions)
-        write_outcomes(tx, outcomes)
-        if gone:
-            delete_versions(tx, gone)
+    delete_predictions(tx, left_predictions)
+    delete_outcomes(tx, left_outcomes)
+    write_predictions(tx, predictions, known=state.predictions)
+    write_outcomes(tx, outcomes, known=state.outcomes)
+    if gone:
+        delete_versions(tx, gone)
+        write_totals(tx, totals)
+    labels = state.config.labels
+    if labels and terms.now - last_expiry(tx) >= _EXPIRY_INTERVAL:
+        orphans = expire(
+            tx,
+            now=terms.now,
+            horizon=int(labels.horizon * MICROSECONDS),
+            keep=terms.tiers.longest * MICROSECONDS,
+            by_label_time=terms.by_label_time,
+        )
+        if orphans:
+            totals = Totals.combine([totals, Totals(rejected={"label_without_prediction": orphans})])
             write_totals(tx, totals)
-        labels = state.config.labels
-        if labels and terms.now - last_expiry(tx) >= _EXPIRY_INTERVAL:
-            orphans = expire(
-                tx,
-                now=terms.now,
-                horizon=int(labels.horizon * MICROSECONDS),
-                keep=terms.tiers.longest * MICROSECONDS,
-                by_label_time=terms.by_label_time,
-            )
-            if orphans:
-                totals = Totals.combine([totals, Totals(rejected={"label_without_prediction": orphans})])
-                write_totals(tx, totals)
-        waiting = pending(tx)
+    waiting = pending(tx)
     state = replace(
         state,
         predictions={**_without(state.predictions, left_predictions), **predictions},

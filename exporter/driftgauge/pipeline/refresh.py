@@ -194,9 +194,7 @@ class Pipeline:
         terms = memory.terms(self._config, now)
         experiments, work = find_work(self._source, memory, now, full=full, relist=relist)
         self._read(memory, work, terms, readers)
-        # Only now: until every file of a run is consumed or on record, the run must be listed again.
-        self._remember_runs(memory, experiments)
-        memory.state, memory.waiting = forget(self._store, memory.state, terms)
+        self._conclude(memory, experiments, terms)
         self._identify(memory, ask_again=full)
         if reference_error is not None:
             raise reference_error
@@ -270,18 +268,26 @@ class Pipeline:
         if not step.records:
             return
         delta = Delta.combine(step.deltas)
-        memory.state, memory.waiting = commit(self._store, memory.state, delta, records=step.records, terms=terms)
+        memory.state, memory.waiting = commit(
+            self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms
+        )
         memory.files |= {(record.run_id, record.path): record for record in step.records}
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 
-    def _remember_runs(self, memory: Memory, experiments: Mapping[str, Mapping[str, RunState]]) -> None:
+    def _conclude(self, memory: Memory, experiments: Mapping[str, Mapping[str, RunState]], terms: Terms) -> None:
+        """Remember the runs, and forget what is old.
+
+        Only when all is read: until every file of a run is consumed or on record, the run must be listed again.
+        """
         with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
             for experiment, states in experiments.items():
                 known = memory.runs.get(experiment, {})
                 changed = {run: json.dumps(asdict(state)) for run, state in states.items() if known.get(run) != state}
-                write_runs(tx, experiment, changed, gone=known.keys() - states.keys())
+                write_runs(tx, experiment, changed, known=known, gone=known.keys() - states.keys())
+            state, waiting = forget(tx, memory.state, terms)
         memory.runs.update(experiments)
+        memory.state, memory.waiting = state, waiting
 
     def _identify(self, memory: Memory, *, ask_again: bool) -> None:
         """Find out where versions live in MLflow: their training run if registered, else where they were logged.

@@ -11,6 +11,7 @@ Linux only: the file is handed over by its descriptor's path under /proc, for it
 
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import threading
@@ -146,7 +147,7 @@ class _Worker:
     def ask(self, task: tuple[Any, ...], *, timeout: float) -> Any:
         """Send a task and return the answer, an exception if it raised one."""
         try:
-            self._pipe.send(task)
+            self._pipe.send_bytes(_packed(task))
         except OSError as error:
             raise self._died() from error
         return self._answer(timeout)
@@ -184,7 +185,12 @@ def _serve(pipe: Connection, memory: int) -> None:
         pipe.send("ready")
         while True:
             task, argument = pipe.recv()
-            pipe.send(_attempt(task, argument))
+            pipe.send_bytes(_packed(_attempt(task, argument)))
+
+
+def _packed(message: Any) -> bytes:
+    # A model's grid is megabytes of arrays; `Connection.send` copies them several times.
+    return pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def _attempt(task: Callable[[Any], Any], argument: Any) -> Any:

@@ -89,6 +89,7 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._models: dict[tuple[str, Task], int] = {}
 
     @classmethod
     def open(cls, state_dir: str) -> Self:
@@ -118,8 +119,10 @@ class Store:
             try:
                 self._connection.execute("BEGIN TRANSACTION")
                 try:
-                    yield Transaction(self._connection, _model_id(self._connection, model, task), task)
+                    number = self._models.get((model, task)) or _model_id(self._connection, model, task)
+                    yield Transaction(self._connection, number, task)
                     self._connection.execute("COMMIT")
+                    self._models[model, task] = number
                 except BaseException:
                     _roll_back(self._connection)
                     raise

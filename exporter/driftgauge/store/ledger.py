@@ -1,6 +1,6 @@
 """Which files were read how far, which failed and when to try again, and what is known of runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -39,8 +39,8 @@ def read_files(tx: Transaction) -> dict[tuple[str, str], FileRecord]:
     return {(record.run_id, record.path): record for record in records}
 
 
-def write_files(tx: Transaction, records: Iterable[FileRecord]) -> None:
-    """Insert or replace records."""
+def write_files(tx: Transaction, records: Sequence[FileRecord], *, known: Container[tuple[str, str]]) -> None:
+    """Insert records, or replace those of the `known` files, by (run id, path)."""
     rows = [{"model": tx.model, **{name: getattr(r, name) for name in FileRecord.__slots__}} for r in records]
     if rows:
         schema = pa.schema(
@@ -48,7 +48,9 @@ def write_files(tx: Transaction, records: Iterable[FileRecord]) -> None:
             | {"rows_read": pa.int64(), "failures": pa.int32(), "retry_at": pa.int64()}
             | {"reason": pa.string(), "origin": pa.string(), "content": pa.string()}
         )
-        replace(tx, "files", pa.Table.from_pylist(rows, schema=schema), keys=("model", "run_id", "path"))
+        table = pa.Table.from_pylist(rows, schema=schema)
+        there = [(record.run_id, record.path) in known for record in records]
+        replace(tx, "files", table, keys=("model", "run_id", "path"), there=there)
 
 
 def read_runs(tx: Transaction) -> dict[str, dict[str, str]]:
@@ -61,8 +63,10 @@ def read_runs(tx: Transaction) -> dict[str, dict[str, str]]:
     return found
 
 
-def write_runs(tx: Transaction, experiment: str, states: Mapping[str, str], gone: Iterable[str] = ()) -> None:
-    """Insert or replace the JSON states of runs, and forget runs that are gone."""
+def write_runs(
+    tx: Transaction, experiment: str, states: Mapping[str, str], *, known: Container[str], gone: Iterable[str] = ()
+) -> None:
+    """Insert the JSON states of runs, or replace those of the `known` ones, and forget runs that are gone."""
     for run_id in gone:
         tx.run("DELETE FROM runs WHERE model = ? AND experiment = ? AND run_id = ?", [tx.model, experiment, run_id])
     rows = [{"model": tx.model, "experiment": experiment, "run_id": k, "state": v} for k, v in states.items()]
@@ -70,12 +74,17 @@ def write_runs(tx: Transaction, experiment: str, states: Mapping[str, str], gone
         schema = pa.schema(
             {"model": pa.int32(), "experiment": pa.string(), "run_id": pa.string(), "state": pa.string()}
         )
-        replace(tx, "runs", pa.Table.from_pylist(rows, schema=schema), keys=("model", "experiment", "run_id"))
+        table, there = pa.Table.from_pylist(rows, schema=schema), [run_id in known for run_id in states]
+        replace(tx, "runs", table, keys=("model", "experiment", "run_id"), there=there)
 
 
-def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...]) -> None:
-    """Put rows into a table in place of those with the same keys."""
-    delete(tx, table, rows.select(keys))
+def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...], there: Sequence[bool]) -> None:
+    """Put rows into a table; `there` says of each whether there is one with the same keys, which it replaces.
+
+    To remove nothing takes DuckDB longer than to insert a row.
+    """
+    if any(there):
+        delete(tx, table, rows.select(keys).filter(pa.array(there)))
     tx.connection.register("incoming", rows)
     names = ", ".join(f'"{name}"' for name in rows.column_names)
     tx.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")

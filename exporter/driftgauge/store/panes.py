@@ -1,6 +1,6 @@
 """Panes, totals and the compiled reference of a model, as the bytes that `codec` makes of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,14 +68,14 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
     tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
 
 
-def write_predictions(tx: Transaction, panes: Mapping[PaneKey, PredictionPane]) -> None:
-    """Insert or replace prediction panes."""
-    _write(tx, _PREDICTIONS, {key: pack(pane.to_state()) for key, pane in panes.items()})
+def write_predictions(tx: Transaction, panes: Mapping[PaneKey, PredictionPane], *, known: Container[PaneKey]) -> None:
+    """Insert prediction panes, or replace those that are `known`."""
+    _write(tx, _PREDICTIONS, {key: pack(pane.to_state()) for key, pane in panes.items()}, known)
 
 
-def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes]) -> None:
-    """Insert or replace outcome panes."""
-    _write(tx, _OUTCOMES, {key: pack(pane.to_state()) for key, pane in panes.items()})
+def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes], *, known: Container[PaneKey]) -> None:
+    """Insert outcome panes, or replace those that are `known`."""
+    _write(tx, _OUTCOMES, {key: pack(pane.to_state()) for key, pane in panes.items()}, known)
 
 
 def delete_predictions(tx: Transaction, keys: Iterable[PaneKey]) -> None:
@@ -115,16 +115,18 @@ def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
     return sorted(found, key=lambda item: item[0])
 
 
-def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes]) -> None:
+def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes], known: Container[PaneKey]) -> None:
+    lengths = _lengths(tx) if panes else []
     for length, keys in _by_length(panes).items():
-        if length not in _lengths(tx):
+        if length not in lengths:
             tx.run(
                 f"CREATE TABLE {tx.panes(length)} "
                 "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
             )
             tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
         data = pa.array([panes[key] for key in keys], pa.binary())
-        replace(tx, tx.panes(length), _key_table(kind, keys).append_column("data", data), keys=("kind", *_KEY))
+        rows = _key_table(kind, keys).append_column("data", data)
+        replace(tx, tx.panes(length), rows, keys=("kind", *_KEY), there=[key in known for key in keys])
 
 
 def _delete(tx: Transaction, kind: str, keys: Iterable[PaneKey]) -> None:
