@@ -40,6 +40,11 @@ def test_a_struct_is_read_field_by_field() -> None:
         ("a map", 11, b"\x01\x85\x01a\x02"),
         ("an empty map", 11, b"\x00"),
         ("a struct in a struct", STRUCT, b"\x1c\x15\x02\x00\x00"),
+        (
+            "a struct of all sorts",
+            STRUCT,
+            b"\x11\x15\x80\x01\x18\x80\x01" + b"x" * 128 + b"\x05\x40\x02\x1712345678\x28\x01a\x00",
+        ),
         ("a UUID", 13, b"0123456789abcdef"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, cast
 
@@ -30,9 +30,11 @@ class Shelf:
 
     files: Mapping[str, bytes]
     gone_at: str = ""
+    opened: list[str] = field(default_factory=list)
 
     def open(self, artifact: Artifact) -> BinaryIO:
         """Return a file's bytes."""
+        self.opened.append(artifact.path)
         if artifact.path == self.gone_at:
             raise SourceUnavailable("gone")
         if artifact.path not in self.files:
@@ -199,11 +201,24 @@ def test_real_workers() -> None:
 
 
 def test_mlflow_goes_away() -> None:
-    """What came before counts, in order, and a missing file is one of these; then the failure is raised."""
-    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
-    readings = read(Shelf(files, gone_at="4.jsonl"), ["0.jsonl", "gone.jsonl", *files])
+    """What came before counts, in order, and a missing file is one of these; then it fails without asking for all."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(40)}
+    shelf = Shelf(files, gone_at="4.jsonl")
+    readings = read(shelf, ["0.jsonl", "gone.jsonl", *files])
 
     found = []
     with pytest.raises(SourceUnavailable, match="gone"):
         found.extend(readings)
     assert outcomes(found) == [1, "missing", 1, 1, 1, 1]
+    assert len(shelf.opened) < 20
+
+
+def test_whoever_stops_waits_for_little() -> None:
+    """Given up after the first files, reading does not begin with the others."""
+    files = {f"{n:03d}.jsonl": lines([prediction(n, 0.9)]) for n in range(600)}
+    shelf = Shelf(files)
+    readings = read(shelf, list(files))
+    next(readings)
+    cast("Generator[Reading]", readings).close()
+
+    assert len(shelf.opened) < 300

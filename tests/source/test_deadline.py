@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from itertools import islice
-from threading import Event
+from threading import Event, Thread, current_thread
 
 import pytest
 
@@ -71,6 +71,31 @@ def test_hanging_calls_are_bounded(over: Event, monkeypatch: pytest.MonkeyPatch)
         except TimeoutError:
             continue
     assert begun == [1]
+
+
+def test_threads_are_used_again_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call after the other is made by the same thread, whether it raised or not; unused it ends after a while."""
+    monkeypatch.setattr(deadline, "_IDLE_SECONDS", 0.3)
+    bounded = Deadline(5)
+    asking = bounded.within(current_thread)
+    with pytest.raises(KeyError):
+        bounded.within(lambda: {}["x"])
+    assert bounded.within(current_thread) is asking
+    asking.join(30)
+    assert not asking.is_alive()
+    assert bounded.within(current_thread) is not asking
+
+
+def test_a_thread_that_hangs_is_left_alone(over: Event) -> None:
+    """Others ask in its place, and it ends with the call that it was at."""
+    bounded = Deadline(0.1)
+    hanging: list[Thread] = []
+    with pytest.raises(TimeoutError):
+        bounded.within(lambda: (hanging.append(current_thread()), over.wait()))
+    assert bounded.within(current_thread) is not hanging[0]
+    over.set()
+    hanging[0].join(30)
+    assert not hanging[0].is_alive()
 
 
 def test_client(over: Event) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,14 @@ def test_spooled() -> None:
     """The chunks come back as one file that stands at its start."""
     with spooled([b"ab", b"c"], limit=3, name="x") as file:
         assert file.read() == b"abc"
+
+
+@pytest.mark.parametrize("size", [3, 1 << 20])
+def test_spooled_can_be_opened_by_others(size: int) -> None:
+    """By its descriptor a file can be read from its start in another process, however small it is."""
+    with spooled([b"x" * size], limit=size, name="x") as file:
+        assert Path(f"/proc/self/fd/{file.fileno()}").read_bytes() == b"x" * size
+        assert file.read() == b"x" * size
 
 
 def test_spooled_stops_in_the_middle() -> None:

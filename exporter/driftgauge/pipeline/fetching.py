@@ -6,8 +6,9 @@ So small files are handed over together, and counted together.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeVar
 
@@ -65,11 +66,14 @@ class Readers:
 
         Raises SourceUnavailable when MLflow went away, after what it had given by then.
         """
-        fetched = _in_order(self._fetching, self._fetch, jobs, ahead=2 * _THREADS)
-        for outcome in _in_order(self._folding, self._fold, _batches(fetched), ahead=_THREADS):
-            if isinstance(outcome, SourceUnavailable):
-                raise outcome
-            yield outcome
+        with (
+            closing(_in_order(self._fetching, self._fetch, jobs, ahead=2 * _THREADS)) as fetched,
+            closing(_in_order(self._folding, self._fold, _batches(fetched), ahead=_THREADS)) as outcomes,
+        ):
+            for outcome in outcomes:
+                if isinstance(outcome, SourceUnavailable):
+                    raise outcome
+                yield outcome
 
     def _fetch(self, what: Job) -> Small | Reading | SourceUnavailable:
         """Download a file; read it at once unless it is small."""
@@ -122,8 +126,8 @@ def _batches(fetched: Iterable[Small | Reading | SourceUnavailable]) -> Iterator
         yield batch
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Iterator[R]:
-    """Map in worker threads and yield in order, with at most `ahead` results waiting in memory."""
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Generator[R]:
+    """Map in worker threads and yield in order, with at most `ahead` results waiting; closed, it begins no more."""
     queue: deque[Future[R]] = deque()
     try:
         for item in items:
