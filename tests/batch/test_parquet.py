@@ -41,6 +41,24 @@ def test_nested_dictionaries_across_row_groups() -> None:
     assert [row["f.plan"] for row in row_dicts(read_parquet(held, skip=0, max_bytes=2**30))] == ["a", "b", "c", "a"]
 
 
+@pytest.mark.parametrize(("room", "plain"), [(2**26, {"key"}), (2**12, set())], ids=["short texts", "long texts"])
+def test_texts_that_outgrow_their_dictionary(monkeypatch: pytest.MonkeyPatch, room: int, plain: set[str]) -> None:
+    """Keys, new in every row, are written out chunk by chunk unless that may be too much, with the same result."""
+    monkeypatch.setattr(parquet, "_MAX_ROWS", 1_000)
+    monkeypatch.setattr(parquet, "_CHUNK_BYTES", room)
+    keys, plans = [f"request {at}" for at in range(5_000)], ["a", "b"] * 2_500
+    held = written(pa.table({"key": keys, "plan": plans}), dictionary_pagesize_limit=1_024, data_page_size=1_024)
+    opened: list[set[str]] = []
+    monkeypatch.setattr(
+        parquet, "_opened", lambda file, paths, real=parquet._opened: opened.append(set(paths)) or real(file, paths)
+    )
+
+    rows = row_dicts(read_parquet(held, skip=0, max_bytes=2**30))
+
+    assert [(row["key"], row["plan"]) for row in rows] == list(zip(keys, plans, strict=True))
+    assert opened == [{"key", "plan"}, {"plan"}][: 1 + len(plain)]
+
+
 def test_no_rows() -> None:
     """A table without rows is a valid file."""
     assert row_dicts(read_parquet(written(pa.table({"a": pa.array([], pa.int64())})), skip=0, max_bytes=2**30)) == []

@@ -9,7 +9,7 @@ import pytest
 from batch.hostile import written
 from driftgauge.batch import parquet_pages
 from driftgauge.batch.parquet_footer import Chunk, Group, Layout, Leaf, read_layout
-from driftgauge.batch.parquet_pages import check_pages
+from driftgauge.batch.parquet_pages import check_pages, outgrows_dictionary
 from driftgauge.errors import BatchError
 
 MIB = 2**20
@@ -26,6 +26,22 @@ def test_text_with_a_dictionary_is_found(options: dict[str, Any]) -> None:
     """Text columns that use a dictionary are named by their path; numbers and plain text are not."""
     table = pa.table({"a": [1, 1], "t": ["x", "x"], "f": [{"u": "y"}, {"u": "y"}], "p": ["z", "z"]})
     assert checked(written(table, use_dictionary=["a", "t", "f.u"], **options)) == ["t", "f.u"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "expected"),
+    [
+        ([f"key {at}" for at in range(2_000)], {}, True),
+        (["a", "b"] * 1_000, {}, False),
+        ([f"key {at}" for at in range(2_000)], {"use_dictionary": False}, False),
+    ],
+    ids=["new in every row", "few", "no dictionary"],
+)
+def test_outgrown_dictionaries(texts: list[str], options: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+    """A column that begins with a dictionary and goes on without one is told from those that do one of both."""
+    data = written(pa.table({"t": texts}), **{"dictionary_pagesize_limit": 256, "data_page_size": 256} | options)
+    file = io.BytesIO(data)
+    assert outgrows_dictionary(file, read_layout(file, MIB).groups[0].chunks[0]) is expected
 
 
 def test_unpacked_bytes_are_bounded() -> None:

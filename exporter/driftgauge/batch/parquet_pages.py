@@ -25,6 +25,8 @@ _DICTIONARY_PAGE: Final = 2
 # Page type -> the field of the page's head that describes it, and the field of the encoding in there.
 _DESCRIBED_IN: Final = {0: (5, 2), _DICTIONARY_PAGE: (7, 2), 3: (8, 4)}
 _DELTA_BYTE_ARRAY: Final = 7
+# Of values that are places in the dictionary.
+_DICTIONARY_ENCODINGS: Final = (2, 8)
 
 
 class _Page(NamedTuple):
@@ -54,6 +56,13 @@ def check_pages(file: BinaryIO, layout: Layout, max_bytes: int) -> list[str]:
                 if page.kind == _DICTIONARY_PAGE and leaf.text:
                     dictionaries[leaf.path] = None
     return list(dictionaries)
+
+
+def outgrows_dictionary(file: BinaryIO, chunk: Chunk) -> bool:
+    """Tell whether a column's part begins with values from a dictionary and goes on without, as unique values do."""
+    head, *data = _pages(file, chunk)
+    places = [page.encoding in _DICTIONARY_ENCODINGS and page.values > 0 for page in data]
+    return head.kind == _DICTIONARY_PAGE and places[:1] == [True] and not all(places)
 
 
 def _pages(file: BinaryIO, chunk: Chunk) -> Iterator[_Page]:
