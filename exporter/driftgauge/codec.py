@@ -28,22 +28,26 @@ _LARGEST = 2**31
 def pack(state: Mapping[str, Any]) -> bytes:
     """Return the bytes of `state`."""
     buffers: list[bytes] = []
-
-    def replace(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            array = np.ascontiguousarray(value, dtype=_narrowest(value))
-            buffers.append(array.tobytes())
-            return {_ARRAY: [array.dtype.str, list(array.shape)]}
-        if isinstance(value, Mapping):
-            return {f"\x00{key}" if key.startswith("\x00") else key: replace(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [replace(item) for item in value]
-        return value
-
-    header = json.dumps(replace(state), separators=(",", ":")).encode()
+    header = json.dumps(_described(state, buffers), separators=(",", ":")).encode()
     raw = b"".join([len(header).to_bytes(_LENGTH, "little"), header, *buffers])
     packed: bytes = len(raw).to_bytes(_LENGTH, "little") + _CODEC.compress(raw, asbytes=True)
     return packed
+
+
+# No function within `pack`: one that calls itself would keep the buffers until the garbage collector comes by.
+def _described(value: Any, buffers: list[bytes]) -> Any:
+    """Return a value as JSON takes it, and add the bytes of its arrays to the buffers."""
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value, dtype=_narrowest(value))
+        buffers.append(array.tobytes())
+        return {_ARRAY: [array.dtype.str, list(array.shape)]}
+    if isinstance(value, Mapping):
+        return {
+            f"\x00{key}" if key.startswith("\x00") else key: _described(item, buffers) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_described(item, buffers) for item in value]
+    return value
 
 
 def _narrowest(array: "np.ndarray[Any, Any]") -> str:
@@ -84,7 +88,8 @@ def _restore(value: Any, raw: bytes, at: int) -> tuple[Any, int]:
             raise ValueError(f"unexpected array type {dtype}")
         count = int(np.prod(shape, dtype=np.int64))
         array = np.frombuffer(raw, dtype=dtype, count=count, offset=at).reshape(shape)
-        return array.astype(np.int64) if array.dtype.kind == "i" else array, at + array.nbytes
+        # Floats are copied as well: a view would keep all of the bytes in memory.
+        return array.astype(np.int64 if array.dtype.kind == "i" else array.dtype), at + array.nbytes
     restored_items = {}
     for key, item in value.items():
         restored_items[key.removeprefix("\x00")], at = _restore(item, raw, at)

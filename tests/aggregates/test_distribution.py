@@ -40,6 +40,18 @@ def test_cells_are_added() -> None:
     assert both.unseen == {"plan": Unseen({"new": 3})}
 
 
+def test_counts_of_any_size() -> None:
+    """A cell takes 16 bytes at most, and counts grow beyond what their narrow types hold."""
+    part = on_layout(LAYOUT, features(x=np.full(30_000, 1.0), plan=["a"] * 30_000))
+    for times, width in ((1, 2), (2, 4), (100_000, 8)):
+        whole = Distribution.combine([part] * min(times, 2))
+        while int(whole.counts[0]) < times * 30_000:
+            whole = Distribution.combine([whole, whole])
+        assert whole.counts.dtype.itemsize == width
+        assert whole.cells.nbytes + whole.sums.nbytes == 12 * len(whole.cells)
+        assert int(whole.dense(0, LAYOUT.cells)[0][1]) >= times * 30_000
+
+
 def test_a_column_the_batch_lacks_is_missing() -> None:
     """Columns that are not there are counted on no cell; columns the layout lacks are not counted."""
     found = on_layout(LAYOUT, features(x=np.array([1.0, 2.0]), other=np.array([1.0, 2.0])))
