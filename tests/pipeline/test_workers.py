@@ -11,17 +11,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from driftgauge.errors import BatchError
 from driftgauge.pipeline.workers import Workers
 
 MEBIBYTE = 1 << 20
+Numbers = npt.NDArray[np.int64]
 
 
 def length(file: BinaryIO, factor: int) -> int:
     """Read the file."""
     return len(file.read()) * factor
+
+
+def squares(_: BinaryIO, numbers: list[Numbers]) -> list[Numbers]:
+    """Return large and small arrays."""
+    return [array**2 for array in numbers]
 
 
 def refuse(_: BinaryIO, reason: str) -> None:
@@ -66,6 +74,12 @@ def test_result_and_file(workers: Workers, file: BinaryIO) -> None:
     """A task sees the whole file, wherever the exporter's own position is, and its result comes back."""
     file.read(2)
     assert workers.run(length, file, 2) == 6
+
+
+def test_arrays_of_any_size(workers: Workers, file: BinaryIO) -> None:
+    """Arrays arrive whole and in order, those that travel by themselves and those that do not."""
+    numbers = [np.arange(count) for count in (3, 500_000, 0, 200_000)]
+    assert list(map(np.ndarray.tolist, workers.run(squares, file, numbers))) == [(n**2).tolist() for n in numbers]
 
 
 def test_failure_of_the_task(workers: Workers, file: BinaryIO) -> None:

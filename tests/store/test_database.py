@@ -156,3 +156,13 @@ def test_outside_access_is_off(store: Store, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     with pytest.raises(StateError, match="disabled"), store.transaction("churn", "binary") as tx:
         tx.run("SELECT * FROM read_csv(?)", [str(tmp_path / "a.csv")])
+
+
+def test_giving_back_memory(tmp_path: Path) -> None:
+    """What was committed is there after unused memory was given back."""
+    _written(tmp_path)
+    store = Store.open(str(tmp_path))
+    store.give_back()
+    with store.transaction("churn", "binary") as tx:
+        assert list(read_files(tx).values()) == [RECORD]
+    store.close()

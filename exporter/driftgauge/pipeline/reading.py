@@ -1,10 +1,11 @@
 """Artifacts, from their bytes to what they add: what a worker does, so nothing heavy is imported here."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, TypeVar
 
 from driftgauge.batch import decode
@@ -20,7 +21,7 @@ T = TypeVar("T")
 FileRole = Literal["predictions", "labels"]
 
 # Chunk deltas are combined this many at a time, so that a long file costs the memory of a few chunks.
-_COMBINED: Final = 8
+_COMBINED: Final = 4
 # Files with no more rows are folded together. Counting so few takes less time than the calls that it takes.
 _FEW_ROWS: Final = 4096
 
@@ -137,10 +138,12 @@ def _origin(what: Job) -> Origin:
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:
     """Yield the items, none of which is None; while one is in use, a thread makes the next."""
-    first, second = next(items, None), next(items, None)
     # Most files are small, and a thread costs more than to decode one.
-    yield from (item for item in (first, second) if item is not None)
-    if second is None:
+    early = deque(islice(items, 2))
+    several = len(early) > 1
+    while early:
+        yield early.popleft()
+    if not several:
         return
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as thread:
         following = thread.submit(next, items, None)

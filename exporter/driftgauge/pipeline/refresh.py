@@ -31,6 +31,7 @@ from driftgauge.pipeline import baseline
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
+from driftgauge.pipeline.heap import give_back
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Work, find_work
@@ -271,6 +272,10 @@ class Pipeline:
         memory.state, memory.waiting = commit(
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms
         )
+        if delta.rows_read >= _STEP_ROWS:
+            # A smaller step leaves too little behind to be worth the time.
+            self._store.give_back()
+            give_back()
         memory.files |= {(record.run_id, record.path): record for record in step.records}
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)

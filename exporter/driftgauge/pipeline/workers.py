@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
 from driftgauge.errors import BatchError
+from driftgauge.pipeline.heap import give_back
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -32,8 +33,15 @@ R = TypeVar("R")
 _LONGEST_SECONDS: Final = 600.0
 _LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
+# Larger arrays follow the pickle they belong to, each by itself: within it they would be in memory twice on both sides.
+_LARGE_ARRAY: Final = 2**16
+# What a worker may keep, beyond what it began with, to have it at hand for the next file.
+_KEPT_BYTES: Final = 64 << 20
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
+# Fields of /proc/self/statm.
+_ADDRESSED: Final = 0
+_RESIDENT: Final = 1
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
 # numpy, pyarrow and our decoders: half a second of work, done once.
 _PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading")
@@ -147,7 +155,7 @@ class _Worker:
     def ask(self, task: tuple[Any, ...], *, timeout: float) -> Any:
         """Send a task and return the answer, an exception if it raised one."""
         try:
-            self._pipe.send_bytes(_packed(task))
+            _send(self._pipe, task)
         except OSError as error:
             raise self._died() from error
         return self._answer(timeout)
@@ -155,7 +163,7 @@ class _Worker:
     def _answer(self, timeout: float) -> Any:
         try:
             if self._pipe.poll(timeout):
-                return self._pipe.recv()
+                return _receive(self._pipe)
         except (EOFError, OSError) as error:
             raise self._died() from error
         raise BatchError("timed_out", f"The file was not decoded within {timeout:.0f} s; log smaller files.")
@@ -182,15 +190,36 @@ def _serve(pipe: Connection, memory: int) -> None:
     _limit(memory)
     # The pipe breaks when the exporter is killed: then there is nobody to answer.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        pipe.send("ready")
+        _send(pipe, "ready")
+        began = _taken(_RESIDENT)
         while True:
-            task, argument = pipe.recv()
-            pipe.send_bytes(_packed(_attempt(task, argument)))
+            task, argument = _receive(pipe)
+            _send(pipe, _attempt(task, argument))
+            if _taken(_RESIDENT) > began + _KEPT_BYTES:
+                give_back()
 
 
-def _packed(message: Any) -> bytes:
-    # A model's grid is megabytes of arrays; `Connection.send` copies them several times.
-    return pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+def _send(pipe: Connection, value: Any) -> None:
+    """Send a value, its large arrays after everything else."""
+    apart: list[pickle.PickleBuffer] = []
+
+    def stays(array: pickle.PickleBuffer) -> bool:
+        if array.raw().nbytes < _LARGE_ARRAY:
+            return True
+        apart.append(array)
+        return False
+
+    rest = pickle.dumps(value, protocol=5, buffer_callback=stays)
+    pipe.send((rest, len(apart)))
+    for array in apart:
+        pipe.send_bytes(array.raw())
+
+
+def _receive(pipe: Connection) -> Any:
+    """Return what `_send` sent from the other end; its large arrays are read-only."""
+    rest, count = pipe.recv()
+    # What comes through the pipe is of our own processes, started to answer this one.
+    return pickle.loads(rest, buffers=[pipe.recv_bytes() for _ in range(count)])  # noqa: S301
 
 
 def _attempt(task: Callable[[Any], Any], argument: Any) -> Any:
@@ -211,7 +240,11 @@ def _with_file(task: Callable[[BinaryIO, A], R], path: str, argument: A) -> R:
 def _limit(memory: int) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
-    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = used + memory
+    wanted = _taken(_ADDRESSED) + memory
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def _taken(kind: int) -> int:
+    """Return how many bytes this process takes, `_ADDRESSED` or `_RESIDENT`."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[kind]) * resource.getpagesize()

@@ -18,6 +18,7 @@ SCHEMA_VERSION: Final = 2
 # What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
 # the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
 MEMORY_LIMIT: Final = "512MiB"
+_SET_LIMIT: Final = f"SET memory_limit = '{MEMORY_LIMIT}'"
 # How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites all of a small
 # table of which a row has changed, so it costs as much as many commits. For the same reason what is large has tables of
 # its own: each model's reference, and its panes of each length, since most commits change only the shortest.
@@ -112,6 +113,12 @@ class Store:
         with self._lock:
             self._connection.close()
 
+    def give_back(self) -> None:
+        """Return memory that DuckDB holds but does not use, after a large transaction some times what it wrote."""
+        with self._lock:
+            # Whenever the limit is set, DuckDB empties its allocator's caches; it has no statement for that alone.
+            self._connection.execute(_SET_LIMIT)
+
     @contextmanager
     def transaction(self, model: str, task: Task) -> Iterator[Transaction]:
         """Run the body in one transaction: all of it lasts, or, when it raises, none of it."""
@@ -135,7 +142,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(_SET_LIMIT)
     connection.execute(f"SET wal_autocheckpoint = '{_LOG_LIMIT}'")
     connection.execute(_TABLES)
     found = connection.execute("SELECT schema_version FROM meta").fetchall()

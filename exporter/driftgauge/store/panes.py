@@ -1,6 +1,6 @@
 """Panes, totals and the compiled reference of a model, as the bytes that `codec` makes of them."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,12 +12,15 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, unpack
 from driftgauge.reference import Reference
 from driftgauge.store.database import Transaction
-from driftgauge.store.ledger import delete, replace
+from driftgauge.store.ledger import delete
 from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
 _KEY: Final = ("version", "start", "visible", "rebuilt", "part")
+
+# Panes are packed and handed to DuckDB as many at a time as take this many bytes, which are then in memory twice.
+_AT_ONCE: Final = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,12 +73,12 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
 
 def write_predictions(tx: Transaction, panes: Mapping[PaneKey, PredictionPane], *, known: Container[PaneKey]) -> None:
     """Insert prediction panes, or replace those that are `known`."""
-    _write(tx, _PREDICTIONS, {key: pack(pane.to_state()) for key, pane in panes.items()}, known)
+    _write(tx, _PREDICTIONS, panes, known)
 
 
 def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes], *, known: Container[PaneKey]) -> None:
     """Insert outcome panes, or replace those that are `known`."""
-    _write(tx, _OUTCOMES, {key: pack(pane.to_state()) for key, pane in panes.items()}, known)
+    _write(tx, _OUTCOMES, panes, known)
 
 
 def delete_predictions(tx: Transaction, keys: Iterable[PaneKey]) -> None:
@@ -115,7 +118,12 @@ def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
     return sorted(found, key=lambda item: item[0])
 
 
-def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes], known: Container[PaneKey]) -> None:
+def _write(
+    tx: Transaction,
+    kind: str,
+    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
+    known: Container[PaneKey],
+) -> None:
     lengths = _lengths(tx) if panes else []
     for length, keys in _by_length(panes).items():
         if length not in lengths:
@@ -124,9 +132,27 @@ def _write(tx: Transaction, kind: str, panes: Mapping[PaneKey, bytes], known: Co
                 "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
             )
             tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
-        data = pa.array([panes[key] for key in keys], pa.binary())
-        rows = _key_table(kind, keys).append_column("data", data)
-        replace(tx, tx.panes(length), rows, keys=("kind", *_KEY), there=[key in known for key in keys])
+        for packed in _packed(panes, keys):
+            there = [key for key in packed if key in known]
+            if there:
+                delete(tx, tx.panes(length), _key_table(kind, there))
+            rows = _key_table(kind, list(packed)).append_column("data", pa.array(packed.values(), pa.binary()))
+            # Not by a registered name, which DuckDB holds on to until the transaction ends.
+            tx.connection.from_arrow(rows).insert_into(tx.panes(length))
+
+
+def _packed(
+    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes], keys: Iterable[PaneKey]
+) -> Iterator[dict[PaneKey, bytes]]:
+    """Yield the bytes of these panes, some panes at a time."""
+    found: dict[PaneKey, bytes] = {}
+    for key in keys:
+        found[key] = pack(panes[key].to_state())
+        if sum(map(len, found.values())) >= _AT_ONCE:
+            yield found
+            found = {}
+    if found:
+        yield found
 
 
 def _delete(tx: Transaction, kind: str, keys: Iterable[PaneKey]) -> None:
