@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.heap import give_back
+from driftgauge.pipeline.heap import give_back, keep_little
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -187,6 +187,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     """Answer tasks until the other end is gone."""
     # Ctrl-C goes to the whole process group; when to end is the exporter's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_little()
     _limit(memory)
     # The pipe breaks when the exporter is killed: then there is nobody to answer.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
