@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from driftgauge.aggregates.distribution import CellArray, CountArray
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.kolmogorov import Gap
 from driftgauge.reference import NumericProfile
@@ -54,8 +55,8 @@ class NumericPair:
     """One numeric column: the reference's side, and the cells (k,) that the window occupies with counts and sums."""
 
     reference: NumericSide
-    cells: IntArray
-    counts: IntArray
+    cells: CellArray
+    counts: CountArray
     sums: FloatArray
 
     @cached_property

@@ -184,7 +184,7 @@ class Distribution:
         counts[cells], sums[cells] = tally
         return counts, sums
 
-    def between(self, start: int, end: int) -> Tally:
+    def between(self, start: int, end: int) -> tuple[CellArray, CountArray, FloatArray]:
         """Return the occupied ones of the flat cells from `start` up to `end`, counted from there."""
         # Of another type, all cells would be converted first.
         occupied = slice(*self.cells.searchsorted(np.array([start, end], np.int32)))
