@@ -95,19 +95,18 @@ class Distribution:
         return cls.of(layout.fingerprint, limit, (nothing, nothing, np.zeros(0)), {})
 
     @classmethod
-    def fold(
-        cls, layout: Layout, ordered: Mapping[str, FloatArray], texts: Mapping[str, TextArray], *, limit: int
-    ) -> Self:
-        """Count the sorted finite numbers (n,) and the texts (n,) of each column; those not on the layout are left out.
+    def fold(cls, layout: Layout, tallies: Mapping[str, Tally], texts: Mapping[str, TextArray], *, limit: int) -> Self:
+        """Put together the tallies of numeric columns on their grids, and count the texts (n,) of others.
 
-        A column that is missing, or not of the kind that the layout has, has no values.
+        Columns not on the layout are left out. One that is missing, or not of the kind that the layout has, has no
+        values.
         """
         found: list[Tally] = []
         unseen: dict[str, Unseen] = {}
         for name, grid in layout.grids.items():
             if isinstance(grid, NumericGrid):
-                if name in ordered:
-                    found.append(_shifted(grid.tally(ordered[name]), layout.offsets[name]))
+                if name in tallies:
+                    found.append(_shifted(tallies[name], layout.offsets[name]))
             elif name in texts:
                 tally, strangers = _tally_categories(grid, texts[name], limit)
                 found.append(_shifted(tally, layout.offsets[name]))

@@ -24,14 +24,14 @@ class Moment:
     others: int = 0
 
     @classmethod
-    def fold(cls, values: FloatArray) -> Self:
-        """Summarise values (n,), none of which may be NaN."""
+    def fold(cls, values: FloatArray, *, scratch: FloatArray | None = None) -> Self:
+        """Summarise values (n,), none of which may be NaN; `scratch` (n,) is memory to use, even that of `values`."""
         if not len(values):
             return cls()
         # An outlier near the largest double overflows the sum of squares; the snapshot leaves infinities out.
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
-            deviation = values - mean
+            deviation = np.subtract(values, mean, out=scratch)
             # Not a dot product: BLAS would wake its threads for each of thousands of small columns.
             return cls(len(values), mean, float(np.square(deviation, out=deviation).sum()))
 

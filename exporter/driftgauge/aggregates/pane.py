@@ -8,12 +8,12 @@ from typing import Any, Final, Self
 import numpy as np
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import Distribution, output_numbers
+from driftgauge.aggregates.distribution import Distribution, Tally, output_numbers
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.aggregates.sketch import ValueSketch
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.grid import OUTPUT, Layout
+from driftgauge.grid import OUTPUT, Layout, NumericGrid
 
 # Latency quantiles stay exact up to this many distinct values; above, their relative error is below 2 % even when
 # latencies spread over six powers of ten.
@@ -48,19 +48,28 @@ class PredictionPane:
     @classmethod
     def fold(cls, columns: Columns, layout: Layout | None, *, category_limit: int) -> Self:
         """Summarise rows, counted on `layout` if there is one."""
-        latency = _sorted(columns.latency)
         output = output_numbers(columns)
         numbers = columns.numbers if output is None else {**columns.numbers, OUTPUT: output}
-        # Sorted once: neighbours are counted together, which is cheaper than looking up each value.
-        ordered = {name: _sorted(values) for name, values in numbers.items()}
+        moments: dict[str, Moment] = {}
+        tallies: dict[str, Tally] = {}
+        # Each column in turn in the same memory: fresh memory costs half as much as sorting in it.
+        scratch = np.empty(len(columns))
+        for name, values in numbers.items():
+            # Sorted once: neighbours are counted together, which is cheaper than looking up each value.
+            ordered = _sorted(values, scratch)
+            grid = layout.grids.get(name) if layout else None
+            if isinstance(grid, NumericGrid):
+                tallies[name] = grid.tally(ordered)
+            moments[name] = Moment.fold(ordered, scratch=ordered)
         texts = {**columns.categories, OUTPUT: columns.predicted}
+        latency = _sorted(columns.latency, scratch)
         return cls(
             rows=len(columns),
             failed=int(columns.failed.sum()),
             latency=Buckets.of_sorted(latency, LATENCY_BUCKETS),
             latency_sketch=ValueSketch.of_sorted(latency, limit=LATENCY_LIMIT),
-            moments=_moments(columns, ordered, output),
-            distribution=None if layout is None else Distribution.fold(layout, ordered, texts, limit=category_limit),
+            moments=_with_others(moments, columns, output),
+            distribution=None if layout is None else Distribution.fold(layout, tallies, texts, limit=category_limit),
         )
 
     @classmethod
@@ -156,19 +165,22 @@ class PredictionPane:
         )
 
 
-def _sorted(values: FloatArray) -> FloatArray:
-    """Return the finite values in ascending order, as an array of their own."""
+def _sorted(values: FloatArray, scratch: FloatArray) -> FloatArray:
+    """Return the finite values (n,) in ascending order, in `scratch` (n,)."""
+    scratch[:] = values
+    scratch.sort()
     # Infinities come at the ends and NaN after them.
-    ordered = np.sort(values)
-    return ordered[ordered.searchsorted(-np.inf, side="right") : ordered.searchsorted(np.inf, side="left")]
+    return scratch[scratch.searchsorted(-np.inf, side="right") : scratch.searchsorted(np.inf, side="left")]
 
 
-def _moments(columns: Columns, ordered: Mapping[str, FloatArray], output: FloatArray | None) -> Moments:
-    found = {name: Moment.fold(ordered[name]) for name in columns.numbers}
-    found |= {name: Moment(others=len(text) - text.null_count) for name, text in columns.categories.items()}
-    predicted: BoolArray = columns.predicted.is_valid().to_numpy(zero_copy_only=False)
-    if output is None:
-        return Moments.of(found | {OUTPUT: Moment(others=int(predicted.sum()))})
+def _with_others(numbers: Mapping[str, Moment], columns: Columns, output: FloatArray | None) -> Moments:
+    """Return the moments of all columns: those of numbers, and how many texts there are."""
+    texts = {name: Moment(others=len(text) - text.null_count) for name, text in columns.categories.items()}
+    found = {**numbers, **texts}
     # Rows that have a class but no number.
-    others = int((predicted & ~np.isfinite(output)).sum())
-    return Moments.of(found | {OUTPUT: replace(Moment.fold(ordered[OUTPUT]), others=others)})
+    others: BoolArray = columns.predicted.is_valid().to_numpy(zero_copy_only=False)
+    if output is not None:
+        others = others & ~np.isfinite(output)
+    # After the features, as in the layout.
+    moment = replace(found.pop(OUTPUT, Moment()), others=int(others.sum()))
+    return Moments.of({**found, OUTPUT: moment})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Role = Literal["predictions", "labels", "reference"]
 
 # Rows that leave in one chunk at most: what everything after this holds at once.
-CHUNK_ROWS: Final = 2**16
+CHUNK_ROWS: Final = 2**17
 # Words in an error column that say there was none; an empty object, a zero and false say so as well.
 _NO_ERROR: Final = pa.array(["", "0", "0.0", "false", "none", "null", "nan", "na", "n/a", "<na>"])
 
