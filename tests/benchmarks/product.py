@@ -19,7 +19,7 @@ from .datasets import DAY, NOW, Floats
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", DAY), Window("7d", 7 * DAY))
 # As `pipeline.reading` does: chunk deltas are combined this many at a time.
-_COMBINED: Final = 4
+_COMBINED: Final = 6
 
 
 def a_model(name: str = "bench", **settings: Any) -> ModelConfig:

@@ -16,6 +16,7 @@ from driftgauge.errors import BatchError
 
 # A chunk holds at most this many values, so wide files come in shorter chunks.
 _CELLS: Final = 2**22
+# Twice as many would be folded a little faster, and take a worker 80 MB more of twenty columns.
 _MAX_ROWS: Final = 2**16
 # Of each column, of which all are read side by side.
 _BUFFER_BYTES: Final = 2**16

@@ -23,6 +23,11 @@ _THREADS: Final = 4
 _SMALL_BYTES: Final = 128 * 2**10
 _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 2**20
+# So many files are begun before the first is taken over. What a large one adds can take as much memory as all that is
+# kept, so of those only as many as two workers are busy with while one is committed.
+_AHEAD: Final = 8
+_LARGE_AHEAD: Final = 2
+_LARGE_BYTES: Final = 16 * 2**20
 # In which a worker is done with small files, unless one of them hangs.
 _LONGEST_TOGETHER: Final = 60.0
 
@@ -67,8 +72,8 @@ class Readers:
         Raises SourceUnavailable when MLflow went away, after what it had given by then.
         """
         with (
-            closing(_in_order(self._fetching, self._fetch, jobs, ahead=2 * _THREADS)) as fetched,
-            closing(_in_order(self._folding, self._fold, _batches(fetched), ahead=_THREADS)) as outcomes,
+            closing(_in_order(self._fetching, self._fetch, jobs, _is_large, most=_LARGE_AHEAD)) as fetched,
+            closing(_in_order(self._folding, self._fold, _batches(fetched), _is_read, most=1)) as outcomes,
         ):
             for outcome in outcomes:
                 if isinstance(outcome, SourceUnavailable):
@@ -126,16 +131,29 @@ def _batches(fetched: Iterable[Small | Reading | SourceUnavailable]) -> Iterator
         yield batch
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Generator[R]:
-    """Map in worker threads and yield in order, with at most `ahead` results waiting; closed, it begins no more."""
-    queue: deque[Future[R]] = deque()
+def _is_large(job: Job) -> bool:
+    return (job.artifact.size or 0) > _LARGE_BYTES
+
+
+def _is_read(batch: _Batch) -> bool:
+    return batch.outcome is not None
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], heavy: Callable[[T], bool], *, most: int
+) -> Generator[R]:
+    """Map in threads and yield in order, with fewer than `most` results of heavy items waiting, and `_AHEAD` of any.
+
+    Closed, it begins no more.
+    """
+    queue: deque[tuple[Future[R], bool]] = deque()
     try:
         for item in items:
-            queue.append(pool.submit(work, item))
-            if len(queue) >= ahead:
-                yield queue.popleft().result()
+            queue.append((pool.submit(work, item), heavy(item)))
+            while len(queue) >= _AHEAD or sum(is_heavy for _, is_heavy in queue) >= most:
+                yield queue.popleft()[0].result()
         while queue:
-            yield queue.popleft().result()
+            yield queue.popleft()[0].result()
     finally:
-        for future in queue:
+        for future, _ in queue:
             future.cancel()

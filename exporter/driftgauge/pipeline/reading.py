@@ -21,7 +21,7 @@ T = TypeVar("T")
 FileRole = Literal["predictions", "labels"]
 
 # Chunk deltas are combined this many at a time, so that a long file costs the memory of a few chunks.
-_COMBINED: Final = 4
+_COMBINED: Final = 6
 # Files with no more rows are folded together. Counting so few takes less time than the calls that it takes.
 _FEW_ROWS: Final = 4096
 
