@@ -44,7 +44,7 @@ def run(notes: Notes) -> None:
     found = {size: child("fleet", "fleet", *size) for size in ((MODELS, FEATURES), *SIZES)}
     own = found[MODELS, FEATURES]
     target = Target(most=Config.model_fields["refresh_interval"].default)
-    parts = f"statistics of all models {seconds(own['statistics'])}, beside reading; page {seconds(own['page'])}"
+    parts = ", ".join(f"{name} {seconds(own[name])}" for name in ("read and commit", "statistics", "page"))
     notes.add(
         Row(
             "B9",

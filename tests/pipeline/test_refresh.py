@@ -1,6 +1,5 @@
 """A refresh over a real MLflow store: what is found, joined, counted and refused."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftgauge.pipeline import refresh
 from driftgauge.pipeline.refresh import Report
-from driftgauge.pipeline.work import find_work
-from driftgauge.snapshot import ModelState
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import LABELS, NOW, PREDICTIONS, SECONDS, Bench, a_model, label, prediction, published
 
@@ -220,28 +216,6 @@ def test_missing_experiment_does_not_stop_others(bench: Bench) -> None:
     assert (list(report.failures), reason, counted) == (["lost"], "missing", [0, 4])
     assert "'/monitoring/churn'" in message
     assert "create it or correct" in message
-
-
-def test_what_follows_does_not_wait_for_other_models(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model's statistics are asked for while another model is still being read; each once, and none that failed."""
-    bench.log(PREDICTIONS, "predictions.jsonl", FOUR)
-    first_done, asked = threading.Event(), []
-
-    def in_turn(source: Any, memory: Any, now: int, **options: bool) -> Any:
-        if memory.state.config.name == "fraud":
-            assert first_done.wait(60)
-        return find_work(source, memory, now, **options)
-
-    def then(state: ModelState) -> None:
-        asked.append(state.config.name)
-        first_done.set()
-
-    monkeypatch.setattr(refresh, "find_work", in_turn)
-    lost = a_model("lost", predictions={"experiment": "/monitoring/chrun"})
-    with bench.opened(bench.config(lost, a_model(), a_model("fraud"))) as pipeline:
-        report = pipeline.refresh(NOW, full=True, then=then)
-
-    assert (asked, list(report.failures)) == (["churn", "fraud"], ["lost"])
 
 
 def test_mlflow_away(bench: Bench) -> None:

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from random import Random
-from threading import Lock
 from typing import Final
 
 import structlog
@@ -126,26 +125,11 @@ class Pipeline:
         """How many predictions wait for a label."""
         return sum(memory.waiting for memory in self._models.values())
 
-    def refresh(
-        self,
-        now: int,
-        *,
-        full: bool,
-        relist: bool = False,
-        then: Callable[[ModelState], object] = lambda _: None,
-    ) -> Report:
+    def refresh(self, now: int, *, full: bool, relist: bool = False) -> Report:
         """Read what is new and forget what is old, as of `now` (µs).
 
         full: ask MLflow for all runs rather than for those that can be new. relist: list every run again.
-        then: called with the state of each model as soon as it is refreshed, one after the other, while other models
-        still wait for MLflow or for workers; if it fails, the model's refresh has failed.
         """
-        turn = Lock()
-
-        def finish(state: ModelState) -> None:
-            with turn:
-                then(state)
-
         if not self._source.healthy():
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
@@ -157,7 +141,7 @@ class Pipeline:
             def attempt(memory: Memory) -> Failure | None:
                 if not memory.is_due(now):
                     return memory.failure
-                failure = self._attempt(memory, readers, now, full=full, relist=relist, then=finish)
+                failure = self._attempt(memory, readers, now, full=full, relist=relist)
                 self._complain(memory, failure)
                 memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
                 return failure
@@ -166,20 +150,10 @@ class Pipeline:
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
         return Report(mlflow_up=True, failures=failures)
 
-    def _attempt(
-        self,
-        memory: Memory,
-        readers: Readers,
-        now: int,
-        *,
-        full: bool,
-        relist: bool,
-        then: Callable[[ModelState], object],
-    ) -> Failure | None:
+    def _attempt(self, memory: Memory, readers: Readers, now: int, *, full: bool, relist: bool) -> Failure | None:
         """Refresh a model and return why that failed, if it did."""
         try:
             self._refresh_model(memory, readers, now, full=full, relist=relist)
-            then(memory.state)
         except Stopped:
             raise
         except DriftgaugeError as error:

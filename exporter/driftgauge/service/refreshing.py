@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+import structlog
+
 from driftgauge.config import Config
 from driftgauge.families import Samples
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.publication import Publication
-from driftgauge.snapshot import ModelState, model_samples, within_limit
+from driftgauge.snapshot import model_samples, within_limit
 from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
+_log = structlog.get_logger("driftgauge.service")
 
 
 def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
@@ -73,19 +76,22 @@ def refresh_models(
 ) -> tuple[Report, dict[str, Samples]]:
     """Refresh every model and return how that went and all samples at `now` (µs).
 
-    A model's samples are computed as soon as it is refreshed. One that could not be refreshed keeps those it had.
+    One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
     """
-    computed: dict[str, Samples] = {}
-
-    def compute(state: ModelState) -> None:
-        computed[state.config.name] = model_samples(state, windows=config.windows, limits=config.limits, now=now)
-
-    report = pipeline.refresh(now, full=full, relist=relist, then=compute)
+    report = pipeline.refresh(now, full=full, relist=relist)
+    failures, samples = dict(report.failures), dict[str, Samples]()
+    # Not while others are read: all threads would compete for the interpreter with the one that answers scrapes.
     for state in pipeline.states:
-        if state.config.name not in computed.keys() | before.keys():
-            compute(state)
-    names = [state.config.name for state in pipeline.states]
-    return report, {name: computed[name] if name in computed else before[name] for name in names}
+        name = state.config.name
+        try:
+            if name not in failures or name not in before:
+                samples[name] = model_samples(state, windows=config.windows, limits=config.limits, now=now)
+        except Exception as error:  # noqa: BLE001 - the comment below
+            # A mistake of ours in one model must not take the others' figures down with it.
+            _log.exception("model not computed: this is a bug in driftgauge", model=name)
+            failures[name] = "internal", repr(error)
+        samples.setdefault(name, before.get(name, {}))
+    return replace(report, failures=failures), samples
 
 
 def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:
