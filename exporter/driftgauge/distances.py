@@ -1,7 +1,7 @@
 """How far one numeric column of a window is from the reference.
 
-Both are counted on the cells of the same grid, whose points are between and beside them. The two distribution functions
-are laid side by side before and after each point; what else is asked follows the cells that the window occupies.
+Both are counted on the cells of the same grid. The two distribution functions are laid side by side at the start and at
+the end of each gap between two points; what else is asked follows the cells that the window occupies.
 A statistic is a pure function of a `NumericPair`. It returns None when it is undefined; the family, the documentation
 and the tests go by the table's key. Formulas and oracles are in docs/statistics.md.
 """
@@ -114,7 +114,8 @@ class NumericPair:
 
     def upto_cells(self, cells: Sequence[int] | IntArray) -> IntArray:
         """Return the window rows up to the end of each cell (n,) of the grid."""
-        return self.upto[self.cells.searchsorted(cells, side="right")]
+        # Of another type, all of its own cells would be converted first.
+        return self.upto[self.cells.searchsorted(np.asarray(cells, np.int32), side="right")]
 
     @cached_property
     def asked(self) -> IntArray:
