@@ -17,6 +17,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 import driftgauge
+from driftgauge.source import deadline
 from driftgauge.store import Store
 
 from . import datasets
@@ -29,8 +30,9 @@ BATCH: Final = 10_000
 _PACKAGE: Final = str(Path(driftgauge.__file__).parent)
 _INTERVAL: Final = 0.001
 _SHOWN: Final = 16
-# Innermost functions in which a thread only waits.
+# Innermost functions in which a thread only waits, of any module and of the one that asks MLflow in threads.
 _WAITING: Final = frozenset({"wait", "_worker", "select", "poll", "result", "_wait_for_tstate_lock"})
+_ASKING: Final = frozenset({"run", "within"})
 
 
 class Sampler(threading.Thread):
@@ -45,7 +47,7 @@ class Sampler(threading.Thread):
         """Look at all threads again and again."""
         while not self._stopped.wait(_INTERVAL):
             for thread, frame in sys._current_frames().items():
-                if thread != self.ident and frame.f_code.co_name not in _WAITING:
+                if thread != self.ident and not _waits(frame):
                     self._count(frame)
 
     def stop(self) -> None:
@@ -62,6 +64,11 @@ class Sampler(threading.Thread):
                 self.counts[module, code.co_name] += 1
                 return
             frame = frame.f_back
+
+
+def _waits(frame: FrameType) -> bool:
+    name = frame.f_code.co_name
+    return name in _WAITING or (name in _ASKING and frame.f_code.co_filename == deadline.__file__)
 
 
 def run(notes: Notes) -> None:
