@@ -27,7 +27,7 @@ EXIT_CONFIG: Final = 2
 # A stop has to be done before supervisors lose patience and kill.
 _STOP_SECONDS: Final = 1.5
 # How long a refresh may keep the interpreter from a thread that answers. A tenth of Python's default halves the time of
-# a scrape during a refresh; what switching more often costs is below what can be measured.
+# a scrape during a refresh, which takes as long while one thread computes, but a third longer where several would.
 _SWITCH_SECONDS: Final = 0.0005
 
 config_file = click.option(

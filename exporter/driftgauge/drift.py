@@ -122,7 +122,7 @@ def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[
                 counts, _ = window.dense(start, start + grid.cells)
                 found[at][name] = _compare_categories(profile, counts, window.unseen.get(name, Unseen({})))
     for (at, name), statistics in zip(numeric, _statistics(list(numeric.values())), strict=True):
-        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=statistics["ks_pvalue"])
+        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=statistics.get("ks_pvalue"))
     return found
 
 

@@ -37,7 +37,7 @@ def test_text_with_a_dictionary_is_found(options: dict[str, Any]) -> None:
     ],
     ids=["new in every row", "few", "no dictionary"],
 )
-def test_outgrown_dictionaries(texts: list[str], options: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+def test_outgrown_dictionaries(texts: list[str], options: dict[str, Any], *, expected: bool) -> None:
     """A column that begins with a dictionary and goes on without one is told from those that do one of both."""
     data = written(pa.table({"t": texts}), **{"dictionary_pagesize_limit": 256, "data_page_size": 256} | options)
     file = io.BytesIO(data)

@@ -2,8 +2,9 @@
 
 import io
 import json
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
@@ -135,6 +136,21 @@ def test_small_files_go_together_and_large_ones_alone() -> None:
     assert sorted(workers.asked) == [paths[:20], [paths[20]], paths[21:]]
     assert outcomes(readings) == [1] * 40
     assert [reading.delta.rows_read for reading in readings] == [20, 1, 19]
+
+
+def test_few_large_files_are_begun_ahead() -> None:
+    """While one is taken over, only one more is read: what they add waits in memory."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
+    shelf = Shelf(files)
+    large = [replace(job, artifact=replace(job.artifact, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
+    with Readers(cast("Source", shelf), None) as readers:
+        readings = readers.read(large)
+        next(readings)
+        time.sleep(0.5)
+        begun = len(shelf.opened)
+        rest = list(readings)
+
+    assert (begun, len(rest)) == (2, 5)
 
 
 def test_a_batch_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

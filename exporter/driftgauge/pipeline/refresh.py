@@ -223,7 +223,7 @@ class Pipeline:
         self._commit(memory, step, terms)
 
     def _take(
-        self, memory: Memory, step: "_Step", item: Work, outcome: Read | BatchError | SourceMissing, now: int
+        self, memory: Memory, step: _Step, item: Work, outcome: Read | BatchError | SourceMissing, now: int
     ) -> None:
         """Add to a step the cursor after a file was read or failed, and count the file."""
         if isinstance(outcome, Read):
@@ -239,7 +239,7 @@ class Pipeline:
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
         step.count(Totals(failures={reason: 1}))
 
-    def _commit(self, memory: Memory, step: "_Step", terms: Terms) -> None:
+    def _commit(self, memory: Memory, step: _Step, terms: Terms) -> None:
         if not step.records:
             return
         delta = Delta.combine(step.deltas)
