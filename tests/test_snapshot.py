@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 from data_builders import MICROS, a_model, a_reference, features, folded, make_columns
+from driftgauge import snapshot
 from driftgauge.aggregates.buckets import Buckets
+from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.pane import PredictionPane
-from driftgauge.aggregates.sums import Sums
+from driftgauge.aggregates.sums import Latest, Sums
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
 from driftgauge.collector import validate
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
+from driftgauge.drift import compare
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
 from driftgauge.reference import Reference
 from driftgauge.snapshot import Identity, ModelState, model_samples, within_limit
@@ -25,6 +28,7 @@ from driftgauge.windows import PaneKey, Tiers
 
 NAN = float("nan")
 HOUR = Window("1h", 3600)
+LIMITS = Limits()
 NOW = 1_767_609_000 * MICROS
 PANE = NOW // MICROS // 120 * 120
 
@@ -317,6 +321,44 @@ def test_within_limit(most: int, kept: dict[str, int], dropped: int) -> None:
     assert (len(FEATURES["model_feature_psi"]), len(ACCURACY["model_accuracy"])) == (3, 3)
 
 
+def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that hold something new are compared, those alike once, and all when the reference is another."""
+    compared: list[int] = []
+
+    def counting(reference: Reference, windows: Sequence[Distribution]) -> Any:
+        compared.append(len(windows))
+        return compare(reference, windows)
+
+    monkeypatch.setattr(snapshot, "compare", counting)
+    windows = [Window("24h", 86400), HOUR]
+    rng = np.random.default_rng(1)
+    reference = a_reference(features(x=rng.normal(size=100)))
+    totals = Totals(versions={"1": VersionTotals(last_prediction=NOW)})
+    state = ModelState(a_model(), reference=reference, totals=totals)
+
+    def told(**changes: Any) -> tuple[list[int], Samples]:
+        nonlocal state
+        state = replace(state, **changes)
+        compared.clear()
+        found = model_samples(state, windows=windows, limits=LIMITS, now=NOW)
+        return [count for count in compared if count], found
+
+    def pane(hours: int, reference: Reference = reference) -> dict[PaneKey, PredictionPane]:
+        found = predictions(features(x=rng.normal(size=50)), reference)
+        return {replace(key, start=key.start - 3600 * hours): pane for key, pane in found.items()}
+
+    first = pane(0)
+    assert told(predictions=first)[0] == [1]
+    none, same = told(predictions=dict(first))
+    assert none == []
+    assert same == told(seen=Latest())[1]
+    assert told(predictions=first | pane(5))[0] == [1]
+    assert told(predictions=state.predictions | pane(0))[0] == [2]
+    assert told(baseline={"accuracy": 0.9})[0] == []
+    other = a_reference(features(x=rng.normal(size=100)))
+    assert told(reference=other, predictions=pane(0, other))[0] == [1]
+
+
 def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
     """While panes grow, are joined and leave, a model that was asked before says what one that never was says."""
     windows = [Window("24h", 86400), HOUR, Window("60m", 3600)]
@@ -341,8 +383,8 @@ def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
             if target:
                 panes[target] = PredictionPane.combine([left, panes[target]]) if target in panes else left
         state = replace(state, predictions=panes)
-        fresh = replace(state, prediction_sums=Sums(), outcome_sums=Sums())
-        asked = [plain(model_samples(each, windows=windows, limits=Limits(), now=now)) for each in (state, fresh)]
+        fresh = replace(state, prediction_sums=Sums(), outcome_sums=Sums(), seen=Latest(), judged=Latest())
+        asked = [plain(model_samples(each, windows=windows, limits=LIMITS, now=now)) for each in (state, fresh)]
         assert asked[0] == pytest.approx(asked[1], rel=1e-9)
 
 

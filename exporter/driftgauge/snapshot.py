@@ -6,7 +6,8 @@ what is returned may be rendered without further checks.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
-from driftgauge.aggregates.sums import Sums
+from driftgauge.aggregates.sums import Latest, Sums
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.drift import ColumnDrift, compare, flags
-from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, HistogramSample, Sample
+from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, HistogramSample, Sample, Samples
 from driftgauge.grid import OUTPUT
 from driftgauge.performance import class_counts, degradation, metrics
 from driftgauge.reference import Reference
@@ -30,7 +31,7 @@ MIN_ROWS: Final = 2
 # Published per feature or class: the first to go when `limits.max_series` is reached.
 _DETAIL_LABELS: Final = frozenset({"feature", "class"})
 
-A = TypeVar("A")
+A = TypeVar("A", bound=PredictionPane | Outcomes)
 MutableSamples = dict[str, list[Sample | HistogramSample]]
 
 
@@ -47,7 +48,8 @@ class Identity:
 class ModelState:
     """All that is known of one model between refreshes. Every field is replaced, none is changed in place.
 
-    prediction_sums, outcome_sums: what earlier snapshots added up; they save time and change no value.
+    prediction_sums, outcome_sums: what earlier snapshots added up; seen, judged: what the last one said of the
+    predictions and outcomes of each window. They save time and change no value.
     """
 
     config: ModelConfig
@@ -59,6 +61,16 @@ class ModelState:
     identities: Mapping[str, Identity] = field(default_factory=dict)
     prediction_sums: Sums = field(default_factory=Sums)
     outcome_sums: Sums = field(default_factory=Sums)
+    seen: Latest[Samples] = field(default_factory=Latest)
+    judged: Latest[Samples] = field(default_factory=Latest)
+
+
+class _Place(NamedTuple):
+    """A version's window, and how long it is."""
+
+    version: str
+    window: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,10 @@ class _Board:
         if value is not None and np.isfinite(value):
             self.samples.setdefault(family, []).append(Sample((*self.prefix, *labels), float(value)))
 
+    def add(self, samples: Samples) -> None:
+        for family, found in samples.items():
+            self.samples.setdefault(family, []).extend(found)
+
     def histogram(self, family: str, buckets: Buckets) -> None:
         if buckets.total:
             counts = tuple(float(count) for count in buckets.counts)
@@ -83,51 +99,46 @@ class _Board:
             )
 
 
-def model_samples(
-    model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int
-) -> Mapping[str, Sequence[Sample | HistogramSample]]:
-    """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows."""
+def model_samples(model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int) -> Samples:
+    """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows.
+
+    A window that holds what it held in the snapshot before says what it said then, without being computed again.
+    """
     board = _Board({}, (model.config.name,))
     _put_model(board, model.totals)
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
-    predictions = _totals(model.predictions, model.prediction_sums, PredictionPane.combine, windows, now)
-    outcomes = _totals(model.outcomes, model.outcome_sums, Outcomes.combine, windows, now)
-    shown = {
-        (window.name, version): pane
-        for window in windows
-        for version in versions
-        if (pane := predictions[window.seconds].get(version)) and pane.rows
-    }
-    drift = _drift(model.reference, shown)
-    for window in windows:
-        for version in versions:
-            here = board.under(version, window.name)
-            pane = shown.get((window.name, version))
-            here.put("model_window_predictions", pane.rows if pane else 0)
-            if pane:
-                _put_predictions(here, model, pane, drift.get((window.name, version), {}), limits)
-            labelled = outcomes[window.seconds].get(version, Outcomes())
-            here.put("model_window_labels", labelled.rows)
-            _put_performance(here, model, labelled)
+    places = [_Place(version, window.name, window.seconds) for window in windows for version in versions]
+    predictions = _parts(model.predictions, model.prediction_sums, PredictionPane.combine, windows, now)
+    outcomes = _parts(model.outcomes, model.outcome_sums, Outcomes.combine, windows, now)
+    panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
+    labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
+    seen = _told(model.seen, (model.reference, limits), panes, partial(_about_predictions, model, limits))
+    judged = _told(model.judged, (model.baseline,), labelled, partial(_about_outcomes, model))
+    for place in places:
+        here = board.under(place.version, place.window)
+        here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
+        here.put("model_window_labels", sum(part.rows for part in labelled[place]))
+        for samples in (seen.get(place, {}), judged.get(place, {})):
+            here.add(samples)
     return board.samples
 
 
-def _totals(
+def _parts(
     panes: Mapping[PaneKey, A],
     sums: Sums,
     combine: Callable[[Sequence[A]], A],
     windows: Sequence[Window],
     now: int,
-) -> dict[int, dict[str, A]]:
-    """Return what each window holds, by its length in seconds and by version.
+) -> dict[tuple[str, int], tuple[A, ...]]:
+    """Return what the windows are the sums of, by version and length in seconds: the same objects while these hold.
 
     A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
     """
     tiers = Tiers.of(windows)
-    found: dict[int, dict[str, A]] = {}
-    totals: dict[str, A] = {}
+    found: dict[tuple[str, int], tuple[A, ...]] = {}
+    parts: dict[str, tuple[A, ...]] = {}
     covered: set[PaneKey] = set()
     names: set[Hashable] = set()
     for window in sorted(windows, key=lambda window: window.seconds):
@@ -136,23 +147,75 @@ def _totals(
             if key not in covered:
                 added.setdefault(key.version, []).append(panes[key])
                 covered.add(key)
-        for version, parts in added.items():
+        for version, new in added.items():
             names.add((window.seconds, version))
-            total = sums.combine((window.seconds, version), parts, combine)
-            totals[version] = combine([totals[version], total]) if version in totals else total
-        found.setdefault(window.seconds, dict(totals))
+            parts[version] = *parts.get(version, ()), sums.combine((window.seconds, version), new, combine)
+        found |= {(version, window.seconds): held for version, held in parts.items()}
     sums.keep(names)
     return found
 
 
-def _drift(
-    reference: Reference | None, panes: Mapping[tuple[str, str], PredictionPane]
-) -> dict[tuple[str, str], dict[str, ColumnDrift]]:
+def _told(
+    latest: Latest[Samples],
+    terms: tuple[object, ...],
+    parts: Mapping[_Place, tuple[A, ...]],
+    compute: Callable[[Mapping[_Place, tuple[A, ...]]], Mapping[_Place, Samples]],
+) -> dict[_Place, Samples]:
+    """Return what is told about each window with rows; only those whose parts or `terms` are others are computed."""
+    made_of = {place: (*terms, *held) for place, held in parts.items() if any(part.rows for part in held)}
+    new = {place: parts[place] for place, of in made_of.items() if latest.get(place, of) is None}
+    for place, samples in compute(new).items():
+        latest.put(place, made_of[place], samples)
+    latest.keep(made_of)
+    return {place: told for place, of in made_of.items() if (told := latest.get(place, of)) is not None}
+
+
+def _about_predictions(
+    model: ModelState, limits: Limits, parts: Mapping[_Place, tuple[PredictionPane, ...]]
+) -> dict[_Place, Samples]:
+    panes = _added_up(parts, PredictionPane.combine)
+    drift = _drift(model.reference, panes)
+    boards = {place: _board(model, place) for place in panes}
+    for place, pane in panes.items():
+        _put_predictions(boards[place], model, pane, drift.get(place, {}), limits)
+    return {place: board.samples for place, board in boards.items()}
+
+
+def _about_outcomes(model: ModelState, parts: Mapping[_Place, tuple[Outcomes, ...]]) -> dict[_Place, Samples]:
+    boards = {place: _board(model, place) for place in parts}
+    for place, outcomes in _added_up(parts, Outcomes.combine).items():
+        _put_performance(boards[place], model, outcomes)
+    return {place: board.samples for place, board in boards.items()}
+
+
+def _board(model: ModelState, place: _Place) -> _Board:
+    return _Board({}, (model.config.name, place.version, place.window))
+
+
+def _added_up(parts: Mapping[_Place, tuple[A, ...]], combine: Callable[[Sequence[A]], A]) -> dict[_Place, A]:
+    """Add up the parts of each window; those that are of the same ones get the same object."""
+    known: dict[tuple[int, ...], A] = {}
+
+    def whole(held: tuple[A, ...]) -> A:
+        if len(held) == 1:
+            return held[0]
+        name = tuple(map(id, held))
+        if name not in known:
+            known[name] = combine([whole(held[:-1]), held[-1]])
+        return known[name]
+
+    return {place: whole(held) for place, held in parts.items()}
+
+
+def _drift(reference: Reference | None, panes: Mapping[_Place, PredictionPane]) -> dict[_Place, dict[str, ColumnDrift]]:
     """Return how far the columns of each pane are from the reference, for those that were counted on its layout."""
     if reference is None:
         return {}
-    counted = {key: pane.distribution for key, pane in panes.items() if pane.distribution}
-    return dict(zip(counted, compare(reference, list(counted.values())), strict=True))
+    counted = {place: pane.distribution for place, pane in panes.items() if pane.distribution}
+    # Windows that hold the same, as those of a young version do, are compared once.
+    distinct = {id(found): found for found in counted.values()}
+    columns = dict(zip(distinct, compare(reference, list(distinct.values())), strict=True))
+    return {place: columns[id(found)] for place, found in counted.items()}
 
 
 def _put_model(board: _Board, totals: Totals) -> None:

@@ -1,4 +1,4 @@
-"""Sums of panes, kept from one snapshot to the next so that only what changed in between is added.
+"""What is kept from one snapshot to the next: sums of panes, so that only what changed in between is added.
 
 Nothing is subtracted: when a pane has left or changed that was already in a sum, the others are added up anew. Panes
 that change at every refresh are therefore kept out of it until they have come to rest. Which panes a sum is of is told
@@ -7,7 +7,8 @@ by their identity, so keeping sums changes no value beyond the rounding of anoth
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from operator import is_
+from typing import Any, Generic, TypeVar
 
 A = TypeVar("A")
 
@@ -20,6 +21,29 @@ class _Known:
     total: Any
     settled: frozenset[int]
     base: Any
+
+
+class Latest(Generic[A]):
+    """Remembers, for each of any number of names, what was last made under it, and of which objects."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[Sequence[object], A]] = {}
+
+    def get(self, name: Hashable, of: Sequence[object]) -> A | None:
+        """Return what was made of these very objects, None if the last were others."""
+        if name not in self._known:
+            return None
+        before, made = self._known[name]
+        alike = len(before) == len(of) and all(map(is_, before, of))
+        return made if alike else None
+
+    def put(self, name: Hashable, of: Sequence[object], made: A) -> None:
+        """Remember what was made of immutable objects, which are kept with it."""
+        self._known[name] = of, made
+
+    def keep(self, names: Collection[Hashable]) -> None:
+        """Forget all other names."""
+        self._known = {name: known for name, known in self._known.items() if name in names}
 
 
 class Sums:
