@@ -29,6 +29,8 @@ def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch:
     with bench.serving() as service:
         good = until(service, refreshed)
         monkeypatch.setattr(refresh, "find_work", failing("churn", ZeroDivisionError("a bug")))
+        # The refresh that was under way before may have got past that.
+        until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         for model in MODELS:
             bench.log(model, "second.jsonl")
         found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
@@ -124,3 +126,23 @@ def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.
         assert service.status().models[0].name == "churn"
         assert not service.stop(timeout=0)
         let_go.set()
+
+
+def test_a_stop_waits_for_the_statistics_of_one_model_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to stop while a model is computed, the exporter does not begin with the next."""
+    under_way, let_go = threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def slow(state: ModelState, **given: Any) -> Any:
+        begun.append(state.config.name)
+        under_way.set()
+        assert let_go.wait(PATIENCE)
+        return model_samples(state, **given)
+
+    with bench.serving() as service:
+        until(service, refreshed)
+        monkeypatch.setattr(refreshing, "model_samples", slow)
+        assert under_way.wait(PATIENCE)
+        assert not service.stop(timeout=0)
+        let_go.set()
+    assert begun == ["churn"]

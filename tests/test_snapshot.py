@@ -325,9 +325,9 @@ def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyP
     """Windows that hold something new are compared, those alike once, and all when the reference is another."""
     compared: list[int] = []
 
-    def counting(reference: Reference, windows: Sequence[Distribution]) -> Any:
+    def counting(reference: Reference, windows: Sequence[Distribution], **given: Any) -> Any:
         compared.append(len(windows))
-        return compare(reference, windows)
+        return compare(reference, windows, **given)
 
     monkeypatch.setattr(snapshot, "compare", counting)
     windows = [Window("24h", 86400), HOUR]

@@ -1,4 +1,4 @@
-"""How far one numeric column of a window is from the reference.
+"""How far a numeric column of a window is from the reference: all that takes time for each column, and numpy alone.
 
 Both are counted on the cells of the same grid. The two distribution functions are laid side by side at the start and at
 the end of each gap between two points; what else is asked follows the cells that the window occupies.
@@ -9,14 +9,28 @@ and the tests go by the table's key. Formulas and oracles are in docs/statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from driftgauge.aggregates.distribution import CellArray, CountArray
 from driftgauge.columns import FloatArray, IntArray
-from driftgauge.kolmogorov import Gap
 from driftgauge.reference import NumericProfile
+
+# Statistics are computed from this many rows on.
+MIN_ROWS: Final = 2
+
+
+class Gap(NamedTuple):
+    """The largest distance between two distribution functions: all that their Kolmogorov-Smirnov test needs.
+
+    rows: of reference and window. below: how many of either lie up to where they are so far apart.
+    """
+
+    distance: float
+    rows: tuple[int, int]
+    below: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,3 +194,48 @@ NUMERIC: Final[Mapping[str, Callable[[NumericPair], float | None]]] = {
     "wasserstein_distance": wasserstein_distance,
     "mean_shift": mean_shift,
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericColumn:
+    """One numeric column: the reference's side, and cells (k,) with counts and sums of each window."""
+
+    reference: NumericSide
+    windows: Sequence[tuple[CellArray, CountArray, FloatArray]]
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """How far a numeric column of a window is from the reference: the statistics of `NUMERIC`, and what others need.
+
+    upto: (b - 1,) rows up to the end of each PSI bin but the last, of reference and window, who have `gap.rows`.
+    """
+
+    statistics: Mapping[str, float | None]
+    gap: Gap
+    upto: tuple[npt.NDArray[np.int32], IntArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One numeric column of one window: `rows` present, `outliers` outside the fences, and distances if it has any."""
+
+    rows: int
+    outliers: int | None
+    distances: Distances | None
+
+
+def measured(columns: Sequence[NumericColumn]) -> list[list[Measured]]:
+    """Return what is found of each column in each window, column by column: only one is laid out at a time."""
+    return [[_measured(NumericPair(column.reference, *window)) for window in column.windows] for column in columns]
+
+
+def _measured(pair: NumericPair) -> Measured:
+    profile = pair.reference.profile
+    outliers = pair.outliers if profile.rows else None
+    if pair.rows < MIN_ROWS or profile.constant:
+        return Measured(pair.rows, outliers, None)
+    with np.errstate(over="ignore", invalid="ignore"):
+        statistics = {name: statistic(pair) for name, statistic in NUMERIC.items()}
+    upto = profile.ends[profile.bin_ends], pair.asked[2:]
+    return Measured(pair.rows, outliers, Distances(statistics, pair.gap, upto))

@@ -6,22 +6,21 @@ Formulas and oracles are in docs/statistics.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special, stats
 
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.config import Drift
-from driftgauge.distances import NUMERIC, NumericPair, NumericSide
+from driftgauge.distances import MIN_ROWS, Distances, Measured, NumericColumn, NumericSide, measured
 from driftgauge.divergence import DIVERGENCES
 from driftgauge.grid import NumericGrid
-from driftgauge.kolmogorov import Gap, ks_pvalues
+from driftgauge.kolmogorov import ks_pvalues
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
 
 
@@ -87,53 +86,45 @@ CATEGORICAL: Final[Mapping[str, Callable[[CategoryPair], float | None]]] = {
 # statistic -> the configuration key of the effect size from which it counts as large.
 _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi": "psi"}
 
-
-@dataclass(frozen=True, slots=True)
-class _Numeric:
-    """What a numeric column's statistics are made of: those of its own, and of what others are computed for all.
-
-    upto: (b - 1,) rows up to the end of each PSI bin but the last, of reference and window, who have `gap.rows`.
-    """
-
-    statistics: Mapping[str, float | None]
-    gap: Gap
-    upto: tuple[npt.NDArray[np.int32], IntArray]
+# Measures numeric columns, in this process or somewhere else.
+Measure = Callable[[Sequence[NumericColumn]], list[list[Measured]]]
 
 
-def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[str, ColumnDrift]]:
-    """Compare every column of the layout, `OUTPUT` included, in each window.
-
-    Column by column, so that what the reference brings is computed once, and only one column is laid out at a time.
-    """
-    found: list[dict[str, ColumnDrift]] = [{} for _ in windows]
-    numeric: dict[tuple[int, str], _Numeric] = {}
+def compare(
+    reference: Reference, windows: Sequence[Distribution], *, measure: Measure = measured
+) -> list[dict[str, ColumnDrift]]:
+    """Compare every column of the layout, `OUTPUT` included, in each window."""
+    numeric: dict[str, NumericColumn] = {}
+    categories: dict[str, list[ColumnDrift]] = {}
     for name, grid in reference.layout.grids.items():
         start, profile = reference.layout.offsets[name], reference.profiles[name]
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            side = NumericSide(grid.points, profile)
-            for at, window in enumerate(windows):
-                pair = NumericPair(side, *window.between(start, start + grid.cells))
-                outliers = pair.outliers if profile.rows else None
-                found[at][name] = ColumnDrift(pair.rows, {}, None, outliers, None)
-                if pair.rows >= 2 and not profile.constant:
-                    numeric[at, name] = _compare_numeric(pair)
+            cells = [window.between(start, start + grid.cells) for window in windows]
+            numeric[name] = NumericColumn(NumericSide(grid.points, profile), cells)
         elif isinstance(profile, CategoryProfile):
-            for at, window in enumerate(windows):
-                counts, _ = window.dense(start, start + grid.cells)
-                found[at][name] = _compare_categories(profile, counts, window.unseen.get(name, Unseen({})))
-    for (at, name), statistics in zip(numeric, _statistics(list(numeric.values())), strict=True):
-        found[at][name] = replace(found[at][name], statistics=statistics, pvalue=statistics.get("ks_pvalue"))
-    return found
+            categories[name] = [
+                _compare_categories(
+                    profile, window.dense(start, start + grid.cells)[0], window.unseen.get(name, Unseen({}))
+                )
+                for window in windows
+            ]
+    measurements = measure(list(numeric.values()))
+    compared = dict(zip(numeric, _compare_numeric(measurements), strict=True)) | categories
+    return [{name: compared[name][at] for name in reference.layout.grids} for at in range(len(windows))]
 
 
-def _compare_numeric(pair: NumericPair) -> _Numeric:
-    with np.errstate(over="ignore", invalid="ignore"):
-        statistics = {name: statistic(pair) for name, statistic in NUMERIC.items()}
-    profile = pair.reference.profile
-    return _Numeric(statistics, pair.gap, (profile.ends[profile.bin_ends], pair.asked[2:]))
+def _compare_numeric(columns: Sequence[Sequence[Measured]]) -> list[list[ColumnDrift]]:
+    distances = [window.distances for windows in columns for window in windows if window.distances]
+    statistics = iter(_statistics(distances))
+
+    def drift(window: Measured) -> ColumnDrift:
+        found = next(statistics) if window.distances else {}
+        return ColumnDrift(window.rows, found, found.get("ks_pvalue"), window.outliers, None)
+
+    return [[drift(window) for window in windows] for windows in columns]
 
 
-def _statistics(columns: Sequence[_Numeric]) -> list[dict[str, float]]:
+def _statistics(columns: Sequence[Distances]) -> list[dict[str, float]]:
     """Return all statistics of each column; some are computed for all at once, as a call costs more than a row."""
     rows = np.array([column.gap.rows for column in columns], np.int64).reshape(-1, 2, 1)
     # Columns with fewer bins get empty ones, which add nothing.
@@ -152,7 +143,7 @@ def _statistics(columns: Sequence[_Numeric]) -> list[dict[str, float]]:
 
 def _compare_categories(profile: CategoryProfile, counts: IntArray, unseen: Unseen) -> ColumnDrift:
     rows = int(counts.sum()) + unseen.total
-    if profile.constant or rows < 2:
+    if profile.constant or rows < MIN_ROWS:
         return ColumnDrift(rows, {}, None, None, unseen.total)
     strangers = np.array([*unseen.named.values(), unseen.rest], dtype=np.int64)
     union = np.stack([np.concatenate([profile.counts, np.zeros_like(strangers)]), np.concatenate([counts, strangers])])

@@ -33,6 +33,7 @@ from .stores import Tracking, configuration, exporting
 MODELS: Final = 200
 FEATURES: Final = 50
 BATCH: Final = 1_000
+HISTORY: Final = 7 * BATCH
 REFERENCE_ROWS: Final = 12_000
 ROUNDS: Final = 3
 # How a refresh grows: (models, features), each against the line's own size.
@@ -86,22 +87,27 @@ def fleet(models: str, features: str) -> Figures:
         config = configuration(tracking.uri, folder / "state", [_model(name, reference) for name in names])
         with exporting(config) as exporter:
 
-            def round_with(batch: int) -> Figures:
-                file = folder / f"batch-{batch}.parquet"
-                start = -3600 * (batch + 1)
+            def round_with(batch: int, *, rows: int = BATCH, seconds: int = 3600) -> Figures:
+                file, before = folder / f"batch-{batch}.parquet", exporter.rows
                 pq.write_table(
                     datasets.records(
-                        20 + batch, rows=BATCH, first=batch * BATCH, start=start, seconds=3600, features=int(features)
+                        20 + batch,
+                        rows=rows,
+                        first=before // len(names),
+                        start=-seconds,
+                        seconds=seconds,
+                        features=int(features),
                     ),
                     file,
                 )
                 for model in names:
                     tracking.log(f"/{model}", file)
                 figures = exporter.refresh()
-                expect(exporter.rows, (batch + 1) * BATCH * len(names), "rows counted")
+                expect(exporter.rows - before, rows * len(names), "rows counted")
                 return figures
 
-            first = round_with(0)
+            # A week, so that no window holds what another does; then batches of the last hour, which all of them show.
+            first = round_with(0, rows=HISTORY, seconds=7 * 86400)
             rounds = [round_with(batch) for batch in range(1, ROUNDS + 1)]
     return {name: median(rounds, name) for name in rounds[0]} | {"first": first["seconds"], "peak": peak()}
 

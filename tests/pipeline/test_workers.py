@@ -120,6 +120,11 @@ def test_too_slow(longest: float, within: float | None) -> None:
     assert caught.value.reason == "timed_out"
 
 
+def test_scrapes_come_first(workers: Workers) -> None:
+    """Where processors are few, the exporter itself gets them before its workers."""
+    assert workers.call(os.nice, 0) > os.nice(0)
+
+
 def test_worker_is_reused(workers: Workers, file: BinaryIO) -> None:
     """Starting a process takes longer than decoding a batch, so one serves many files."""
     assert workers.run(sleep, file, 0.0) == workers.run(sleep, file, 0.0)

@@ -31,6 +31,7 @@ from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import give_back
+from driftgauge.pipeline.measuring import Measuring
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Work, find_work
@@ -114,6 +115,15 @@ class Pipeline:
                     model=model.name,
                     remedy="set reference.uri of the model to compare with",
                 )
+
+    def measuring(self) -> Measuring:
+        """Return what measures columns in the same workers."""
+        return Measuring(self._workers)
+
+    def give_up_if_stopping(self) -> None:
+        """Raise Stopped if so asked."""
+        if self._stopping():
+            raise Stopped("stopped in the middle of a refresh")
 
     @property
     def states(self) -> list[ModelState]:
@@ -208,8 +218,7 @@ class Pipeline:
         waiting = iter(work)
         try:
             for reading in readers.read(jobs):
-                if self._stopping():
-                    raise Stopped("stopped while reading batches")
+                self.give_up_if_stopping()
                 step.deltas.append(reading.delta)
                 for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
                     self._take(memory, step, item, outcome, terms.now)

@@ -1,4 +1,4 @@
-"""Worker processes in which untrusted bytes are decoded.
+"""Worker processes in which untrusted bytes are decoded, and columns are compared.
 
 Decoders are native code: a hostile or damaged file may crash them, exhaust memory or never end. In a worker that costs
 the one file, which is set aside with the reason `crashed`, `out_of_memory` or `timed_out`, and a new worker takes its
@@ -15,13 +15,15 @@ import pickle
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
+
+import numpy as np
 
 from driftgauge.errors import BatchError
 from driftgauge.pipeline.heap import give_back, keep_little
@@ -35,16 +37,20 @@ _LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
 # Larger arrays follow the pickle they belong to, each by itself: within it they would be in memory twice on both sides.
 _LARGE_ARRAY: Final = 2**16
+# The kernel takes at most 1,024 pieces of memory in one call.
+_PARTS: Final = 512
 # What a worker may keep, beyond what it began with, to have it at hand for the next file.
 _KEPT_BYTES: Final = 64 << 20
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
+# While processors are few, scrapes and commits come before files.
+_NICENESS: Final = 10
 # Fields of /proc/self/statm.
 _ADDRESSED: Final = 0
 _RESIDENT: Final = 1
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
 # numpy, pyarrow and our decoders: half a second of work, done once.
-_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading")
+_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading", "driftgauge.distances")
 
 
 class Workers:
@@ -54,6 +60,7 @@ class Workers:
     """
 
     def __init__(self, count: int, *, max_bytes: int, longest: float = _LONGEST_SECONDS) -> None:
+        self.count: Final = count
         self._memory = 4 * max_bytes + _EXTRA_BYTES
         self._longest = longest
         self._places = count
@@ -187,6 +194,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     """Answer tasks until the other end is gone."""
     # Ctrl-C goes to the whole process group; when to end is the exporter's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
     keep_little()
     _limit(memory)
     # The pipe breaks when the exporter is killed: then there is nobody to answer.
@@ -202,25 +210,41 @@ def _serve(pipe: Connection, memory: int) -> None:
 
 def _send(pipe: Connection, value: Any) -> None:
     """Send a value, its large arrays after everything else."""
-    apart: list[pickle.PickleBuffer] = []
+    apart: list[memoryview] = []
 
     def stays(array: pickle.PickleBuffer) -> bool:
-        if array.raw().nbytes < _LARGE_ARRAY:
+        raw = array.raw()
+        if raw.nbytes < _LARGE_ARRAY:
             return True
-        apart.append(array)
+        apart.append(raw)
         return False
 
     rest = pickle.dumps(value, protocol=5, buffer_callback=stays)
-    pipe.send((rest, len(apart)))
-    for array in apart:
-        pipe.send_bytes(array.raw())
+    pipe.send((rest, [raw.nbytes for raw in apart]))
+    _transfer(os.writev, pipe, apart)
 
 
 def _receive(pipe: Connection) -> Any:
-    """Return what `_send` sent from the other end; its large arrays are read-only."""
-    rest, count = pipe.recv()
+    """Return what `_send` sent from the other end."""
+    rest, sizes = pipe.recv()
+    # Each by itself: one may be kept for long, and the others not.
+    apart = [np.empty(size, np.uint8).data for size in sizes]
+    _transfer(os.readv, pipe, apart)
     # What comes through the pipe is of our own processes, started to answer this one.
-    return pickle.loads(rest, buffers=[pipe.recv_bytes() for _ in range(count)])  # noqa: S301
+    return pickle.loads(rest, buffers=apart)  # noqa: S301
+
+
+def _transfer(move: Callable[[int, Sequence[memoryview]], int], pipe: Connection, parts: Sequence[memoryview]) -> None:
+    """Write or read all bytes of the parts, as many at a time as the kernel takes."""
+    at = done = 0
+    while at < len(parts):
+        moved = move(pipe.fileno(), [parts[at][done:], *parts[at + 1 : at + _PARTS]])
+        if not moved:
+            raise EOFError
+        done += moved
+        while at < len(parts) and done >= len(parts[at]):
+            done -= len(parts[at])
+            at += 1
 
 
 def _attempt(task: Callable[[Any], Any], argument: Any) -> Any:
