@@ -166,8 +166,22 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
     import signal
 
     configure_logging("warning", "logfmt")
-    # Until the server takes over, SIGTERM ends the preparation as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    def say(text: str) -> None:
+        # Where C calls Python, as while a model is trained, an exception that comes from outside is lost.
+        if interrupted:
+            raise KeyboardInterrupt
+        click.echo(text)
+
+    # Until the server takes over.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         refuse_taken(address)
         from driftgauge.demo import find_programs, run_demo
@@ -175,7 +189,7 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
         def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
             run_service(loader(config), address=address, on_started=started)
 
-        run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval)
+        run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval, say=say)
     except DriftgaugeError as error:
         give_up(error)
     except KeyboardInterrupt:

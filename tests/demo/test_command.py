@@ -197,3 +197,27 @@ def test_stopped_while_it_prepares(tmp_path: Path, number: signal.Signals) -> No
     assert terminal.text.endswith("Stopped.\n")
     assert "Traceback" not in terminal.text
     assert (tmp_path / "demo" / MARKER).exists()
+
+
+LOST: Final = """
+import os, signal, time
+import driftgauge.demo
+from driftgauge.cli import main
+
+def run_demo(*_, say, **__):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    say("the next step")
+
+driftgauge.demo.run_demo = run_demo
+main(["demo", "--web.listen-address=127.0.0.1:0"])
+"""
+
+
+def test_a_stop_that_got_lost_counts_at_the_next_step() -> None:
+    """Code called from C can lose the exception that Ctrl-C raises; the demo ends all the same."""
+    ended = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("Stopped.\n", "", 0)
