@@ -55,6 +55,8 @@ def run(notes: Notes) -> None:
             holds=target.holds(own["seconds"]),
         )
     )
+    idle = f"{seconds(own['idle'])} ({seconds(own['idle cpu'])} CPU)"
+    notes.add(Row("B9", f"refresh of the same {MODELS} models with nothing new", idle))
     for size in SIZES:
         figures = found[size]
         told = f"{seconds(figures['seconds'])} ({seconds(figures['cpu'])} CPU, {number(figures['peak'])} MB)"
@@ -109,7 +111,9 @@ def fleet(models: str, features: str) -> Figures:
             # A week, so that no window holds what another does; then batches of the last hour, which all of them show.
             first = round_with(0, rows=HISTORY, seconds=7 * 86400)
             rounds = [round_with(batch) for batch in range(1, ROUNDS + 1)]
-    return {name: median(rounds, name) for name in rounds[0]} | {"first": first["seconds"], "peak": peak()}
+            idle = exporter.refresh()
+    found = {"first": first["seconds"], "idle": idle["seconds"], "idle cpu": idle["cpu"], "peak": peak()}
+    return {name: median(rounds, name) for name in rounds[0]} | found
 
 
 def _model(name: str, reference: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@
     fetching   files downloaded side by side, and handed to workers
     reading    artifacts -> what they add
     workers    processes in which that is done, so that a hostile file costs itself only
+    measuring  columns compared with the reference in these processes
     heap       memory that nothing uses any more, given back
     delta      decoded rows -> what they add to panes and counters
     commit     a delta, its label join and the cursor -> one transaction
