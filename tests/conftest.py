@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
@@ -14,6 +15,11 @@ __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server"
 # asks for more or fewer, keeps `make test` short.
 settings.register_profile("patient", deadline=None, max_examples=50)
 settings.load_profile("patient")
+
+# With the values of all variables, as structlog shows them where rich is installed, a traceback takes a second.
+*_processors, _ = structlog.get_config()["processors"]
+_plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*_processors, _plain])
 
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.

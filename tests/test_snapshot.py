@@ -17,13 +17,13 @@ from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.sums import Latest, Sums
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
-from driftgauge.collector import validate
+from driftgauge.collector import validate, within_limit
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
 from driftgauge.reference import Reference
-from driftgauge.snapshot import Identity, ModelState, model_samples, within_limit
+from driftgauge.snapshot import Identity, ModelState, model_samples
 from driftgauge.windows import PaneKey, Tiers
 
 NAN = float("nan")

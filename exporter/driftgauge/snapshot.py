@@ -20,15 +20,13 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.distances import MIN_ROWS, measured
 from driftgauge.drift import ColumnDrift, Measure, compare, flags
-from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, HistogramSample, Sample, Samples
+from driftgauge.families import PERFORMANCE_GAUGES, HistogramSample, Sample, Samples
 from driftgauge.grid import OUTPUT
 from driftgauge.performance import class_counts, degradation, metrics
 from driftgauge.reference import Reference
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
-# Published per feature or class: the first to go when `limits.max_series` is reached.
-_DETAIL_LABELS: Final = frozenset({"feature", "class"})
 
 A = TypeVar("A", bound=PredictionPane | Outcomes)
 MutableSamples = dict[str, list[Sample | HistogramSample]]
@@ -326,29 +324,6 @@ def _put_performance(board: _Board, model: ModelState, outcomes: Outcomes) -> No
         board.put("model_class_precision", counts.precision, name)
         board.put("model_class_recall", counts.recall, name)
         board.put("model_class_f1_score", counts.f1, name)
-
-
-def within_limit(
-    models: Sequence[Mapping[str, Sequence[Sample | HistogramSample]]], *, max_series: int
-) -> tuple[MutableSamples, int]:
-    """Join the samples of all models, at most `max_series`; return them and how many were left out.
-
-    Series per feature or class go first, those of the models configured last before the others, in the order of the
-    families and, within one, of the layout: the same input always loses the same series.
-    """
-    kept: MutableSamples = {}
-    total = dropped = 0
-    for detail in (False, True):
-        for samples in models:
-            for name, found in samples.items():
-                if detail != bool(_DETAIL_LABELS & set(FAMILIES[name].labels)):
-                    continue
-                room = max(max_series - total, 0)
-                total += min(room, len(found))
-                dropped += max(len(found) - room, 0)
-                if found[:room]:
-                    kept.setdefault(name, []).extend(found[:room])
-    return kept, dropped
 
 
 def _ratio(part: int | None, whole: int) -> float | None:

@@ -12,13 +12,14 @@ from typing import Final
 
 import structlog
 
+from driftgauge.collector import within_limit
 from driftgauge.config import Config
 from driftgauge.families import Samples
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.publication import Publication
-from driftgauge.snapshot import model_samples, within_limit
+from driftgauge.snapshot import model_samples
 from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
