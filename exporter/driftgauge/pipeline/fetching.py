@@ -24,9 +24,9 @@ _SMALL_BYTES: Final = 128 * 2**10
 _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 2**20
 # So many files are begun before the first is taken over. What a large one adds can take as much memory as all that is
-# kept, so of those only as many as two workers are busy with while one is committed.
+# kept, so of those none is begun before the one before it is committed, which takes a tenth of the time.
 _AHEAD: Final = 8
-_LARGE_AHEAD: Final = 2
+_LARGE_AHEAD: Final = 1
 _LARGE_BYTES: Final = 16 * 2**20
 # In which a worker is done with small files, unless one of them hangs.
 _LONGEST_TOGETHER: Final = 60.0
