@@ -355,6 +355,7 @@ def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyP
     assert told(predictions=first | pane(5))[0] == [1]
     assert told(predictions=state.predictions | pane(0))[0] == [2]
     assert told(baseline={"accuracy": 0.9})[0] == []
+    assert told(config=a_model(drift={"ks": 0.5}))[0] == [2]
     other = a_reference(features(x=rng.normal(size=100)))
     assert told(reference=other, predictions=pane(0, other))[0] == [1]
 

@@ -113,8 +113,9 @@ def model_samples(
     outcomes = _parts(model.outcomes, model.outcome_sums, Outcomes.combine, windows, now)
     panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
     labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
-    seen = _told(model.seen, (model.reference, limits), panes, partial(_about_predictions, model, limits, measure))
-    judged = _told(model.judged, (model.baseline,), labelled, partial(_about_outcomes, model))
+    terms = model.config, model.reference, limits
+    seen = _told(model.seen, terms, panes, partial(_about_predictions, model, limits, measure))
+    judged = _told(model.judged, (model.config, model.baseline), labelled, partial(_about_outcomes, model))
     for place in places:
         here = board.under(place.version, place.window)
         here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))

@@ -1,4 +1,4 @@
-"""What is kept from one snapshot to the next: sums of panes, so that only what changed in between is added.
+"""Sums of panes, and what was made of them, kept from one snapshot to the next: only what changed is added or computed.
 
 Nothing is subtracted: when a pane has left or changed that was already in a sum, the others are added up anew. Panes
 that change at every refresh are therefore kept out of it until they have come to rest. Which panes a sum is of is told

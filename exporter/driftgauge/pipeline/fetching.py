@@ -26,7 +26,6 @@ _TOGETHER_BYTES: Final = 2**20
 # So many files are begun before the first is taken over. What a large one adds can take as much memory as all that is
 # kept, so of those none is begun before the one before it is committed, which takes a tenth of the time.
 _AHEAD: Final = 8
-_LARGE_AHEAD: Final = 1
 _LARGE_BYTES: Final = 16 * 2**20
 # In which a worker is done with small files, unless one of them hangs.
 _LONGEST_TOGETHER: Final = 60.0
@@ -72,8 +71,8 @@ class Readers:
         Raises SourceUnavailable when MLflow went away, after what it had given by then.
         """
         with (
-            closing(_in_order(self._fetching, self._fetch, jobs, _is_large, most=_LARGE_AHEAD)) as fetched,
-            closing(_in_order(self._folding, self._fold, _batches(fetched), _is_read, most=1)) as outcomes,
+            closing(_in_order(self._fetching, self._fetch, jobs, _is_large)) as fetched,
+            closing(_in_order(self._folding, self._fold, _batches(fetched), _is_read)) as outcomes,
         ):
             for outcome in outcomes:
                 if isinstance(outcome, SourceUnavailable):
@@ -140,9 +139,9 @@ def _is_read(batch: _Batch) -> bool:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], heavy: Callable[[T], bool], *, most: int
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], heavy: Callable[[T], bool]
 ) -> Generator[R]:
-    """Map in threads and yield in order, with fewer than `most` results of heavy items waiting, and `_AHEAD` of any.
+    """Map in threads and yield in order; fewer than `_AHEAD` results wait, and none of a heavy item.
 
     Closed, it begins no more.
     """
@@ -150,7 +149,7 @@ def _in_order(
     try:
         for item in items:
             queue.append((pool.submit(work, item), heavy(item)))
-            while len(queue) >= _AHEAD or sum(is_heavy for _, is_heavy in queue) >= most:
+            while len(queue) >= _AHEAD or any(is_heavy for _, is_heavy in queue):
                 yield queue.popleft()[0].result()
         while queue:
             yield queue.popleft()[0].result()
