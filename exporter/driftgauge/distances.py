@@ -1,195 +1,122 @@
-"""How far a numeric column of a window is from the reference: all that takes time for each column, and numpy alone.
+"""How far numeric columns of windows are from the reference: all that takes time for each column, many at once.
 
-Both are counted on the cells of the same grid. The two distribution functions are laid side by side at the start and at
-the end of each gap between two points; what else is asked follows the cells that the window occupies.
-A statistic is a pure function of a `NumericPair`. It returns None when it is undefined; the family, the documentation
-and the tests go by the table's key. Formulas and oracles are in docs/statistics.md.
+A statistic is a pure function of `NumericPairs` that returns a value for each column, not a finite one where it is
+undefined; the family, the documentation and the tests go by the table's key. Formulas and oracles are in
+docs/statistics.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.aggregates.distribution import CellArray, CountArray
+from driftgauge.aggregates.distribution import CellArray, CountArray, Distribution
 from driftgauge.columns import FloatArray, IntArray
-from driftgauge.reference import NumericProfile
+from driftgauge.edges import NumericColumn, NumericPairs, NumericSide
 
 # Statistics are computed from this many rows on.
 MIN_ROWS: Final = 2
+# Columns are compared together up to this many occupied cells: with fewer it is numpy's calls that take the time, and
+# what is computed of more does not stay in the processor's cache.
+_TOGETHER: Final = 32_768
 
 
-class Gap(NamedTuple):
-    """The largest distance between two distribution functions: all that their Kolmogorov-Smirnov test needs.
-
-    rows: of reference and window. below: how many of either lie up to where they are so far apart.
-    """
-
-    distance: float
-    rows: tuple[int, int]
-    below: tuple[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class NumericSide:
-    """The reference's side of one numeric column: its grid's points (G,), of which there is one at least, and profile.
-
-    A gap is what lies between two neighbouring points.
-    """
-
-    points: FloatArray
-    profile: NumericProfile
-
-    @cached_property
-    def starts(self) -> FloatArray:
-        """The distribution function at the start of each gap (G - 1,), the values at its first point included."""
-        return self.profile.ends[1:-2:2] / self.profile.rows
-
-    @cached_property
-    def ends(self) -> FloatArray:
-        """The distribution function at the end of each gap (G - 1,), those at its second point not."""
-        return self.profile.ends[2:-1:2] / self.profile.rows
-
-    @cached_property
-    def widths(self) -> FloatArray:
-        """How wide each gap is (G - 1,)."""
-        return self.points[1:] - self.points[:-1]
-
-    @cached_property
-    def asked(self) -> IntArray:
-        """Cells up to which values are counted: both outlier fences, then where PSI bins end, but the open last one."""
-        return np.concatenate([[self.profile.low - 1, self.profile.high], self.profile.bin_ends])
-
-
-@dataclass(frozen=True, eq=False)
-class NumericPair:
-    """One numeric column: the reference's side, and the cells (k,) that the window occupies with counts and sums."""
-
-    reference: NumericSide
-    cells: CellArray
-    counts: CountArray
-    sums: FloatArray
-
-    @cached_property
-    def upto(self) -> IntArray:
-        """Window rows before the first of the cells, 0, and up to the end of each (k + 1,)."""
-        rows = np.zeros(len(self.counts) + 1, np.int64)
-        self.counts.cumsum(out=rows[1:])
-        return rows
-
-    @cached_property
-    def rows(self) -> int:
-        """Present values in the window."""
-        return int(self.upto[-1])
-
-    @cached_property
-    def inside(self) -> tuple[IntArray | slice, IntArray]:
-        """Which of the cells are gaps, and which gaps these are; what is beside all points is in none."""
-        first = int(self.cells[0] == 0)
-        last = len(self.cells) - int(self.cells[-1] == 2 * len(self.reference.points))
-        cells = self.cells[first:last]
-        are_gaps = cells & 1 == 0
-        # Of continuous values all are, and looking up all of them takes longer than what is computed of them.
-        if are_gaps.all():
-            return slice(first, last), (cells >> 1) - 1
-        at = np.flatnonzero(are_gaps)
-        return at + first, (cells[at] >> 1) - 1
-
-    @cached_property
-    def differences(self) -> tuple[FloatArray, FloatArray]:
-        """Reference minus window distribution function at the start and at the end of each gap (G - 1,)."""
-        side = self.reference
-        # Of all cells, a point's own and the gap before it count from its start on.
-        rows = np.bincount(self.cells >> 1, self.counts, len(side.points))[: len(side.points) - 1]
-        shares = np.divide(rows.cumsum(out=rows), self.rows, out=rows)
-        starts = side.starts - shares
-        at, gaps = self.inside
-        shares[gaps] = self.upto[1:][at] / self.rows
-        return starts, np.subtract(side.ends, shares, out=shares)
-
-    @cached_property
-    def gap(self) -> Gap:
-        """The largest difference of the distribution functions at the end of any cell."""
-        profile, last = self.reference.profile, 2 * len(self.reference.points) - 1
-        cells = [0, last]
-        if last > 1:
-            starts, ends = self.differences
-            cells += [2 * int(gap) + 1 for gap in (starts.argmin(), starts.argmax())]
-            cells += [2 * int(gap) + 2 for gap in (ends.argmin(), ends.argmax())]
-        reference, window = profile.ends[cells].tolist(), self.upto_cells(cells).tolist()
-        rows = profile.rows, self.rows
-        return max(
-            Gap(abs(below[0] / rows[0] - below[1] / rows[1]), rows, below)
-            for below in zip(reference, window, strict=True)
-        )
-
-    def upto_cells(self, cells: Sequence[int] | IntArray) -> IntArray:
-        """Return the window rows up to the end of each cell (n,) of the grid."""
-        # Of another type, all of its own cells would be converted first.
-        return self.upto[self.cells.searchsorted(np.asarray(cells, np.int32), side="right")]
-
-    @cached_property
-    def asked(self) -> IntArray:
-        """Window rows up to the cells that the reference's side asks for."""
-        return self.upto_cells(self.reference.asked)
-
-    @property
-    def outliers(self) -> int:
-        """Values outside the fences."""
-        return int(self.asked[0] + self.rows - self.asked[1])
-
-
-def ks_statistic(pair: NumericPair) -> float:
+def ks_statistic(pairs: NumericPairs) -> FloatArray:
     """Two-sample Kolmogorov-Smirnov distance, equal to `scipy.stats.ks_2samp` while the grid holds every value."""
-    return pair.gap.distance
+    shares = pairs.below / pairs.rows
+    return np.abs(shares[:, 0] - shares[:, 1])
 
 
-def wasserstein_distance(pair: NumericPair) -> float | None:
+def wasserstein_distance(pairs: NumericPairs) -> FloatArray:
     """First Wasserstein distance, the area between the distribution functions, over the reference's deviation.
 
     Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
     """
-    side = pair.reference
-    if not side.profile.stddev:
-        return None
-    starts, ends = pair.differences
-    areas = starts * side.widths
-    areas += side.profile.areas
+    side, first, last, differences = pairs.side, 2 * pairs.first, 2 * pairs.last + 1, pairs.differences
+    # From each edge to the next, but to the end of all points from the last one.
+    points, integrals = pairs.at_edges(side.points), pairs.at_edges(side.integrals)
+    widths, areas = _steps(points), _steps(integrals)
+    final = side.base[pairs.which + 1] - 1
+    widths[last], areas[last] = side.points[final] - points[last], side.integrals[final] - integrals[last]
+    crossing = pairs.crossing
+    within, between = crossing[crossing & 1 == 0], crossing[crossing & 1 == 1]
+    linear = _linear(widths[within], differences[within], differences[within + 1])
+    areas -= np.multiply(widths, pairs.shares, out=widths)
     # Like the reference's, each of the window's values adds to the area under its function from itself on.
-    at, gaps = pair.inside
-    areas[gaps] -= (side.points[gaps + 1] * pair.counts[at] - pair.sums[at]) / pair.rows
+    own = points[1::2] * pairs.counts
+    own -= pairs.sums
+    own *= (1 / pairs.rows[:, 1]).repeat(pairs.sizes)
+    areas[::2] -= own
     np.abs(areas, out=areas)
-    crossing = np.flatnonzero(starts * ends < 0)
-    start, end = np.abs(starts[crossing]), np.abs(ends[crossing])
-    linear = side.widths[crossing] * (start**2 + end**2) / (2 * (start + end))
-    areas[crossing] = np.maximum(areas[crossing], linear)
-    return float((areas.sum() + _area_outside(pair) / pair.rows) / side.profile.stddev)
+    areas[within] = np.maximum(areas[within], linear)
+    areas[between] = _crossed(pairs, between, points, integrals)
+    # Up to the first edge the window has no rows.
+    whole = np.add.reduceat(areas, first) + integrals[first]
+    return np.asarray(whole / side.stddevs[pairs.which])
 
 
-def _area_outside(pair: NumericPair) -> float:
-    """Return how far the window's values below the first point and above the last are from these, all together."""
-    points, area = pair.reference.points, 0.0
-    if pair.cells[0] == 0:
-        area += points[0] * pair.counts[0] - pair.sums[0]
-    if pair.cells[-1] == 2 * len(points):
-        area += pair.sums[-1] - points[-1] * pair.counts[-1]
+def _steps(values: FloatArray) -> FloatArray:
+    """Return by how much the next value exceeds each one (n,); that of the last is not set."""
+    steps = np.empty_like(values)
+    np.subtract(values[1:], values[:-1], out=steps[:-1])
+    return steps
+
+
+def _crossed(pairs: NumericPairs, edges: IntArray, points: FloatArray, integrals: FloatArray) -> FloatArray:
+    """Return the areas from each of these edges to the next, where the reference crosses the window's level share.
+
+    points, integrals: (2 k,) by edge. The area is that up to the slot where it crosses, within it, and from there on.
+    """
+    side, share = pairs.side, pairs.shares[edges]
+    slots = _crossing_slots(pairs, edges)
+    starts, ends = (slots - 1) >> 1, slots >> 1
+    path = np.stack([points[edges], side.points[starts], side.points[ends], points[edges + 1]])
+    under = np.stack([integrals[edges], side.integrals[starts], side.integrals[ends], integrals[edges + 1]])
+    areas = np.abs(np.diff(under, axis=0) - share * np.diff(path, axis=0))
+    rows = side.rows[pairs.which][pairs.columns(edges >> 1)]
+    at_start, at_end = (side.below[slot] / rows - share for slot in (slots - 1, slots))
+    linear = np.where(at_start < 0, _linear(path[2] - path[1], at_start, at_end), 0)
+    crossed: FloatArray = areas[0] + np.maximum(areas[1], linear) + areas[2]
+    return crossed
+
+
+def _crossing_slots(pairs: NumericPairs, edges: IntArray) -> IntArray:
+    """Return the slot after each of these edges at whose end the reference is above the window's share.
+
+    Told by whole numbers; where the functions only meet, rounding may have told that they cross.
+    """
+    cells = edges >> 1
+    column = pairs.columns(cells)
+    reference, window = pairs.rows[column].T
+    most = (pairs.upto[cells] * reference // window).astype(np.int32)
+    found = np.empty(len(edges), np.intp)
+    bounds = column.searchsorted(np.arange(len(pairs.which) + 1)).tolist()
+    for which, span in zip(pairs.which.tolist(), map(slice, *zip(*pairwise(bounds), strict=True)), strict=True):
+        low, high = 2 * pairs.side.base[which : which + 2]
+        found[span] = low + pairs.side.below[low:high].searchsorted(most[span], side="right")
+    return np.minimum(found, pairs.edges[edges + 1])
+
+
+def _linear(width: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
+    """Return the area under the size of a line from `start` to `end`, which have different signs, over this width."""
+    area: FloatArray = width * (start**2 + end**2) / (2 * (np.abs(start) + np.abs(end)))
     return area
 
 
-def mean_shift(pair: NumericPair) -> float | None:
+def mean_shift(pairs: NumericPairs) -> FloatArray:
     """Window mean minus reference mean, in reference standard deviations."""
-    profile = pair.reference.profile
-    if not profile.stddev:
-        return None
-    return float((pair.sums.sum() / pair.rows - profile.mean) / profile.stddev)
+    mean = pairs.side.means[pairs.which]
+    # From the reference's mean on, so that little is lost where it is large.
+    shifts = pairs.sums - pairs.counts * mean.repeat(pairs.sizes)
+    return np.asarray(np.add.reduceat(shifts, pairs.first) / pairs.rows[:, 1] / pairs.side.stddevs[pairs.which])
 
 
 # PSI and the Jensen-Shannon distance are not among them, nor is the p-value: `drift.compare` computes those of all
-# columns at once.
-NUMERIC: Final[Mapping[str, Callable[[NumericPair], float | None]]] = {
+# windows at once.
+NUMERIC: Final[Mapping[str, Callable[[NumericPairs], FloatArray]]] = {
     "ks_statistic": ks_statistic,
     "wasserstein_distance": wasserstein_distance,
     "mean_shift": mean_shift,
@@ -197,45 +124,122 @@ NUMERIC: Final[Mapping[str, Callable[[NumericPair], float | None]]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NumericColumn:
-    """One numeric column: the reference's side, and cells (k,) with counts and sums of each window."""
+class Measured:
+    """Numeric columns (c) of windows (w): rows present, and how far those of enough rows are from the reference.
 
-    reference: NumericSide
-    windows: Sequence[tuple[CellArray, CountArray, FloatArray]]
-
-
-@dataclass(frozen=True, slots=True)
-class Distances:
-    """How far a numeric column of a window is from the reference: the statistics of `NUMERIC`, and what others need.
-
-    upto: (b - 1,) rows up to the end of each PSI bin but the last, of reference and window, who have `gap.rows`.
+    rows, outliers: (w, c) present values, and those outside the reference's fences.
+    windows, columns: (s,) which have distances. statistics: (s,) by name, not finite where undefined.
+    counted: (s, 2) rows of reference and window; below: (s, 2) those up to where their functions are farthest apart;
+    upto: (s, 2, b) those up to the end of each PSI bin, of columns with fewer bins all of them up to the last ones.
     """
 
-    statistics: Mapping[str, float | None]
-    gap: Gap
-    upto: tuple[npt.NDArray[np.int32], IntArray]
+    rows: IntArray
+    outliers: IntArray
+    windows: IntArray
+    columns: IntArray
+    statistics: Mapping[str, FloatArray]
+    counted: IntArray
+    below: IntArray
+    upto: IntArray
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One numeric column of one window: `rows` present, `outliers` outside the fences, and distances if it has any."""
+def measured(columns: Sequence[NumericColumn], windows: Sequence[Distribution]) -> Measured:
+    """Return what is found of one column at least in one window at least."""
+    held = [_Held.of(columns, window) for window in windows]
+    limits, reference = _limits(columns)
+    rows, upto = np.stack([window.rows for window in held]), np.stack([window.upto(limits) for window in held])
+    constant = np.array([column.profile.constant for column in columns], np.bool_)
+    # All windows of a column together, so that the reference's side of it is laid out once.
+    which, of_window = np.nonzero(((rows >= MIN_ROWS) & ~constant).T)
+    sizes = np.stack([window.sizes for window in held])[of_window, which]
+    found: list[tuple[NumericPairs, dict[str, FloatArray]]] = []
+    for span in _together(which, sizes):
+        own, at = np.unique(which[span], return_inverse=True)
+        side = NumericSide.of([columns[column] for column in own])
+        parts = [held[window].column(column) for window, column in zip(of_window[span], which[span], strict=True)]
+        cells, counts, sums = (np.concatenate(part) for part in zip(*parts, strict=True))
+        slots = cells + (2 * side.base[at] + 2).repeat(sizes[span])
+        pairs = NumericPairs(side, at, sizes[span], slots, counts, sums)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found.append((pairs, {name: statistic(pairs) for name, statistic in NUMERIC.items()}))
+    none = np.zeros((0, 2), np.int64)
+    return Measured(
+        rows=rows,
+        outliers=upto[:, :, 0] + rows - upto[:, :, 1],
+        windows=of_window,
+        columns=which,
+        statistics={name: np.concatenate([np.zeros(0), *(values[name] for _, values in found)]) for name in NUMERIC},
+        counted=np.concatenate([none, *(pairs.rows for pairs, _ in found)]),
+        below=np.concatenate([none, *(pairs.below for pairs, _ in found)]),
+        upto=np.stack([reference[which], upto[of_window, which, 2:]], axis=1),
+    )
 
-    rows: int
-    outliers: int | None
-    distances: Distances | None
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """What a window holds of columns (c): the cells from `starts` (c,) to `ends` (c,) of its distribution.
+
+    first: (c,) flat cell of the layout that is each column's first.
+    """
+
+    distribution: Distribution
+    first: npt.NDArray[np.int32]
+    starts: IntArray
+    ends: IntArray
+    all_upto: IntArray
+
+    @classmethod
+    def of(cls, columns: Sequence[NumericColumn], distribution: Distribution) -> Self:
+        # Of another type, all cells would be converted first.
+        first = np.array([column.start for column in columns], np.int32)
+        after = np.array([column.end for column in columns], np.int32)
+        upto = np.zeros(len(distribution.cells) + 1, np.int64)
+        distribution.counts.cumsum(out=upto[1:])
+        starts, ends = (distribution.cells.searchsorted(cells) for cells in (first, after))
+        return cls(distribution, first, starts, ends, upto)
+
+    @property
+    def rows(self) -> IntArray:
+        """Present values of each column (c,)."""
+        return np.asarray(self.all_upto[self.ends] - self.all_upto[self.starts])
+
+    @property
+    def sizes(self) -> IntArray:
+        """How many cells each column occupies (c,)."""
+        return self.ends - self.starts
+
+    def upto(self, limits: npt.NDArray[np.int32]) -> IntArray:
+        """Return the rows (c, n) of each column up to the end of these flat cells (c, n)."""
+        found = self.all_upto[self.distribution.cells.searchsorted(limits, side="right")]
+        return np.asarray(found - self.all_upto[self.starts, None])
+
+    def column(self, at: int) -> tuple[CellArray, CountArray, FloatArray]:
+        """Return the cells (k,) that a column occupies, counted from its first, with counts and sums."""
+        held, span = self.distribution, slice(self.starts[at], self.ends[at])
+        return held.cells[span] - self.first[at], held.counts[span], held.sums[span]
 
 
-def measured(columns: Sequence[NumericColumn]) -> list[list[Measured]]:
-    """Return what is found of each column in each window, column by column: only one is laid out at a time."""
-    return [[_measured(NumericPair(column.reference, *window)) for window in column.windows] for column in columns]
+def _limits(columns: Sequence[NumericColumn]) -> tuple[npt.NDArray[np.int32], IntArray]:
+    """Return up to which flat cells to count rows of each column, and the reference's up to some of them.
+
+    They are (c, 2 + b) the outlier fences and the ends of the PSI bins, in columns with fewer bins that of the last
+    one; the rows (c, b) are those up to the bins' ends.
+    """
+    bins = 1 + max(len(column.profile.bin_ends) for column in columns)
+    limits, upto = np.empty((len(columns), 2 + bins), np.int32), np.empty((len(columns), bins), np.int64)
+    for at, column in enumerate(columns):
+        profile, ends = column.profile, np.full(bins, column.end - column.start - 1)
+        ends[: len(profile.bin_ends)] = profile.bin_ends
+        limits[at] = column.start
+        limits[at] += (profile.low - 1, profile.high, *ends)
+        upto[at] = profile.ends[ends]
+    return limits, upto
 
 
-def _measured(pair: NumericPair) -> Measured:
-    profile = pair.reference.profile
-    outliers = pair.outliers if profile.rows else None
-    if pair.rows < MIN_ROWS or profile.constant:
-        return Measured(pair.rows, outliers, None)
-    with np.errstate(over="ignore", invalid="ignore"):
-        statistics = {name: statistic(pair) for name, statistic in NUMERIC.items()}
-    upto = profile.ends[profile.bin_ends], pair.asked[2:]
-    return Measured(pair.rows, outliers, Distances(statistics, pair.gap, upto))
+def _together(which: IntArray, sizes: IntArray) -> list[slice]:
+    """Cut pairs of a column and a window, ordered by column, into parts of some whole columns each."""
+    part = sizes.cumsum() // _TOGETHER
+    # Of each column's pairs, the first tells.
+    part = part[which.searchsorted(which)]
+    bounds = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(which)]
+    return [slice(start, end) for start, end in pairwise(bounds) if start < end]

@@ -17,8 +17,9 @@ from scipy import special, stats
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.config import Drift
-from driftgauge.distances import MIN_ROWS, Distances, Measured, NumericColumn, NumericSide, measured
+from driftgauge.distances import MIN_ROWS, Measured, measured
 from driftgauge.divergence import DIVERGENCES
+from driftgauge.edges import NumericColumn
 from driftgauge.grid import NumericGrid
 from driftgauge.kolmogorov import ks_pvalues
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
@@ -86,21 +87,15 @@ CATEGORICAL: Final[Mapping[str, Callable[[CategoryPair], float | None]]] = {
 # statistic -> the configuration key of the effect size from which it counts as large.
 _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi": "psi"}
 
-# Measures numeric columns, in this process or somewhere else.
-Measure = Callable[[Sequence[NumericColumn]], list[list[Measured]]]
 
-
-def compare(
-    reference: Reference, windows: Sequence[Distribution], *, measure: Measure = measured
-) -> list[dict[str, ColumnDrift]]:
+def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[str, ColumnDrift]]:
     """Compare every column of the layout, `OUTPUT` included, in each window."""
     numeric: dict[str, NumericColumn] = {}
     categories: dict[str, list[ColumnDrift]] = {}
     for name, grid in reference.layout.grids.items():
         start, profile = reference.layout.offsets[name], reference.profiles[name]
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            cells = [window.between(start, start + grid.cells) for window in windows]
-            numeric[name] = NumericColumn(NumericSide(grid.points, profile), cells)
+            numeric[name] = NumericColumn(grid.points, start, profile)
         elif isinstance(profile, CategoryProfile):
             categories[name] = [
                 _compare_categories(
@@ -108,36 +103,37 @@ def compare(
                 )
                 for window in windows
             ]
-    measurements = measure(list(numeric.values()))
-    compared = dict(zip(numeric, _compare_numeric(measurements), strict=True)) | categories
-    return [{name: compared[name][at] for name in reference.layout.grids} for at in range(len(windows))]
+    columns = list(numeric.values())
+    compared = [dict(zip(numeric, found, strict=True)) for found in _compare_numeric(columns, windows)]
+    for at, found in enumerate(compared):
+        found |= {name: of_windows[at] for name, of_windows in categories.items()}
+    return [{name: found[name] for name in reference.layout.grids} for found in compared]
 
 
-def _compare_numeric(columns: Sequence[Sequence[Measured]]) -> list[list[ColumnDrift]]:
-    distances = [window.distances for windows in columns for window in windows if window.distances]
-    statistics = iter(_statistics(distances))
+def _compare_numeric(columns: Sequence[NumericColumn], windows: Sequence[Distribution]) -> list[list[ColumnDrift]]:
+    """Return what is found of each column, window by window."""
+    if not columns or not windows:
+        return [[] for _ in windows]
+    found = measured(columns, windows)
+    places = zip(found.windows.tolist(), found.columns.tolist(), strict=True)
+    statistics = dict(zip(places, _statistics(found), strict=True))
 
-    def drift(window: Measured) -> ColumnDrift:
-        found = next(statistics) if window.distances else {}
-        return ColumnDrift(window.rows, found, found.get("ks_pvalue"), window.outliers, None)
+    def drift(window: int, column: int) -> ColumnDrift:
+        own, place = statistics.get((window, column), {}), (window, column)
+        outliers = int(found.outliers[place]) if columns[column].profile.rows else None
+        return ColumnDrift(int(found.rows[place]), own, own.get("ks_pvalue"), outliers, None)
 
-    return [[drift(window) for window in windows] for windows in columns]
+    return [[drift(window, column) for column in range(len(columns))] for window in range(len(windows))]
 
 
-def _statistics(columns: Sequence[Distances]) -> list[dict[str, float]]:
-    """Return all statistics of each column; some are computed for all at once, as a call costs more than a row."""
-    rows = np.array([column.gap.rows for column in columns], np.int64).reshape(-1, 2, 1)
-    # Columns with fewer bins get empty ones, which add nothing.
-    upto = np.repeat(rows, 1 + max((len(column.upto[0]) for column in columns), default=0), axis=2)
-    for at, column in enumerate(columns):
-        upto[at, :, : len(column.upto[0])] = column.upto
-    upto[:, :, 1:] -= upto[:, :, :-1].copy()
-    reference, window = (upto / rows).swapaxes(0, 1)
-    joint = {name: divergence(reference, window).tolist() for name, divergence in DIVERGENCES.items()}
-    joint["ks_pvalue"] = ks_pvalues([column.gap for column in columns])
+def _statistics(found: Measured) -> list[dict[str, float]]:
+    """Return all statistics of the columns with distances; some of all at once, as a call costs more than a row."""
+    reference, window = (np.diff(found.upto, prepend=0) / found.counted[:, :, None]).swapaxes(0, 1)
+    joint = {name: divergence(reference, window) for name, divergence in DIVERGENCES.items()}
+    values = {**found.statistics, **joint, "ks_pvalue": ks_pvalues(found.counted, found.below)}
     return [
-        _finite({**column.statistics, **{name: values[at] for name, values in joint.items()}})
-        for at, column in enumerate(columns)
+        _finite(dict(zip(values, row, strict=True)))
+        for row in zip(*map(np.ndarray.tolist, values.values()), strict=True)
     ]
 
 

@@ -29,14 +29,14 @@ class NumericProfile:
     """The reference's values of one numeric column, on its grid of G points.
 
     ends: (2 G + 1,) int32, how many rows lie up to the end of each cell.
-    areas: (G - 1,) what the values inside each cell between two points add to the area under the distribution function.
+    integrals: (G,) area under the distribution function from the first point to each.
     rows: present values; missing: the others.
     bin_ends: (b - 1,) last cell of each PSI bin but the open last one. low, high: cells of the outlier fences.
     constant: fewer than two distinct values, so that no drift can be told.
     """
 
     ends: npt.NDArray[np.int32]
-    areas: FloatArray
+    integrals: FloatArray
     rows: int
     missing: int
     mean: float
@@ -159,7 +159,7 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     if not len(ordered):
         grid = NumericGrid(_NO_POINTS)
         none, empty = np.zeros(0, np.int64), np.zeros(1, np.int32)
-        return grid, NumericProfile(empty, np.zeros(0), 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
+        return grid, NumericProfile(empty, _NO_POINTS, 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
     edges = _bin_edges(ordered, drift)
     q1, q3 = np.quantile(ordered, [0.25, 0.75])
     fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
@@ -167,9 +167,10 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     cells, counts, sums = grid.tally(ordered)
     ends = np.zeros(grid.cells, np.int32)  # No machine has the memory for rows that 32 bits could not count.
     ends[cells] = counts
+    ends = ends.cumsum(dtype=np.int32)
     profile = NumericProfile(
-        ends=np.cumsum(ends, dtype=np.int32),
-        areas=_inner_areas(grid.points, cells, counts, sums) / len(ordered),
+        ends=ends,
+        integrals=_integrals(grid.points, ends, cells, counts, sums),
         rows=len(ordered),
         missing=missing,
         mean=float(ordered.mean()),
@@ -182,15 +183,22 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     return grid, profile
 
 
-def _inner_areas(points: FloatArray, cells: IntArray, counts: IntArray, sums: FloatArray) -> FloatArray:
-    """Return the area that the values (k cells) between two points add to each gap (G - 1,): each from itself on."""
-    areas = np.zeros(len(points) - 1)
+def _integrals(
+    points: FloatArray, ends: npt.NDArray[np.int32], cells: IntArray, counts: IntArray, sums: FloatArray
+) -> FloatArray:
+    """Return the area (G,) under the distribution function from the first of the points (G,) to each.
+
+    ends: rows up to the end of each cell. cells (k,) are the occupied ones, with counts and sums of their values.
+    """
     inside = cells & 1 == 0
     gaps = (cells[inside] >> 1) - 1
     # Values near the largest double overflow; a distance that is not finite is left out.
     with np.errstate(over="ignore", invalid="ignore"):
-        areas[gaps] = points[gaps + 1] * counts[inside] - sums[inside]
-    return areas
+        areas = ends[1:-2:2] * np.diff(points)
+        # Each value between two points adds to the area from itself on.
+        areas[gaps] += points[gaps + 1] * counts[inside] - sums[inside]
+        # Its differences are what is used, and many of them together.
+        return np.concatenate([[0], areas.cumsum(dtype=np.longdouble) / ends[-1]]).astype(np.float64)
 
 
 def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:
@@ -246,6 +254,6 @@ def _profile_state(profile: Profile) -> dict[str, Any]:
 
 
 def _profile_from(state: dict[str, Any]) -> Profile:
-    if "areas" in state:
+    if "ends" in state:
         return NumericProfile(**(state | {"ends": state["ends"].astype(np.int32)}))
     return CategoryProfile(**state)

@@ -18,8 +18,8 @@ from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.sums import Latest, Sums
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, ModelConfig, Window
-from driftgauge.distances import MIN_ROWS, measured
-from driftgauge.drift import ColumnDrift, Measure, compare, flags
+from driftgauge.distances import MIN_ROWS
+from driftgauge.drift import ColumnDrift, compare, flags
 from driftgauge.families import PERFORMANCE_GAUGES, HistogramSample, Sample, Samples
 from driftgauge.grid import OUTPUT
 from driftgauge.performance import class_counts, degradation, metrics
@@ -96,9 +96,7 @@ class _Board:
             )
 
 
-def model_samples(
-    model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int, measure: Measure = measured
-) -> Samples:
+def model_samples(model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int) -> Samples:
     """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows.
 
     A window that holds what it held in the snapshot before says what it said then, without being computed again.
@@ -114,7 +112,7 @@ def model_samples(
     panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
     labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
     terms = model.config, model.reference, limits
-    seen = _told(model.seen, terms, panes, partial(_about_predictions, model, limits, measure))
+    seen = _told(model.seen, terms, panes, partial(_about_predictions, model, limits))
     judged = _told(model.judged, (model.config, model.baseline), labelled, partial(_about_outcomes, model))
     for place in places:
         here = board.under(place.version, place.window)
@@ -171,10 +169,10 @@ def _told(
 
 
 def _about_predictions(
-    model: ModelState, limits: Limits, measure: Measure, parts: Mapping[_Place, tuple[PredictionPane, ...]]
+    model: ModelState, limits: Limits, parts: Mapping[_Place, tuple[PredictionPane, ...]]
 ) -> dict[_Place, Samples]:
     panes = _added_up(parts, PredictionPane.combine)
-    drift = _drift(model.reference, panes, measure)
+    drift = _drift(model.reference, panes)
     boards = {place: _board(model, place) for place in panes}
     for place, pane in panes.items():
         _put_predictions(boards[place], model, pane, drift.get(place, {}), limits)
@@ -207,16 +205,14 @@ def _added_up(parts: Mapping[_Place, tuple[A, ...]], combine: Callable[[Sequence
     return {place: whole(held) for place, held in parts.items()}
 
 
-def _drift(
-    reference: Reference | None, panes: Mapping[_Place, PredictionPane], measure: Measure
-) -> dict[_Place, dict[str, ColumnDrift]]:
+def _drift(reference: Reference | None, panes: Mapping[_Place, PredictionPane]) -> dict[_Place, dict[str, ColumnDrift]]:
     """Return how far the columns of each pane are from the reference, for those that were counted on its layout."""
     if reference is None:
         return {}
     counted = {place: pane.distribution for place, pane in panes.items() if pane.distribution}
     # Windows that hold the same, as those of a young version do, are compared once.
     distinct = {id(found): found for found in counted.values()}
-    columns = dict(zip(distinct, compare(reference, list(distinct.values()), measure=measure), strict=True))
+    columns = dict(zip(distinct, compare(reference, list(distinct.values())), strict=True))
     return {place: columns[id(found)] for place, found in counted.items()}
 
 

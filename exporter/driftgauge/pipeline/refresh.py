@@ -31,7 +31,6 @@ from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import give_back
-from driftgauge.pipeline.measuring import Measuring
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Work, find_work
@@ -115,10 +114,6 @@ class Pipeline:
                     model=model.name,
                     remedy="set reference.uri of the model to compare with",
                 )
-
-    def measuring(self) -> Measuring:
-        """Return what measures columns in the same workers."""
-        return Measuring(self._workers)
 
     def give_up_if_stopping(self) -> None:
         """Raise Stopped if so asked."""

@@ -1,4 +1,4 @@
-"""Worker processes in which untrusted bytes are decoded, and columns are compared.
+"""Worker processes in which untrusted bytes are decoded.
 
 Decoders are native code: a hostile or damaged file may crash them, exhaust memory or never end. In a worker that costs
 the one file, which is set aside with the reason `crashed`, `out_of_memory` or `timed_out`, and a new worker takes its
@@ -50,7 +50,7 @@ _ADDRESSED: Final = 0
 _RESIDENT: Final = 1
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
 # numpy, pyarrow and our decoders: half a second of work, done once.
-_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading", "driftgauge.distances")
+_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading")
 
 
 class Workers:
@@ -60,7 +60,6 @@ class Workers:
     """
 
     def __init__(self, count: int, *, max_bytes: int, longest: float = _LONGEST_SECONDS) -> None:
-        self.count: Final = count
         self._memory = 4 * max_bytes + _EXTRA_BYTES
         self._longest = longest
         self._places = count

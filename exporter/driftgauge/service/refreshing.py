@@ -83,20 +83,17 @@ def refresh_models(
     failures, samples = dict(report.failures), dict[str, Samples]()
     # Not while others are read, and one model after the other: all threads would compete for the interpreter with the
     # one that answers scrapes.
-    with pipeline.measuring() as measure:
-        for state in pipeline.states:
-            name = state.config.name
-            pipeline.give_up_if_stopping()
-            try:
-                if name not in failures or name not in before:
-                    samples[name] = model_samples(
-                        state, windows=config.windows, limits=config.limits, now=now, measure=measure
-                    )
-            except Exception as error:  # noqa: BLE001 - the comment below
-                # A mistake of ours in one model must not take the others' figures down with it.
-                _log.exception("model not computed: this is a bug in driftgauge", model=name)
-                failures[name] = "internal", repr(error)
-            samples.setdefault(name, before.get(name, {}))
+    for state in pipeline.states:
+        name = state.config.name
+        pipeline.give_up_if_stopping()
+        try:
+            if name not in failures or name not in before:
+                samples[name] = model_samples(state, windows=config.windows, limits=config.limits, now=now)
+        except Exception as error:  # noqa: BLE001 - the comment below
+            # A mistake of ours in one model must not take the others' figures down with it.
+            _log.exception("model not computed: this is a bug in driftgauge", model=name)
+            failures[name] = "internal", repr(error)
+        samples.setdefault(name, before.get(name, {}))
     return replace(report, failures=failures), samples
 
 
