@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from driftgauge.pipeline.refresh import Report
+from driftgauge.source import Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import LABELS, NOW, PREDICTIONS, SECONDS, Bench, a_model, label, prediction, published
 
@@ -32,6 +33,23 @@ def test_two_experiments(bench: Bench) -> None:
         assert pipeline.refresh(NOW, full=True) == FINE
         counted = [published(pipeline, config, model=name) for name in ("churn", "fraud")]
     assert [values["model_predictions_total", "unknown"] for values in counted] == [4, 1]
+
+
+def test_a_survey_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all experiments cannot be asked for new runs at once, each model asks for its own."""
+
+    def failing(*_: object) -> None:
+        raise ValueError("a strange run")
+
+    config = bench.config(a_model(), a_model("fraud", predictions={"experiment": "/monitoring/fraud"}))
+    with bench.opened(config) as pipeline:
+        bench.run("/monitoring/fraud")
+        bench.log(PREDICTIONS, "predictions.jsonl", FOUR[:1])
+        assert pipeline.refresh(NOW, full=True) == FINE
+        monkeypatch.setattr(Source, "survey", failing)
+        bench.log(PREDICTIONS, "predictions.jsonl", FOUR)
+        assert pipeline.refresh(NOW, full=False) == FINE
+        assert published(pipeline, config)["model_predictions_total", "unknown"] == 5
 
 
 def _same_record(bench: Bench, _: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from driftgauge.errors import SourceUnavailable
-from driftgauge.source import Discovery, RunState, discovery, schedule
+from driftgauge.source import Discovery, RunState, schedule, survey
 from source.conftest import Bench
 
 RELISTED = 4
@@ -71,7 +71,7 @@ def test_cost_does_not_follow_the_runs(
 
 def test_all_pages_are_read(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """An experiment of several pages is enumerated to its end."""
-    monkeypatch.setattr(discovery, "_PAGE", 2)
+    monkeypatch.setattr(survey, "_PAGE", 2)
     everyone = {sqlite_bench.run("a.csv") for _ in range(5)}
     assert run_ids(sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)) == everyone
 

@@ -3,7 +3,7 @@
 import pytest
 
 from driftgauge.source import RunState
-from driftgauge.source.schedule import OVERLAP_MS, RELISTED, SETTLE_MS, is_due, stalest, unsettled, watermark
+from driftgauge.source.schedule import OVERLAP_MS, RELISTED, SETTLE_MS, is_due, is_news, stalest, unsettled, watermark
 
 END = 1_000_000
 NOW = 10 * END
@@ -79,3 +79,18 @@ def test_stalest_after_the_clock_was_ahead() -> None:
 def test_watermark(description: str, known: dict[str, RunState], expected: int) -> None:
     """Runs are asked for since the last pass or the last end, whichever is earlier, less the overlap."""
     assert watermark(known, now=NOW) == expected, description
+
+
+@pytest.mark.parametrize(
+    ("description", "before", "state", "expected"),
+    [
+        ("first seen", None, SETTLED, True),
+        ("ended", RunState("RUNNING", None, END), RunState("FINISHED", END, END), True),
+        ("listed after its end", RunState("FINISHED", END, END), SETTLED, True),
+        ("listed again", SETTLED, RunState("FINISHED", END, NOW), False),
+        ("still running", RunState("RUNNING", None, END), RunState("RUNNING", None, NOW), False),
+    ],
+)
+def test_is_news(description: str, before: RunState | None, state: RunState, *, expected: bool) -> None:
+    """When it was last listed is not written down again and again."""
+    assert is_news(state, before=before) is expected, description

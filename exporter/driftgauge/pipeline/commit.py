@@ -70,6 +70,16 @@ def commit(
     return state, waiting
 
 
+def is_anything_old(state: ModelState, terms: Terms) -> bool:
+    """Tell whether `forget` may find something: of a model with labels, only the store knows what is old."""
+    panes = (*state.predictions, *state.outcomes)
+    return (
+        state.config.labels is not None
+        or len(state.totals.versions) > VERSION_LIMIT
+        or bool(terms.tiers.outgrown(panes, terms.now))
+    )
+
+
 def forget(tx: Transaction, state: ModelState, terms: Terms) -> tuple[ModelState, int]:
     """Join panes that no window needs apart any more, and drop what is too old.
 

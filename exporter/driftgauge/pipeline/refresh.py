@@ -27,16 +27,16 @@ from driftgauge.errors import (
     Stopped,
 )
 from driftgauge.pipeline import baseline
-from driftgauge.pipeline.commit import commit, forget
+from driftgauge.pipeline.commit import commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import give_back
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
-from driftgauge.pipeline.work import Work, find_work
+from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
 from driftgauge.pipeline.workers import Workers
 from driftgauge.snapshot import Identity, ModelState
-from driftgauge.source import RunState, Source
+from driftgauge.source import RunState, Sighting, Source, is_news
 from driftgauge.store import FileRecord, Store
 from driftgauge.store.ledger import write_runs
 from driftgauge.store.panes import write_reference
@@ -138,6 +138,7 @@ class Pipeline:
         if not self._source.healthy():
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
+        reach = Reach(full, relist, {} if full or relist else self._survey(now))
         with (
             Readers(self._source, self._workers) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
@@ -146,7 +147,7 @@ class Pipeline:
             def attempt(memory: Memory) -> Failure | None:
                 if not memory.is_due(now):
                     return memory.failure
-                failure = self._attempt(memory, readers, now, full=full, relist=relist)
+                failure = self._attempt(memory, readers, now, reach)
                 self._complain(memory, failure)
                 memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
                 return failure
@@ -155,10 +156,20 @@ class Pipeline:
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
         return Report(mlflow_up=True, failures=failures)
 
-    def _attempt(self, memory: Memory, readers: Readers, now: int, *, full: bool, relist: bool) -> Failure | None:
+    def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
+        """Look for new runs of all models at once; of those that nothing is found of, each is asked for by itself."""
+        asked = [asked_for(memory) for memory in self._models.values() if memory.is_due(now)]
+        if len(asked) < 2:
+            return {}
+        try:
+            return self._source.survey({key: known for of_model in asked for key, known in of_model.items()})
+        except Exception:  # noqa: BLE001 - one strange run must not take all models down: each says what is wrong
+            return {}
+
+    def _attempt(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> Failure | None:
         """Refresh a model and return why that failed, if it did."""
         try:
-            self._refresh_model(memory, readers, now, full=full, relist=relist)
+            self._refresh_model(memory, readers, now, reach)
         except Stopped:
             raise
         except DriftgaugeError as error:
@@ -169,13 +180,13 @@ class Pipeline:
             return "internal", repr(error)
         return None
 
-    def _refresh_model(self, memory: Memory, readers: Readers, now: int, *, full: bool, relist: bool) -> None:
+    def _refresh_model(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> None:
         reference_error = self._refresh_reference(memory)
         terms = memory.terms(self._config, now)
-        experiments, work = find_work(self._source, memory, now, full=full, relist=relist)
+        experiments, work = find_work(self._source, memory, now, reach=reach)
         self._read(memory, work, terms, readers)
         self._conclude(memory, experiments, terms)
-        self._identify(memory, ask_again=full)
+        self._identify(memory, ask_again=reach.full)
         if reference_error is not None:
             raise reference_error
 
@@ -263,14 +274,23 @@ class Pipeline:
 
         Only when all is read: until every file of a run is consumed or on record, the run must be listed again.
         """
-        with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
-            for experiment, states in experiments.items():
-                known = memory.runs.get(experiment, {})
-                changed = {run: json.dumps(asdict(state)) for run, state in states.items() if known.get(run) != state}
-                write_runs(tx, experiment, changed, known=known, gone=known.keys() - states.keys())
-            state, waiting = forget(tx, memory.state, terms)
+        known = {experiment: memory.runs.get(experiment, {}) for experiment in experiments}
+        news = {
+            experiment: {
+                run: state for run, state in states.items() if is_news(state, before=known[experiment].get(run))
+            }
+            for experiment, states in experiments.items()
+        }
+        gone = {experiment: known[experiment].keys() - states.keys() for experiment, states in experiments.items()}
+        # A transaction takes milliseconds, and of most models there is nothing to be said at most refreshes.
+        if any(news.values()) or any(gone.values()) or is_anything_old(memory.state, terms):
+            with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
+                for experiment in experiments:
+                    changed = {run: json.dumps(asdict(state)) for run, state in news[experiment].items()}
+                    write_runs(tx, experiment, changed, known=known[experiment], gone=gone[experiment])
+                state, waiting = forget(tx, memory.state, terms)
+            memory.state, memory.waiting = state, waiting
         memory.runs.update(experiments)
-        memory.state, memory.waiting = state, waiting
 
     def _identify(self, memory: Memory, *, ask_again: bool) -> None:
         """Find out where versions live in MLflow: their training run if registered, else where they were logged.

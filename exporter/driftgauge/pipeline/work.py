@@ -10,7 +10,7 @@ from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.memory import Memory
 from driftgauge.pipeline.reading import FileRole, Job
 from driftgauge.schema import Kind
-from driftgauge.source import Artifact, RunState, Source, matches
+from driftgauge.source import Artifact, RunState, Sighting, Source, matches
 from driftgauge.store import FileRecord
 from driftgauge.windows import MICROSECONDS
 
@@ -69,15 +69,40 @@ class Work:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which runs MLflow is asked for: all (`full`) or those that can be new; `relist`: every run is listed again.
+
+    sightings: what a survey has found already, by model and experiment.
+    """
+
+    full: bool
+    relist: bool
+    sightings: Mapping[tuple[str, str], Sighting]
+
+
+def asked_for(memory: Memory) -> dict[tuple[str, str], tuple[str, Mapping[str, RunState]]]:
+    """Return what a survey asks of the model, each by model and experiment: the experiment, and what is known of it."""
+    model = memory.state.config
+    return {
+        (model.name, experiment): (experiment, memory.runs.get(experiment, {})) for experiment in _experiments(model)
+    }
+
+
 def find_work(
-    source: Source, memory: Memory, now: int, *, full: bool, relist: bool
+    source: Source,
+    memory: Memory,
+    now: int,
+    *,
+    reach: Reach,
 ) -> tuple[dict[str, Mapping[str, RunState]], list[Work]]:
     """Ask MLflow for the model's files; return what is known of runs by experiment, and the files to read, in order."""
     model = memory.state.config
     states: dict[str, Mapping[str, RunState]] = {}
     work: dict[tuple[str, str], Work] = {}
     for experiment in _experiments(model):
-        found = source.runs(experiment, known=memory.runs.get(experiment, {}), full=full, relist=relist)
+        known, sighting = memory.runs.get(experiment, {}), reach.sightings.get((model.name, experiment))
+        found = source.runs(experiment, known=known, full=reach.full, relist=reach.relist, sighting=sighting)
         states[experiment] = found.states
         for artifact in found.artifacts:
             role = _role(model, experiment, artifact.path)

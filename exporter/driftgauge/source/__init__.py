@@ -7,6 +7,18 @@ takes seconds, is imported by the first `Source`.
 
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.patterns import matches
+from driftgauge.source.schedule import is_news
+from driftgauge.source.survey import Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
-__all__ = ["Artifact", "Discovery", "ModelVersion", "ReferenceFile", "RunState", "Source", "matches"]
+__all__ = [
+    "Artifact",
+    "Discovery",
+    "ModelVersion",
+    "ReferenceFile",
+    "RunState",
+    "Sighting",
+    "Source",
+    "is_news",
+    "matches",
+]

@@ -1,15 +1,18 @@
 """The source the pipeline talks to: runs and their files, reference files, model versions."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import BinaryIO
+from collections.abc import Callable, Hashable, Mapping
+from typing import BinaryIO, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.failures import asking, redacted
 from driftgauge.source.spool import fingerprint, refuse_cut, refuse_oversize, spooled
+from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Source:
@@ -41,15 +44,31 @@ class Source:
         self._roots: dict[str, str] = {}
         self._versions: dict[tuple[str, str], ModelVersion] = {}
 
-    def runs(self, experiment: str, *, known: Mapping[str, RunState], full: bool, relist: bool = False) -> Discovery:
+    def survey(self, asked: Mapping[K, tuple[str, Mapping[str, RunState]]]) -> Mapping[K, Sighting]:
+        """Look in several experiments at once, each given with what is `known`, for runs that can be new.
+
+        Experiments that do not exist are left out.
+        """
+        return survey(self._connection, asked, now=int(self._clock() * 1000))
+
+    def runs(
+        self,
+        experiment: str,
+        *,
+        known: Mapping[str, RunState],
+        full: bool,
+        relist: bool = False,
+        sighting: Sighting | None = None,
+    ) -> Discovery:
         """Find the files of the experiment (a name or id) that may be new since the pass that returned `known`.
 
         full: enumerate all runs, as the first pass of a process must; else only those that can be new are asked
-        for. relist: enumerate and list every run, settled or not.
+        for, unless a survey with the same `known` has given a `sighting`. relist: enumerate and list every run,
+        settled or not.
         """
         now = int(self._clock() * 1000)
         reach: Reach = "everything" if relist else "all" if full else "new"
-        found = discover(self._connection, experiment, known=known, reach=reach, now=now)
+        found = discover(self._connection, experiment, known=known, reach=reach, now=now, sighting=sighting)
         self._roots.update(found.roots)
         for deleted in known.keys() - found.discovery.states.keys():
             self._roots.pop(deleted, None)

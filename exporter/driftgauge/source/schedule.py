@@ -26,6 +26,14 @@ def is_settled(state: RunState) -> bool:
     return state.status in FINISHED and state.listed_at >= (state.end_time or 0) + SETTLE_MS
 
 
+def is_news(state: RunState, *, before: RunState | None) -> bool:
+    """Tell whether the state of a run must outlast this process, which has written down what it was `before`.
+
+    When a run was last listed changes at many passes. If that is lost, it is listed again a little sooner.
+    """
+    return before is None or _lasting(before) != _lasting(state)
+
+
 def is_due(status: str, end_time: int | None, known: RunState | None) -> bool:
     """Tell whether a run seen now with `status` and `end_time` (ms) must be listed: new, changed or not settled."""
     return known is None or (known.status, known.end_time) != (status, end_time) or not is_settled(known)
@@ -51,6 +59,10 @@ def watermark(known: Mapping[str, RunState], *, now: int) -> int:
     listed = max((_listed_at(state, now) for state in known.values()), default=0)
     ended = max((state.end_time or 0 for state in known.values()), default=0)
     return max(0, min(listed, ended) - OVERLAP_MS)
+
+
+def _lasting(state: RunState) -> tuple[str, int | None, bool]:
+    return state.status, state.end_time, is_settled(state)
 
 
 def _listed_at(state: RunState, now: int) -> int:

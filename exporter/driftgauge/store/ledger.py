@@ -2,10 +2,14 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
 from driftgauge.store.database import Transaction
+
+# The columns of keys, as DuckDB calls their types.
+_TYPES: Final = {pa.string(): "VARCHAR", pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +83,23 @@ def write_runs(
 
 
 def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...], there: Sequence[bool]) -> None:
-    """Put rows into a table; `there` says of each whether there is one with the same keys, which it replaces.
+    """Put rows, with all columns in their order, into a table; those that are `there` replace the row with their keys.
 
     To remove nothing takes DuckDB longer than to insert a row.
     """
     if any(there):
         delete(tx, table, rows.select(keys).filter(pa.array(there)))
-    tx.connection.register("incoming", rows)
-    names = ", ".join(f'"{name}"' for name in rows.column_names)
-    tx.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")
-    tx.connection.unregister("incoming")
+    insert(tx, table, rows)
+
+
+def insert(tx: Transaction, table: str, rows: pa.Table) -> None:
+    """Put rows, with all columns in their order, into a table."""
+    # Not by a registered name: that takes longer, and DuckDB holds on to it until the transaction ends.
+    tx.connection.from_arrow(rows).insert_into(table)
 
 
 def delete(tx: Transaction, table: str, keys: pa.Table) -> None:
     """Remove the rows of a table that have these keys."""
-    tx.connection.register("outgoing", keys)
-    match = " AND ".join(f'{table}."{key}" = outgoing."{key}"' for key in keys.column_names)
-    tx.run(f"DELETE FROM {table} USING outgoing WHERE {match}")
-    tx.connection.unregister("outgoing")
+    names = ", ".join(f'"{name}"' for name in keys.column_names)
+    lists = ", ".join(f"unnest(?::{_TYPES[column.type]}[])" for column in keys.schema)
+    tx.run(f"DELETE FROM {table} WHERE ({names}) IN (SELECT {lists})", [column.to_pylist() for column in keys.columns])

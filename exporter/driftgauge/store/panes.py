@@ -12,7 +12,7 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, unpack
 from driftgauge.reference import Reference
 from driftgauge.store.database import Transaction
-from driftgauge.store.ledger import delete
+from driftgauge.store.ledger import delete, insert
 from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
@@ -137,8 +137,7 @@ def _write(
             if there:
                 delete(tx, tx.panes(length), _key_table(kind, there))
             rows = _key_table(kind, list(packed)).append_column("data", pa.array(packed.values(), pa.binary()))
-            # Not by a registered name, which DuckDB holds on to until the transaction ends.
-            tx.connection.from_arrow(rows).insert_into(tx.panes(length))
+            insert(tx, tx.panes(length), rows)
 
 
 def _packed(

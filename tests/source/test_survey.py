@@ -1,0 +1,77 @@
+"""Several experiments asked at once: the same is found as by asking each, and the cost does not follow their number."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from driftgauge.source.survey import by_age
+from source.conftest import Bench
+
+if TYPE_CHECKING:
+    from driftgauge.source import RunState
+
+DAY = 86_400
+
+
+@pytest.fixture
+def others(bench: Bench) -> list[str]:
+    """Return the ids of two more experiments of the store."""
+    return [bench.client.create_experiment(f"{bench.experiment}-{n}") for n in range(2)]
+
+
+def test_the_same_as_one_by_one(bench: Bench, others: list[str]) -> None:
+    """New, running, ended, deleted and long settled runs, known or not; experiments by name and by id."""
+    known: dict[str, dict[str, RunState]] = {}
+    running = []
+    for experiment_id in (bench.experiment_id, *others):
+        runs = [bench.client.create_run(experiment_id).info.run_id for _ in range(12)]
+        running.append(runs[0])
+        for run in runs[1:]:
+            bench.client.set_terminated(run)
+        known[experiment_id] = dict(bench.source.runs(experiment_id, known={}, full=True).states)
+        bench.clock.now += 3 * DAY
+    bench.client.delete_run(running[0])
+    bench.client.set_terminated(running[1])
+    new = bench.client.create_run(others[1]).info.run_id
+    bench.client.log_text(new, "x", "a.csv")
+    asked = {"by name": (bench.experiment, known[bench.experiment_id])}
+    asked |= {"by id": (others[0], known[others[0]]), "last": (others[1], known[others[1]]), "unknown": (others[1], {})}
+
+    found = bench.source.survey({**asked, "missing": ("no such experiment", {})})
+
+    assert found.keys() == asked.keys()
+    for key, (experiment, before) in asked.items():
+        alone = bench.source.runs(experiment, known=before, full=False)
+        assert bench.source.runs(experiment, known=before, full=False, sighting=found[key]) == alone, key
+    assert running[0] not in bench.source.runs(*asked["by name"][:1], known=asked["by name"][1], full=False).states
+
+
+def test_cost_does_not_follow_the_experiments(http_bench: Bench, count_requests: Callable[[], list[str]]) -> None:
+    """The page of experiments and three searches, for two as for six."""
+    names = [f"{http_bench.experiment}-{n}" for n in range(6)]
+    known = {}
+    for name in names:
+        run = http_bench.client.create_run(http_bench.client.create_experiment(name)).info.run_id
+        http_bench.client.set_terminated(run)
+        known[name] = http_bench.source.runs(name, known={}, full=True).states
+    costs = []
+    for count in (2, 6):
+        count_requests()
+        http_bench.source.survey({name: (name, known[name]) for name in names[:count]})
+        costs.append(len(count_requests()))
+    assert costs == [4, 4]
+
+
+def test_none_is_asked_for_much_more_than_is_new() -> None:
+    """A model that has been quiet for days does not make the others ask for all runs of these days."""
+    now = 10**9
+    watermarks = {key: now - age for key, age in enumerate([0, 1, 500, 600_000, 610_000, 1_100_000, 80_000_000, now])}
+
+    groups = list(by_age(watermarks, now=now))
+
+    assert sorted(key for _, together in groups for key in together) == sorted(watermarks)
+    for since, together in groups:
+        assert all(since <= watermarks[key] and now - since <= 2 * (now - watermarks[key]) for key in together)
+    assert all(earlier < later for (earlier, _), (later, _) in pairwise(groups))
