@@ -4,14 +4,13 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from driftgauge.columns import FloatArray, IntArray
 
 # Below this many rows on both sides scipy's automatic mode computes the exact p-value, above it the asymptotic one.
 _EXACT_ROWS: Final = 10_000
-# From here on p-values are computed by sampling Smirnov's terms, about so many of them: a third would do.
-_SMIRNOV_ROWS: Final = 1_000
+# P-values are computed from about so many of Smirnov's terms: a third would do.
 _SMIRNOV_TERMS: Final = 256
 # Twice the one-sided tail is the two-sided one from this n d^2 on.
 _SMIRNOV_SCALED: Final = 2.2
@@ -61,7 +60,7 @@ def asymptotic_pvalues(n: FloatArray, distance: FloatArray) -> FloatArray:
     scaled = n * np.square(distance)
     ordinary = (n > _FEW_ROWS) & (n * distance > 1) & (distance < 0.5)
     found = np.empty(len(n))
-    large = ordinary & (n >= _SMIRNOV_ROWS) & (scaled >= _SMIRNOV_SCALED) & (scaled < 370)
+    large = ordinary & (scaled >= _SMIRNOV_SCALED) & (scaled < 370)
     found[large] = 2 * _smirnov(n[large], distance[large])
     series = ordinary & (scaled < _SMIRNOV_SCALED)
     below = _pelz_good(n[series], np.sqrt(scaled[series]))
@@ -119,11 +118,23 @@ def _smirnov(n: FloatArray, distance: FloatArray) -> FloatArray:
     exponent = v * np.log1p(x / t) + rest * np.log1p(-x / (1 - t))
     exponent += _stirling_remainder(n) - _stirling_remainder(v) - _stirling_remainder(rest)
     terms = np.exp(exponent) * np.sqrt(n / (2 * np.pi * v * rest)) / (x + t)
-    tail: FloatArray = distance * step * terms.sum(axis=1, where=is_term)
+    # Where terms are left out, the one of v = 0 is as good as 0.
+    tail: FloatArray = distance * step * terms.sum(axis=1, where=is_term) + np.exp(n * np.log1p(-x))[:, 0]
     return tail
 
 
 def _stirling_remainder(k: FloatArray) -> FloatArray:
-    """Return ln k! - (k ln k - k + ln(2 pi k) / 2) by its asymptotic series."""
+    """Return ln k! - (k ln k - k + ln(2 pi k) / 2), by its asymptotic series where it converges."""
     square = 1 / (k * k)
-    return (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / k
+    series = (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680))) / k
+    return np.where(
+        k < len(_SMALL_REMAINDERS), _SMALL_REMAINDERS[np.minimum(k, len(_SMALL_REMAINDERS) - 1).astype(np.intp)], series
+    )
+
+
+def _exact_remainders(count: int) -> FloatArray:
+    k = np.arange(1, count)
+    return np.concatenate([[0], special.gammaln(k + 1) - (k * np.log(k) - k + np.log(2 * np.pi * k) / 2)])
+
+
+_SMALL_REMAINDERS: Final = _exact_remainders(32)

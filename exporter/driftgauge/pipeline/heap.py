@@ -10,8 +10,23 @@ from typing import Final
 
 import pyarrow as pa
 
-# Only glibc has it; musl keeps little by itself.
-_TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
+# Only glibc has them; musl keeps little by itself.
+_C: Final = ctypes.CDLL(None)
+_TRIM: Final = getattr(_C, "malloc_trim", None)
+_SET: Final = getattr(_C, "mallopt", None)
+# glibc's numbers of the settings, and in bytes: freed memory is kept up to the first, of pieces up to the second.
+_KEPT: Final = (-1, 64 << 20)
+_LARGEST_KEPT: Final = (-3, 8 << 20)
+
+
+def keep_some() -> None:
+    """Let C's allocator have some freed memory at hand: to get the machine's takes longer than most of what we compute.
+
+    By itself it changes its mind with every large array that is freed.
+    """
+    if _SET is not None:
+        _SET(*_KEPT)
+        _SET(*_LARGEST_KEPT)
 
 
 def keep_little() -> None:

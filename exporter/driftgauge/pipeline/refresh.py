@@ -30,7 +30,7 @@ from driftgauge.pipeline import baseline
 from driftgauge.pipeline.commit import commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
-from driftgauge.pipeline.heap import give_back
+from driftgauge.pipeline.heap import give_back, keep_some
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
@@ -96,6 +96,7 @@ class Pipeline:
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        keep_some()
         self._config = config
         self._source = source
         self._store = store
