@@ -75,7 +75,8 @@ class NumericSide:
 class NumericPairs:
     """Columns of windows (s) beside the reference's: the cells (k) they occupy, end to end.
 
-    which: (s,) their columns in the reference's side. sizes: (s,) how many cells each occupies, at least one.
+    which: (s,) their columns in the reference's side, in its order.
+    sizes: (s,) how many cells each occupies, at least one.
     slots: (k,) of the cells in the reference's side; counts, sums: (k,) of the values in them.
     """
 
@@ -98,7 +99,7 @@ class NumericPairs:
 
     def columns(self, cells: IntArray) -> IntArray:
         """Return the column (n,) of each of these cells (n,)."""
-        return self.first.searchsorted(cells, side="right") - 1
+        return np.asarray(self.first.searchsorted(cells, side="right") - 1)
 
     @cached_property
     def upto(self) -> IntArray:
@@ -134,9 +135,9 @@ class NumericPairs:
         """Reference minus window distribution function at each edge (2 k,)."""
         # Divided, not multiplied: equal shares must be equal numbers.
         below = self.side.below.take(self.edges, mode=UNCHECKED)
-        differences = below / self.rows[:, 0].astype(np.float64).repeat(2 * self.sizes)
-        differences -= self.shares
-        return differences
+        differences = self.rows[:, 0].astype(np.float64).repeat(2 * self.sizes)
+        np.divide(below, differences, out=differences)
+        return np.subtract(differences, self.shares, out=differences)
 
     @cached_property
     def below(self) -> IntArray:
@@ -156,15 +157,11 @@ class NumericPairs:
     def crossing(self) -> IntArray:
         """Edges between which and the next one of the column the distribution functions cross (n,)."""
         is_negative = np.signbit(self.differences)
-        changes = np.flatnonzero(is_negative[1:] != is_negative[:-1])
-        found = self.differences[changes] * self.differences[changes + 1] < 0
+        changes = is_negative[1:] != is_negative[:-1]
         # Where a column ends, the next one does not go on.
-        found &= ~np.isin(changes, 2 * self.last + 1)
-        return changes[found]
-
-    def at_edges(self, values: FloatArray) -> FloatArray:
-        """Return those of the values (p,), which the reference's side has by place, at the edges (2 k,)."""
-        return values.take(self.edges >> 1, mode=UNCHECKED)
+        changes[2 * self.last[:-1] + 1] = False
+        found = np.flatnonzero(changes)
+        return found[self.differences[found] * self.differences[found + 1] < 0]
 
 
 def _with_ends_twice(columns: Sequence[FloatArray]) -> FloatArray:
