@@ -42,10 +42,10 @@ generate-check: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
 
 # Coverage is that of the tests' own processes, not of what they start (the command line among it), nor of tests marked
-# `no_cover`, which only repeat what others run: measured, Python takes half as long again. Three processes, since many
+# `no_cover`, which only repeat what others run: measured, Python takes half as long again. Four processes, since many
 # tests wait. The files that take longest come first, in the order given; xdist would begin with those of the most tests.
 unit: $(STAMP) servers
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # Every metric of a filled store against scipy and scikit-learn, with the table of the largest deviations.
 acceptance: $(STAMP) servers

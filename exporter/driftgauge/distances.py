@@ -98,7 +98,7 @@ def _crossing_slots(pairs: NumericPairs, edges: IntArray) -> IntArray:
     for which in np.unique(column).tolist():
         span = slice(*column.searchsorted([which, which + 1]))
         found[span] = below[2 * base[which] : 2 * base[which + 1]].searchsorted(most[span], side="right")
-    return np.minimum(found + 2 * base[column], pairs.edges[edges + 1])
+    return np.asarray(np.minimum(found + 2 * base[column], pairs.edges[edges + 1]))
 
 
 def _linear(width: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:

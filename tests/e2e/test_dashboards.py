@@ -15,7 +15,7 @@ from e2e.grafana import Json, Prometheus, Timing, answer, choices, expand, legen
 from e2e.watching import BROKEN, Watched, gone_wrong, watching
 from pictures.drawing import Picture
 
-PATIENCE: Final = 120
+PATIENCE: Final = 240
 DASHBOARDS: Final = {Path(path).stem: json.loads(text) for path, text in dashboards(shipped()).items()}
 
 
