@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from data_builders import compared, features
+from data_builders import a_reference, compared, counted, features
+from driftgauge import distances
 from driftgauge.aggregates.distribution import Distribution
-from driftgauge.columns import FloatArray
+from driftgauge.columns import Columns, FloatArray
 from driftgauge.distances import NUMERIC, measured
 from driftgauge.divergence import DIVERGENCES
-from driftgauge.drift import CATEGORICAL, ColumnDrift
+from driftgauge.drift import CATEGORICAL, ColumnDrift, compare
 from driftgauge.edges import NumericColumn
 from driftgauge.families import STATISTICS
 from driftgauge.kolmogorov import asymptotic_pvalues
@@ -170,6 +171,30 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
     found = measured([NumericColumn(np.array([0.0, 1.0]), 0, profile)], [window])
 
     assert found.statistics["wasserstein_distance"] == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("together", [1, 500, 65_536])
+def test_many_columns_are_compared_as_if_alone(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many columns and windows are computed at once, also beside such that have nothing to compare."""
+    monkeypatch.setattr(distances, "_TOGETHER", together)
+    rng = np.random.default_rng(SEED)
+
+    def rows(count: int, scale: float, *, absent: Sequence[str] = ()) -> Columns:
+        numbers = {name: draw(rng, count) * scale for name, draw in DRAWS.items()}
+        numbers |= {"constant": np.full(count, 2.0)} | {name: np.full(count, NAN) for name in absent}
+        return features(**numbers, city=[str(n % 3) for n in range(count)])
+
+    known = rows(400, 1)
+    windows = [rows(2, 1), rows(90, 1.2, absent=["normal", "uniform"]), rows(1500, 1), rows(1, 1)]
+    reference = a_reference(known)
+
+    found = compare(reference, [counted(reference, window) for window in windows])
+
+    for window, columns in zip(windows, found, strict=True):
+        for name, numbers in window.numbers.items():
+            alone = compared(features(x=known.numbers[name]), features(x=numbers))["x"]
+            assert (columns[name].rows, columns[name].outliers) == (alone.rows, alone.outliers)
+            assert columns[name].statistics == pytest.approx(alone.statistics, rel=1e-12, abs=1e-14)
 
 
 def test_mean_shift() -> None:

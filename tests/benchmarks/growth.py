@@ -31,7 +31,7 @@ ROUNDS: Final = 5
 # Rows of a batch lie in the last hour, as those of a fresh batch do.
 _SECONDS: Final = 3600.0
 _HOURS: Final = (1, 3, 6, 12, 24, 72, 168, 720)
-# 24 bytes for each point of a numeric grid (the point, what values before it add to the area, rows up to two cells),
+# 24 bytes for each point of a numeric grid (the point, the area up to it, rows up to two cells),
 # 16 for each occupied cell of a pane, 140 for each category with its name; objects around them come on top.
 _POINT_BYTES: Final = 24
 _OCCUPIED_BYTES: Final = 16
