@@ -48,7 +48,8 @@ def write_config(folder: Path, uri: str, **settings: Any) -> Path:
 @pytest.fixture(scope="module")
 def exporter(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
     """Return a running exporter that tests only look at."""
-    config = write_config(tmp_path_factory.mktemp("serve"), bench.uri)
+    # Nothing new comes, and to look for it all the time would slow the other tests down.
+    config = write_config(tmp_path_factory.mktemp("serve"), bench.uri, refresh_interval="1m")
     with serving(config, free_port(), "--log.format=json") as exporter:
         exporter.wait_until_ready()
         yield exporter

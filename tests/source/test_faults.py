@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from driftgauge.errors import BatchError, DriftgaugeError, SourceUnavailable
-from driftgauge.source import Artifact, Discovery, Source, discovery
+from driftgauge.source import Artifact, Discovery, Source, discovery, survey
 from source import fault_proxy
 from source.conftest import LIMIT, Bench, bench_at
 from source.fault_proxy import Fault, FaultProxy, status
@@ -242,7 +242,7 @@ def test_second_page(
     expected: str,
 ) -> None:
     """A pass of which only the first page came gives nothing, rather than taking the other runs for deleted."""
-    monkeypatch.setattr(discovery, "_PAGE", 1)
+    monkeypatch.setattr(survey, "_PAGE", 1)
     everyone = sorted(http_bench.run("a.csv") for _ in range(2))
     with proxy.spoiling(SEARCH, fault, spared=1):
         assert expected in failure_of_pass(source, http_bench), description
@@ -253,7 +253,7 @@ def test_pages_in_circles(
     http_bench: Bench, proxy: FaultProxy, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that gives the same page over and over does not hold the pass."""
-    monkeypatch.setattr(discovery, "_PAGE", 1)
+    monkeypatch.setattr(survey, "_PAGE", 1)
     for _ in range(2):
         http_bench.run("a.csv")
     pages: list[bytes] = []
@@ -272,7 +272,7 @@ def test_empty_page_heals(
     http_bench: Bench, proxy: FaultProxy, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page without content reads as the last one, which MLflow's client cannot tell; the next full pass has all."""
-    monkeypatch.setattr(discovery, "_PAGE", 1)
+    monkeypatch.setattr(survey, "_PAGE", 1)
     everyone = {http_bench.run("a.csv") for _ in range(2)}
     first = source.runs(http_bench.experiment, known={}, full=True)
     with proxy.spoiling(SEARCH, fault_proxy.empty, spared=1):
