@@ -16,7 +16,7 @@ _TRIM: Final = getattr(_C, "malloc_trim", None)
 _SET: Final = getattr(_C, "mallopt", None)
 # glibc's numbers of the settings, and in bytes: freed memory is kept up to the first, of pieces up to the second.
 _KEPT: Final = (-1, 64 << 20)
-_LARGEST_KEPT: Final = (-3, 8 << 20)
+_LARGEST_KEPT: Final = (-3, 32 << 20)
 
 
 def keep_some() -> None:
