@@ -211,6 +211,24 @@ class Distribution:
 
 def _added(parts: Sequence[Distribution]) -> Tally:
     """Add the parts cell by cell."""
+    size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
+    if len(parts) > 2 and sum(len(part.cells) for part in parts) > size:
+        return _added_densely(parts, size)
+    return _merged(parts)
+
+
+def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
+    """Add parts whose cells are below `size`, in memory for all of these: less than the parts take together."""
+    counts, sums = np.zeros(size, np.int64), np.zeros(size)
+    for part in parts:
+        counts[part.cells] += part.counts
+        sums[part.cells] += part.sums
+    cells = np.flatnonzero(counts)
+    return cells, counts[cells], sums[cells]
+
+
+def _merged(parts: Sequence[Distribution]) -> Tally:
+    """Add parts in memory and time for the cells that they occupy."""
     cells, counts, sums = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("cells", "counts", "sums")
     )

@@ -14,6 +14,7 @@ from typing import Final, Self, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.pipeline.delta import Delta
+from driftgauge.pipeline.heap import keep_none
 from driftgauge.pipeline.reading import Job, Reading, Small, fold_file, fold_small
 from driftgauge.pipeline.workers import Workers
 from driftgauge.source import Source
@@ -87,6 +88,8 @@ class Readers:
                 file.seek(0)
                 if size <= _SMALL_BYTES:
                     return Small(what, file.read())
+                if size > _LARGE_BYTES:
+                    keep_none()
                 return fold_file(file, what) if self._workers is None else self._workers.run(fold_file, file, what)
         except (BatchError, SourceMissing) as error:
             return Reading(Delta(), (error,))

@@ -14,9 +14,9 @@ import pyarrow as pa
 _C: Final = ctypes.CDLL(None)
 _TRIM: Final = getattr(_C, "malloc_trim", None)
 _SET: Final = getattr(_C, "mallopt", None)
-# glibc's numbers of the settings, and in bytes: freed memory is kept up to the first, of pieces up to the second.
-_KEPT: Final = (-1, 64 << 20)
-_LARGEST_KEPT: Final = (-3, 32 << 20)
+# glibc's numbers of two settings: how much freed memory is kept, and of pieces up to which size (bytes).
+_KEPT: Final = -1
+_LARGEST: Final = -3
 
 
 def keep_some() -> None:
@@ -24,9 +24,18 @@ def keep_some() -> None:
 
     By itself it changes its mind with every large array that is freed.
     """
+    _keep(64 << 20, largest=32 << 20)
+
+
+def keep_none() -> None:
+    """Let C's allocator return large pieces at once, until `keep_some`: large files need all there is."""
+    _keep(1 << 20, largest=1 << 20)
+
+
+def _keep(size: int, *, largest: int) -> None:
     if _SET is not None:
-        _SET(*_KEPT)
-        _SET(*_LARGEST_KEPT)
+        _SET(_KEPT, size)
+        _SET(_LARGEST, largest)
 
 
 def keep_little() -> None:

@@ -96,7 +96,6 @@ class Pipeline:
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        keep_some()
         self._config = config
         self._source = source
         self._store = store
@@ -139,6 +138,7 @@ class Pipeline:
         if not self._source.healthy():
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
+        keep_some()
         reach = Reach(full, relist, {} if full or relist else self._survey(now))
         with (
             Readers(self._source, self._workers) as readers,
@@ -155,6 +155,8 @@ class Pipeline:
 
             found = models.map(attempt, self._models.values())
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
+        # Large files may have ended that, and statistics come next.
+        keep_some()
         return Report(mlflow_up=True, failures=failures)
 
     def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
