@@ -21,6 +21,7 @@ from driftgauge.errors import (
     BatchError,
     DriftgaugeError,
     ReferenceUnusable,
+    SourceError,
     SourceMissing,
     SourceUnavailable,
     StateError,
@@ -166,7 +167,12 @@ class Pipeline:
             return {}
         try:
             return self._source.survey({key: known for of_model in asked for key, known in of_model.items()})
-        except Exception:  # noqa: BLE001 - one strange run must not take all models down: each says what is wrong
+        except SourceError:
+            # Each model then says what is wrong.
+            return {}
+        except Exception:  # noqa: BLE001 - the comment below
+            # One strange run must not take all models down.
+            self._log.exception("new runs not asked for together: this is a bug in driftgauge")
             return {}
 
     def _attempt(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> Failure | None:
