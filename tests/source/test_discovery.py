@@ -38,6 +38,21 @@ def test_settled_runs_take_turns(sqlite_bench: Bench) -> None:
     assert run_ids(second) | run_ids(third) == everyone
 
 
+def test_runs_of_long_ago_are_listed_again(bench: Bench) -> None:
+    """Runs that ended too long ago to be new are still looked at; one that was deleted is forgotten, and no other."""
+    deleted, grown, *others = [bench.run("a.csv", finished=False, start_time=1_000) for _ in range(RELISTED - 1)]
+    for run_id in (deleted, grown, *others):
+        bench.client.set_terminated(run_id, end_time=2_000)
+    new = bench.run("a.csv")
+    first = bench.source.runs(bench.experiment, known={}, full=True)
+    bench.client.delete_run(deleted)
+    bench.log(grown, "b.csv")
+    bench.clock.now += 86_400
+    second = bench.source.runs(bench.experiment, known=first.states, full=False)
+    assert (grown, "b.csv") in {(file.run_id, file.path) for file in second.artifacts}
+    assert second.states.keys() == {grown, new, *others}
+
+
 def test_states_are_unchanged_unless_listed(sqlite_bench: Bench) -> None:
     """States of runs that were not listed are handed on as they were, so that only the others need saving."""
     for _ in range(RELISTED + 2):
