@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from driftgauge.errors import StateError
@@ -26,27 +27,27 @@ _LARGEST = 2**31
 
 
 def pack(state: Mapping[str, Any]) -> bytes:
-    """Return the bytes of `state`."""
-    buffers: list[bytes] = []
-    header = json.dumps(_described(state, buffers), separators=(",", ":")).encode()
-    raw = b"".join([len(header).to_bytes(_LENGTH, "little"), header, *buffers])
-    packed: bytes = len(raw).to_bytes(_LENGTH, "little") + _CODEC.compress(raw, asbytes=True)
-    return packed
+    """Return the bytes of `state`; meanwhile other threads run, however large its arrays are."""
+    arrays: list[npt.NDArray[Any]] = []
+    header = json.dumps(_described(state, arrays), separators=(",", ":")).encode()
+    begin = len(header).to_bytes(_LENGTH, "little") + header
+    raw = np.concatenate([part.reshape(-1).view(np.uint8) for part in (np.frombuffer(begin, np.uint8), *arrays)])
+    return b"".join([raw.nbytes.to_bytes(_LENGTH, "little"), _CODEC.compress(raw, asbytes=True)])
 
 
-# No function within `pack`: one that calls itself would keep the buffers until the garbage collector comes by.
-def _described(value: Any, buffers: list[bytes]) -> Any:
-    """Return a value as JSON takes it, and add the bytes of its arrays to the buffers."""
+# No function within `pack`: one that calls itself would keep the arrays until the garbage collector comes by.
+def _described(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
+    """Return a value as JSON takes it, and add its arrays, as they are stored, to the others."""
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value, dtype=_narrowest(value))
-        buffers.append(array.tobytes())
+        arrays.append(array)
         return {_ARRAY: [array.dtype.str, list(array.shape)]}
     if isinstance(value, Mapping):
         return {
-            f"\x00{key}" if key.startswith("\x00") else key: _described(item, buffers) for key, item in value.items()
+            f"\x00{key}" if key.startswith("\x00") else key: _described(item, arrays) for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_described(item, buffers) for item in value]
+        return [_described(item, arrays) for item in value]
     return value
 
 

@@ -35,8 +35,9 @@ R = TypeVar("R")
 _LONGEST_SECONDS: Final = 600.0
 _LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
-# Larger arrays follow the pickle they belong to, each by itself: within it they would be in memory twice on both sides.
-_LARGE_ARRAY: Final = 2**16
+# Larger arrays follow the pickle they belong to, each by itself: within it they would be in memory twice on both sides,
+# and while they are copied into it nothing else runs.
+_LARGE_ARRAY: Final = 2**12
 # The kernel takes at most 1,024 pieces of memory in one call.
 _PARTS: Final = 512
 # What a worker may keep, beyond what it began with, to have it at hand for the next file.
@@ -218,19 +219,18 @@ def _send(pipe: Connection, value: Any) -> None:
         apart.append(raw)
         return False
 
-    rest = pickle.dumps(value, protocol=5, buffer_callback=stays)
-    pipe.send((rest, [raw.nbytes for raw in apart]))
-    _transfer(os.writev, pipe, apart)
+    parts = [memoryview(pickle.dumps(value, protocol=5, buffer_callback=stays)), *apart]
+    pipe.send([part.nbytes for part in parts])
+    _transfer(os.writev, pipe, parts)
 
 
 def _receive(pipe: Connection) -> Any:
     """Return what `_send` sent from the other end."""
-    rest, sizes = pipe.recv()
     # Each by itself: one may be kept for long, and the others not.
-    apart = [np.empty(size, np.uint8).data for size in sizes]
-    _transfer(os.readv, pipe, apart)
+    parts = [np.empty(size, np.uint8).data for size in pipe.recv()]
+    _transfer(os.readv, pipe, parts)
     # What comes through the pipe is of our own processes, started to answer this one.
-    return pickle.loads(rest, buffers=apart)  # noqa: S301
+    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301
 
 
 def _transfer(move: Callable[[int, Sequence[memoryview]], int], pipe: Connection, parts: Sequence[memoryview]) -> None:
