@@ -3,7 +3,6 @@
 Only what a command needs is imported, when it runs: `--version` and mistakes on the command line answer at once.
 """
 
-import gc
 import os
 import sys
 import threading
@@ -27,12 +26,6 @@ EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
 # A stop has to be done before supervisors lose patience and kill.
 _STOP_SECONDS: Final = 1.5
-# How long a refresh may keep the interpreter from a thread that answers. A tenth of Python's default halves the time of
-# a scrape during a refresh, which takes as long while one thread computes, but a third longer where several would.
-_SWITCH_SECONDS: Final = 0.0005
-# Of so many passes over young objects one is over all: 0.1 s with 100,000 samples, in which no page is answered. A
-# refresh makes all samples anew, which by Python's default brings three of these passes.
-_PASSES: Final = 100
 
 config_file = click.option(
     "--config.file",
@@ -72,8 +65,9 @@ def main() -> None:
 def serve(config_path: Path, address: str, web_config_path: Path | None, level: str, style: str) -> None:
     """Refresh in the background and serve /metrics until stopped."""
     configure_logging(level, style)
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.set_threshold(*gc.get_threshold()[:2], _PASSES)
+    from driftgauge.service.interpreter import let_scrapes_in
+
+    let_scrapes_in()
     run_service(loader(config_path), address=address, web_config_path=web_config_path)
     # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
     exit_now()

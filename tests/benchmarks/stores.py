@@ -18,6 +18,7 @@ from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service import refreshing
 from driftgauge.service.health import Health
+from driftgauge.service.interpreter import let_scrapes_in, set_imports_aside
 from driftgauge.service.refreshing import publish, refresh_models
 from driftgauge.source import Source, environment
 from driftgauge.store import Store
@@ -140,7 +141,9 @@ def _timed() -> Iterator[list[float]]:
 
 @contextmanager
 def exporting(config: Config) -> Iterator[Exporter]:
-    """Lend an exporter with its state and workers."""
+    """Lend an exporter with its state and workers, in a process set up as `driftgauge serve` is."""
+    let_scrapes_in()
+    set_imports_aside()
     workers = Workers(min(os.cpu_count() or 1, 4), max_bytes=LIMIT)
     store = Store.open(config.state_dir)
     try:

@@ -4,7 +4,6 @@ One thread refreshes; it alone uses the pipeline and the store. What it publishe
 never waits and never sees half a refresh.
 """
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from driftgauge.collector import ProcessMetrics, compose
 from driftgauge.config import Config, redacted, without_secrets
 from driftgauge.errors import ConfigError, StateError, Stopped
 from driftgauge.service.health import Health
+from driftgauge.service.interpreter import set_imports_aside
 from driftgauge.service.landing import landing
 from driftgauge.service.publication import Publication
 from driftgauge.store import Store
@@ -156,10 +156,7 @@ class Service:
         self._workers = refreshing.workers_for(config)
         stopping = self._stopping.is_set
         pipeline = refreshing.pipeline_for(config, self._store, self._workers, clock=self._clock, stopping=stopping)
-        if not gc.get_freeze_count():
-            # MLflow and scipy bring 300,000 objects that stay for good. Each full collection would walk through them,
-            # 0.2 s in which no page is answered.
-            gc.freeze()
+        set_imports_aside()
         return pipeline
 
     def _close_workers(self) -> None:
