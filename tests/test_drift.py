@@ -168,7 +168,7 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
     tally = np.array([2]), np.array([10]), np.array([5.0])
     window = Distribution.of("", 0, tally, {})
 
-    found = measured([NumericColumn(np.array([0.0, 1.0]), 0, profile)], [window])
+    found = measured([NumericColumn(np.array([0.0, 1.0]), 0, profile)], [(window,)])
 
     assert found.statistics["wasserstein_distance"] == pytest.approx([0.5])
 
@@ -188,7 +188,7 @@ def test_many_columns_are_compared_as_if_alone(together: int, monkeypatch: pytes
     windows = [rows(2, 1), rows(90, 1.2, absent=["normal", "uniform"]), rows(1500, 1), rows(1, 1)]
     reference = a_reference(known)
 
-    found = compare(reference, [counted(reference, window) for window in windows])
+    found = compare(reference, [(counted(reference, window),) for window in windows])
 
     for window, columns in zip(windows, found, strict=True):
         for name, numbers in window.numbers.items():

@@ -20,6 +20,7 @@ from driftgauge.batch import decode
 from driftgauge.collector import validate, within_limit
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
+from driftgauge.distances import Measure
 from driftgauge.drift import compare
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
 from driftgauge.reference import Reference
@@ -325,9 +326,9 @@ def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyP
     """Windows that hold something new are compared, those alike once, and all when the reference is another."""
     compared: list[int] = []
 
-    def counting(reference: Reference, windows: Sequence[Distribution], **given: Any) -> Any:
+    def counting(reference: Reference, windows: Sequence[tuple[Distribution, ...]], measure: Measure) -> Any:
         compared.append(len(windows))
-        return compare(reference, windows, **given)
+        return compare(reference, windows, measure)
 
     monkeypatch.setattr(snapshot, "compare", counting)
     windows = [Window("24h", 86400), HOUR]

@@ -18,8 +18,10 @@ from driftgauge.errors import StateError
 # Stands for an array. Keys are text from anywhere, categories for one, so those that begin like it get one more NUL.
 _ARRAY = "\x00array"
 _DTYPES = frozenset({"|i1", "<i2", "<i4", "<i8", "<f8"})
-# Integers are stored in the first of these that holds them all, and are int64 again when read.
-_NARROW = ("<i1", "<i2", "<i4", "<i8")
+# Integers are stored in the first of these types that holds them all, and are int64 again when read.
+_NARROW = tuple((name, int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in ("<i1", "<i2", "<i4", "<i8"))
+# As JSON has them; most of what is packed beside arrays.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _CODEC = pa.Codec("zstd", compression_level=1)
 _LENGTH = 8
 # No more is set aside on the word of damaged bytes.
@@ -38,6 +40,8 @@ def pack(state: Mapping[str, Any]) -> bytes:
 # No function within `pack`: one that calls itself would keep the arrays until the garbage collector comes by.
 def _described(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
     """Return a value as JSON takes it, and add its arrays, as they are stored, to the others."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value, dtype=_narrowest(value))
         arrays.append(array)
@@ -55,7 +59,7 @@ def _narrowest(array: "np.ndarray[Any, Any]") -> str:
     if array.dtype.kind != "i":
         return str(array.dtype.newbyteorder("<").str)
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
-    return next(name for name in _NARROW if np.iinfo(name).min <= low and high <= np.iinfo(name).max)
+    return next(name for name, least, most in _NARROW if least <= low and high <= most)
 
 
 def unpack(data: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftgauge.aggregates.distribution import UNCHECKED, CellArray, CountArray, Distribution
+from driftgauge.aggregates.sums import added_up
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.edges import NumericColumn, NumericPairs, NumericSide
 
@@ -144,16 +145,21 @@ class Measured:
     upto: IntArray
 
 
-def measured(columns: Sequence[NumericColumn], windows: Sequence[Distribution]) -> Measured:
-    """Return what is found of one column at least in one window at least."""
-    held = [_Held.of(columns, window) for window in windows]
+Measure = Callable[[Sequence[NumericColumn], Sequence[tuple[Distribution, ...]]], Measured]
+
+
+def measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
+    """Return what is found of one column at least in one window at least, each given as its parts."""
+    held = [_Held.of(columns, window) for window in added_up(windows, Distribution.combine)]
     limits, reference = _limits(columns)
     rows, upto = np.stack([window.rows for window in held]), np.stack([window.upto(limits) for window in held])
     constant = np.array([column.profile.constant for column in columns], np.bool_)
     # All windows of a column together, so that the reference's side of it is laid out once.
     which, of_window = np.nonzero(((rows >= MIN_ROWS) & ~constant).T)
     sizes = np.stack([window.sizes for window in held])[of_window, which]
-    found: list[tuple[NumericPairs, dict[str, FloatArray]]] = []
+    # Not the pairs, so that their memory is at hand for the next ones.
+    counted, below = [none := np.zeros((0, 2), np.int64)], [none]
+    statistics: dict[str, list[FloatArray]] = {name: [np.zeros(0)] for name in NUMERIC}
     for span in _together(which, sizes):
         own, at = np.unique(which[span], return_inverse=True)
         side = NumericSide.of([columns[column] for column in own])
@@ -162,16 +168,18 @@ def measured(columns: Sequence[NumericColumn], windows: Sequence[Distribution]) 
         slots = cells + (2 * side.base[at] + 2).repeat(sizes[span])
         pairs = NumericPairs(side, at, sizes[span], slots, counts, sums)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found.append((pairs, {name: statistic(pairs) for name, statistic in NUMERIC.items()}))
-    none = np.zeros((0, 2), np.int64)
+            for name, statistic in NUMERIC.items():
+                statistics[name].append(statistic(pairs))
+        counted.append(pairs.rows)
+        below.append(pairs.below)
     return Measured(
         rows=rows,
         outliers=upto[:, :, 0] + rows - upto[:, :, 1],
         windows=of_window,
         columns=which,
-        statistics={name: np.concatenate([np.zeros(0), *(values[name] for _, values in found)]) for name in NUMERIC},
-        counted=np.concatenate([none, *(pairs.rows for pairs, _ in found)]),
-        below=np.concatenate([none, *(pairs.below for pairs, _ in found)]),
+        statistics={name: np.concatenate(values) for name, values in statistics.items()},
+        counted=np.concatenate(counted),
+        below=np.concatenate(below),
         upto=np.stack([reference[which], upto[of_window, which, 2:]], axis=1),
     )
 

@@ -17,7 +17,7 @@ from scipy import special, stats
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.config import Drift
-from driftgauge.distances import MIN_ROWS, Measured, measured
+from driftgauge.distances import MIN_ROWS, Measure, Measured, measured
 from driftgauge.divergence import DIVERGENCES
 from driftgauge.edges import NumericColumn
 from driftgauge.grid import NumericGrid
@@ -88,8 +88,10 @@ CATEGORICAL: Final[Mapping[str, Callable[[CategoryPair], float | None]]] = {
 _EFFECTS: Final = {"ks_statistic": "ks", "total_variation_distance": "tvd", "psi": "psi"}
 
 
-def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[str, ColumnDrift]]:
-    """Compare every column of the layout, `OUTPUT` included, in each window."""
+def compare(
+    reference: Reference, windows: Sequence[tuple[Distribution, ...]], measure: Measure = measured
+) -> list[dict[str, ColumnDrift]]:
+    """Compare every column of the layout, `OUTPUT` included, in each window, given as the parts it is the sum of."""
     numeric: dict[str, NumericColumn] = {}
     categories: dict[str, list[ColumnDrift]] = {}
     for name, grid in reference.layout.grids.items():
@@ -98,23 +100,22 @@ def compare(reference: Reference, windows: Sequence[Distribution]) -> list[dict[
             numeric[name] = NumericColumn(grid.points, start, profile)
         elif isinstance(profile, CategoryProfile):
             categories[name] = [
-                _compare_categories(
-                    profile, window.dense(start, start + grid.cells)[0], window.unseen.get(name, Unseen({}))
-                )
-                for window in windows
+                _compare_categories(profile, *_categories(parts, name, start, start + grid.cells)) for parts in windows
             ]
     columns = list(numeric.values())
-    compared = [dict(zip(numeric, found, strict=True)) for found in _compare_numeric(columns, windows)]
+    compared = [dict(zip(numeric, found, strict=True)) for found in _compare_numeric(columns, windows, measure)]
     for at, found in enumerate(compared):
         found |= {name: of_windows[at] for name, of_windows in categories.items()}
     return [{name: found[name] for name in reference.layout.grids} for found in compared]
 
 
-def _compare_numeric(columns: Sequence[NumericColumn], windows: Sequence[Distribution]) -> list[list[ColumnDrift]]:
+def _compare_numeric(
+    columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]], measure: Measure
+) -> list[list[ColumnDrift]]:
     """Return what is found of each column, window by window."""
     if not columns or not windows:
         return [[] for _ in windows]
-    found = measured(columns, windows)
+    found = measure(columns, windows)
     places = zip(found.windows.tolist(), found.columns.tolist(), strict=True)
     statistics = dict(zip(places, _statistics(found), strict=True))
 
@@ -135,6 +136,13 @@ def _statistics(found: Measured) -> list[dict[str, float]]:
         _finite(dict(zip(values, row, strict=True)))
         for row in zip(*map(np.ndarray.tolist, values.values()), strict=True)
     ]
+
+
+def _categories(parts: Sequence[Distribution], name: str, start: int, end: int) -> tuple[IntArray, Unseen]:
+    """Return what the parts have of a column that has these flat cells: counts of its categories, and of others."""
+    counts = np.sum([part.dense(start, end)[0] for part in parts], axis=0)
+    unseen = [part.unseen[name] for part in parts if name in part.unseen]
+    return counts, Unseen.combine(unseen, limit=parts[0].limit)
 
 
 def _compare_categories(profile: CategoryProfile, counts: IntArray, unseen: Unseen) -> ColumnDrift:

@@ -7,6 +7,7 @@ what is returned may be rendered without further checks.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,10 +16,10 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
-from driftgauge.aggregates.sums import Latest, Sums
+from driftgauge.aggregates.sums import Latest, Sums, added_up
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, ModelConfig, Window
-from driftgauge.distances import MIN_ROWS
+from driftgauge.distances import MIN_ROWS, Measure, measured
 from driftgauge.drift import ColumnDrift, compare, flags
 from driftgauge.families import PERFORMANCE_GAUGES, HistogramSample, Sample, Samples
 from driftgauge.grid import OUTPUT
@@ -81,7 +82,7 @@ class _Board:
         return _Board(self.samples, (*self.prefix, *labels))
 
     def put(self, family: str, value: float | None, *labels: str) -> None:
-        if value is not None and np.isfinite(value):
+        if value is not None and isfinite(value):
             self.samples.setdefault(family, []).append(Sample((*self.prefix, *labels), float(value)))
 
     def add(self, samples: Samples) -> None:
@@ -96,10 +97,13 @@ class _Board:
             )
 
 
-def model_samples(model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int) -> Samples:
+def model_samples(
+    model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int, measure: Measure = measured
+) -> Samples:
     """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows.
 
     A window that holds what it held in the snapshot before says what it said then, without being computed again.
+    measure: does what `measured` does, maybe elsewhere.
     """
     board = _Board({}, (model.config.name,))
     _put_model(board, model.totals)
@@ -112,7 +116,7 @@ def model_samples(model: ModelState, *, windows: Sequence[Window], limits: Limit
     panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
     labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
     terms = model.config, model.reference, limits
-    seen = _told(model.seen, terms, panes, partial(_about_predictions, model, limits))
+    seen = _told(model.seen, terms, panes, partial(_about_predictions, model, limits, measure))
     judged = _told(model.judged, (model.config, model.baseline), labelled, partial(_about_outcomes, model))
     for place in places:
         here = board.under(place.version, place.window)
@@ -169,19 +173,20 @@ def _told(
 
 
 def _about_predictions(
-    model: ModelState, limits: Limits, parts: Mapping[_Place, tuple[PredictionPane, ...]]
+    model: ModelState, limits: Limits, measure: Measure, parts: Mapping[_Place, tuple[PredictionPane, ...]]
 ) -> dict[_Place, Samples]:
-    panes = _added_up(parts, PredictionPane.combine)
-    drift = _drift(model.reference, panes)
-    boards = {place: _board(model, place) for place in panes}
-    for place, pane in panes.items():
+    drift = _drift(model.reference, parts, measure)
+    # What they hold of the grid has been compared already.
+    whole = added_up(list(parts.values()), partial(PredictionPane.combine, distributions=False))
+    boards = {place: _board(model, place) for place in parts}
+    for place, pane in zip(parts, whole, strict=True):
         _put_predictions(boards[place], model, pane, drift.get(place, {}), limits)
     return {place: board.samples for place, board in boards.items()}
 
 
 def _about_outcomes(model: ModelState, parts: Mapping[_Place, tuple[Outcomes, ...]]) -> dict[_Place, Samples]:
     boards = {place: _board(model, place) for place in parts}
-    for place, outcomes in _added_up(parts, Outcomes.combine).items():
+    for place, outcomes in zip(parts, added_up(list(parts.values()), Outcomes.combine), strict=True):
         _put_performance(boards[place], model, outcomes)
     return {place: board.samples for place, board in boards.items()}
 
@@ -190,30 +195,17 @@ def _board(model: ModelState, place: _Place) -> _Board:
     return _Board({}, (model.config.name, place.version, place.window))
 
 
-def _added_up(parts: Mapping[_Place, tuple[A, ...]], combine: Callable[[Sequence[A]], A]) -> dict[_Place, A]:
-    """Add up the parts of each window; those that are of the same ones get the same object."""
-    known: dict[tuple[int, ...], A] = {}
-
-    def whole(held: tuple[A, ...]) -> A:
-        if len(held) == 1:
-            return held[0]
-        name = tuple(map(id, held))
-        if name not in known:
-            known[name] = combine([whole(held[:-1]), held[-1]])
-        return known[name]
-
-    return {place: whole(held) for place, held in parts.items()}
-
-
-def _drift(reference: Reference | None, panes: Mapping[_Place, PredictionPane]) -> dict[_Place, dict[str, ColumnDrift]]:
-    """Return how far the columns of each pane are from the reference, for those that were counted on its layout."""
+def _drift(
+    reference: Reference | None, parts: Mapping[_Place, tuple[PredictionPane, ...]], measure: Measure
+) -> dict[_Place, dict[str, ColumnDrift]]:
+    """Return how far the columns of each window are from the reference, for those that were counted on its layout."""
     if reference is None:
         return {}
-    counted = {place: pane.distribution for place, pane in panes.items() if pane.distribution}
+    counted = {place: tuple(pane.distribution for pane in panes if pane.distribution) for place, panes in parts.items()}
     # Windows that hold the same, as those of a young version do, are compared once.
-    distinct = {id(found): found for found in counted.values()}
-    columns = dict(zip(distinct, compare(reference, list(distinct.values())), strict=True))
-    return {place: columns[id(found)] for place, found in counted.items()}
+    distinct = {tuple(map(id, held)): held for held in counted.values() if held}
+    columns = dict(zip(distinct, compare(reference, list(distinct.values()), measure), strict=True))
+    return {place: columns[tuple(map(id, held))] for place, held in counted.items() if held}
 
 
 def _put_model(board: _Board, totals: Totals) -> None:

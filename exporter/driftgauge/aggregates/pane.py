@@ -122,19 +122,20 @@ class PredictionPane:
         ]
 
     @classmethod
-    def combine(cls, parts: Sequence[Self]) -> Self:
-        """Merge at least one pane; refuses panes counted on different layouts."""
-        fingerprints = {part.distribution.fingerprint if part.distribution else None for part in parts}
-        if len(fingerprints) != 1:
+    def combine(cls, parts: Sequence[Self], *, distributions: bool = True) -> Self:
+        """Merge at least one pane, with or without the distributions; refuses panes counted on different layouts."""
+        counted = [part.distribution for part in parts] if distributions else []
+        fingerprints = {found.fingerprint if found else None for found in counted}
+        if len(fingerprints) > 1:
             raise ValueError(f"cannot combine panes counted on different layouts: {sorted(map(str, fingerprints))}")
-        distributions = [part.distribution for part in parts if part.distribution is not None]
+        present = [found for found in counted if found]
         return cls(
             rows=sum(part.rows for part in parts),
             failed=sum(part.failed for part in parts),
             latency=Buckets.combine([part.latency for part in parts]),
             latency_sketch=ValueSketch.combine([part.latency_sketch for part in parts]),
             moments=Moments.combine([part.moments for part in parts]),
-            distribution=Distribution.combine(distributions) if distributions else None,
+            distribution=Distribution.combine(present) if present else None,
         )
 
     @property

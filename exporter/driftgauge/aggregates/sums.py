@@ -77,3 +77,16 @@ class Sums:
     def keep(self, names: Collection[Hashable]) -> None:
         """Forget all other names."""
         self._known = {name: known for name, known in self._known.items() if name in names}
+
+
+def added_up(held: Sequence[tuple[A, ...]], combine: Callable[[Sequence[A]], A]) -> list[A]:
+    """Return the sum of each of these parts, at least one; those that begin with the same ones are added up once."""
+    known: dict[tuple[int, ...], A] = {}
+
+    def whole(parts: tuple[A, ...]) -> A:
+        name = tuple(map(id, parts))
+        if name not in known:
+            known[name] = combine(parts if len(parts) == 1 else [whole(parts[:-1]), parts[-1]])
+        return known[name]
+
+    return [whole(parts) for parts in held]

@@ -20,6 +20,7 @@ from driftgauge.store.panes import (
     delete_outcomes,
     delete_predictions,
     delete_versions,
+    packed_ahead,
     write_outcomes,
     write_predictions,
     write_totals,
@@ -44,6 +45,9 @@ def commit(
 
     known: the files, by (run id, path), of which there are records already.
     """
+    # Transactions take turns, so what needs none comes before.
+    predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
+    ahead = packed_ahead(predictions)
     with store.transaction(state.config.name, state.config.task) as tx:
         joined = _join(tx, delta, terms)
         addition = fold_joined(joined.fresh, terms) if joined else Delta()
@@ -53,9 +57,8 @@ def commit(
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes], Outcomes))
         outcomes = {**merged([_only(state.outcomes, added), added], Outcomes), **recounted.panes}
-        predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
         delete_predictions(tx, joined_parts - predictions.keys())
-        write_predictions(tx, predictions, known=state.predictions)
+        write_predictions(tx, predictions, known=state.predictions, ahead=ahead)
         delete_outcomes(tx, recounted.replaced - outcomes.keys())
         write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)

@@ -10,6 +10,7 @@ import structlog
 from driftgauge.config import Config, ModelConfig, Window
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Terms
+from driftgauge.pipeline.sharing import share
 from driftgauge.reference import Reference
 from driftgauge.snapshot import ModelState
 from driftgauge.source import RunState
@@ -68,7 +69,7 @@ class Memory:
     def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, category_limit: int) -> None:
         """Compare with another reference from now on."""
         metrics = baseline.effective(computed, self.state.config)
-        state = replace(self.state, reference=reference, baseline=metrics)
+        state = replace(self.state, reference=share(reference), baseline=metrics)
         self.state, self.reference_identity = _on_current_layout(state, category_limit), identity
 
 
@@ -84,7 +85,7 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], cate
     compared = model.reference is not None
     state = ModelState(
         config=model,
-        reference=stored.reference if compared else None,
+        reference=share(stored.reference) if compared else None,
         baseline=baseline.effective(stored.baseline if compared else {}, model),
         totals=stored.totals,
         predictions=stored.predictions,

@@ -100,7 +100,7 @@ class Pipeline:
         self._config = config
         self._source = source
         self._store = store
-        self._workers = workers
+        self.workers = workers
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
         self._log = structlog.get_logger("driftgauge.pipeline")
@@ -142,7 +142,7 @@ class Pipeline:
         keep_some()
         reach = Reach(full, relist, {} if full or relist else self._survey(now))
         with (
-            Readers(self._source, self._workers) as readers,
+            Readers(self._source, self.workers) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
         ):
 
@@ -209,7 +209,7 @@ class Pipeline:
             identity = baseline.identity(self._source, model, uri, limits)
             if identity == memory.reference_identity:
                 return None
-            compiled, computed = baseline.load(self._source, model, uri, limits, workers=self._workers)
+            compiled, computed = baseline.load(self._source, model, uri, limits, workers=self.workers)
         except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
             return ReferenceUnusable(f"reference {uri}: {error}")
         with self._store.transaction(model.name, model.task) as tx:

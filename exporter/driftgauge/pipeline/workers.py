@@ -11,7 +11,6 @@ Linux only: the file is handed over by its descriptor's path under /proc, for it
 
 import multiprocessing
 import os
-import pickle
 import resource
 import signal
 import threading
@@ -27,6 +26,7 @@ import numpy as np
 
 from driftgauge.errors import BatchError
 from driftgauge.pipeline.heap import give_back, keep_little
+from driftgauge.pipeline.sharing import Place, at_places, place_of, put_together, taken_apart
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -35,9 +35,6 @@ R = TypeVar("R")
 _LONGEST_SECONDS: Final = 600.0
 _LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
-# Larger arrays follow the pickle they belong to, each by itself: within it they would be in memory twice on both sides,
-# and while they are copied into it nothing else runs.
-_LARGE_ARRAY: Final = 2**12
 # The kernel takes at most 1,024 pieces of memory in one call.
 _PARTS: Final = 512
 # What a worker may keep, beyond what it began with, to have it at hand for the next file.
@@ -50,8 +47,12 @@ _NICENESS: Final = 10
 _ADDRESSED: Final = 0
 _RESIDENT: Final = 1
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
-# numpy, pyarrow and our decoders: half a second of work, done once.
-_PRELOADED: Final = ("driftgauge.pipeline.without_pandas", "driftgauge.pipeline.reading")
+# numpy, pyarrow, our decoders and the comparison: half a second of work, done once.
+_PRELOADED: Final = (
+    "driftgauge.pipeline.without_pandas",
+    "driftgauge.pipeline.reading",
+    "driftgauge.pipeline.comparing",
+)
 
 
 class Workers:
@@ -63,7 +64,7 @@ class Workers:
     def __init__(self, count: int, *, max_bytes: int, longest: float = _LONGEST_SECONDS) -> None:
         self._memory = 4 * max_bytes + _EXTRA_BYTES
         self._longest = longest
-        self._places = count
+        self._count = self._places = count
         self._idle: list[_Worker] = []
         self._started: set[_Worker] = set()
         self._changed = threading.Condition()
@@ -71,6 +72,11 @@ class Workers:
         # Its imports take a while, in which there is MLflow to be asked.
         _PROCESSES.set_forkserver_preload(list(_PRELOADED))
         forkserver.ensure_running()
+
+    @property
+    def count(self) -> int:
+        """How many there are at most."""
+        return self._count
 
     def run(self, task: Callable[[BinaryIO, A], R], file: BinaryIO, argument: A) -> R:
         """Return `task(file, argument)`, computed in a worker; raises what it raises.
@@ -209,28 +215,23 @@ def _serve(pipe: Connection, memory: int) -> None:
 
 
 def _send(pipe: Connection, value: Any) -> None:
-    """Send a value, its large arrays after everything else."""
-    apart: list[memoryview] = []
-
-    def stays(array: pickle.PickleBuffer) -> bool:
-        raw = array.raw()
-        if raw.nbytes < _LARGE_ARRAY:
-            return True
-        apart.append(raw)
-        return False
-
-    parts = [memoryview(pickle.dumps(value, protocol=5, buffer_callback=stays)), *apart]
-    pipe.send([part.nbytes for part in parts])
-    _transfer(os.writev, pipe, parts)
+    """Send a value, its large arrays after everything else; of shared ones, where they lie."""
+    pickled, arrays = taken_apart(value)
+    places = [place_of(array) for array in arrays]
+    pipe.send((len(pickled), [place or array.nbytes for place, array in zip(places, arrays, strict=True)]))
+    sent = [array for place, array in zip(places, arrays, strict=True) if place is None]
+    _transfer(os.writev, pipe, [memoryview(pickled), *sent])
 
 
 def _receive(pipe: Connection) -> Any:
     """Return what `_send` sent from the other end."""
+    size, arrays = pipe.recv()
     # Each by itself: one may be kept for long, and the others not.
-    parts = [np.empty(size, np.uint8).data for size in pipe.recv()]
-    _transfer(os.readv, pipe, parts)
-    # What comes through the pipe is of our own processes, started to answer this one.
-    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301
+    pickled, *sent = (np.empty(size, np.uint8).data for size in (size, *(a for a in arrays if isinstance(a, int))))
+    _transfer(os.readv, pipe, [pickled, *sent])
+    mapped = iter(at_places([array for array in arrays if isinstance(array, Place)]))
+    received = iter(sent)
+    return put_together(pickled, [next(received if isinstance(array, int) else mapped) for array in arrays])
 
 
 def _transfer(move: Callable[[int, Sequence[memoryview]], int], pipe: Connection, parts: Sequence[memoryview]) -> None:

@@ -7,19 +7,23 @@ seconds, and meanwhile pages are answered.
 import os
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
+from driftgauge.distances import measured
 from driftgauge.families import Samples
+from driftgauge.pipeline.comparing import measured_in
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.publication import Publication
-from driftgauge.snapshot import model_samples
+from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
@@ -80,20 +84,28 @@ def refresh_models(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
     """
     report = pipeline.refresh(now, full=full, relist=relist)
-    failures, samples = dict(report.failures), dict[str, Samples]()
-    # Not while others are read, and one model after the other: all threads would compete for the interpreter with the
-    # one that answers scrapes.
-    for state in pipeline.states:
+    failures, workers = dict(report.failures), pipeline.workers
+    measure = measured if workers is None else partial(measured_in, workers)
+
+    def compute(state: ModelState) -> Samples:
         name = state.config.name
         pipeline.give_up_if_stopping()
+        if name in failures and name in before:
+            return before[name]
         try:
-            if name not in failures or name not in before:
-                samples[name] = model_samples(state, windows=config.windows, limits=config.limits, now=now)
+            return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
         except Exception as error:  # noqa: BLE001 - the comment below
             # A mistake of ours in one model must not take the others' figures down with it.
             _log.exception("model not computed: this is a bug in driftgauge", model=name)
             failures[name] = "internal", repr(error)
-        samples.setdefault(name, before.get(name, {}))
+            return before.get(name, {})
+
+    states = pipeline.states
+    # While workers compare the columns of some models, another is prepared for them. Not while files are read: more
+    # threads would compete for the interpreter with the one that answers scrapes.
+    side_by_side = 1 if workers is None else workers.count + 1
+    with ThreadPoolExecutor(side_by_side, thread_name_prefix="statistics") as threads:
+        samples = dict(zip((state.config.name for state in states), threads.map(compute, states), strict=True))
     return replace(report, failures=failures), samples
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,9 @@ _KEY: Final = ("version", "start", "visible", "rebuilt", "part")
 
 # Panes are packed and handed to DuckDB as many at a time as take this many bytes, which are then in memory twice.
 _AT_ONCE: Final = 4 * 2**20
+# What an occupied cell takes at most before it is compressed.
+_CELL_BYTES: Final = 20
+_NONE: Final[Mapping[PaneKey, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +76,21 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
     tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
 
 
-def write_predictions(tx: Transaction, panes: Mapping[PaneKey, PredictionPane], *, known: Container[PaneKey]) -> None:
-    """Insert prediction panes, or replace those that are `known`."""
-    _write(tx, _PREDICTIONS, panes, known)
+def packed_ahead(panes: Mapping[PaneKey, PredictionPane]) -> dict[PaneKey, bytes]:
+    """Return the bytes of panes, so that other models need not wait for it; of many large ones none at all."""
+    small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < _AT_ONCE
+    return {key: pack(pane.to_state()) for key, pane in panes.items()} if small else {}
+
+
+def write_predictions(
+    tx: Transaction,
+    panes: Mapping[PaneKey, PredictionPane],
+    *,
+    known: Container[PaneKey],
+    ahead: Mapping[PaneKey, bytes] = _NONE,
+) -> None:
+    """Insert prediction panes, or replace those that are `known`; `ahead` are bytes of some of them."""
+    _write(tx, _PREDICTIONS, panes, known, ahead)
 
 
 def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes], *, known: Container[PaneKey]) -> None:
@@ -124,6 +140,7 @@ def _write(
     kind: str,
     panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
     known: Container[PaneKey],
+    ahead: Mapping[PaneKey, bytes] = _NONE,
 ) -> None:
     lengths = _lengths(tx) if panes else []
     for length, keys in _by_length(panes).items():
@@ -133,7 +150,7 @@ def _write(
                 "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
             )
             tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
-        for packed in _packed(panes, keys):
+        for packed in _packed(panes, keys, ahead):
             there = [key for key in packed if key in known]
             if there:
                 delete(tx, tx.panes(length), _key_table(kind, there))
@@ -142,12 +159,14 @@ def _write(
 
 
 def _packed(
-    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes], keys: Iterable[PaneKey]
+    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
+    keys: Iterable[PaneKey],
+    ahead: Mapping[PaneKey, bytes],
 ) -> Iterator[dict[PaneKey, bytes]]:
     """Yield the bytes of these panes, some panes at a time."""
     found: dict[PaneKey, bytes] = {}
     for key in keys:
-        found[key] = pack(panes[key].to_state())
+        found[key] = ahead[key] if key in ahead else pack(panes[key].to_state())
         if sum(map(len, found.values())) >= _AT_ONCE:
             yield found
             found = {}
