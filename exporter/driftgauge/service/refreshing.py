@@ -6,17 +6,19 @@ seconds, and meanwhile pages are answered.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from threading import Lock
 from typing import Final
 
 import structlog
 
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
-from driftgauge.distances import measured
+from driftgauge.aggregates.distribution import Distribution
+from driftgauge.distances import Measured, measured
+from driftgauge.edges import NumericColumn
 from driftgauge.families import Samples
 from driftgauge.pipeline.comparing import measured_in
 from driftgauge.pipeline.refresh import Pipeline, Report
@@ -85,7 +87,14 @@ def refresh_models(
     """
     report = pipeline.refresh(now, full=full, relist=relist)
     failures, workers = dict(report.failures), pipeline.workers
-    measure = measured if workers is None else partial(measured_in, workers)
+    turn = Lock()
+
+    def measure(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
+        turn.release()
+        try:
+            return measured(columns, windows) if workers is None else measured_in(workers, columns, windows)
+        finally:
+            turn.acquire()
 
     def compute(state: ModelState) -> Samples:
         name = state.config.name
@@ -93,7 +102,8 @@ def refresh_models(
         if name in failures and name in before:
             return before[name]
         try:
-            return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
+            with turn:
+                return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
         except Exception as error:  # noqa: BLE001 - the comment below
             # A mistake of ours in one model must not take the others' figures down with it.
             _log.exception("model not computed: this is a bug in driftgauge", model=name)
