@@ -8,15 +8,15 @@ docs/statistics.md.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.aggregates.distribution import UNCHECKED, CellArray, CountArray, Distribution
+from driftgauge.aggregates.distribution import CellArray, CountArray, Distribution
 from driftgauge.aggregates.sums import added_up
 from driftgauge.columns import FloatArray, IntArray
-from driftgauge.edges import NumericColumn, NumericPairs, NumericSide
+from driftgauge.edges import NumericColumn, NumericPairs, places, taken
 
 # Statistics are computed from this many rows on.
 MIN_ROWS: Final = 2
@@ -36,70 +36,72 @@ def wasserstein_distance(pairs: NumericPairs) -> FloatArray:
 
     Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
     """
-    side, first, last, differences = pairs.side, 2 * pairs.first, 2 * pairs.last + 1, pairs.differences
-    # From each edge to the next, but to the end of all points from the last one.
-    places = pairs.edges >> 1
-    points, integrals = side.points.take(places, mode=UNCHECKED), side.integrals.take(places, mode=UNCHECKED)
-    widths, areas = _steps(points), _steps(integrals)
-    final = side.base[pairs.which + 1] - 1
-    widths[last], areas[last] = side.points[final] - points[last], side.integrals[final] - integrals[last]
-    crossing = pairs.crossing
-    within, between = crossing[crossing & 1 == 0], crossing[crossing & 1 == 1]
-    linear = _linear(widths[within], differences[within], differences[within + 1])
-    areas -= np.multiply(widths, pairs.shares, out=widths)
+    areas = _within(pairs)
+    areas += _between(pairs)
+    # Up to the first cell the window has no rows.
+    whole = np.add.reduceat(areas, pairs.first) + pairs.integrals[0][pairs.first]
+    return np.asarray(whole / _of_reference(pairs, "stddev"))
+
+
+def _within(pairs: NumericPairs) -> FloatArray:
+    """Return the area between the distribution functions in each cell (k,)."""
+    (starts, ends), (before, upto) = pairs.points, pairs.integrals
+    widths, areas = ends - starts, upto - before
+    areas -= widths * pairs.shares[0]
     # Like the reference's, each of the window's values adds to the area under its function from itself on.
-    own = points[1::2] * pairs.counts
+    own = ends * pairs.counts
     own -= pairs.sums
-    own *= (1 / pairs.rows[:, 1]).repeat(pairs.sizes)
-    areas[::2] -= own
+    own /= pairs.window_rows
+    areas -= own
     np.abs(areas, out=areas)
-    areas[within] = np.maximum(areas[within], linear)
-    areas[between] = _crossed(pairs, between, points, integrals)
-    # Up to the first edge the window has no rows.
-    whole = np.add.reduceat(areas, first) + integrals[first]
-    return np.asarray(whole / side.stddevs[pairs.which])
+    crossing = pairs.crossing_within
+    linear = _linear(widths[crossing], *(of[crossing] for of in pairs.differences))
+    areas[crossing] = np.maximum(areas[crossing], linear)
+    return areas
 
 
-def _steps(values: FloatArray) -> FloatArray:
-    """Return by how much the next value exceeds each one (n,); that of the last is not set."""
-    steps = np.empty_like(values)
-    np.subtract(values[1:], values[:-1], out=steps[:-1])
-    return steps
+def _between(pairs: NumericPairs) -> FloatArray:
+    """Return the area from the end of each cell to the start of the next (k,), or to the last of all points."""
+    (starts, ends), (before, upto) = pairs.points, pairs.integrals
+    points, integrals = np.empty((2, len(starts)))
+    points[:-1], integrals[:-1] = starts[1:], before[1:]
+    points[pairs.last] = [column.points[-1] for column in pairs.columns]
+    integrals[pairs.last] = [column.profile.integrals[-1] for column in pairs.columns]
+    widths, areas = points - ends, integrals - upto
+    widths *= pairs.shares[1]
+    areas -= widths
+    np.abs(areas, out=areas)
+    areas[pairs.crossing_between] = _crossed(pairs, pairs.crossing_between)
+    return areas
 
 
-def _crossed(pairs: NumericPairs, edges: IntArray, points: FloatArray, integrals: FloatArray) -> FloatArray:
-    """Return the areas from each of these edges to the next, where the reference crosses the window's level share.
+def _crossed(pairs: NumericPairs, cells: IntArray) -> FloatArray:
+    """Return the area from the end of each of these cells to the start of the next.
 
-    points, integrals: (2 k,) by edge. The area is that up to the slot where it crosses, within it, and from there on.
+    There the reference crosses the window's level share: the area is that up to the cell in which it does, within it,
+    and from there on. That cell is told by whole numbers, where rounding might tell another.
     """
-    side, share = pairs.side, pairs.shares[edges]
-    slots = _crossing_slots(pairs, edges)
-    starts, ends = (slots - 1) >> 1, slots >> 1
-    path = np.stack([points[edges], side.points[starts], side.points[ends], points[edges + 1]])
-    under = np.stack([integrals[edges], side.integrals[starts], side.integrals[ends], integrals[edges + 1]])
-    areas = np.abs(np.diff(under, axis=0) - share * np.diff(path, axis=0))
-    rows = side.rows[pairs.which[pairs.columns(edges >> 1)]]
-    at_start, at_end = (side.below[slot] / rows - share for slot in (slots - 1, slots))
-    linear = np.where(at_start < 0, _linear(path[2] - path[1], at_start, at_end), 0)
-    crossed: FloatArray = areas[0] + np.maximum(areas[1], linear) + areas[2]
-    return crossed
-
-
-def _crossing_slots(pairs: NumericPairs, edges: IntArray) -> IntArray:
-    """Return the slot after each of these edges at whose end the reference is above the window's share.
-
-    Told by whole numbers; where the functions only meet, rounding may have told that they cross.
-    """
-    cells = edges >> 1
-    at = pairs.columns(cells)
-    reference, window = pairs.rows[at].T
+    columns, spans = pairs.by_column(cells)
+    sizes = [span.stop - span.start for span in spans]
+    reference, window = pairs.rows[columns].repeat(sizes, axis=0).T
     most = (pairs.upto[cells] * reference // window).astype(np.int32)
-    found = np.empty(len(edges), np.intp)
-    column, (base, below) = pairs.which[at], (pairs.side.base, pairs.side.below)
-    for which in np.unique(column).tolist():
-        span = slice(*column.searchsorted([which, which + 1]))
-        found[span] = below[2 * base[which] : 2 * base[which + 1]].searchsorted(most[span], side="right")
-    return np.asarray(np.minimum(found + 2 * base[column], pairs.edges[edges + 1]))
+    profiles = [pairs.columns[column].profile for column in columns]
+    found = np.empty(len(cells), np.intp)
+    for profile, span in zip(profiles, spans, strict=True):
+        found[span] = profile.ends.searchsorted(most[span], side="right")
+    # Where the functions only meet, rounding may have told that they cross.
+    np.minimum(found, pairs.cells[cells + 1] - 1, out=found)
+    grids, areas = [pairs.columns[column].points for column in columns], [profile.integrals for profile in profiles]
+    points, integrals = (
+        np.stack([upto[cells], *(taken(of, spans, at) for at in places(found)), before[cells + 1]])
+        for (before, upto), of in ((pairs.points, grids), (pairs.integrals, areas))
+    )
+    share, ends = pairs.shares[1][cells], [profile.ends for profile in profiles]
+    parts = np.abs(np.diff(integrals, axis=0) - share * np.diff(points, axis=0))
+    below, above = (taken(ends, spans, at, np.int32) / reference - share for at in (found - 1, found))
+    linear = np.where(below < 0, _linear(points[2] - points[1], below, above), 0)
+    crossed: FloatArray = parts[0] + np.maximum(parts[1], linear) + parts[2]
+    return crossed
 
 
 def _linear(width: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
@@ -110,10 +112,14 @@ def _linear(width: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray
 
 def mean_shift(pairs: NumericPairs) -> FloatArray:
     """Window mean minus reference mean, in reference standard deviations."""
-    mean = pairs.side.means[pairs.which]
     # From the reference's mean on, so that little is lost where it is large.
-    shifts = pairs.sums - pairs.counts * mean.repeat(pairs.sizes)
-    return np.asarray(np.add.reduceat(shifts, pairs.first) / pairs.rows[:, 1] / pairs.side.stddevs[pairs.which])
+    shifts = pairs.sums - pairs.counts * _of_reference(pairs, "mean").repeat(pairs.sizes)
+    return np.asarray(np.add.reduceat(shifts, pairs.first) / pairs.rows[:, 1] / _of_reference(pairs, "stddev"))
+
+
+def _of_reference(pairs: NumericPairs, name: Literal["mean", "stddev"]) -> FloatArray:
+    """Return a figure of the reference's values in each column (s,)."""
+    return np.array([getattr(column.profile, name) for column in pairs.columns])
 
 
 # PSI and the Jensen-Shannon distance are not among them, nor is the p-value: `drift.compare` computes those of all
@@ -154,19 +160,17 @@ def measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribut
     limits, reference = _limits(columns)
     rows, upto = np.stack([window.rows for window in held]), np.stack([window.upto(limits) for window in held])
     constant = np.array([column.profile.constant for column in columns], np.bool_)
-    # All windows of a column together, so that the reference's side of it is laid out once.
+    # All windows of a column together, so that what the reference has of it is at hand.
     which, of_window = np.nonzero(((rows >= MIN_ROWS) & ~constant).T)
     sizes = np.stack([window.sizes for window in held])[of_window, which]
     # Not the pairs, so that their memory is at hand for the next ones.
     counted, below = [none := np.zeros((0, 2), np.int64)], [none]
     statistics: dict[str, list[FloatArray]] = {name: [np.zeros(0)] for name in NUMERIC}
     for span in _together(which, sizes):
-        own, at = np.unique(which[span], return_inverse=True)
-        side = NumericSide.of([columns[column] for column in own])
         parts = [held[window].column(column) for window, column in zip(of_window[span], which[span], strict=True)]
         cells, counts, sums = (np.concatenate(part) for part in zip(*parts, strict=True))
-        slots = cells + (2 * side.base[at] + 2).repeat(sizes[span])
-        pairs = NumericPairs(side, at, sizes[span], slots, counts, sums)
+        own = [columns[column] for column in which[span]]
+        pairs = NumericPairs(own, sizes[span], cells.astype(np.intp), counts, sums)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for name, statistic in NUMERIC.items():
                 statistics[name].append(statistic(pairs))

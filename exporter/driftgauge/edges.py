@@ -1,14 +1,15 @@
-"""Columns of windows beside the reference's, edge by edge: what their distances are computed from.
+"""Columns of windows beside the reference's, cell by cell: what their distances are computed from.
 
 Both are counted on the cells of the same grid, and a window occupies only some of them. At the start and the end of
-each of these, its *edges*, the two distribution functions are laid side by side; between two edges the window's is
+each of these, its *edges*, the two distribution functions are laid side by side; between two cells the window's is
 level and the reference's only rises. So the cost follows the cells that are occupied, whatever the grid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,57 +34,16 @@ class NumericColumn:
 
 
 @dataclass(frozen=True, eq=False)
-class NumericSide:
-    """The reference's side of some columns (c), end to end.
-
-    A column with G points has G + 2 places from its `base` on: its points, the first and the last of them twice. Of its
-    slots, which are twice as many, cell n is slot n + 2. So slot t ends at place t >> 1 and starts at (t - 1) >> 1, and
-    a cell below or above all points does both at the nearest of them.
-
-    base: (c + 1,) first place of each column, and the number of all places (p).
-    points: (p,) by place; integrals: (p,) area under the reference's distribution function up to there.
-    below: (2 p,) int32, rows up to the end of each slot.
-    rows, means, stddevs: (c,) of the reference's present values.
-    """
-
-    base: IntArray
-    points: FloatArray
-    integrals: FloatArray
-    below: npt.NDArray[np.int32]
-    rows: IntArray
-    means: FloatArray
-    stddevs: FloatArray
-
-    @classmethod
-    def of(cls, columns: Sequence[NumericColumn]) -> Self:
-        """Lay the profiles of columns with at least one point end to end."""
-        places = [len(column.points) + 2 for column in columns]
-        profiles = [column.profile for column in columns]
-        none = np.zeros(2, np.int32)
-        return cls(
-            base=np.cumsum([0, *places]),
-            points=_with_ends_twice([column.points for column in columns]),
-            integrals=_with_ends_twice([profile.integrals for profile in profiles]),
-            below=np.concatenate([part for p in profiles for part in (none, p.ends, p.ends[-1:])]),
-            rows=np.array([profile.rows for profile in profiles], np.int64),
-            means=np.array([profile.mean for profile in profiles]),
-            stddevs=np.array([profile.stddev for profile in profiles]),
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class NumericPairs:
     """Columns of windows (s) beside the reference's: the cells (k) they occupy, end to end.
 
-    which: (s,) their columns in the reference's side, in its order.
-    sizes: (s,) how many cells each occupies, at least one.
-    slots: (k,) of the cells in the reference's side; counts, sums: (k,) of the values in them.
+    columns: (s,) with at least one point. sizes: (s,) how many cells each occupies, at least one.
+    cells: (k,) intp, from 0 on in each column; counts, sums: (k,) of the values in them.
     """
 
-    side: NumericSide
-    which: IntArray
+    columns: Sequence[NumericColumn]
     sizes: IntArray
-    slots: IntArray
+    cells: IntArray
     counts: CountArray
     sums: FloatArray
 
@@ -97,9 +57,10 @@ class NumericPairs:
         """The last cell of each column (s,)."""
         return self.first + self.sizes - 1
 
-    def columns(self, cells: IntArray) -> IntArray:
-        """Return the column (n,) of each of these cells (n,)."""
-        return np.asarray(self.first.searchsorted(cells, side="right") - 1)
+    @cached_property
+    def spans(self) -> list[slice]:
+        """The cells of each column."""
+        return [slice(start, end) for start, end in pairwise([0, *np.cumsum(self.sizes).tolist()])]
 
     @cached_property
     def upto(self) -> IntArray:
@@ -111,58 +72,109 @@ class NumericPairs:
     @cached_property
     def rows(self) -> IntArray:
         """Rows of reference and window in each column (s, 2)."""
-        return np.stack([self.side.rows[self.which], self.upto[self.last]], axis=1)
+        reference = np.array([column.profile.rows for column in self.columns], np.int64)
+        return np.stack([reference, self.upto[self.last]], axis=1)
 
     @cached_property
-    def edges(self) -> IntArray:
-        """Slots that end where each cell starts, and where it ends (2 k,), by turns."""
-        edges = np.empty((len(self.slots), 2), np.intp)
-        np.subtract(self.slots, 1, out=edges[:, 0])
-        edges[:, 1] = self.slots
-        return edges.reshape(-1)
+    def window_rows(self) -> FloatArray:
+        """The window's rows in the column of each cell (k,)."""
+        return self.rows[:, 1].astype(np.float64).repeat(self.sizes)
 
     @cached_property
-    def shares(self) -> FloatArray:
-        """The window's distribution function at each edge, and from there to the next one (2 k,)."""
-        shares = np.empty(2 * len(self.slots))
-        ends = np.divide(self.upto, self.rows[:, 1].astype(np.float64).repeat(self.sizes), out=shares[1::2])
-        shares[2::2] = ends[:-1]
-        shares[2 * self.first] = 0
-        return shares
+    def reference_upto(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """The reference's rows up to the start and up to the end of each cell (k,)."""
+        ends = [column.profile.ends for column in self.columns]
+        start, end = (taken(ends, self.spans, at, np.int32) for at in (self.cells - 1, self.cells))
+        # Before the first cell of a column there is none.
+        start[self.first[self.cells[self.first] == 0]] = 0
+        return start, end
 
     @cached_property
-    def differences(self) -> FloatArray:
-        """Reference minus window distribution function at each edge (2 k,)."""
+    def shares(self) -> tuple[FloatArray, FloatArray]:
+        """The window's distribution function at the start and at the end of each cell (k,)."""
+        start, end = np.empty((2, len(self.cells)))
+        np.divide(self.upto, self.window_rows, out=end)
+        start[1:] = end[:-1]
+        start[self.first] = 0
+        return start, end
+
+    @cached_property
+    def differences(self) -> tuple[FloatArray, FloatArray]:
+        """Reference minus window distribution function at the start and at the end of each cell (k,)."""
+        rows = self.rows[:, 0].astype(np.float64).repeat(self.sizes)
         # Divided, not multiplied: equal shares must be equal numbers.
-        below = self.side.below.take(self.edges, mode=UNCHECKED)
-        differences = self.rows[:, 0].astype(np.float64).repeat(2 * self.sizes)
-        np.divide(below, differences, out=differences)
-        return np.subtract(differences, self.shares, out=differences)
+        start, end = (upto / rows for upto in self.reference_upto)
+        start -= self.shares[0]
+        end -= self.shares[1]
+        return start, end
+
+    @cached_property
+    def points(self) -> tuple[FloatArray, FloatArray]:
+        """The points where each cell starts and ends (k,); one below or above all points does both at the nearest."""
+        points = [column.points for column in self.columns]
+        start, end = (taken(points, self.spans, at) for at in places(self.cells))
+        return start, end
+
+    @cached_property
+    def integrals(self) -> tuple[FloatArray, FloatArray]:
+        """The areas under the reference's distribution function up to these points (k,)."""
+        integrals = [column.profile.integrals for column in self.columns]
+        start, end = (taken(integrals, self.spans, at) for at in places(self.cells))
+        return start, end
 
     @cached_property
     def below(self) -> IntArray:
         """Rows of reference and window up to where their functions are farthest apart (s, 2)."""
-        spans = zip((2 * self.first).tolist(), (2 * self.last + 2).tolist(), strict=True)
-        extremes = [
-            (start + of.argmin(), start + of.argmax())
-            for start, of in ((at, self.differences[at:end]) for at, end in spans)
-        ]
-        lowest, highest = np.array(extremes).T
-        farthest = np.where(-self.differences[lowest] > self.differences[highest], lowest, highest)
-        cells, is_start = farthest >> 1, farthest & 1 == 0
-        window = self.upto[cells] - np.where(is_start, self.counts[cells], 0)
-        return np.stack([self.side.below[self.edges[farthest]], window], axis=1)
+        starts, ends = self.differences
+        found = []
+        for span in self.spans:
+            start, end = starts[span], ends[span]
+            at = [(start, start.argmin()), (start, start.argmax()), (end, end.argmin()), (end, end.argmax())]
+            distances = [abs(float(of[place])) for of, place in at]
+            farthest = distances.index(max(distances))
+            found.append((span.start + int(at[farthest][1]), farthest >= 2))
+        cells, is_end = np.array(found, np.int64).reshape(-1, 2).T
+        reference = np.where(is_end, self.reference_upto[1][cells], self.reference_upto[0][cells])
+        return np.stack([reference, self.upto[cells] - np.where(is_end, 0, self.counts[cells])], axis=1)
 
     @cached_property
-    def crossing(self) -> IntArray:
-        """Edges between which and the next one of the column the distribution functions cross (n,)."""
-        is_negative = np.signbit(self.differences)
-        changes = is_negative[1:] != is_negative[:-1]
-        # Where a column ends, the next one does not go on.
-        changes[2 * self.last[:-1] + 1] = False
-        found = np.flatnonzero(changes)
-        return found[self.differences[found] * self.differences[found + 1] < 0]
+    def crossing_within(self) -> IntArray:
+        """Cells from whose start to whose end the distribution functions cross (n,)."""
+        return _crossing(*self.differences)
+
+    @cached_property
+    def crossing_between(self) -> IntArray:
+        """Cells from whose end to the start of the column's next one they cross (n,)."""
+        starts, ends = self.differences
+        found = _crossing(ends[:-1], starts[1:])
+        is_last = np.zeros(len(self.cells), np.bool_)
+        is_last[self.last] = True
+        return found[~is_last[found]]
+
+    def by_column(self, cells: IntArray) -> tuple[list[int], list[slice]]:
+        """Return which columns have some of these cells (n,), which are in order, and which ones each of them has."""
+        bounds = cells.searchsorted([*self.first, len(self.cells)]).tolist()
+        spans = [slice(start, end) for start, end in pairwise(bounds)]
+        columns = [column for column, span in enumerate(spans) if span.start < span.stop]
+        return columns, [spans[column] for column in columns]
 
 
-def _with_ends_twice(columns: Sequence[FloatArray]) -> FloatArray:
-    return np.concatenate([part for column in columns for part in (column[:1], column, column[-1:])])
+def taken(
+    arrays: Iterable[npt.NDArray[Any]], spans: Iterable[slice], at: IntArray, kind: type[np.generic] = np.float64
+) -> npt.NDArray[Any]:
+    """Return what arrays have at these places (n,), each at those of its span: the nearest if beyond its ends."""
+    found = np.empty(len(at), kind)
+    for array, span in zip(arrays, spans, strict=True):
+        array.take(at[span], mode=UNCHECKED, out=found[span])
+    return found
+
+
+def places(cells: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the places among its column's points at which each cell (n,) starts and ends: one beyond them if none."""
+    return ((cells + 1) >> 1) - 1, cells >> 1
+
+
+def _crossing(before: FloatArray, after: FloatArray) -> IntArray:
+    """Return where two numbers (n,) have different signs, and neither is zero."""
+    found = np.flatnonzero(np.signbit(before) != np.signbit(after))
+    return found[before[found] * after[found] < 0]

@@ -14,9 +14,9 @@ from typing import Final
 
 import structlog
 
+from driftgauge.aggregates.distribution import Distribution
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
-from driftgauge.aggregates.distribution import Distribution
 from driftgauge.distances import Measured, measured
 from driftgauge.edges import NumericColumn
 from driftgauge.families import Samples
