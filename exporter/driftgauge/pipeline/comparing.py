@@ -1,7 +1,8 @@
-"""Columns compared in workers, where the interpreter is not the one that answers scrapes."""
+"""Columns of many models compared in workers, so that all processors have something to do."""
 
 from collections.abc import Sequence
 from functools import partial
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -13,23 +14,35 @@ from driftgauge.errors import BatchError
 from driftgauge.pipeline.heap import keep_some
 from driftgauge.pipeline.workers import Workers
 
-# Fewer cells are compared in less time than it takes to hand them over.
+# Fewer cells are compared in less time than it takes to hand them over, and more would take a worker too much memory.
 _FEW_CELLS: Final = 50_000
+_MANY_CELLS: Final = 2_000_000
 _LONGEST: Final = 60.0
 _log = structlog.get_logger("driftgauge.pipeline")
 
 
-def measured_in(
-    workers: Workers, columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]
-) -> Measured:
-    """Return what `measured` does, computed in a worker if it is much; if none can, in this process."""
-    cells = {id(part): len(part.cells) for parts in windows for part in parts}
-    if sum(cells.values()) > _FEW_CELLS:
-        try:
-            return workers.call(partial(_measured, columns), windows, within=_LONGEST)
-        except BatchError as error:
-            _log.warning("columns not compared in a worker, but in the exporter", error=str(error))
-    return measured(columns, windows)
+class Comparison:
+    """Compares columns for several threads; whatever else these do of a model they do in turn, while they hold `turn`.
+
+    So there is never more than one that competes for the interpreter with the one that answers scrapes.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self.turn: Final = Lock()
+
+    def measured(self, columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
+        """Return what `distances.measured` does, to the thread whose turn it is; meanwhile it may be another's."""
+        cells = sum({id(part): len(part.cells) for parts in windows for part in parts}.values())
+        if _FEW_CELLS <= cells <= _MANY_CELLS:
+            self.turn.release()
+            try:
+                return self._workers.call(partial(_measured, columns), windows, within=_LONGEST)
+            except BatchError as error:
+                _log.warning("columns not compared in a worker, but in the exporter", error=str(error))
+            finally:
+                self.turn.acquire()
+        return measured(columns, windows)
 
 
 def _measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:

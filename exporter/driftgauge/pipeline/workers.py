@@ -64,7 +64,7 @@ class Workers:
     def __init__(self, count: int, *, max_bytes: int, longest: float = _LONGEST_SECONDS) -> None:
         self._memory = 4 * max_bytes + _EXTRA_BYTES
         self._longest = longest
-        self._count = self._places = count
+        self._places = count
         self._idle: list[_Worker] = []
         self._started: set[_Worker] = set()
         self._changed = threading.Condition()
@@ -72,11 +72,6 @@ class Workers:
         # Its imports take a while, in which there is MLflow to be asked.
         _PROCESSES.set_forkserver_preload(list(_PRELOADED))
         forkserver.ensure_running()
-
-    @property
-    def count(self) -> int:
-        """How many there are at most."""
-        return self._count
 
     def run(self, task: Callable[[BinaryIO, A], R], file: BinaryIO, argument: A) -> R:
         """Return `task(file, argument)`, computed in a worker; raises what it raises.

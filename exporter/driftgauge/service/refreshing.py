@@ -6,21 +6,19 @@ seconds, and meanwhile pages are answered.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
-from threading import Lock
 from typing import Final
 
 import structlog
 
-from driftgauge.aggregates.distribution import Distribution
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
-from driftgauge.distances import Measured, measured
-from driftgauge.edges import NumericColumn
+from driftgauge.distances import measured
 from driftgauge.families import Samples
-from driftgauge.pipeline.comparing import measured_in
+from driftgauge.pipeline.comparing import Comparison
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
@@ -31,6 +29,8 @@ from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
+# Each of so many has a model compared in a worker, and one prepares the next.
+_MODELS_AT_ONCE: Final = _MOST_WORKERS + 1
 _log = structlog.get_logger("driftgauge.service")
 
 
@@ -86,35 +86,27 @@ def refresh_models(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
     """
     report = pipeline.refresh(now, full=full, relist=relist)
-    failures, workers = dict(report.failures), pipeline.workers
-    turn = Lock()
-
-    def measure(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
-        turn.release()
-        try:
-            return measured(columns, windows) if workers is None else measured_in(workers, columns, windows)
-        finally:
-            turn.acquire()
+    failures, states = dict(report.failures), pipeline.states
+    # Of one model by itself, there is nothing else to be done meanwhile.
+    comparison = Comparison(pipeline.workers) if pipeline.workers and len(states) > 1 else None
+    turn, measure = (comparison.turn, comparison.measured) if comparison else (nullcontext(), measured)
 
     def compute(state: ModelState) -> Samples:
         name = state.config.name
-        pipeline.give_up_if_stopping()
-        if name in failures and name in before:
-            return before[name]
-        try:
-            with turn:
+        with turn:
+            pipeline.give_up_if_stopping()
+            if name in failures and name in before:
+                return before[name]
+            try:
                 return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
-        except Exception as error:  # noqa: BLE001 - the comment below
-            # A mistake of ours in one model must not take the others' figures down with it.
-            _log.exception("model not computed: this is a bug in driftgauge", model=name)
-            failures[name] = "internal", repr(error)
-            return before.get(name, {})
+            except Exception as error:  # noqa: BLE001 - the comment below
+                # A mistake of ours in one model must not take the others' figures down with it.
+                _log.exception("model not computed: this is a bug in driftgauge", model=name)
+                failures[name] = "internal", repr(error)
+                return before.get(name, {})
 
-    states = pipeline.states
-    # While workers compare the columns of some models, another is prepared for them. Not while files are read: more
-    # threads would compete for the interpreter with the one that answers scrapes.
-    side_by_side = 1 if workers is None else workers.count + 1
-    with ThreadPoolExecutor(side_by_side, thread_name_prefix="statistics") as threads:
+    # Not while files are read: more threads would compete for the interpreter with the one that answers scrapes.
+    with ThreadPoolExecutor(_MODELS_AT_ONCE if comparison else 1, thread_name_prefix="statistics") as threads:
         samples = dict(zip((state.config.name for state in states), threads.map(compute, states), strict=True))
     return replace(report, failures=failures), samples
 
