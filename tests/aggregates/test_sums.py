@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftgauge.aggregates.sums import Sums
+from driftgauge.aggregates.sums import Sums, added_up
 
 
 class Counting:
@@ -72,3 +72,15 @@ def test_names_are_apart_and_forgotten() -> None:
     for name, found in parts.items():
         sums.combine(name, found, add)
     assert add.given == 2
+
+
+def test_sums_that_begin_alike() -> None:
+    """What the shorter ones are the sum of is not added again for the longer ones, nor for a second of the same."""
+    a, b, c = [1], [2], [3]
+    counting = Counting()
+
+    found = added_up([(a,), (a, b), (a, b, c), (a, b), (c,)], counting)
+
+    assert found == [[1], [1, 2], [1, 2, 3], [1, 2], [3]]
+    assert counting.given == 6
+    assert found[1] is found[3]

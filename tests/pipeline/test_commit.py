@@ -119,7 +119,7 @@ class Run:
         delta = Delta.combine([fold_predictions(predicted, terms, origin=("run", "1")), fold_labels(labelled, terms)])
         self.state, self.waiting = commit(self._store, self.state, delta, records=[], known=(), terms=terms)
         with self._store.transaction(terms.model.name, terms.model.task) as tx:
-            self.state, _ = forget(tx, self.state, terms)
+            self.state = forget(tx, self.state, terms)
 
     def last_labels(self) -> dict[int, tuple[int, str]]:
         """Return by prediction the time and value of its label: the latest, and of equal times the one read last."""
@@ -241,7 +241,7 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     }
     later = replace(terms, now=terms.now + 4 * 3600 * MICROSECONDS)
     with shared.transaction(terms.model.name, terms.model.task) as tx:
-        state, _ = forget(tx, state, later)
+        state = forget(tx, state, later)
     assert {key.part for key in state.predictions} == {0}
     assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
 

@@ -14,12 +14,13 @@ from driftgauge.codec import pack
 from driftgauge.config import Drift
 from driftgauge.errors import StateError
 from driftgauge.reference import Reference, compile_reference
-from driftgauge.store import Store
+from driftgauge.store import Store, panes
 from driftgauge.store.panes import (
     Stored,
     delete_outcomes,
     delete_predictions,
     delete_versions,
+    packed_ahead,
     read,
     write_outcomes,
     write_predictions,
@@ -82,6 +83,20 @@ def test_everything_round_trips(store: Store) -> None:
     assert same(stored.predictions[KEY], pane)
     assert stored.outcomes.keys() == joined.keys()
     assert all(same(stored.outcomes[key], found) for key, found in joined.items())
+
+
+def test_panes_packed_ahead(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes made before the transaction are those that are stored; none are made of what takes much memory."""
+    pane, other = (PredictionPane.fold(ROWS, layout, category_limit=5) for layout in (reference().layout, None))
+    ahead = packed_ahead({KEY: pane})
+    with store.transaction("churn", "binary") as tx:
+        write_predictions(tx, {KEY: other, replace(KEY, start=0): other}, known=(), ahead=ahead)
+    stored = reopened(store).predictions
+    assert same(stored[KEY], pane)
+    assert same(stored[replace(KEY, start=0)], other)
+
+    monkeypatch.setattr(panes, "_AT_ONCE", 1)
+    assert packed_ahead({KEY: pane}) == {}
 
 
 def test_pane_is_replaced(store: Store) -> None:

@@ -3,7 +3,7 @@
 The state in memory is replaced only after the transaction has ended well, so that it never runs ahead of the file.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,8 @@ from driftgauge.windows import MICROSECONDS, PaneKey
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
 
 P = TypeVar("P")
+# Writes what belongs to the state of a model, and returns the state after that.
+Finish = Callable[[Transaction, ModelState], ModelState]
 
 
 def commit(
@@ -40,10 +42,12 @@ def commit(
     records: Sequence[FileRecord],
     known: Container[tuple[str, str]],
     terms: Terms,
+    finish: Finish | None = None,
 ) -> tuple[ModelState, int]:
     """Add a delta and the cursor that goes with it; return the new state and how many predictions wait for labels.
 
-    known: the files, by (run id, path), of which there are records already.
+    known: the files, by (run id, path), of which there are records already. finish: what else is to be
+    written with it.
     """
     # Transactions take turns, so what needs none comes before.
     predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
@@ -63,14 +67,13 @@ def commit(
         write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)
         write_files(tx, records, known=known)
-        waiting = pending(tx)
-    state = replace(
-        state,
-        totals=totals,
-        predictions={**_without(state.predictions, joined_parts), **predictions},
-        outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
-    )
-    return state, waiting
+        state = replace(
+            state,
+            totals=totals,
+            predictions={**_without(state.predictions, joined_parts), **predictions},
+            outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
+        )
+        return finish(tx, state) if finish else state, pending(tx)
 
 
 def is_anything_old(state: ModelState, terms: Terms) -> bool:
@@ -83,11 +86,11 @@ def is_anything_old(state: ModelState, terms: Terms) -> bool:
     )
 
 
-def forget(tx: Transaction, state: ModelState, terms: Terms) -> tuple[ModelState, int]:
+def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
     """Join panes that no window needs apart any more, and drop what is too old.
 
     Too old are panes that no window can count again, versions beyond the limit and, looked for once an hour, rows past
-    their horizon. Returns the new state and how many predictions wait for labels.
+    their horizon. Returns the new state.
     """
     versions = state.totals.newest(VERSION_LIMIT)
     gone = state.totals.versions.keys() - set(versions)
@@ -115,14 +118,12 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> tuple[ModelState
         if orphans:
             totals = Totals.combine([totals, Totals(rejected={"label_without_prediction": orphans})])
             write_totals(tx, totals)
-    waiting = pending(tx)
-    state = replace(
+    return replace(
         state,
         predictions={**_without(state.predictions, left_predictions), **predictions},
         outcomes={**_without(state.outcomes, left_outcomes), **outcomes},
         totals=totals,
     )
-    return state, waiting
 
 
 def _in_parts(

@@ -39,7 +39,7 @@ class Comparison:
             try:
                 return self._workers.call(partial(_measured, columns), windows, within=_LONGEST)
             except BatchError as error:
-                _log.warning("columns not compared in a worker, but in the exporter", error=str(error))
+                _log.warning("columns not compared in a worker, but in the exporter", reason=error.reason)
             finally:
                 self.turn.acquire()
         return measured(columns, windows)

@@ -28,7 +28,7 @@ from driftgauge.errors import (
     Stopped,
 )
 from driftgauge.pipeline import baseline
-from driftgauge.pipeline.commit import commit, forget, is_anything_old
+from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import give_back, keep_some
@@ -38,7 +38,8 @@ from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
 from driftgauge.pipeline.workers import Workers
 from driftgauge.snapshot import Identity, ModelState
 from driftgauge.source import RunState, Sighting, Source, is_news
-from driftgauge.store import FileRecord, Store
+from driftgauge.store import FileRecord, Store, Transaction
+from driftgauge.store.join import pending
 from driftgauge.store.ledger import write_runs
 from driftgauge.store.panes import write_reference
 
@@ -193,8 +194,8 @@ class Pipeline:
         reference_error = self._refresh_reference(memory)
         terms = memory.terms(self._config, now)
         experiments, work = find_work(self._source, memory, now, reach=reach)
-        self._read(memory, work, terms, readers)
-        self._conclude(memory, experiments, terms)
+        step = self._read(memory, work, terms, readers)
+        self._conclude(memory, step, experiments, terms)
         self._identify(memory, ask_again=reach.full)
         if reference_error is not None:
             raise reference_error
@@ -225,7 +226,8 @@ class Pipeline:
             self._log.warning("reference features beyond limits.max_features", model=model.name, left=compiled.dropped)
         return None
 
-    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: Readers) -> None:
+    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
+        """Read files and commit them step by step; return the last step, which is not committed."""
         step = _Step()
         kinds = memory.state.reference.kinds if memory.state.reference else None
         max_bytes = self._config.limits.max_artifact_bytes
@@ -244,7 +246,7 @@ class Pipeline:
             # MLflow went away in the middle: what it had given by then counts.
             self._commit(memory, step, terms)
             raise
-        self._commit(memory, step, terms)
+        return step
 
     def _take(
         self, memory: Memory, step: _Step, item: Work, outcome: Read | BatchError | SourceMissing, now: int
@@ -263,12 +265,12 @@ class Pipeline:
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
         step.count(Totals(failures={reason: 1}))
 
-    def _commit(self, memory: Memory, step: _Step, terms: Terms) -> None:
+    def _commit(self, memory: Memory, step: _Step, terms: Terms, finish: Finish | None = None) -> None:
         if not step.records:
             return
         delta = Delta.combine(step.deltas)
         memory.state, memory.waiting = commit(
-            self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms
+            self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
         if delta.rows_read >= _STEP_ROWS:
             # A smaller step leaves too little behind to be worth the time.
@@ -278,8 +280,10 @@ class Pipeline:
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 
-    def _conclude(self, memory: Memory, experiments: Mapping[str, Mapping[str, RunState]], terms: Terms) -> None:
-        """Remember the runs, and forget what is old.
+    def _conclude(
+        self, memory: Memory, step: _Step, experiments: Mapping[str, Mapping[str, RunState]], terms: Terms
+    ) -> None:
+        """Commit the last step; with it remember the runs, and forget what is old.
 
         Only when all is read: until every file of a run is consumed or on record, the run must be listed again.
         """
@@ -291,13 +295,19 @@ class Pipeline:
             for experiment, states in experiments.items()
         }
         gone = {experiment: known[experiment].keys() - states.keys() for experiment, states in experiments.items()}
+
+        def finish(tx: Transaction, state: ModelState) -> ModelState:
+            for experiment in experiments:
+                changed = {run: json.dumps(asdict(found)) for run, found in news[experiment].items()}
+                write_runs(tx, experiment, changed, known=known[experiment], gone=gone[experiment])
+            return forget(tx, state, terms) if is_anything_old(state, terms) else state
+
         # A transaction takes milliseconds, and of most models there is nothing to be said at most refreshes.
-        if any(news.values()) or any(gone.values()) or is_anything_old(memory.state, terms):
+        if step.records:
+            self._commit(memory, step, terms, finish)
+        elif any(news.values()) or any(gone.values()) or is_anything_old(memory.state, terms):
             with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
-                for experiment in experiments:
-                    changed = {run: json.dumps(asdict(state)) for run, state in news[experiment].items()}
-                    write_runs(tx, experiment, changed, known=known[experiment], gone=gone[experiment])
-                state, waiting = forget(tx, memory.state, terms)
+                state, waiting = finish(tx, memory.state), pending(tx)
             memory.state, memory.waiting = state, waiting
         memory.runs.update(experiments)
 

@@ -77,7 +77,10 @@ def share(value: A) -> A:
     if not arrays or _DESCRIPTORS * (len(_all_shared) + 1) > allowed // _SHARE:
         return value
     *starts, size = accumulate((-(-array.nbytes // _ALIGNMENT) * _ALIGNMENT for array in arrays), initial=0)
-    whole = memoryview(_written(arrays, starts, size))
+    try:
+        whole = memoryview(_written(arrays, starts, size))
+    except OSError:
+        return value
     found: A = put_together(
         pickled, [whole[start : start + array.nbytes] for start, array in zip(starts, arrays, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""Worker processes in which untrusted bytes are decoded.
+"""Worker processes in which untrusted bytes are decoded, and columns compared.
 
 Decoders are native code: a hostile or damaged file may crash them, exhaust memory or never end. In a worker that costs
 the one file, which is set aside with the reason `crashed`, `out_of_memory` or `timed_out`, and a new worker takes its
