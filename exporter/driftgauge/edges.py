@@ -84,9 +84,8 @@ class NumericPairs:
     def reference_upto(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """The reference's rows up to the start and up to the end of each cell (k,)."""
         ends = [column.profile.ends for column in self.columns]
+        # In the first cell, below all points, the reference has none, so what is up to its end is up to its start.
         start, end = (taken(ends, self.spans, at, np.int32) for at in (self.cells - 1, self.cells))
-        # Before the first cell of a column there is none.
-        start[self.first[self.cells[self.first] == 0]] = 0
         return start, end
 
     @cached_property

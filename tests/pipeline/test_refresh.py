@@ -9,6 +9,8 @@ import pytest
 
 from driftgauge.pipeline.refresh import Report
 from driftgauge.source import Source
+from driftgauge.store import Store
+from driftgauge.store.ledger import read_files, read_runs
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import LABELS, NOW, PREDICTIONS, SECONDS, Bench, a_model, label, prediction, published
 
@@ -33,6 +35,20 @@ def test_two_experiments(bench: Bench) -> None:
         assert pipeline.refresh(NOW, full=True) == FINE
         counted = [published(pipeline, config, model=name) for name in ("churn", "fraud")]
     assert [values["model_predictions_total", "unknown"] for values in counted] == [4, 1]
+
+
+def test_runs_are_remembered_with_the_last_of_their_files(bench: Bench) -> None:
+    """What was read and which runs are settled is kept together, so that a restart lists none of them again."""
+    runs = {bench.log(PREDICTIONS, f"{n}.jsonl", FOUR) for n in range(3)}
+    config = bench.config(a_model())
+    bench.refreshed(config)
+
+    store = Store.open(config.state_dir)
+    with store.transaction("churn", "binary") as tx:
+        (known,), files = read_runs(tx).values(), read_files(tx)
+    store.close()
+
+    assert set(known) == {run for run, _ in files} == runs
 
 
 def test_a_survey_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
