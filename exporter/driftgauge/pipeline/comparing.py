@@ -46,5 +46,6 @@ class Comparison:
 
 
 def _measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
+    # A worker that keeps too much gives it back after the task.
     keep_some()
     return measured(columns, windows)
