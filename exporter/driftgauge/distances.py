@@ -85,18 +85,21 @@ def _crossed(pairs: NumericPairs, cells: IntArray) -> FloatArray:
     sizes = [span.stop - span.start for span in spans]
     reference, window = pairs.rows[columns].repeat(sizes, axis=0).T
     most = (pairs.upto[cells] * reference // window).astype(np.int32)
-    profiles = [pairs.columns[column].profile for column in columns]
+    own = [pairs.columns[column] for column in columns]
+    ends = [column.profile.ends for column in own]
     found = np.empty(len(cells), np.intp)
-    for profile, span in zip(profiles, spans, strict=True):
-        found[span] = profile.ends.searchsorted(most[span], side="right")
+    for of, span in zip(ends, spans, strict=True):
+        found[span] = of.searchsorted(most[span], side="right")
     # Where the functions only meet, rounding may have told that they cross.
     np.minimum(found, pairs.cells[cells + 1] - 1, out=found)
-    grids, areas = [pairs.columns[column].points for column in columns], [profile.integrals for profile in profiles]
     points, integrals = (
         np.stack([upto[cells], *(taken(of, spans, at) for at in places(found)), before[cells + 1]])
-        for (before, upto), of in ((pairs.points, grids), (pairs.integrals, areas))
+        for (before, upto), of in (
+            (pairs.points, [column.points for column in own]),
+            (pairs.integrals, [column.profile.integrals for column in own]),
+        )
     )
-    share, ends = pairs.shares[1][cells], [profile.ends for profile in profiles]
+    share = pairs.shares[1][cells]
     parts = np.abs(np.diff(integrals, axis=0) - share * np.diff(points, axis=0))
     below, above = (taken(ends, spans, at, np.int32) / reference - share for at in (found - 1, found))
     linear = np.where(below < 0, _linear(points[2] - points[1], below, above), 0)
@@ -164,7 +167,8 @@ def measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribut
     which, of_window = np.nonzero(((rows >= MIN_ROWS) & ~constant).T)
     sizes = np.stack([window.sizes for window in held])[of_window, which]
     # Not the pairs, so that their memory is at hand for the next ones.
-    counted, below = [none := np.zeros((0, 2), np.int64)], [none]
+    none = np.zeros((0, 2), np.int64)
+    counted, below = [none], [none]
     statistics: dict[str, list[FloatArray]] = {name: [np.zeros(0)] for name in NUMERIC}
     for span in _together(which, sizes):
         parts = [held[window].column(column) for window, column in zip(of_window[span], which[span], strict=True)]

@@ -82,5 +82,5 @@ def test_sums_that_begin_alike() -> None:
     found = added_up([(a,), (a, b), (a, b, c), (a, b), (c,)], counting)
 
     assert found == [[1], [1, 2], [1, 2, 3], [1, 2], [3]]
-    assert counting.given == 6
+    assert counting.given == 4
     assert found[1] is found[3]

@@ -1,5 +1,6 @@
 """Columns compared in workers: the same figures, and never a refresh that fails for it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from data_builders import a_reference, counted, features
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.distances import Measured, measured
 from driftgauge.edges import NumericColumn
+from driftgauge.errors import Stopped
 from driftgauge.grid import NumericGrid
 from driftgauge.pipeline import comparing
 from driftgauge.pipeline.comparing import Comparison
@@ -73,13 +75,30 @@ def alike(found: Measured, expected: Measured) -> bool:
     return same and all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in names)
 
 
-def in_turn(workers: Workers, columns: list[NumericColumn], windows: Windows) -> Measured:
-    """Compare as a thread whose turn it is."""
-    comparison = Comparison(workers)
-    with comparison.turn:
-        found = comparison.measured(columns, windows)
-        assert comparison.turn.locked()
-    return found
+def in_turn(comparison: Comparison, columns: list[NumericColumn], windows: Windows) -> Measured:
+    """Compare as a thread whose turn it is; one that waits for itself fails the test."""
+    found: list[Measured | BaseException] = []
+
+    def work() -> None:
+        try:
+            with comparison.turn:
+                found.append(comparison.measured(columns, windows))
+                assert comparison.turn.locked()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that asked
+            found.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    if isinstance(found[-1], BaseException):
+        raise found[-1]
+    return found[-1]
+
+
+def comparison_of(workers: Workers) -> Comparison:
+    """Return a comparison of an exporter that goes on."""
+    return Comparison(workers, give_up_if_stopping=lambda: None)
 
 
 def test_a_worker_finds_the_same(workers: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,18 +108,17 @@ def test_a_worker_finds_the_same(workers: Asked, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
     monkeypatch.setattr(comparing, "measured", lambda *_: pytest.fail("compared in the exporter"))
 
-    assert alike(in_turn(workers, columns, windows), expected)
+    assert alike(in_turn(comparison_of(workers), columns, windows), expected)
 
 
 def test_meanwhile_others_take_their_turn(workers: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a worker computes, the next model can be prepared."""
     columns, windows = a_task()
     monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
-    comparison, free = Comparison(workers), []
+    comparison, free = comparison_of(workers), []
     workers.before = lambda: free.append(not comparison.turn.locked())
 
-    with comparison.turn:
-        comparison.measured(columns, windows)
+    in_turn(comparison, columns, windows)
 
     assert free == [True]
 
@@ -113,7 +131,7 @@ def test_little_and_very_much_stay_here(limit: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
     monkeypatch.setattr(comparing, limit, cells + 1 if limit == "_FEW_CELLS" else cells - 1)
 
-    assert alike(in_turn(Refusing(1, max_bytes=1 << 20), columns, windows), measured(columns, windows))
+    assert alike(in_turn(comparison_of(Refusing(1, max_bytes=1 << 20)), columns, windows), measured(columns, windows))
 
 
 def test_without_a_worker_it_is_done_here(workers: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +141,25 @@ def test_without_a_worker_it_is_done_here(workers: Asked, monkeypatch: pytest.Mo
     workers.close()
 
     with structlog.testing.capture_logs() as logs:
-        found = in_turn(workers, columns, windows)
+        found = in_turn(comparison_of(workers), columns, windows)
 
     assert alike(found, measured(columns, windows))
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
         ("warning", "columns not compared in a worker, but in the exporter")
     ]
+
+
+def test_workers_that_went_with_the_exporter(workers: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the exporter stops, nothing more is compared and nobody is warned."""
+    columns, windows = a_task()
+    monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
+    monkeypatch.setattr(comparing, "measured", lambda *_: pytest.fail("compared in the exporter"))
+    workers.close()
+
+    def stopping() -> None:
+        raise Stopped("stopping")
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(Stopped):
+        in_turn(Comparison(workers, give_up_if_stopping=stopping), columns, windows)
+
+    assert logs == []

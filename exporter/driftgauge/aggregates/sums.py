@@ -84,9 +84,11 @@ def added_up(held: Sequence[tuple[A, ...]], combine: Callable[[Sequence[A]], A])
     known: dict[tuple[int, ...], A] = {}
 
     def whole(parts: tuple[A, ...]) -> A:
+        if len(parts) == 1:
+            return parts[0]
         name = tuple(map(id, parts))
         if name not in known:
-            known[name] = combine(parts if len(parts) == 1 else [whole(parts[:-1]), parts[-1]])
+            known[name] = combine([whole(parts[:-1]), parts[-1]])
         return known[name]
 
     return [whole(parts) for parts in held]

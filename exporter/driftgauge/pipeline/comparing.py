@@ -1,6 +1,6 @@
 """Columns of many models compared in workers, so that all processors have something to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
 from typing import Final
@@ -27,18 +27,23 @@ class Comparison:
     So there is never more than one that competes for the interpreter with the one that answers scrapes.
     """
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, *, give_up_if_stopping: Callable[[], None]) -> None:
         self._workers = workers
+        self._give_up_if_stopping = give_up_if_stopping
         self.turn: Final = Lock()
 
     def measured(self, columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
-        """Return what `distances.measured` does, to the thread whose turn it is; meanwhile it may be another's."""
+        """Return what `distances.measured` does, to the thread whose turn it is; meanwhile it may be another's.
+
+        Raises Stopped when the workers have gone because the exporter stops.
+        """
         cells = sum({id(part): len(part.cells) for parts in windows for part in parts}.values())
         if _FEW_CELLS <= cells <= _MANY_CELLS:
             self.turn.release()
             try:
                 return self._workers.call(partial(_measured, columns), windows, within=_LONGEST)
             except BatchError as error:
+                self._give_up_if_stopping()
                 _log.warning("columns not compared in a worker, but in the exporter", reason=error.reason)
             finally:
                 self.turn.acquire()

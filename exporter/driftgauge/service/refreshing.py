@@ -17,6 +17,7 @@ import structlog
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
 from driftgauge.distances import measured
+from driftgauge.errors import Stopped
 from driftgauge.families import Samples
 from driftgauge.pipeline.comparing import Comparison
 from driftgauge.pipeline.refresh import Pipeline, Report
@@ -88,7 +89,8 @@ def refresh_models(
     report = pipeline.refresh(now, full=full, relist=relist)
     failures, states = dict(report.failures), pipeline.states
     # Of one model by itself, there is nothing else to be done meanwhile.
-    comparison = Comparison(pipeline.workers) if pipeline.workers and len(states) > 1 else None
+    workers = pipeline.workers if len(states) > 1 else None
+    comparison = Comparison(workers, give_up_if_stopping=pipeline.give_up_if_stopping) if workers else None
     turn, measure = (comparison.turn, comparison.measured) if comparison else (nullcontext(), measured)
 
     def compute(state: ModelState) -> Samples:
@@ -99,6 +101,8 @@ def refresh_models(
                 return before[name]
             try:
                 return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
+            except Stopped:
+                raise
             except Exception as error:  # noqa: BLE001 - the comment below
                 # A mistake of ours in one model must not take the others' figures down with it.
                 _log.exception("model not computed: this is a bug in driftgauge", model=name)
