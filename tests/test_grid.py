@@ -1,5 +1,8 @@
 """Cells of grids, and layouts that know whether their counts may be added."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -38,6 +41,36 @@ def test_tally_equals_a_loop() -> None:
         assert cells.tolist() == sorted(set(looked_up.tolist()))
         assert counts.tolist() == [np.count_nonzero(looked_up == cell) for cell in cells]
         assert sums == pytest.approx([values[looked_up == cell].sum() for cell in cells], rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [1, 17], ids=["values are points", "hardly a value is a point"])
+def test_counting_equals_tallying_each_part(decimals: int) -> None:
+    """Unsorted values counted in parts, one of them empty, give the tallies of the sorted parts."""
+    rng = np.random.default_rng(1)
+    grid = NumericGrid(np.unique(rng.normal(0, 500, 5000).round(decimals)))
+    values = rng.normal(0, 600, 9001).round(decimals)
+    ends = np.array([4000, 4000, 4001, 9001])
+
+    found = grid.count(values, ends, scratch=np.empty(len(values)))
+
+    for (cells, counts, sums), part in zip(found, np.split(values, ends[:-1]), strict=True):
+        expected = grid.tally(np.sort(part))
+        assert cells.tolist() == expected[0].tolist()
+        assert counts.tolist() == expected[1].tolist()
+        assert sums == pytest.approx(expected[2], rel=1e-12)
+
+
+def test_counting_is_for_grids_of_many_points() -> None:
+    """A grid of few points has no table; one that has travelled makes its own again."""
+    rng = np.random.default_rng(1)
+    large = NumericGrid(np.unique(rng.normal(size=5000)))
+
+    assert not GRID.is_quick_to_count(3)
+    with pytest.raises(ValueError, match="3 points"):
+        GRID.count(np.zeros(1), np.array([1]), scratch=np.empty(1))
+    assert [rows for rows in (100, 2_000, 20_000, 200_000) if large.is_quick_to_count(rows)] == [20_000]
+    assert len(pickle.dumps(large)) < 1.1 * len(pickle.dumps(large.points))
+    assert copy.copy(large).is_quick_to_count(20_000)
 
 
 def test_tally_without_points() -> None:

@@ -17,21 +17,38 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from itertools import pairwise
+from typing import Final, Self
 
 import numpy as np
 
 from driftgauge.columns import FloatArray, IntArray
+from driftgauge.lookup import Lookup
 
 # The name under which the model's output is counted beside its features; no decoded feature can be called this.
 OUTPUT: Final = "\x00output"
+# Occupied cells (k,) in ascending order, how many values fell on each, and their sums.
+Tally = tuple[IntArray, IntArray, FloatArray]
+# From so many points on, to look values up takes less time than to sort them.
+_MANY_POINTS: Final = 1024
+# Up to so many rows for every two points.
+_MANY_ROWS: Final = 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class NumericGrid:
     """`points` (G,) float64, strictly increasing and finite."""
 
     points: FloatArray
+
+    def __reduce__(self) -> tuple[type[Self], tuple[FloatArray]]:
+        """Travel without the table, which takes less time to make than to be sent."""
+        return type(self), (self.points,)
+
+    @cached_property
+    def lookup(self) -> Lookup | None:
+        """The table in which values are looked up, if it takes less time than to sort them."""
+        return Lookup.of(self.points) if len(self.points) >= _MANY_POINTS else None
 
     @property
     def cells(self) -> int:
@@ -43,7 +60,45 @@ class NumericGrid:
         left = self.points.searchsorted(values)
         return 2 * left + (self.points.take(left, mode="clip") == values) if len(self.points) else left
 
-    def tally(self, ordered: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    def is_quick_to_count(self, rows: int) -> bool:
+        """Whether `count` takes less time for so many values of a part than `tally` and to sort them before.
+
+        Of fewer, each is searched for; for more, to search for all points is little beside sorting.
+        """
+        return len(self.points) <= 2 * rows <= _MANY_ROWS * len(self.points) and self.lookup is not None
+
+    def count(self, values: FloatArray, ends: IntArray, *, scratch: FloatArray) -> list[Tally]:
+        """Return what `tally` does of each part of finite values (n,) in any order.
+
+        ends: (p,) where each part ends and the next begins. scratch: (n,) memory to use. Raises ValueError where there
+        is no table, see `is_quick_to_count`.
+        """
+        if self.lookup is None:
+            raise ValueError(f"a grid of {len(self.points)} points has no table to look values up in")
+        places = scratch.view(np.int64)
+        is_point = self.lookup.places(values, out=places)
+        # Mostly no value is a point, and only every other cell can be met.
+        step = 1 if is_point.any() else 2
+        if step == 1:
+            places *= 2
+            places += is_point
+        cells = self.cells // step + step - 1
+        for part, (start, end) in enumerate(pairwise(ends.tolist()), start=1):
+            places[start:end] += part * cells
+        counts = np.bincount(places, minlength=cells * len(ends))
+        # Truth values are looked through several times as fast as numbers.
+        occupied = np.flatnonzero(counts != 0)
+        # A huge outlier overflows a sum; the snapshot leaves infinities out.
+        with np.errstate(over="ignore"):
+            sums = np.asarray(np.bincount(places, values, cells * len(ends)), np.float64)[occupied]
+        counts = counts[occupied]
+        bounds = [0, *occupied.searchsorted(np.arange(1, len(ends)) * cells).tolist(), len(occupied)]
+        return [
+            ((occupied[start:end] - part * cells) * step, counts[start:end], sums[start:end])
+            for part, (start, end) in enumerate(pairwise(bounds))
+        ]
+
+    def tally(self, ordered: FloatArray) -> Tally:
         """Return the occupied cells (k,) of sorted finite values (n,), how many fell on each, and their sums.
 
         Of values and points the fewer are looked up among the others: the cost is that of sorting.

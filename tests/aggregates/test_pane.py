@@ -94,7 +94,7 @@ def mixed(seed: int, count: int) -> Columns:
         predicted=random.choice(np.array(["0", "1", None]), count).tolist(),
         failed=random.random(count) < 0.1,
         latency=np.where(random.random(count) < 0.2, NAN, random.random(count)),
-        numbers={"x": random.normal(size=count), "wild": wild, "new": random.random(count)},
+        numbers={"x": np.where(wild == 0, NAN, random.normal(size=count)), "wild": wild, "new": random.random(count)},
         categories={"plan": random.choice(np.array(words), count).tolist(), "late": ["z"] * count},
     )
 
@@ -104,7 +104,7 @@ def mixed(seed: int, count: int) -> Columns:
 def test_groups_are_folded_as_if_alone(group_rows: int, task: str) -> None:
     """Counting many groups in one pass gives each the pane that folding its rows alone gives."""
     known = features(
-        x=np.random.default_rng(1).normal(size=400), wild=np.arange(3.0), plan=[*"ab"] * 200, gone=["g"] * 400
+        x=np.random.default_rng(1).normal(size=4000), wild=np.arange(3.0), plan=[*"ab"] * 200, gone=["g"] * 400
     )
     reference = a_reference(known)
     rows = mixed(2, 3 * group_rows + 1)

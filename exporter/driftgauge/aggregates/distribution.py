@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray, ValueArray
-from driftgauge.grid import CategoryGrid, Layout, NumericGrid
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid, Tally
 
 
 def output_numbers(columns: Columns) -> FloatArray | None:
@@ -37,8 +37,6 @@ def as_floats(values: ValueArray) -> FloatArray:
 
 # How numpy is told not to look for places beyond the end, which takes as long as taking what is there.
 UNCHECKED: Final = "clip"
-# Occupied cells (k,) in ascending order, how many values fell on each, and their sums.
-Tally = tuple[IntArray, IntArray, FloatArray]
 # As they are kept: cells, and counts in the first of `_COUNT_TYPES` that holds them. Panes are most of what is kept.
 CellArray = npt.NDArray[np.int32]
 CountArray = npt.NDArray[np.signedinteger[Any]]

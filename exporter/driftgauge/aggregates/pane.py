@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, Final, Self
 
 import numpy as np
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.distribution import Distribution, Tally, output_numbers
+from driftgauge.aggregates.distribution import Distribution, output_numbers
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.aggregates.sketch import ValueSketch
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
+from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid, Tally
 
 # Latency quantiles stay exact up to this many distinct values; above, their relative error is below 2 % even when
 # latencies spread over six powers of ten.
@@ -50,28 +50,35 @@ class PredictionPane:
     @classmethod
     def fold(cls, columns: Columns, layout: Layout | None, *, category_limit: int) -> Self:
         """Summarise rows, counted on `layout` if there is one."""
-        (pane,) = cls._fold_each([columns], layout, category_limit=category_limit)
+        (pane,) = cls._fold_spans(columns, [slice(0, len(columns))], layout, category_limit=category_limit)
         return pane
 
     @classmethod
-    def _fold_each(cls, parts: Sequence[Columns], layout: Layout | None, *, category_limit: int) -> list[Self]:
-        numbers = [_numbers(part) for part in parts]
+    def _fold_spans(
+        cls, columns: Columns, spans: Sequence[slice], layout: Layout | None, *, category_limit: int
+    ) -> list[Self]:
+        """Summarise each span of rows; they follow each other and are all there are."""
+        numbers = _numbers(columns)
         grids = layout.grids if layout else {}
-        latencies = [partial(_latency, part.latency) for part in parts]
-        columns = [partial(_counted, values, grids.get(name)) for of in numbers for name, values in of.items()]
-        # Large arrays are sorted and counted without the interpreter, so that two threads are nearly twice as fast.
-        found = iter(_in_turn([*latencies, *columns], rows=max(map(len, parts))))
+        tasks: list[Callable[[FloatArray], Any]] = [
+            partial(_latencies, columns.latency, spans),
+            *(partial(_counted, values, spans, grids.get(name)) for name, values in numbers.items()),
+        ]
+        # Large arrays are looked through without the interpreter, so that two threads take less time.
+        latencies, *found = _in_turn(tasks, rows=len(columns))
+        counted = dict(zip(numbers, found, strict=True))
         panes = []
-        for part, (latency, sketch), of in zip(parts, list(islice(found, len(parts))), numbers, strict=True):
-            counted = {name: next(found) for name in of}
-            tallies = {name: tally for name, (tally, _) in counted.items() if tally is not None}
+        for at, (span, (latency, sketch)) in enumerate(zip(spans, latencies, strict=True)):
+            part = columns.span(span)
+            tallies = {name: tally for name, of in counted.items() if (tally := of[at][0]) is not None}
             texts = {**part.categories, OUTPUT: part.predicted}
+            output = numbers[OUTPUT][span] if OUTPUT in numbers else None
             pane = cls(
                 rows=len(part),
                 failed=int(part.failed.sum()),
                 latency=latency,
                 latency_sketch=sketch,
-                moments=_with_others({name: moment for name, (_, moment) in counted.items()}, part, of.get(OUTPUT)),
+                moments=_with_others({name: of[at][1] for name, of in counted.items()}, part, output),
                 distribution=None
                 if layout is None
                 else Distribution.fold(layout, tallies, texts, limit=category_limit),
@@ -92,7 +99,7 @@ class PredictionPane:
         rows = columns if np.array_equal(order, np.arange(len(columns))) else columns.take(order)
         spans = [slice(*span) for span in pairwise(bounds)]
         if len(rows) > len(groups) * _FEW_ROWS:
-            return cls._fold_each([rows.span(span) for span in spans], layout, category_limit=category_limit)
+            return cls._fold_spans(rows, spans, layout, category_limit=category_limit)
         group = np.repeat(np.arange(len(groups)), np.diff(bounds))
         numbers = _numbers(rows)
         texts = {**rows.categories, OUTPUT: rows.predicted}
@@ -202,17 +209,42 @@ def _helper() -> ThreadPoolExecutor:
 
 
 def _counted(
-    values: FloatArray, grid: NumericGrid | CategoryGrid | None, scratch: FloatArray
-) -> tuple[Tally | None, Moment]:
-    # Sorted once: neighbours are counted together, which is cheaper than looking up each value.
-    ordered = _sorted(values, scratch)
-    tally = grid.tally(ordered) if isinstance(grid, NumericGrid) else None
-    return tally, Moment.fold(ordered, scratch=ordered)
+    values: FloatArray, spans: Sequence[slice], grid: NumericGrid | CategoryGrid | None, scratch: FloatArray
+) -> list[tuple[Tally | None, Moment]]:
+    """Return what each span of the values (n,) has on a numeric grid, and its moments."""
+    if isinstance(grid, NumericGrid) and grid.is_quick_to_count(len(values) // len(spans)):
+        finite, ends = _finite(values, spans)
+        scratch = scratch[: len(finite)]
+        tallies = grid.count(finite, ends, scratch=scratch)
+        bounds = pairwise([0, *ends.tolist()])
+        moments = [Moment.fold(finite[start:end], scratch=scratch[start:end]) for start, end in bounds]
+        return list(zip(tallies, moments, strict=True))
+    found = []
+    for span in spans:
+        # Sorted once: neighbours are counted together, which is cheaper than looking for each value.
+        ordered = _sorted(values[span], scratch)
+        tally = grid.tally(ordered) if isinstance(grid, NumericGrid) else None
+        found.append((tally, Moment.fold(ordered, scratch=ordered)))
+    return found
 
 
-def _latency(values: FloatArray, scratch: FloatArray) -> tuple[Buckets, ValueSketch]:
-    ordered = _sorted(values, scratch)
-    return Buckets.of_sorted(ordered, LATENCY_BUCKETS), ValueSketch.of_sorted(ordered, limit=LATENCY_LIMIT)
+def _latencies(values: FloatArray, spans: Sequence[slice], scratch: FloatArray) -> list[tuple[Buckets, ValueSketch]]:
+    found = []
+    for span in spans:
+        ordered = _sorted(values[span], scratch)
+        found.append((Buckets.of_sorted(ordered, LATENCY_BUCKETS), ValueSketch.of_sorted(ordered, limit=LATENCY_LIMIT)))
+    return found
+
+
+def _finite(values: FloatArray, spans: Sequence[slice]) -> tuple[FloatArray, IntArray]:
+    """Return the finite values (n,) in their order, and where among them those of each span end (s,)."""
+    ends = np.array([span.stop for span in spans])
+    # A sum takes a fraction of the time of looking at each; that of finite values may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return values, ends
+    kept = np.flatnonzero(np.isfinite(values))
+    return values[kept], kept.searchsorted(ends)
 
 
 def _sorted(values: FloatArray, scratch: FloatArray) -> FloatArray:
