@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from driftgauge.columns import FloatArray
-from driftgauge.lookup import Lookup
+from driftgauge.lookup import Buckets, Lookup, _logarithmic
 
 Draw = Callable[[np.random.Generator], FloatArray]
 
@@ -67,6 +67,9 @@ def test_a_negative_zero_is_a_zero() -> None:
         lookup = Lookup.of(points)
         assert lookup is not None
         assert found(lookup, np.array([0.0, -0.0])) == ([0, 0], [True, True])
+    # In buckets as narrow as this, a negative zero would be less than the other.
+    narrow = Buckets(_logarithmic, factor=1.0, shift=1.0, count=4)
+    assert narrow.of_points(np.array([-0.0, 0.0])).tolist() == [1, 1]
 
 
 @given(
