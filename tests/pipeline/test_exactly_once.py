@@ -11,8 +11,9 @@ import duckdb
 import pytest
 import yaml
 
+from driftgauge.errors import StateError
 from driftgauge.pipeline import commit, fetching, refresh
-from driftgauge.store import FileRecord, Transaction
+from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import (
     LABELS,
@@ -154,6 +155,23 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
         assert pipeline.pending == counted
         assert pipeline.refresh(NOW, full=True).failures == {}
         assert_same(published(pipeline, config), expected)
+
+
+def test_memory_that_cannot_be_given_back_after_a_commit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed counts once, also when writing the log into the state file fails right after."""
+
+    def failing(_: Store) -> None:
+        raise StateError("No space left on device")
+
+    bench.log(PREDICTIONS, "rows.jsonl", [prediction(number, 0.9) for number in range(4)])
+    config = bench.config(a_model())
+    with bench.opened(config) as pipeline:
+        monkeypatch.setattr(refresh, "_STEP_ROWS", 1)
+        with monkeypatch.context() as full:
+            full.setattr(Store, "give_back", failing)
+            assert pipeline.refresh(NOW, full=True).failures["churn"][0] == "state"
+        assert pipeline.refresh(NOW, full=True).failures == {}
+        assert published(pipeline, config)["model_predictions_total", "unknown"] == 4
 
 
 def test_memory_after_a_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

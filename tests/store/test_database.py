@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from driftgauge.errors import StateError
@@ -166,3 +167,26 @@ def test_giving_back_memory(tmp_path: Path) -> None:
     with store.transaction("churn", "binary") as tx:
         assert list(read_files(tx).values()) == [RECORD]
     store.close()
+
+
+def test_a_long_log_is_written_into_the_file(store: Store, tmp_path: Path) -> None:
+    """What the log holds is in memory as well, so when memory is given back a long one goes into the file."""
+    log = tmp_path / "state" / f"{FILE_NAME}.wal"
+    data = np.random.default_rng(1).bytes(26 * 2**20)
+    with store.transaction("churn", "binary") as tx:
+        tx.run("CREATE TABLE large (data BLOB)")
+        tx.run("INSERT INTO large VALUES (?)", [data])
+    assert log.stat().st_size > len(data)
+
+    store.give_back()
+
+    assert not log.exists() or log.stat().st_size == 0
+    with store.transaction("churn", "binary") as tx:
+        assert tx.fetch_all("SELECT data FROM large") == [(data,)]
+
+
+def test_giving_back_fails(store: Store) -> None:
+    """That a state file cannot be written is an error of the state."""
+    store.close()
+    with pytest.raises(StateError, match="cannot write the state file"):
+        store.give_back()

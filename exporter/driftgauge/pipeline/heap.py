@@ -5,7 +5,6 @@ each worker and in the exporter itself, and it may not be asked for again before
 """
 
 import ctypes
-from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
@@ -36,14 +35,6 @@ def _keep(size: int, *, largest: int) -> None:
     if _SET is not None:
         _SET(_KEPT, size)
         _SET(_LARGEST, largest)
-
-
-def keep_little() -> None:
-    """Let Arrow return what it frees at once; while it decodes, its usual allocator holds half as much again."""
-    # Not every build of it has jemalloc.
-    with suppress(NotImplementedError):
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
-        pa.jemalloc_set_decay_ms(0)
 
 
 def give_back() -> None:

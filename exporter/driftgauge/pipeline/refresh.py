@@ -272,11 +272,11 @@ class Pipeline:
         memory.state, memory.waiting = commit(
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
+        memory.files |= {(record.run_id, record.path): record for record in step.records}
         if delta.rows_read >= _STEP_ROWS:
             # A smaller step leaves too little behind to be worth the time.
             self._store.give_back()
             give_back()
-        memory.files |= {(record.run_id, record.path): record for record in step.records}
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 

@@ -23,6 +23,9 @@ _SET_LIMIT: Final = f"SET memory_limit = '{MEMORY_LIMIT}'"
 # table of which a row has changed, so it costs as much as many commits. For the same reason what is large has tables of
 # its own: each model's reference, and its panes of each length, since most commits change only the shortest.
 _LOG_LIMIT: Final = "64MiB"
+# After a large transaction it is written as soon as it has grown to this (bytes). All that is in the log is in memory
+# as well, and would be beside what the next one takes, which is large again in a long row of large files.
+_LOG_AFTER_LARGE: Final = 24 * 2**20
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
@@ -87,8 +90,9 @@ class Transaction:
 class Store:
     """The open state file. One process at a time; threads take turns."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, log: Path) -> None:
         self._connection = connection
+        self._log = log
         self._lock = threading.Lock()
         self._models: dict[tuple[str, Task], int] = {}
 
@@ -106,7 +110,7 @@ class Store:
         except (duckdb.Error, StateError) as error:
             connection.close()
             raise StateError(_opening_failed(path, error)) from error
-        return cls(connection)
+        return cls(connection, log=path.with_name(f"{FILE_NAME}.wal"))
 
     def close(self) -> None:
         """Release the file."""
@@ -114,10 +118,18 @@ class Store:
             self._connection.close()
 
     def give_back(self) -> None:
-        """Return memory that DuckDB holds but does not use, after a large transaction some times what it wrote."""
+        """Return memory that DuckDB holds but does not need, after a large transaction some times what it wrote.
+
+        Raises `StateError` when the state file cannot be written.
+        """
         with self._lock:
-            # Whenever the limit is set, DuckDB empties its allocator's caches; it has no statement for that alone.
-            self._connection.execute(_SET_LIMIT)
+            try:
+                if self._log.exists() and self._log.stat().st_size > _LOG_AFTER_LARGE:
+                    self._connection.execute("CHECKPOINT")
+                # Whenever the limit is set, DuckDB empties its allocator's caches; it has no statement for that alone.
+                self._connection.execute(_SET_LIMIT)
+            except duckdb.Error as error:
+                raise StateError(f"cannot write the state file: {error}") from error
 
     @contextmanager
     def transaction(self, model: str, task: Task) -> Iterator[Transaction]:
