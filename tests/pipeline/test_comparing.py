@@ -106,9 +106,14 @@ def test_a_worker_finds_the_same(workers: Asked, monkeypatch: pytest.MonkeyPatch
     columns, windows = a_task()
     expected = measured(columns, windows)
     monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
-    monkeypatch.setattr(comparing, "measured", lambda *_: pytest.fail("compared in the exporter"))
+    asked: list[bool] = []
+    workers.before = lambda: asked.append(True)
 
-    assert alike(in_turn(comparison_of(workers), columns, windows), expected)
+    with structlog.testing.capture_logs() as logs:
+        found = in_turn(comparison_of(workers), columns, windows)
+
+    assert alike(found, expected)
+    assert (asked, logs) == ([True], [])
 
 
 def test_meanwhile_others_take_their_turn(workers: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Files read side by side: small ones go to a worker together, and nothing shows that they did."""
 
-import io
 import json
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,10 @@ class Shelf:
             raise SourceUnavailable("gone")
         if artifact.path not in self.files:
             raise SourceMissing("not there")
-        return io.BytesIO(self.files[artifact.path])
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+        file.write(self.files[artifact.path])
+        file.seek(0)
+        return file
 
 
 @dataclass

@@ -1,11 +1,11 @@
 """Files that grow and files that were replaced."""
 
-from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.growth import grown_content
+from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,9 @@ from driftgauge.pipeline.growth import grown_content
 )
 def test_growth(description: str, path: str, before: bytes, after: bytes) -> None:
     """A file that continues what it held is read on, again and again."""
-    content = grown_content(BytesIO(before), path, "")
-    file = BytesIO(after)
-    content = grown_content(file, path, content)
-    assert file.tell() == 0, description
-    assert grown_content(BytesIO(after + b"more"), path, content) != content
+    content = grown_content(*taking_at(before), path, "")
+    content = grown_content(*taking_at(after), path, content)
+    assert grown_content(*taking_at(after + b"more"), path, content) != content, description
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,18 @@ def test_growth(description: str, path: str, before: bytes, after: bytes) -> Non
 )
 def test_replacement(description: str, path: str, before: bytes, after: bytes) -> None:
     """A file that no longer begins with what was counted is refused with a reason of its own."""
-    content = grown_content(BytesIO(before), path, "")
+    content = grown_content(*taking_at(before), path, "")
     with pytest.raises(BatchError, match="Log new rows under a new name") as caught:
-        grown_content(BytesIO(after), path, content)
+        grown_content(*taking_at(after), path, content)
     assert caught.value.reason == "replaced", description
+
+
+def test_files_are_read_where_they_are(tmp_path: Path) -> None:
+    """An open file has the content of its bytes, wherever its position is, which stays where it was."""
+    data = bytes(range(256)) * 10_000
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        file.seek(1_000)
+        assert grown_content(*reading_at(file), path.name, "") == grown_content(*taking_at(data), path.name, "")
+        assert file.tell() == 1_000

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
+from driftgauge.pipeline import fetching
 from driftgauge.source import Artifact, Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, prediction, published
@@ -144,6 +145,20 @@ def test_failed_file_that_is_gone(bench: Bench) -> None:
         copy.unlink()
     report, values = bench.refreshed(config, now=NOW + 2 * MINUTE)
     assert (dict(report.failures), failures(values)) == ({}, {"invalid_json": 1})
+
+
+def test_a_replaced_file_says_so_even_if_it_is_broken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a large file was replaced is found out beside decoding it, and told before what else is wrong with it."""
+    monkeypatch.setattr(fetching, "_SMALL_BYTES", 0)
+    run_id = bench.log(PREDICTIONS, "rows.csv", b"prediction\n0.9\n0.1\n")
+    config = bench.config(a_model())
+    bench.refreshed(config)
+    bench.put(run_id, "rows.csv", b"prediction\n0.9\n0.1\n0.2\n")
+    assert failures(bench.refreshed(config)[1]) == {}
+    bench.put(run_id, "rows.csv", b"\xff\xfe" * 20)
+    _, values = bench.refreshed(config)
+    assert failures(values) == {"replaced": 1}
+    assert values["model_predictions_total", "unknown"] == 3
 
 
 def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

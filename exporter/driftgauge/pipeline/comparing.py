@@ -11,7 +11,6 @@ from driftgauge.aggregates.distribution import Distribution
 from driftgauge.distances import Measured, measured
 from driftgauge.edges import NumericColumn
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.heap import keep_some
 from driftgauge.pipeline.workers import Workers
 
 # Fewer cells are compared in less time than it takes to hand them over, and more would take a worker too much memory.
@@ -41,16 +40,10 @@ class Comparison:
         if _FEW_CELLS <= cells <= _MANY_CELLS:
             self.turn.release()
             try:
-                return self._workers.call(partial(_measured, columns), windows, within=_LONGEST)
+                return self._workers.call(partial(measured, columns), windows, within=_LONGEST)
             except BatchError as error:
                 self._give_up_if_stopping()
                 _log.warning("columns not compared in a worker, but in the exporter", reason=error.reason)
             finally:
                 self.turn.acquire()
         return measured(columns, windows)
-
-
-def _measured(columns: Sequence[NumericColumn], windows: Sequence[tuple[Distribution, ...]]) -> Measured:
-    # A worker that keeps too much gives it back after the task.
-    keep_some()
-    return measured(columns, windows)

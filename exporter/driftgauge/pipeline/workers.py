@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 import numpy as np
 
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.heap import give_back
+from driftgauge.pipeline.heap import give_back, keep_some
 from driftgauge.pipeline.sharing import Place, at_places, place_of, put_together, taken_apart
 
 A = TypeVar("A")
@@ -196,6 +196,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     # Ctrl-C goes to the whole process group; when to end is the exporter's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
+    keep_some()
     _limit(memory)
     # The pipe breaks when the exporter is killed: then there is nobody to answer.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
