@@ -157,18 +157,17 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
         assert_same(published(pipeline, config), expected)
 
 
-def test_memory_that_cannot_be_given_back_after_a_commit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_settled_after_a_commit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was committed counts once, also when writing the log into the state file fails right after."""
 
-    def failing(_: Store) -> None:
+    def failing(_: Store, **__: bool) -> None:
         raise StateError("No space left on device")
 
     bench.log(PREDICTIONS, "rows.jsonl", [prediction(number, 0.9) for number in range(4)])
     config = bench.config(a_model())
     with bench.opened(config) as pipeline:
-        monkeypatch.setattr(refresh, "_STEP_ROWS", 1)
         with monkeypatch.context() as full:
-            full.setattr(Store, "give_back", failing)
+            full.setattr(Store, "settle", failing)
             assert pipeline.refresh(NOW, full=True).failures["churn"][0] == "state"
         assert pipeline.refresh(NOW, full=True).failures == {}
         assert published(pipeline, config)["model_predictions_total", "unknown"] == 4

@@ -159,34 +159,38 @@ def test_outside_access_is_off(store: Store, tmp_path: Path) -> None:
         tx.run("SELECT * FROM read_csv(?)", [str(tmp_path / "a.csv")])
 
 
-def test_giving_back_memory(tmp_path: Path) -> None:
+def test_settling(tmp_path: Path) -> None:
     """What was committed is there after unused memory was given back."""
     _written(tmp_path)
     store = Store.open(str(tmp_path))
-    store.give_back()
+    store.settle(after_large=True)
     with store.transaction("churn", "binary") as tx:
         assert list(read_files(tx).values()) == [RECORD]
     store.close()
 
 
-def test_a_long_log_is_written_into_the_file(store: Store, tmp_path: Path) -> None:
-    """What the log holds is in memory as well, so when memory is given back a long one goes into the file."""
+@pytest.mark.parametrize(("mebibytes", "after_large"), [(26, True), (66, False)])
+def test_a_long_log_is_written_into_the_file(
+    store: Store, tmp_path: Path, mebibytes: int, *, after_large: bool
+) -> None:
+    """What the log holds is in memory as well, so a long one goes into the file; sooner after something large."""
     log = tmp_path / "state" / f"{FILE_NAME}.wal"
-    data = np.random.default_rng(1).bytes(26 * 2**20)
+    part = np.random.default_rng(1).bytes(1 << 20)
     with store.transaction("churn", "binary") as tx:
         tx.run("CREATE TABLE large (data BLOB)")
-        tx.run("INSERT INTO large VALUES (?)", [data])
-    assert log.stat().st_size > len(data)
+    for parts in (mebibytes - 4, 4):
+        with store.transaction("churn", "binary") as tx:
+            tx.run("INSERT INTO large SELECT ? FROM range(?)", [part, parts])
+        before = log.stat().st_size
+        store.settle(after_large=after_large)
+        assert (log.exists() and log.stat().st_size == before) == (parts > 4)
 
-    store.give_back()
-
-    assert not log.exists() or log.stat().st_size == 0
     with store.transaction("churn", "binary") as tx:
-        assert tx.fetch_all("SELECT data FROM large") == [(data,)]
+        assert tx.fetch_all("SELECT DISTINCT data, count(*) FROM large GROUP BY data") == [(part, mebibytes)]
 
 
-def test_giving_back_fails(store: Store) -> None:
+def test_settling_fails(store: Store) -> None:
     """That a state file cannot be written is an error of the state."""
     store.close()
     with pytest.raises(StateError, match="cannot write the state file"):
-        store.give_back()
+        store.settle(after_large=True)

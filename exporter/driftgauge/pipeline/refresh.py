@@ -273,9 +273,10 @@ class Pipeline:
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
         memory.files |= {(record.run_id, record.path): record for record in step.records}
-        if delta.rows_read >= _STEP_ROWS:
-            # A smaller step leaves too little behind to be worth the time.
-            self._store.give_back()
+        # A smaller step leaves too little behind to be worth the time.
+        is_large = delta.rows_read >= _STEP_ROWS
+        self._store.settle(after_large=is_large)
+        if is_large:
             give_back()
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)

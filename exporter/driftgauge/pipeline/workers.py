@@ -204,9 +204,17 @@ def _serve(pipe: Connection, memory: int) -> None:
         began = _taken(_RESIDENT)
         while True:
             task, argument = _receive(pipe)
-            _send(pipe, _attempt(task, argument))
-            if _taken(_RESIDENT) > began + _KEPT_BYTES:
-                give_back()
+            answer = _attempt(task, argument)
+            _trim(began)
+            _send(pipe, answer)
+            del task, argument, answer
+            _trim(began)
+
+
+def _trim(began: int) -> None:
+    """Give back what is free if the process takes much more than it `began` with (bytes)."""
+    if _taken(_RESIDENT) > began + _KEPT_BYTES:
+        give_back()
 
 
 def _send(pipe: Connection, value: Any) -> None:

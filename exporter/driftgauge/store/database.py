@@ -22,10 +22,13 @@ _SET_LIMIT: Final = f"SET memory_limit = '{MEMORY_LIMIT}'"
 # How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites all of a small
 # table of which a row has changed, so it costs as much as many commits. For the same reason what is large has tables of
 # its own: each model's reference, and its panes of each length, since most commits change only the shortest.
-_LOG_LIMIT: Final = "64MiB"
-# After a large transaction it is written as soon as it has grown to this (bytes). All that is in the log is in memory
-# as well, and would be beside what the next one takes, which is large again in a long row of large files.
-_LOG_AFTER_LARGE: Final = 24 * 2**20
+_LOG_LIMIT: Final = 64 * 2**20
+# After a large transaction it is written when it has grown to this. All that is in the log is in memory as well, and
+# would be beside what the next one takes, which is large again in a long row of large files.
+_LOG_LIMIT_AFTER_LARGE: Final = 24 * 2**20
+# DuckDB would write it before a transaction ends, while what the transaction replaces is still in memory. So it does
+# that by itself only when nobody has asked for a long time.
+_LOG_LIMIT_OF_DUCKDB: Final = "256MiB"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
@@ -117,17 +120,19 @@ class Store:
         with self._lock:
             self._connection.close()
 
-    def give_back(self) -> None:
-        """Return memory that DuckDB holds but does not need, after a large transaction some times what it wrote.
+    def settle(self, *, after_large: bool) -> None:
+        """Write a long log into the state file; after a large transaction return what memory DuckDB does not need.
 
         Raises `StateError` when the state file cannot be written.
         """
+        limit = _LOG_LIMIT_AFTER_LARGE if after_large else _LOG_LIMIT
         with self._lock:
             try:
-                if self._log.exists() and self._log.stat().st_size > _LOG_AFTER_LARGE:
+                if self._log.exists() and self._log.stat().st_size > limit:
                     self._connection.execute("CHECKPOINT")
-                # Whenever the limit is set, DuckDB empties its allocator's caches; it has no statement for that alone.
-                self._connection.execute(_SET_LIMIT)
+                if after_large:
+                    # Whenever the limit is set, DuckDB empties its caches; it has no statement for that alone.
+                    self._connection.execute(_SET_LIMIT)
             except duckdb.Error as error:
                 raise StateError(f"cannot write the state file: {error}") from error
 
@@ -155,7 +160,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(_SET_LIMIT)
-    connection.execute(f"SET wal_autocheckpoint = '{_LOG_LIMIT}'")
+    connection.execute(f"SET wal_autocheckpoint = '{_LOG_LIMIT_OF_DUCKDB}'")
     connection.execute(_TABLES)
     found = connection.execute("SELECT schema_version FROM meta").fetchall()
     if not found:
