@@ -31,6 +31,8 @@ OUTPUT: Final = "\x00output"
 Tally = tuple[IntArray, IntArray, FloatArray]
 # From so many points on, to look values up takes less time than to sort them.
 _MANY_POINTS: Final = 1024
+# As much time as looking up so many saves is what making the table takes.
+_MANY_VALUES: Final = 8192
 # Up to so many rows for every two points.
 _MANY_ROWS: Final = 12
 
@@ -56,7 +58,20 @@ class NumericGrid:
         return 2 * len(self.points) + 1
 
     def locate(self, values: FloatArray) -> IntArray:
-        """Return the cell of each value (n,), none of which may be NaN."""
+        """Return the cell of each finite value (n,)."""
+        if len(values) >= _MANY_VALUES and self.lookup is not None:
+            places = np.empty(len(values), np.int64)
+            is_point = self.lookup.places(values, out=places)
+            places *= 2
+            places += is_point
+            return places
+        # Sorted, values are found among the points in half the time, which is more than sorting takes.
+        order = np.argsort(values)
+        cells = np.empty(len(values), np.int64)
+        cells[order] = self._cells(values[order])
+        return cells
+
+    def _cells(self, values: FloatArray) -> IntArray:
         left = self.points.searchsorted(values)
         return 2 * left + (self.points.take(left, mode="clip") == values) if len(self.points) else left
 
@@ -115,7 +130,7 @@ class NumericGrid:
             counts = counts[cells]
             starts = ends[cells] - counts
         else:
-            by_value = self.locate(ordered)
+            by_value = self._cells(ordered)
             starts = np.flatnonzero(np.diff(by_value, prepend=-1))
             cells, counts = by_value[starts], np.diff(starts, append=len(ordered))
         # A huge outlier overflows a sum; the snapshot leaves infinities out.

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, TypeVar
@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, Literal, TypeVar
 from driftgauge.batch import decode
 from driftgauge.columns import Columns
 from driftgauge.errors import BatchError, SourceMissing
+from driftgauge.grid import Layout
 from driftgauge.pipeline.delta import Delta, Origin, Terms, fold_labels, fold_predictions, fold_together
 from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
 from driftgauge.schema import UNKNOWN_VERSION, Kind
@@ -71,6 +72,7 @@ def fold_file(file: BinaryIO, what: Job) -> Reading:
 
     Raises BatchError when it has no rows at all or cannot be read as a whole: nothing of it counts then.
     """
+    what = _with_known_layout(what)
     read, size = reading_at(file)
     with ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         # Beside decoding: to tell whether a large file has grown takes a tenth of the time that its rows take.
@@ -90,7 +92,7 @@ def fold_small(files: Sequence[Small]) -> Reading:
     together: dict[tuple[tuple[str, ...], ...], list[tuple[Columns, Origin]]] = {}
     found: list[Read | BatchError] = []
     for file in files:
-        what = file.what
+        what = _with_known_layout(file.what)
         try:
             content = grown_content(*taking_at(file.data), what.artifact.path, what.content)
             chunks = _chunks(BytesIO(file.data), what)
@@ -104,8 +106,22 @@ def fold_small(files: Sequence[Small]) -> Reading:
                 found.append(Read(delta.rows_read, content))
         except BatchError as error:
             found.append(error)
-    parts += [fold_together(alike, files[0].what.terms) for alike in together.values()]
+    parts += [fold_together(alike, _with_known_layout(files[0].what).terms) for alike in together.values()]
     return Reading(Delta.combine(parts), tuple(found))
+
+
+# The layout of the last file.
+_known: list[Layout] = []
+
+
+def _with_known_layout(what: Job) -> Job:
+    """Return the job on the layout of the file before if it is on an equal one, so that its tables are made once."""
+    layout = what.terms.layout
+    if layout is None:
+        return what
+    if not (_known and _known[0].fingerprint == layout.fingerprint):
+        _known[:] = [layout]
+    return replace(what, terms=replace(what.terms, layout=_known[0]))
 
 
 def _chunks(file: BinaryIO, what: Job) -> Iterator[Columns]:

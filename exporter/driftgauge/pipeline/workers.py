@@ -38,7 +38,7 @@ _EXTRA_BYTES: Final = 2 << 30
 # The kernel takes at most 1,024 pieces of memory in one call.
 _PARTS: Final = 512
 # What a worker may keep, beyond what it began with, to have it at hand for the next file.
-_KEPT_BYTES: Final = 64 << 20
+_KEPT_BYTES: Final = 128 << 20
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
 # While processors are few, scrapes and commits come before files.
