@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_builders import a_reference, counted, features, make_columns, on_layout
-from driftgauge.aggregates.distribution import Distribution, Unseen, output_numbers
+from driftgauge.aggregates.distribution import Distribution, Unseen, _in_order, output_numbers
+from driftgauge.codec import pack, unpack
 from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 
 NAN, INF = float("nan"), float("inf")
@@ -77,6 +78,29 @@ def test_counting_sparsely_and_densely(rows: int) -> None:
         assert sums[cell] == pytest.approx(point * on_it.sum())
     assert counts.sum() == 3 * rows
     assert sums.sum() == pytest.approx(np.concatenate(parts).sum())
+
+
+def test_cells_are_ordered_however_many_there_are() -> None:
+    """Cells are put in order with their places, also where both do not fit one number; equal ones may swap."""
+    rng = np.random.default_rng(1)
+    small = rng.integers(0, 50, 1000)
+    for cells in (small, small << 55):
+        order, ordered = _in_order(cells)
+        assert ordered.tolist() == sorted(cells.tolist())
+        assert sorted(order.tolist()) == list(range(1000))
+        assert cells[order].tolist() == ordered.tolist()
+
+
+def test_cells_far_apart_are_stored() -> None:
+    """Stored are the steps from cell to cell, of any length; what comes back is the same."""
+    cells = np.array([3, 4, 200, 70_000, 2**31 - 1])
+    tally = cells, np.arange(1, 6), np.linspace(-1, 1, 5)
+    known = Distribution.of("f", 9, tally, {"plan": Unseen({"w": 1}, rest=2)})
+
+    found = Distribution.from_state(unpack(pack(known.to_state())))
+
+    assert (found.cells.tolist(), found.counts.tolist(), found.sums.tolist()) == tuple(a.tolist() for a in tally)
+    assert (found.fingerprint, found.limit, found.unseen) == (known.fingerprint, known.limit, known.unseen)
 
 
 def test_unseen_names_beyond_the_limit_are_pooled() -> None:

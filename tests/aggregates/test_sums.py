@@ -21,7 +21,9 @@ class Counting:
         return sorted(number for part in parts for number in part)
 
 
-CHANGES = st.lists(st.sampled_from(["replace", "append", "drop"]) | st.just("rest"), max_size=12)
+CHANGES = st.lists(
+    st.sampled_from(["replace", "append", "drop", "grow", "grow twice", "join"]) | st.just("rest"), max_size=12
+)
 
 
 @given(first=st.integers(1, 5), changes=CHANGES, at=st.randoms(use_true_random=False))
@@ -37,7 +39,36 @@ def test_any_changes(first: int, changes: list[str], at: Random) -> None:
             parts[at.randrange(len(parts))] = [next(numbers)]
         elif change == "drop" and len(parts) > 1:
             parts = parts[1:]
+        elif change.startswith("grow"):
+            place = at.randrange(len(parts))
+            for _ in change.split():
+                more, before = [next(numbers)], parts[place]
+                parts = [*parts[:place], [*before, *more], *parts[place + 1 :]]
+                sums.grew(parts[place], [more, before])
+        elif change == "join" and len(parts) > 1:
+            more, *joined = [next(numbers)], parts[-2], parts[-1]
+            parts = [*parts[:-2], [*joined[0], *joined[1], *more]]
+            sums.grew(parts[-1], [more, *joined])
         assert sums.combine("name", parts, Counting()) == Counting()(parts)
+        sums.keep({"name"})
+
+
+def test_what_a_part_has_grown_by_is_added() -> None:
+    """Parts that are joined with something new, and new ones, cost what is new; when one leaves, all are added up."""
+    sums, add = Sums(), Counting()
+    parts = [[number] for number in range(100)]
+    sums.combine("name", parts, add)
+    for number in range(100, 110):
+        add.given = 0
+        new, joined = [number], parts[-2:]
+        parts = [*parts[:-2], Counting()([new, *joined]), [number + 1000]]
+        sums.grew(parts[-2], [new, *joined])
+        assert sums.combine("name", parts, add) == Counting()(parts)
+        sums.keep({"name"})
+        assert add.given == 3
+    add.given = 0
+    assert sums.combine("name", parts[1:], add) == Counting()(parts[1:])
+    assert add.given == len(parts) - 1
 
 
 def test_only_what_changed_is_added() -> None:

@@ -1,8 +1,9 @@
 """Sums of panes, and what was made of them, kept from one snapshot to the next: only what changed is added or computed.
 
-Nothing is subtracted: when a pane has left or changed that was already in a sum, the others are added up anew. Panes
-that change at every refresh are therefore kept out of it until they have come to rest. Which panes a sum is of is told
-by their identity, so keeping sums changes no value beyond the rounding of another order of addition.
+Nothing is subtracted: when a pane has left that was already in a sum, the others are added up anew. Of a pane that has
+grown only what it has grown by is added, if that is known; panes that change otherwise at every refresh are kept out of
+sums until they have come to rest. Which panes a sum is of is told by their identity, so keeping sums changes no value
+beyond the rounding of another order of addition.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -51,6 +52,16 @@ class Sums:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, _Known] = {}
+        # By the identity of an object that has grown: the object, and those that it is the sum of.
+        self._grown: dict[int, tuple[Any, Sequence[Any]]] = {}
+
+    def grew(self, whole: A, of: Sequence[A]) -> None:
+        """Know, until the sums of this time are made, that an object which takes the place of others is their sum."""
+        if any(id(part) in self._grown for part in of):
+            # Twice between two snapshots, as when there is much to catch up with: so much is not worth the memory.
+            self._grown.clear()
+            return
+        self._grown[id(whole)] = whole, of
 
     def combine(self, name: Hashable, parts: Sequence[A], combine: Callable[[Sequence[A]], A]) -> A:
         """Return `combine(parts)` for at least one immutable part."""
@@ -62,6 +73,11 @@ class Sums:
         before = set(map(id, known.parts))
         if before == set(map(id, parts)):
             return known.total  # type: ignore[no-any-return]  # what was combined of parts of this type
+        origins = [origin for part in parts for origin in self._origins(part)]
+        if before <= set(map(id, origins)):
+            total = combine([known.total, *(origin for origin in origins if id(origin) not in before)])
+            self._known[name] = _Known(parts, total, frozenset(), None)
+            return total
         resting = [part for part in parts if id(part) in before]
         restless = [part for part in parts if id(part) not in before]
         settled = frozenset(map(id, resting))
@@ -74,9 +90,13 @@ class Sums:
         self._known[name] = _Known(parts, total, settled, base)
         return total
 
+    def _origins(self, part: A) -> Sequence[A]:
+        return self._grown[id(part)][1] if id(part) in self._grown else [part]
+
     def keep(self, names: Collection[Hashable]) -> None:
-        """Forget all other names."""
+        """Forget all other names, and what has grown: the sums of this time are made."""
         self._known = {name: known for name, known in self._known.items() if name in names}
+        self._grown.clear()
 
 
 def added_up(held: Sequence[tuple[A, ...]], combine: Callable[[Sequence[A]], A]) -> list[A]:

@@ -28,6 +28,8 @@ from driftgauge.store.panes import (
 from driftgauge.windows import MICROSECONDS, PaneKey
 
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
+# Of a step that adds more cells, what it adds is not kept until the next snapshot, which adds up its panes anew.
+_MANY_CELLS: Final = 500_000
 
 P = TypeVar("P")
 # Writes what belongs to the state of a model, and returns the state after that.
@@ -50,7 +52,7 @@ def commit(
     written with it.
     """
     # Transactions take turns, so what needs none comes before.
-    predictions, joined_parts = _in_parts(state.predictions, delta.predictions)
+    predictions, joined_parts, sums_of = _in_parts(state.predictions, delta.predictions)
     ahead = packed_ahead(predictions)
     with store.transaction(state.config.name, state.config.task) as tx:
         joined = _join(tx, delta, terms)
@@ -67,6 +69,9 @@ def commit(
         write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)
         write_files(tx, records, known=known)
+        if sum(pane.size for pane in delta.predictions.values()) <= _MANY_CELLS:
+            for key, parts in sums_of.items():
+                state.prediction_sums.grew(predictions[key], parts)
         state = replace(
             state,
             totals=totals,
@@ -128,14 +133,16 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
 
 def _in_parts(
     panes: Mapping[PaneKey, PredictionPane], added: Mapping[PaneKey, PredictionPane]
-) -> tuple[dict[PaneKey, PredictionPane], set[PaneKey]]:
-    """Add each pane as the newest part of one there is; return the parts that are new, and those joined to them.
+) -> tuple[dict[PaneKey, PredictionPane], set[PaneKey], dict[PaneKey, list[PredictionPane]]]:
+    """Add each pane as the newest part of one there is.
 
     Older parts are joined to it as long as they are at most twice as large. So each part is less than half of the one
-    before, there are few of them, and what is written follows the rows that are new.
+    before, there are few of them, and what is written follows the rows that are new. Returns the parts that are new,
+    those joined to them, and what each new part is the sum of, if of several.
     """
     found: dict[PaneKey, PredictionPane] = {}
     gone: set[PaneKey] = set()
+    sums_of: dict[PaneKey, list[PredictionPane]] = {}
     for key, pane in added.items():
         parts = [replace(key, part=0)]
         while parts[-1] in panes:
@@ -147,8 +154,10 @@ def _in_parts(
             gone.add(newest)
             joined.append(panes[newest])
             size += joined[-1].size
-        found[newest] = joined[0] if len(joined) == 1 else PredictionPane.combine(joined)
-    return found, gone
+        if len(joined) > 1:
+            sums_of[newest] = joined
+        found[newest] = PredictionPane.combine(joined) if len(joined) > 1 else pane
+    return found, gone, sums_of
 
 
 def _joined_up(panes: Mapping[PaneKey, P], terms: Terms, aggregate: Any) -> tuple[dict[PaneKey, P], set[PaneKey]]:
