@@ -3,6 +3,7 @@
 import errno
 import mmap
 import resource
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -114,6 +115,8 @@ def test_what_is_small_is_not_shared() -> None:
 def test_where_descriptors_are_few_nothing_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three quarters of them are left to others: beyond that values stay as they are, and are sent."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (24, 24))
+    # Whatever other tests have left.
+    monkeypatch.setattr(sharing, "_all_shared", weakref.WeakSet())
     held = [share(arrays()) for _ in range(6)]
     assert [is_mapped(value["long"]) for value in held] == [True] * 3 + [False] * 3
 
