@@ -41,6 +41,11 @@ UNCHECKED: Final = "clip"
 CellArray = npt.NDArray[np.int32]
 CountArray = npt.NDArray[np.signedinteger[Any]]
 _COUNT_TYPES: Final = (np.int16, np.int32, np.int64)
+# Up to so many cells in all, 32 MB, time counts for more than memory.
+_SMALL_SIZE: Final = 2**21
+_IN_PLACE: Final = {False: 2, True: 5}
+# As many cells are added in a fifth of a millisecond.
+_AT_ONCE: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +216,28 @@ class Distribution:
 def _added(parts: Sequence[Distribution]) -> Tally:
     """Add the parts cell by cell."""
     size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
-    # From about a fifth as many on, to add in place takes less time than to sort, and hardly more memory.
-    if 5 * sum(len(part.cells) for part in parts) > size:
+    # To add in place takes less time than to sort from about a fifth as many on, and no more memory from half as many.
+    if _IN_PLACE[size <= _SMALL_SIZE] * sum(len(part.cells) for part in parts) > size:
         return _added_densely(parts, size)
     return _merged(parts)
 
 
 def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
-    """Add parts whose cells are below `size`, in memory and time for all of these."""
+    """Add parts whose cells are below `size`, at least one, in memory and time for all of these.
+
+    It goes in steps, because within each numpy lets no other thread run.
+    """
     counts, sums = np.zeros(size, np.int64), np.zeros(size)
     for part in parts:
-        # Twice as fast as `counts[cells] += …`; of other types, numpy takes ten times as long.
-        occupied = part.cells.astype(np.intp)
-        np.add.at(counts, occupied, part.counts.astype(np.int64))
-        # Arrays from another process bring a type object of their own, which numpy does not take for its own floats.
-        np.add.at(sums, occupied, part.sums.view(np.float64))
-    cells = np.flatnonzero(counts != 0)
+        for start in range(0, len(part.cells), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            # Twice as fast as `counts[cells] += …`; of other types, numpy takes ten times as long.
+            occupied = part.cells[some].astype(np.intp)
+            np.add.at(counts, occupied, part.counts[some].astype(np.int64))
+            # Arrays from another process bring a type object of their own, which numpy does not take for its floats.
+            np.add.at(sums, occupied, part.sums[some].view(np.float64))
+    starts = range(0, size, _AT_ONCE)
+    cells = np.concatenate([start + np.flatnonzero(counts[start : start + _AT_ONCE] != 0) for start in starts])
     return cells, counts[cells], sums[cells]
 
 
