@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from driftgauge.store import Store
@@ -41,6 +42,9 @@ from .measuring import (
     say,
     since,
 )
+
+# pyarrow imports pandas with the first array of numpy's. In the exporter MLflow has done that long before a step.
+pa.array(np.zeros(1))
 
 DAY = 86_400_000_000
 HORIZON = 30 * DAY
