@@ -9,6 +9,7 @@ others stay at 20 numeric features, 10,000 rows, three windows and a grid of 10,
 import gc
 import tracemalloc
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -107,7 +108,9 @@ def _older(case: Case, by: Terms) -> list[Delta]:
 
 def _held(case: Case) -> tuple[Reference, Delta]:
     reference = product.compiled(case.reference, grid=case.grid)
-    return reference, product.folded(product.chunks(case.batch), product.terms(reference, case.windows))
+    by = product.terms(reference, case.windows)
+    # Folded as in a worker, on a layout of its own: the exporter itself makes no tables to look values up in.
+    return reference, product.folded(product.chunks(case.batch), replace(by, layout=deepcopy(reference.layout)))
 
 
 def kept(make: Callable[[], object]) -> float:

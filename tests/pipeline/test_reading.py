@@ -5,12 +5,18 @@ import io
 from itertools import pairwise
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from driftgauge.pipeline import fetching
+import data_builders
+from data_builders import CATEGORY_LIMIT
+from driftgauge.grid import Layout, NumericGrid
+from driftgauge.pipeline import fetching, reading
+from driftgauge.pipeline.delta import Terms
+from driftgauge.pipeline.reading import Job
 from driftgauge.source import Artifact, Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, prediction, published
@@ -159,6 +165,21 @@ def test_a_replaced_file_says_so_even_if_it_is_broken(bench: Bench, monkeypatch:
     _, values = bench.refreshed(config)
     assert failures(values) == {"replaced": 1}
     assert values["model_predictions_total", "unknown"] == 3
+
+
+def test_a_layout_is_kept_from_file_to_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files on equal layouts, which each bring their own, are counted on one, whose tables are made once."""
+    monkeypatch.setattr(reading, "_known", [])
+    one, same, other = (Layout({"x": NumericGrid(np.arange(points))}) for points in (3.0, 3.0, 4.0))
+    artifact = Artifact("run", "1", "bench", "a.csv", 9, 0, None)
+
+    def known(layout: Layout | None) -> Layout | None:
+        terms = Terms(data_builders.a_model(), [], layout, CATEGORY_LIMIT, NOW)
+        return reading._with_known_layout(Job(artifact, "predictions", terms, None, 9)).terms.layout
+
+    found = [known(layout) for layout in (one, None, same, other, same)]
+
+    assert [id(layout) for layout in found] == [id(layout) for layout in (one, None, one, other, same)]
 
 
 def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,8 +236,12 @@ def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
             np.add.at(counts, occupied, part.counts[some].astype(np.int64))
             # Arrays from another process bring a type object of their own, which numpy does not take for its floats.
             np.add.at(sums, occupied, part.sums[some].view(np.float64))
-    starts = range(0, size, _AT_ONCE)
-    cells = np.concatenate([start + np.flatnonzero(counts[start : start + _AT_ONCE] != 0) for start in starts])
+    cells, found = np.empty(size, np.int64), 0
+    for start in range(0, size, _AT_ONCE):
+        occupied = np.flatnonzero(counts[start : start + _AT_ONCE] != 0)
+        np.add(occupied, start, out=cells[found : found + len(occupied)])
+        found += len(occupied)
+    cells = cells[:found]
     return cells, counts[cells], sums[cells]
 
 
