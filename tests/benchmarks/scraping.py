@@ -180,8 +180,8 @@ def _during_refresh(notes: Notes, folder: Path) -> None:
     notes.add(
         Row(
             "B5",
-            f"p99 of {len(busy)} scrapes during {REFRESHES} refreshes of {MODELS} x {HEAVY_ROWS:,} x {FEATURES} values, "
-            f"{series:,} series, gzip over HTTP",
+            f"p99 of {len(busy)} scrapes during {REFRESHES} refreshes of {MODELS} x {HEAVY_ROWS:,} x {FEATURES} "
+            f"values, {series:,} series, gzip over HTTP",
             seconds(loaded),
             f"p99 of {len(idle)} scrapes in a pause {seconds(calm)}",
             ratio=loaded / calm,
