@@ -58,6 +58,8 @@ def test_counting_equals_tallying_each_part(decimals: int) -> None:
         assert cells.tolist() == expected[0].tolist()
         assert counts.tolist() == expected[1].tolist()
         assert sums == pytest.approx(expected[2], rel=1e-12)
+    nothing = grid.count(np.zeros(0), np.array([0, 0]), scratch=np.zeros(0))
+    assert [[len(array) for array in tally] for tally in nothing] == [[0, 0, 0]] * 2
 
 
 def test_counting_is_for_grids_of_many_points() -> None:

@@ -119,9 +119,12 @@ def _with_known_layout(what: Job) -> Job:
     layout = what.terms.layout
     if layout is None:
         return what
-    if not (_known and _known[0].fingerprint == layout.fingerprint):
-        _known[:] = [layout]
-    return replace(what, terms=replace(what.terms, layout=_known[0]))
+    known = _known[0] if _known else layout
+    if known.fingerprint != layout.fingerprint:
+        known = layout
+    # Looked at once: without workers, several threads read files.
+    _known[:] = [known]
+    return replace(what, terms=replace(what.terms, layout=known))
 
 
 def _chunks(file: BinaryIO, what: Job) -> Iterator[Columns]:
