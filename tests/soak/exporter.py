@@ -79,9 +79,23 @@ class Exporter:
                 raise AssertionError(f"waited in vain for driftgauge:\n{self._log.read_text()}")
             time.sleep(pause)
 
+    def growth(self) -> Callable[[], bool]:
+        """Return what tells whether DuckDB's write-ahead log has grown: it does while a transaction commits, only then.
+
+        It shrinks when DuckDB writes it into the file, after a start for example.
+        """
+        smallest = self._written
+
+        def grown() -> bool:
+            nonlocal smallest
+            written = self._written
+            smallest = min(smallest, written)
+            return written > smallest
+
+        return grown
+
     @property
-    def written(self) -> int:
-        """Bytes in DuckDB's write-ahead log: it grows while a transaction commits, and only then."""
+    def _written(self) -> int:
         try:
             return self._wal.stat().st_size
         except FileNotFoundError:
