@@ -1,6 +1,7 @@
 """Real MLflow stores for tests: a sqlite database, a folder of runs, and a tracking server over HTTP."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -8,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +20,28 @@ import pytest
 from driftgauge.source import environment
 
 START_SECONDS: Final = 90
+_PORTS: Final = range(20_000, 32_000)
+_PORTS_EACH: Final = 1_000
 SERVER_SETTINGS: Final = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+# xdist names the processes that run tests side by side gw0, gw1, …
+_first = _PORTS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) * _PORTS_EACH % len(_PORTS)]
+_own_ports: Final = range(_first, _first + _PORTS_EACH)
+# Begun anywhere, as another run of the tests may be under way.
+_taken: Final = count(random.randrange(_PORTS_EACH))  # noqa: S311 - hides nothing
 
 
 def free_port() -> int:
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a TCP port that nothing listens on, and that nobody else is given before a server does.
+
+    Each process that runs tests takes its own ones in turn. They are below those that the kernel hands out for port 0
+    and for connections: one of those, closed again, may be another's before the server has started.
+    """
+    while True:
+        port = _own_ports.start + next(_taken) % len(_own_ports)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -74,10 +74,11 @@ def as_exported(metrics: Mapping[str, float]) -> dict[str, Any]:
 
 
 def logged_rows(client: Any, experiment: str) -> list[dict[str, Any]]:
-    """Return the rows of all prediction files of an experiment, in the order they were logged in."""
+    """Return the rows of all prediction files of an experiment, which may not exist yet, in the order of logging."""
     import mlflow  # noqa: PLC0415 - as above
 
-    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id]) if found else []
     places = [(run.info.run_id, file.path) for run in runs for file in client.list_artifacts(run.info.run_id)]
     files = sorted((path, run_id) for run_id, path in places if path.startswith("predictions"))
     uri = mlflow.get_tracking_uri()
