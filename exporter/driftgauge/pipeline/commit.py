@@ -63,8 +63,9 @@ def commit(
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes], Outcomes))
         outcomes = {**merged([_only(state.outcomes, added), added], Outcomes), **recounted.panes}
-        delete_predictions(tx, joined_parts - predictions.keys())
-        write_predictions(tx, predictions, known=state.predictions, ahead=ahead)
+        # All that were there before and are to be replaced are among them.
+        delete_predictions(tx, joined_parts)
+        write_predictions(tx, predictions, known=(), ahead=ahead)
         delete_outcomes(tx, recounted.replaced - outcomes.keys())
         write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)

@@ -137,11 +137,13 @@ class Pipeline:
 
         full: ask MLflow for all runs rather than for those that can be new. relist: list every run again.
         """
-        if not self._source.healthy():
+        sightings = {} if full or relist else self._survey(now)
+        # Whoever has found something out has asked already.
+        if not sightings and not self._source.healthy():
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
         keep_some()
-        reach = Reach(full, relist, {} if full or relist else self._survey(now))
+        reach = Reach(full, relist, sightings)
         with (
             Readers(self._source, self.workers) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
@@ -164,7 +166,7 @@ class Pipeline:
     def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
         """Look for new runs of all models at once; of those that nothing is found of, each is asked for by itself."""
         asked = [asked_for(memory) for memory in self._models.values() if memory.is_due(now)]
-        if len(asked) < 2:
+        if not asked:
             return {}
         try:
             return self._source.survey({key: known for of_model in asked for key, known in of_model.items()})

@@ -17,7 +17,7 @@ from driftgauge.source.deadline import BoundedClient, Deadline
 from driftgauge.source.failures import asking, json_object, redacted, status_failure
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
-from driftgauge.source.stores import ArtifactStore, store_at
+from driftgauge.source.stores import ArtifactStore, is_local, store_at
 
 _PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
 
@@ -48,9 +48,13 @@ class Connection:
             self._answered = False
             raise
 
+    def doubt(self) -> None:
+        """Have a server asked something small before the next question: if it is gone, that is known within seconds."""
+        self._answered = False
+
     def ping(self) -> None:
         """Raise SourceUnavailable when the server or store cannot be asked, within seconds if it is gone."""
-        self._answered = False
+        self.doubt()
         with self.client() as client:
             if not self._is_remote:
                 client.search_experiments(max_results=1)
@@ -59,6 +63,10 @@ class Connection:
         """Return the artifact store at the URI `root`."""
         with asking(redacted(root)):
             return store_at(root, tracking_uri=self.tracking_uri, http=self._http)
+
+    def is_on_this_machine(self, root: str) -> bool:
+        """Tell whether the artifact store at the URI `root` is a folder."""
+        return is_local(root)
 
     @property
     def _is_remote(self) -> bool:

@@ -6,6 +6,7 @@ created since the last pass with a start AND an end in the past show up only in 
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from driftgauge.source.stores import Entry
 
 THREADS: Final = 8
+_FEW_RUNS: Final = 2 * THREADS
 
 log = structlog.get_logger(__name__)
 
@@ -75,12 +77,15 @@ def discover(
 
 def _listed(connection: "Connection", runs: Sequence[Run]) -> dict[str, list["Entry"]]:
     newest, older = runs[-THREADS:], runs[:-THREADS]
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="driftgauge-list") as pool:
-        outcomes = list(pool.map(lambda run: _files_or_failure(connection, run), newest))
+    # To start threads takes longer than to list some folders of this machine.
+    few = len(runs) <= _FEW_RUNS and all(connection.is_on_this_machine(run.root) for run in runs)
+    with nullcontext() if few else ThreadPoolExecutor(THREADS, thread_name_prefix="driftgauge-list") as pool:
+        each = pool.map if pool else map
+        outcomes = list(each(lambda run: _files_or_failure(connection, run), newest))
         failures = [outcome for outcome in outcomes if isinstance(outcome, SourceError)]
         if failures and len(failures) == len(newest):
             raise failures[-1]
-        outcomes += pool.map(lambda run: _files_or_failure(connection, run), older)
+        outcomes += each(lambda run: _files_or_failure(connection, run), older)
     listed = {}
     for run, outcome in zip((*newest, *older), outcomes, strict=True):
         if isinstance(outcome, SourceError):

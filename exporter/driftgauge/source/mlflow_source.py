@@ -47,8 +47,10 @@ class Source:
     def survey(self, asked: Mapping[K, tuple[str, Mapping[str, RunState]]]) -> Mapping[K, Sighting]:
         """Look in several experiments at once, each given with what is `known`, for runs that can be new.
 
-        Experiments that do not exist are left out.
+        Experiments that do not exist are left out; one by itself is missing. A server that is gone is known as soon as
+        `healthy` knows it.
         """
+        self._connection.doubt()
         return survey(self._connection, asked, now=int(self._clock() * 1000))
 
     def runs(

@@ -85,11 +85,12 @@ class LocalStore:
 
     def entries(self, folder: str) -> list[Entry]:
         """Return what lies in `folder`; see `ArtifactStore`."""
-        place = self._root / folder
-        if not place.is_dir():
+        # A folder within the root, so that only links can lead out of it.
+        place = (self._root / folder).resolve()
+        if not place.is_dir() or not place.is_relative_to(self._root):
             return []
         with os.scandir(place) as found:
-            return [_local_entry(item, folder) for item in found if self._holds(Path(item.path))]
+            return [_local_entry(item, folder) for item in found if not item.is_symlink() or self._holds(Path(item))]
 
     def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
         """Yield the bytes of a file; see `ArtifactStore`."""
