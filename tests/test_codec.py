@@ -27,15 +27,16 @@ def framed(header: Any, buffers: bytes = b"") -> bytes:
     return compressed(len(text).to_bytes(8, "little") + text + buffers)
 
 
-def compressed(raw: bytes, *, size: int | None = None) -> bytes:
-    """Return bytes as `pack` compresses them, with their size or another one in front."""
-    return (len(raw) if size is None else size).to_bytes(8, "little") + pa.compress(raw, codec="zstd", asbytes=True)
+def compressed(raw: bytes, *, size: int | None = None, plain: int = 0) -> bytes:
+    """Return bytes as `pack` compresses them, after their size, or another one, and that of what it leaves as it is."""
+    sizes = [(len(raw) if size is None else size).to_bytes(8, "little"), plain.to_bytes(8, "little")]
+    return b"".join([*sizes, pa.compress(raw, codec="zstd", asbytes=True)])
 
 
 def raw_bytes(packed: bytes) -> bytes:
     """Return what `compressed` took."""
     size = int.from_bytes(packed[:8], "little")
-    return bytes(pa.decompress(packed[8:], decompressed_size=size, codec="zstd"))
+    return bytes(pa.decompress(packed[16:], decompressed_size=size, codec="zstd"))
 
 
 @given(state=st.dictionaries(names, values, max_size=4))
@@ -69,7 +70,31 @@ def test_arrays(array: Any) -> None:
 
 
 WHOLE = pack({"counts": np.arange(4), "name": "x"})
+# Of its array nothing repeats, so it is left as it is.
+HARD = pack({"counts": np.arange(4), "sums": np.random.default_rng(0).random(1000)})
 ARRAY = "\x00array"
+
+
+@pytest.mark.parametrize("last", ["random", "few", "repeating", "whole numbers", "a matrix"])
+def test_last_array(last: str) -> None:
+    """Whether the last array is left as it is or not, all come back; only where compressing saves much it is done."""
+    random = np.random.default_rng(1).random(4000)
+    array = {
+        "random": random,
+        "few": random[:10],
+        "repeating": random.round(1),
+        "whole numbers": np.floor(random * 100),
+        "a matrix": random.reshape(4, 1000).T,
+    }[last]
+
+    packed = pack({"first": np.arange(5000) % 7, "last": array, "text": "x"})
+
+    found = unpack(packed)
+    assert np.array_equal(found["first"], np.arange(5000) % 7)
+    assert np.array_equal(found["last"], array)
+    assert found["text"] == "x"
+    assert int.from_bytes(packed[8:16], "little") == (array.nbytes if last in ("random", "a matrix") else 0)
+    assert len(packed) < (1.05 if last in ("random", "few", "a matrix") else 0.5) * array.nbytes + 1000
 
 
 @pytest.mark.parametrize(
@@ -84,6 +109,10 @@ ARRAY = "\x00array"
         compressed(pickle.dumps({"counts": 1})),
         compressed(raw_bytes(WHOLE), size=2**62),
         compressed(raw_bytes(WHOLE), size=len(raw_bytes(WHOLE)) + 8),
+        compressed(raw_bytes(WHOLE), plain=8),
+        compressed(raw_bytes(WHOLE), plain=2**62),
+        HARD[:-8],
+        HARD[:400] + HARD[408:],
         framed([1]),
         framed(7),
         framed({"a": {ARRAY: ["|O", [1]]}}, b"12345678"),
@@ -101,6 +130,10 @@ ARRAY = "\x00array"
         "pickled",
         "a size beyond all bounds",
         "a size too large",
+        "bytes left as they are that are none",
+        "more of them than there are",
+        "the end of it cut",
+        "the array that was left as it is cut",
         "a list",
         "a number",
         "objects",

@@ -93,8 +93,9 @@ class Moments:
         counts, (means, m2) = np.zeros(shape, np.int64), np.zeros((2, *shape))
         with np.errstate(over="ignore", invalid="ignore"):
             for column, values in enumerate(numbers.values()):
-                finite = np.isfinite(values)
-                values, members = values[finite], group[finite]  # noqa: PLW2901
+                members, finite = group, np.isfinite(values)
+                if not finite.all():
+                    values, members = values[finite], group[finite]  # noqa: PLW2901
                 count = np.bincount(members, minlength=groups)
                 mean = np.bincount(members, values, groups) / np.maximum(count, 1)
                 counts[:, column], means[:, column] = count, mean

@@ -30,6 +30,9 @@ from driftgauge.windows import MICROSECONDS, PaneKey
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
 # Of a step that adds more cells, what it adds is not kept until the next snapshot, which adds up its panes anew.
 _MANY_CELLS: Final = 500_000
+# Joined two at a time, parts are written more often; small ones that are left apart take little memory, about 1 MB.
+_PARTS_JOINED: Final = 4
+_FEW_CELLS: Final = 65_536
 
 P = TypeVar("P")
 # Writes what belongs to the state of a model, and returns the state after that.
@@ -137,9 +140,10 @@ def _in_parts(
 ) -> tuple[dict[PaneKey, PredictionPane], set[PaneKey], dict[PaneKey, list[PredictionPane]]]:
     """Add each pane as the newest part of one there is.
 
-    Older parts are joined to it as long as they are at most twice as large. So each part is less than half of the one
-    before, there are few of them, and what is written follows the rows that are new. Returns the parts that are new,
-    those joined to them, and what each new part is the sum of, if of several.
+    Older parts are joined to it as long as they are at most twice as large, small ones once there are `_PARTS_JOINED`.
+    So each part but the newest few is less than half of the one before, there are few of them, and what is written
+    follows the rows that are new. Returns the parts that are new, those joined to them, and what each new part is the
+    sum of, if of several.
     """
     found: dict[PaneKey, PredictionPane] = {}
     gone: set[PaneKey] = set()
@@ -149,15 +153,16 @@ def _in_parts(
         while parts[-1] in panes:
             parts.append(replace(key, part=len(parts)))
         newest, size = parts.pop(), pane.size
-        joined = [pane]
+        joined: list[PaneKey] = []
         while parts and panes[parts[-1]].size <= 2 * size:
-            newest = parts.pop()
-            gone.add(newest)
-            joined.append(panes[newest])
-            size += joined[-1].size
-        if len(joined) > 1:
-            sums_of[newest] = joined
-        found[newest] = PredictionPane.combine(joined) if len(joined) > 1 else pane
+            joined.append(parts.pop())
+            size += panes[joined[-1]].size
+        if not joined or (len(joined) < _PARTS_JOINED - 1 and size <= _FEW_CELLS):
+            found[newest] = pane
+            continue
+        gone.update(joined)
+        sums_of[joined[-1]] = [pane, *(panes[part] for part in joined)]
+        found[joined[-1]] = PredictionPane.combine(sums_of[joined[-1]])
     return found, gone, sums_of
 
 

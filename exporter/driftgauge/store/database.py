@@ -14,7 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 # What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
 # the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
 MEMORY_LIMIT: Final = "512MiB"
