@@ -62,10 +62,11 @@ def _described(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
         return {_ARRAY: [array.dtype.str, list(array.shape)]}
     if isinstance(value, Mapping):
         return {
-            f"\x00{key}" if key.startswith("\x00") else key: _described(item, arrays) for key, item in value.items()
+            f"\x00{key}" if key.startswith("\x00") else key: item if type(item) in _PLAIN else _described(item, arrays)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_described(item, arrays) for item in value]
+        return [item if type(item) in _PLAIN else _described(item, arrays) for item in value]
     return value
 
 

@@ -18,6 +18,7 @@ from driftgauge.codec import pack
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.families import FAMILIES, Sample
+from driftgauge.pipeline import commit as commits
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms, fold_labels, fold_predictions
 from driftgauge.snapshot import ModelState, model_samples
@@ -244,6 +245,26 @@ def test_panes_grow_by_parts(shared: Store) -> None:
         state = forget(tx, state, later)
     assert {key.part for key in state.predictions} == {0}
     assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
+
+
+@pytest.mark.parametrize(("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 1]), (0, [1, 1, 1, 2])])
+def test_small_parts_are_joined_four_at_a_time(
+    shared: Store, monkeypatch: pytest.MonkeyPatch, few_cells: int, parts: list[int]
+) -> None:
+    """Parts of about the same size wait until there are four; large ones are joined as soon as a new one is half."""
+    monkeypatch.setattr(commits, "_FEW_CELLS", few_cells)
+    reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
+    model = ModelConfig.model_validate(a_model(f"parts {few_cells}"))
+    terms = Terms(model, WINDOWS, reference.layout, 5, SECONDS * MICROSECONDS)
+    state = ModelState(model, reference=reference)
+    found = []
+    for seed in range(4):
+        rows_of_one_pane = replace(feature_rows(seed, 200), time=np.full(200, (SECONDS - 60) * MICROSECONDS))
+        delta = fold_predictions(rows_of_one_pane, terms, origin=("run", "1"))
+        state, _ = commit(shared, state, delta, records=[], known=(), terms=terms)
+        found.append(len(state.predictions))
+        assert sum(pane.rows for pane in state.predictions.values()) == 200 * (seed + 1)
+    assert found == parts
 
 
 def joined(batches: Sequence[Columns]) -> Columns:

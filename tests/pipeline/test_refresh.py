@@ -252,7 +252,8 @@ def test_missing_experiment_does_not_stop_others(bench: Bench) -> None:
     assert "create it or correct" in message
 
 
-def test_mlflow_away(bench: Bench) -> None:
+@pytest.mark.parametrize("full", [True, False])
+def test_mlflow_away(bench: Bench, *, full: bool) -> None:
     """While MLflow does not answer, every model keeps its values and says so."""
     bench.log(PREDICTIONS, "predictions.jsonl", FOUR)
     config = bench.config(a_model())
@@ -261,11 +262,11 @@ def test_mlflow_away(bench: Bench) -> None:
         before = published(pipeline, config)
         database = bench.folder / "mlflow.db"
         database.rename(bench.folder / "away.db")
-        report = pipeline.refresh(NOW, full=True)
+        report = pipeline.refresh(NOW, full=full)
         assert (report.mlflow_up, report.failures["churn"][0]) == (False, "mlflow_unavailable")
         assert published(pipeline, config) == before
         (bench.folder / "away.db").rename(database)
-        assert pipeline.refresh(NOW, full=True) == FINE
+        assert pipeline.refresh(NOW, full=full) == FINE
 
 
 def test_reference_appears_and_changes(bench: Bench) -> None:

@@ -62,8 +62,15 @@ def test_local_links(tmp_path: Path) -> None:
     (root / "inside.csv").symlink_to(root / "real.csv")
     (root / "outside.csv").symlink_to(tmp_path / "secret.csv")
     (root / "dangling.csv").symlink_to(root / "nowhere.csv")
+    (root / "folder").mkdir()
+    (root / "folder" / "deep.csv").write_text("deep")
+    (root / "again").symlink_to(root / "folder")
+    (root / "up").symlink_to(tmp_path)
     store = LocalStore(root)
-    assert sorted(entry.path for entry in store.entries("")) == ["inside.csv", "real.csv"]
+    assert sorted(entry.path for entry in store.entries("")) == ["again", "folder", "inside.csv", "real.csv"]
+    assert [entry.path for entry in store.entries("again")] == ["again/deep.csv"]
+    # Even where it was not listed.
+    assert store.entries("up") == []
     assert read(store, "inside.csv") == b"real"
     with pytest.raises(SourceMissing, match=r"outside\.csv"):
         read(store, "outside.csv")
