@@ -82,27 +82,33 @@ class Moments:
 
     @classmethod
     def fold_groups(
-        cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], group: IntArray, *, groups: int
+        cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], starts: IntArray, *, rows: int
     ) -> list[Self]:
-        """Summarise columns separately for each of so many `groups` of rows, to which `group` (n,) assigns them.
+        """Summarise columns separately for each group of rows, at least one and none of them empty.
 
-        Of `numbers` (n,) the finite ones count; `others` (n,) says which rows have something else in a column.
+        starts: (g,) where each group begins; the last ends with the `rows` (n). Of `numbers` (n,) the finite ones
+        count; `others` (n,) says which rows have something else in a column.
         """
         names = tuple(dict.fromkeys((*numbers, *others)))
-        shape = groups, len(names)
+        shape = len(starts), len(names)
+        sizes = np.diff(starts, append=rows)
         counts, (means, m2) = np.zeros(shape, np.int64), np.zeros((2, *shape))
         with np.errstate(over="ignore", invalid="ignore"):
             for column, values in enumerate(numbers.values()):
-                members, finite = group, np.isfinite(values)
-                if not finite.all():
-                    values, members = values[finite], group[finite]  # noqa: PLW2901
-                count = np.bincount(members, minlength=groups)
-                mean = np.bincount(members, values, groups) / np.maximum(count, 1)
+                finite = np.isfinite(values)
+                is_whole = finite.all()
+                count = sizes if is_whole else np.add.reduceat(finite, starts, dtype=np.int64)
+                # What is not finite adds nothing, neither to the sum nor to the deviations.
+                known = values if is_whole else np.where(finite, values, 0.0)
+                mean = np.add.reduceat(known, starts) / np.maximum(count, 1)
+                deviations = known - mean.repeat(sizes)
+                if not is_whole:
+                    deviations[~finite] = 0.0
                 counts[:, column], means[:, column] = count, mean
-                m2[:, column] = np.bincount(members, np.square(values - mean[members]), groups)
+                m2[:, column] = np.add.reduceat(np.square(deviations, out=deviations), starts)
         strange = np.zeros(shape, np.int64)
-        for name, rows in others.items():
-            strange[:, names.index(name)] = np.bincount(group[rows], minlength=groups)
+        for name, present in others.items():
+            strange[:, names.index(name)] = np.add.reduceat(present, starts, dtype=np.int64)
         return [cls(names, *found) for found in zip(counts, means, m2, strange, strict=True)]
 
     @cached_property

@@ -106,7 +106,7 @@ class PredictionPane:
         others = {name: text.is_valid().to_numpy(zero_copy_only=False) for name, text in texts.items()}
         if OUTPUT in numbers:
             others[OUTPUT] &= ~np.isfinite(numbers[OUTPUT])
-        moments = Moments.fold_groups(numbers, others, group, groups=len(groups))
+        moments = Moments.fold_groups(numbers, others, np.array(bounds[:-1]), rows=len(rows))
         distributions: Sequence[Distribution | None] = [None] * len(groups)
         if layout is not None:
             distributions = Distribution.fold_groups(
