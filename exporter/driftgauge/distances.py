@@ -37,7 +37,7 @@ def wasserstein_distance(pairs: NumericPairs) -> FloatArray:
     Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
     """
     areas = _within(pairs)
-    areas += _between(pairs)
+    areas[pairs.gaps] += _between(pairs)
     # Up to the first cell the window has no rows.
     whole = np.add.reduceat(areas, pairs.first) + pairs.integrals[0][pairs.first]
     return np.asarray(whole / _of_reference(pairs, "stddev"))
@@ -61,17 +61,16 @@ def _within(pairs: NumericPairs) -> FloatArray:
 
 
 def _between(pairs: NumericPairs) -> FloatArray:
-    """Return the area from the end of each cell to the start of the next (k,), or to the last of all points."""
-    (starts, ends), (before, upto) = pairs.points, pairs.integrals
-    points, integrals = np.empty((2, len(starts)))
-    points[:-1], integrals[:-1] = starts[1:], before[1:]
-    points[pairs.last] = [column.points[-1] for column in pairs.columns]
-    integrals[pairs.last] = [column.profile.integrals[-1] for column in pairs.columns]
-    widths, areas = points - ends, integrals - upto
-    widths *= pairs.shares[1]
-    areas -= widths
-    np.abs(areas, out=areas)
-    areas[pairs.crossing_between] = _crossed(pairs, pairs.crossing_between)
+    """Return the area from the end of each cell before a gap (n,) to the start of the next, or to the last point."""
+    cells, (starts, ends), (before, upto) = pairs.gaps, pairs.points, pairs.integrals
+    following = np.minimum(cells + 1, len(starts) - 1)
+    points, integrals = starts[following], before[following]
+    last = cells.searchsorted(pairs.last)
+    points[last] = [column.points[-1] for column in pairs.columns]
+    integrals[last] = [column.profile.integrals[-1] for column in pairs.columns]
+    areas = np.abs(integrals - upto[cells] - (points - ends[cells]) * pairs.shares[1][cells])
+    crossing = pairs.crossing_gaps
+    areas[cells.searchsorted(crossing)] = _crossed(pairs, crossing)
     return areas
 
 

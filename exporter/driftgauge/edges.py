@@ -108,18 +108,35 @@ class NumericPairs:
         return start, end
 
     @cached_property
+    def places(self) -> tuple[IntArray, IntArray]:
+        """The places among its column's points at which each cell starts and ends (k,): one beyond them if none."""
+        return places(self.cells)
+
+    @cached_property
     def points(self) -> tuple[FloatArray, FloatArray]:
         """The points where each cell starts and ends (k,); one below or above all points does both at the nearest."""
         points = [column.points for column in self.columns]
-        start, end = (taken(points, self.spans, at) for at in places(self.cells))
+        start, end = (taken(points, self.spans, at) for at in self.places)
         return start, end
 
     @cached_property
     def integrals(self) -> tuple[FloatArray, FloatArray]:
         """The areas under the reference's distribution function up to these points (k,)."""
         integrals = [column.profile.integrals for column in self.columns]
-        start, end = (taken(integrals, self.spans, at) for at in places(self.cells))
+        start, end = (taken(integrals, self.spans, at) for at in self.places)
         return start, end
+
+    @cached_property
+    def gaps(self) -> IntArray:
+        """Cells that the column's next one does not start where they end (n,); the last of each column is among them.
+
+        A window with more rows than points has few of them.
+        """
+        starts, ends = self.places
+        is_gap = np.empty(len(self.cells), np.bool_)
+        np.greater(starts[1:], ends[:-1], out=is_gap[:-1])
+        is_gap[self.last] = True
+        return np.flatnonzero(is_gap)
 
     @cached_property
     def below(self) -> IntArray:
@@ -142,13 +159,11 @@ class NumericPairs:
         return _crossing(*self.differences)
 
     @cached_property
-    def crossing_between(self) -> IntArray:
-        """Cells from whose end to the start of the column's next one they cross (n,)."""
+    def crossing_gaps(self) -> IntArray:
+        """Cells from whose end to the start of the column's next one, across a gap, they cross (n,)."""
+        inner = np.setdiff1d(self.gaps, self.last, assume_unique=True)
         starts, ends = self.differences
-        found = _crossing(ends[:-1], starts[1:])
-        is_last = np.zeros(len(self.cells), np.bool_)
-        is_last[self.last] = True
-        return found[~is_last[found]]
+        return inner[_crossing(ends[inner], starts[inner + 1])]
 
     def by_column(self, cells: IntArray) -> tuple[list[int], list[slice]]:
         """Return which columns have some of these cells (n,), which are in order, and which ones each of them has."""
