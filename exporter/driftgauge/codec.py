@@ -3,9 +3,9 @@
 The last array is left as it is when compressing would save little: sums of values that do not repeat are most of a
 pane, and to compress them would take half the time of packing it.
 
-`pack` takes nested mappings and lists of numbers, text, None and numpy arrays; `unpack` gives them back equal, and
-arrays as int64 or float64.
-Neither pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
+`pack` takes nested mappings and lists of numbers, text, None and numpy arrays, and so does `packed`, which is for large
+ones; `unpack` gives them back equal, and arrays as int64 or float64.
+None pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
 """
 
 import json
@@ -35,14 +35,25 @@ _LARGEST = 2**31
 
 
 def pack(state: Mapping[str, Any]) -> bytes:
-    """Return the bytes of `state`; meanwhile other threads run, however large its arrays are."""
+    """Return the bytes of `state`."""
+    return packed(state).tobytes()
+
+
+def packed(state: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    """Return the bytes of `state` as an array; meanwhile other threads run, however large its own arrays are."""
     arrays: list[npt.NDArray[Any]] = []
     header = json.dumps(_described(state, arrays), separators=(",", ":")).encode()
     begin = len(header).to_bytes(_LENGTH, "little") + header
     plain = arrays.pop() if arrays and _is_hard_to_compress(arrays[-1]) else np.zeros(0)
-    raw = np.concatenate([part.reshape(-1).view(np.uint8) for part in (np.frombuffer(begin, np.uint8), *arrays)])
-    sizes = [size.to_bytes(_LENGTH, "little") for size in (raw.nbytes, plain.nbytes)]
-    return b"".join([*sizes, plain.data.cast("B"), _CODEC.compress(raw, asbytes=True)])
+    raw = np.concatenate([np.frombuffer(begin, np.uint8), *map(_bytes_of, arrays)])
+    sizes = b"".join(size.to_bytes(_LENGTH, "little") for size in (raw.nbytes, plain.nbytes))
+    # numpy lets others run while it copies; to join an array to bytes would not.
+    compressed = np.frombuffer(_CODEC.compress(raw, asbytes=True), np.uint8)
+    return np.concatenate([np.frombuffer(sizes, np.uint8), _bytes_of(plain), compressed])
+
+
+def _bytes_of(array: "np.ndarray[Any, Any]") -> npt.NDArray[np.uint8]:
+    return array.reshape(-1).view(np.uint8)
 
 
 def _is_hard_to_compress(array: "np.ndarray[Any, Any]") -> bool:

@@ -6,12 +6,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.totals import Totals
-from driftgauge.codec import pack, unpack
+from driftgauge.codec import pack, packed, unpack
 from driftgauge.reference import Reference
 from driftgauge.store.database import Transaction
 from driftgauge.store.ledger import delete, insert
@@ -25,7 +26,8 @@ _KEY: Final = ("version", "start", "visible", "rebuilt", "part")
 _AT_ONCE: Final = 4 * 2**20
 # What an occupied cell takes at most before it is compressed.
 _CELL_BYTES: Final = 20
-_NONE: Final[Mapping[PaneKey, bytes]] = MappingProxyType({})
+Packed = Mapping[PaneKey, npt.NDArray[np.uint8]]
+_NONE: Final[Packed] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +78,10 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
     tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
 
 
-def packed_ahead(panes: Mapping[PaneKey, PredictionPane]) -> dict[PaneKey, bytes]:
+def packed_ahead(panes: Mapping[PaneKey, PredictionPane]) -> Packed:
     """Return the bytes of panes, so that other models need not wait for it; of many large ones none at all."""
     small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < _AT_ONCE
-    return {key: pack(pane.to_state()) for key, pane in panes.items()} if small else {}
+    return {key: packed(pane.to_state()) for key, pane in panes.items()} if small else {}
 
 
 def write_predictions(
@@ -87,7 +89,7 @@ def write_predictions(
     panes: Mapping[PaneKey, PredictionPane],
     *,
     known: Container[PaneKey],
-    ahead: Mapping[PaneKey, bytes] = _NONE,
+    ahead: Packed = _NONE,
 ) -> None:
     """Insert prediction panes, or replace those that are `known`; `ahead` are bytes of some of them."""
     _write(tx, _PREDICTIONS, panes, known, ahead)
@@ -140,7 +142,7 @@ def _write(
     kind: str,
     panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
     known: Container[PaneKey],
-    ahead: Mapping[PaneKey, bytes] = _NONE,
+    ahead: Packed = _NONE,
 ) -> None:
     lengths = _lengths(tx) if panes else []
     for length, keys in _by_length(panes).items():
@@ -150,23 +152,23 @@ def _write(
                 "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
             )
             tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
-        for packed in _packed(panes, keys, ahead):
-            there = [key for key in packed if key in known]
+        for some in _packed(panes, keys, ahead):
+            there = [key for key in some if key in known]
             if there:
                 delete(tx, tx.panes(length), _key_table(kind, there))
-            rows = _key_table(kind, list(packed)).append_column("data", _binary(list(packed.values())))
+            rows = _key_table(kind, list(some)).append_column("data", _binary(list(some.values())))
             insert(tx, tx.panes(length), rows)
 
 
 def _packed(
     panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
     keys: Iterable[PaneKey],
-    ahead: Mapping[PaneKey, bytes],
-) -> Iterator[dict[PaneKey, bytes]]:
+    ahead: Packed,
+) -> Iterator[Packed]:
     """Yield the bytes of these panes, some panes at a time."""
-    found: dict[PaneKey, bytes] = {}
+    found: dict[PaneKey, npt.NDArray[np.uint8]] = {}
     for key in keys:
-        found[key] = ahead[key] if key in ahead else pack(panes[key].to_state())
+        found[key] = ahead[key] if key in ahead else packed(panes[key].to_state())
         if sum(map(len, found.values())) >= _AT_ONCE:
             yield found
             found = {}
@@ -174,11 +176,11 @@ def _packed(
         yield found
 
 
-def _binary(values: Sequence[bytes]) -> pa.Array:
+def _binary(values: Sequence[npt.NDArray[np.uint8]]) -> pa.Array:
     """Return an Arrow column of bytes, copied together at once: value by value, no other thread would run meanwhile."""
     ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
     return pa.BinaryArray.from_buffers(
-        pa.binary(), len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
+        pa.binary(), len(values), [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate(values))]
     )
 
 
