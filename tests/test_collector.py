@@ -7,16 +7,20 @@ import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import Metric, generate_latest
+from prometheus_client import Metric, ProcessCollector, generate_latest
 from prometheus_client.openmetrics import exposition
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from driftgauge.collector import Page, ProcessMetrics, compose, render, validate
+from driftgauge.collector import Page, ProcessMetrics, compose, process, render, validate
+from driftgauge.collector.process import ProcessFamilies
 from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family, HistogramSample, Sample, Samples
 from snapshot_collector import SnapshotCollector
 
@@ -330,10 +334,10 @@ def test_compose_adds_the_process(packed: bool) -> None:  # noqa: FBT001 - pytes
 
 def test_process_metrics_are_fresh() -> None:
     """The process families are read at the scrape: CPU time moves on between two of them."""
-    process = ProcessMetrics()
+    metrics = ProcessMetrics()
 
     def cpu_seconds() -> float:
-        families = parse_text(process.lines(openmetrics=False).decode())
+        families = parse_text(metrics.lines(openmetrics=False).decode())
         return next(
             sample.value for f in families for sample in f.samples if sample.name == "process_cpu_seconds_total"
         )
@@ -343,6 +347,42 @@ def test_process_metrics_are_fresh() -> None:
     while time.process_time() < deadline:
         pass
     assert cpu_seconds() > before
+
+
+@pytest.mark.parametrize("says_how_many", [True, False], ids=["from Linux 6.2 on", "before"])
+def test_process_metrics_are_those_of_the_client_library(
+    says_how_many: bool,  # noqa: FBT001 - pytest passes parameters by name
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Names, types, help and values are what prometheus_client's own collector finds, on older kernels as well."""
+    if not says_how_many:
+        silent = SimpleNamespace(stat=lambda: SimpleNamespace(st_size=0), iterdir=Path("/proc/self/fd").iterdir)
+        monkeypatch.setattr(process, "_OPEN_FILES", silent)
+    of_process = ProcessFamilies()
+    ours = {family.name: family for family in of_process.collect()}
+    theirs = {family.name: family for family in ProcessCollector(registry=None).collect()}
+
+    assert {name: (f.type, f.documentation) for name, f in ours.items()} == {
+        name: (f.type, f.documentation) for name, f in theirs.items()
+    }
+    assert len(ours) == 6
+    for name, family in ours.items():
+        (value,), (expected,) = ([sample.value for sample in found.samples] for found in (family, theirs[name]))
+        if name == "process_open_fds":
+            # They count the folder they list as well.
+            assert value == expected - 1
+        else:
+            assert value == pytest.approx(expected, rel=0.05)
+
+
+def test_elsewhere_there_is_no_process() -> None:
+    """Where the kernel does not tell about processes, a scrape has all other families."""
+    with patch.object(Path, "read_text", side_effect=FileNotFoundError("/proc/stat")):
+        lines = ProcessMetrics().lines(openmetrics=False)
+
+    names = {family.name for family in parse_text(lines.decode())}
+    assert "python_info" in names
+    assert not any(name.startswith("process_") for name in names)
 
 
 LABELS = ("churn", "3", "1h")

@@ -1,6 +1,7 @@
 """Files read side by side: small ones go to a worker together, and nothing shows that they did."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from driftgauge.pipeline import fetching
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.reading import Job, Read, Reading, Small
-from driftgauge.pipeline.workers import Workers
+from driftgauge.pipeline.workers import NICENESS, Workers
 from driftgauge.source import Artifact, Source
 from pipeline.conftest import NOW, Rows, label, prediction
 
@@ -32,10 +33,12 @@ class Shelf:
     files: Mapping[str, bytes]
     gone_at: str = ""
     opened: list[str] = field(default_factory=list)
+    niceness: set[int] = field(default_factory=set)
 
     def open(self, artifact: Artifact) -> BinaryIO:
         """Return a file's bytes."""
         self.opened.append(artifact.path)
+        self.niceness.add(os.nice(0))
         if artifact.path == self.gone_at:
             raise SourceUnavailable("gone")
         if artifact.path not in self.files:
@@ -230,6 +233,17 @@ def test_mlflow_goes_away() -> None:
         found.extend(readings)
     assert outcomes(found) == [1, "missing", 1, 1, 1, 1]
     assert len(shelf.opened) < 20
+
+
+def test_scrapes_come_before_downloads() -> None:
+    """Threads that download let the others come first, which stay as they were."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(8)}
+    shelf, before = Shelf(files), os.nice(0)
+
+    assert outcomes(list(read(shelf, list(files)))) == [1] * 8
+
+    assert shelf.niceness == {min(before + NICENESS, 19)}
+    assert os.nice(0) == before
 
 
 def test_whoever_stops_waits_for_little() -> None:

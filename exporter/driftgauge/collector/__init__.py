@@ -4,6 +4,7 @@
     checks   what would spoil a scrape is refused
     lines    families with their samples -> lines, in both exposition formats
     packing  pieces of a page -> one gzip stream that can be continued
+    process  the families about this process
     page     the rendered snapshot, and what one scrape gets of it
 
 Both formats, Prometheus text 0.0.4 and OpenMetrics 1.0, are written once per refresh, so that a scrape copies bytes and

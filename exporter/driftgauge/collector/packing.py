@@ -38,7 +38,8 @@ class Body:
             return self.plain + tail
         size = len(self.plain) + len(tail) & 0xFFFFFFFF
         trailer = zlib.crc32(tail, self.checksum).to_bytes(4, "little") + size.to_bytes(4, "little")
-        return b"".join((_HEADER, self.deflated, deflated(tail, zlib.Z_FINISH), trailer))
+        # In one call: between several, other threads may keep the interpreter for a while.
+        return b"".join((_HEADER, self.deflated, zlib.compress(tail, _LEVEL, -zlib.MAX_WBITS), trailer))
 
 
 def packed(pieces: Iterable[bytes], deflate: Callable[[bytes], bytes]) -> Body:
@@ -48,10 +49,10 @@ def packed(pieces: Iterable[bytes], deflate: Callable[[bytes], bytes]) -> Body:
     return Body(plain, b"".join(map(deflate, parts)), zlib.crc32(plain))
 
 
-def deflated(piece: bytes, end: int = zlib.Z_SYNC_FLUSH) -> bytes:
-    """Return the piece as a stretch of a deflate stream that ends at a byte, or as the last one of it."""
+def deflated(piece: bytes) -> bytes:
+    """Return the piece as a stretch of a deflate stream that ends at a byte and is not the last one of it."""
     stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return stream.compress(piece) + stream.flush(end)
+    return stream.compress(piece) + stream.flush(zlib.Z_SYNC_FLUSH)
 
 
 def _merged(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,18 +1,19 @@
 """The rendered snapshot, and what one scrape gets of it.
 
 Only the families about this very process (`process_*`, `python_*`) are read at the scrape: they are few, and stale ones
-would be wrong. prometheus_client collects and writes those.
+would be wrong. prometheus_client writes those, and collects most.
 """
 
 from dataclasses import dataclass, field
 from functools import cache
 
-from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import GCCollector, PlatformCollector
 from prometheus_client.registry import CollectorRegistry
 
 from driftgauge.collector.checks import validate
 from driftgauge.collector.lines import END, sections, write_openmetrics, write_text
 from driftgauge.collector.packing import Body, deflated, packed
+from driftgauge.collector.process import ProcessFamilies
 from driftgauge.families import Samples
 
 
@@ -39,7 +40,7 @@ class ProcessMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._registry.register(ProcessFamilies())
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 

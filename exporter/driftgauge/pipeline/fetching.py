@@ -16,7 +16,7 @@ from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.pipeline.delta import Delta
 from driftgauge.pipeline.heap import keep_none
 from driftgauge.pipeline.reading import Job, Reading, Small, fold_file, fold_small
-from driftgauge.pipeline.workers import Workers
+from driftgauge.pipeline.workers import NICENESS, Workers
 from driftgauge.source import Source
 
 _THREADS: Final = 4
@@ -47,13 +47,19 @@ class _Batch:
         return len(self.files) >= _TOGETHER or sum(len(file.data) for file in self.files) >= _TOGETHER_BYTES
 
 
+def _step_back() -> None:
+    """Let other threads come first: several that write large files to disk would keep all processors."""
+    # On Linux, of this thread only.
+    os.nice(NICENESS)
+
+
 class Readers:
     """Threads that read the files of all models of a refresh; without `workers` they are decoded in this process."""
 
     def __init__(self, source: Source, workers: Workers | None) -> None:
         self._source = source
         self._workers = workers
-        self._fetching = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
+        self._fetching = ThreadPoolExecutor(_THREADS, thread_name_prefix="read", initializer=_step_back)
         # Threads of their own, as those above are given more than they can do.
         self._folding = ThreadPoolExecutor(_THREADS, thread_name_prefix="fold")
 

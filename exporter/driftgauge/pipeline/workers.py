@@ -42,7 +42,7 @@ _KEPT_BYTES: Final = 128 << 20
 # The kernel's choice when the machine runs out of memory: a worker before the exporter.
 _OOM_SCORE: Final = 800
 # While processors are few, scrapes and commits come before files.
-_NICENESS: Final = 10
+NICENESS: Final = 10
 # Fields of /proc/self/statm.
 _ADDRESSED: Final = 0
 _RESIDENT: Final = 1
@@ -195,7 +195,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     """Answer tasks until the other end is gone."""
     # Ctrl-C goes to the whole process group; when to end is the exporter's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICENESS)
+    os.nice(NICENESS)
     keep_some()
     _limit(memory)
     # The pipe breaks when the exporter is killed: then there is nobody to answer.
