@@ -229,7 +229,7 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     everything = fold_predictions(joined(batches), terms, origin=("run", "1"))
     keys = {replace(key, part=0) for key in state.predictions}
     assert keys == everything.predictions.keys()
-    assert 0 < max(key.part for key in state.predictions) < 5
+    assert 0 < max(key.part for key in state.predictions) < commits._PARTS_JOINED + 2
     # Each value is written again each time its part doubles, and not by every batch that follows.
     assert written < 5 * sum(pane.size for pane in state.predictions.values())
     assert sampled(state, terms) == pytest.approx(
@@ -247,18 +247,18 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
 
 
-@pytest.mark.parametrize(("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 1]), (0, [1, 1, 1, 2])])
-def test_small_parts_are_joined_four_at_a_time(
+@pytest.mark.parametrize(("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 4, 5, 6, 7, 1]), (0, [1, 1, 1, 2, 1, 2, 2, 1])])
+def test_small_parts_are_joined_eight_at_a_time(
     shared: Store, monkeypatch: pytest.MonkeyPatch, few_cells: int, parts: list[int]
 ) -> None:
-    """Parts of about the same size wait until there are four; large ones are joined as soon as a new one is half."""
+    """Parts of about the same size wait until there are eight; large ones are joined as soon as a new one is half."""
     monkeypatch.setattr(commits, "_FEW_CELLS", few_cells)
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model(f"parts {few_cells}"))
     terms = Terms(model, WINDOWS, reference.layout, 5, SECONDS * MICROSECONDS)
     state = ModelState(model, reference=reference)
     found = []
-    for seed in range(4):
+    for seed in range(8):
         rows_of_one_pane = replace(feature_rows(seed, 200), time=np.full(200, (SECONDS - 60) * MICROSECONDS))
         delta = fold_predictions(rows_of_one_pane, terms, origin=("run", "1"))
         state, _ = commit(shared, state, delta, records=[], known=(), terms=terms)

@@ -31,7 +31,7 @@ _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
 # Of a step that adds more cells, what it adds is not kept until the next snapshot, which adds up its panes anew.
 _MANY_CELLS: Final = 500_000
 # Joined two at a time, parts are written more often; small ones that are left apart take little memory, about 1 MB.
-_PARTS_JOINED: Final = 4
+_PARTS_JOINED: Final = 8
 _FEW_CELLS: Final = 65_536
 
 P = TypeVar("P")
