@@ -247,7 +247,9 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     assert sum(pane.rows for pane in state.predictions.values()) == 20 * 3000
 
 
-@pytest.mark.parametrize(("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 4, 5, 6, 7, 1]), (0, [1, 1, 1, 2, 1, 2, 2, 1])])
+@pytest.mark.parametrize(
+    ("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 4, 5, 6, 7, 1]), (0, [1, 1, 1, 2, 1, 2, 2, 1])]
+)
 def test_small_parts_are_joined_eight_at_a_time(
     shared: Store, monkeypatch: pytest.MonkeyPatch, few_cells: int, parts: list[int]
 ) -> None:
