@@ -5,7 +5,7 @@ pane, and to compress them would take half the time of packing it.
 
 `pack` takes nested mappings and lists of numbers, text, None and numpy arrays, and so does `packed`, which is for large
 ones; `unpack` gives them back equal, and arrays as int64 or float64.
-None pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
+None of them pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
 """
 
 import json

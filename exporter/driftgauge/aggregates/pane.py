@@ -90,7 +90,7 @@ class PredictionPane:
     def fold_groups(
         cls, columns: Columns, groups: Sequence[IntArray], layout: Layout | None, *, category_limit: int
     ) -> list[Self]:
-        """Summarise each group of rows, given by their positions, as `fold` does."""
+        """Summarise each group of rows, given by their positions, as `fold` does; none of them is empty."""
         if not groups:
             return []
         bounds = [0, *np.cumsum([len(group) for group in groups]).tolist()]

@@ -1,7 +1,7 @@
 """The families about this process, as prometheus_client's ProcessCollector has them, in a handful of system calls.
 
 Python gives the interpreter away at each system call, and during a refresh other threads keep it for a while. That
-collector makes about a hundred of them, one for each open file: most of what a scrape took during a refresh.
+collector makes about a hundred of them, some for each open file: most of what a scrape took during a refresh.
 
 Linux only; elsewhere there are none of these families.
 """
