@@ -351,8 +351,7 @@ def test_process_metrics_are_fresh() -> None:
 
 @pytest.mark.parametrize("says_how_many", [True, False], ids=["from Linux 6.2 on", "before"])
 def test_process_metrics_are_those_of_the_client_library(
-    says_how_many: bool,  # noqa: FBT001 - pytest passes parameters by name
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, says_how_many: bool
 ) -> None:
     """Names, types, help and values are what prometheus_client's own collector finds, on older kernels as well."""
     if not says_how_many:

@@ -62,7 +62,7 @@ def _is_hard_to_compress(array: "np.ndarray[Any, Any]") -> bool:
     return len(values) >= _SAMPLE and len(_CODEC.compress(sample, asbytes=True)) > _HARDLY_SMALLER * sample.nbytes
 
 
-# No function within `pack`: one that calls itself would keep the arrays until the garbage collector comes by.
+# No function within `packed`: one that calls itself would keep the arrays until the garbage collector comes by.
 def _described(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
     """Return a value as JSON takes it, and add its arrays, as they are stored, to the others."""
     if type(value) in _PLAIN:
