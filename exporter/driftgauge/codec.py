@@ -1,11 +1,11 @@
 """Bytes for aggregates and references: a JSON header followed by raw little-endian arrays, compressed by Zstandard.
 
-The last array is left as it is when compressing would save little: sums of values that do not repeat are most of a
-pane, and to compress them would take half the time of packing it.
+The last array stays uncompressed when compression would save little: sums of values that do not repeat are most of a
+pane, and compressing them would take half the time of packing it.
 
-`pack` takes nested mappings and lists of numbers, text, None and numpy arrays, and so does `packed`, which is for large
-ones; `unpack` gives them back equal, and arrays as int64 or float64.
-None of them pickles: reading a damaged or hostile blob raises `StateError` and runs nothing.
+`pack` and `packed` take nested mappings and lists of numbers, text, None and numpy arrays and return bytes, `packed` as
+an array. `unpack` returns equal values; arrays come back as int64 or float64. Nothing is pickled: a damaged or
+hostile blob raises `StateError` and runs no code.
 """
 
 import json
@@ -18,19 +18,19 @@ import pyarrow as pa
 
 from driftgauge.errors import StateError
 
-# Stands for an array. Keys are text from anywhere, categories for one, so those that begin like it get one more NUL.
+# The key of an array. Other keys are any text, such as categories, so one that begins with NUL gets one more.
 _ARRAY = "\x00array"
 _DTYPES = frozenset({"|i1", "<i2", "<i4", "<i8", "<f8"})
-# Integers are stored in the first of these types that holds them all, and are int64 again when read.
+# Integers are stored in the first of these types that can represent all of them, and read as int64.
 _NARROW = tuple((name, int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in ("<i1", "<i2", "<i4", "<i8"))
-# As JSON has them; most of what is packed beside arrays.
+# Types that JSON has; most values besides arrays are of these.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _CODEC = pa.Codec("zstd", compression_level=1)
 _LENGTH = 8
-# Of so many values of an array, taken evenly, at least this share must remain for it to be left as it is.
+# An array stays uncompressed if a sample of this many of its values keeps at least this share of its size.
 _SAMPLE = 512
 _HARDLY_SMALLER = 0.9
-# No more is set aside on the word of damaged bytes.
+# The most memory that a size read from a blob, which may be damaged, can allocate.
 _LARGEST = 2**31
 
 
@@ -40,14 +40,14 @@ def pack(state: Mapping[str, Any]) -> bytes:
 
 
 def packed(state: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
-    """Return the bytes of `state` as an array; meanwhile other threads run, however large its own arrays are."""
+    """Return the bytes of `state` as an array; other threads can run while large arrays are copied."""
     arrays: list[npt.NDArray[Any]] = []
     header = json.dumps(_described(state, arrays), separators=(",", ":")).encode()
     begin = len(header).to_bytes(_LENGTH, "little") + header
     plain = arrays.pop() if arrays and _is_hard_to_compress(arrays[-1]) else np.zeros(0)
     raw = np.concatenate([np.frombuffer(begin, np.uint8), *map(_bytes_of, arrays)])
     sizes = b"".join(size.to_bytes(_LENGTH, "little") for size in (raw.nbytes, plain.nbytes))
-    # numpy lets others run while it copies; to join an array to bytes would not.
+    # numpy releases the interpreter lock while it copies; joining bytes does not.
     compressed = np.frombuffer(_CODEC.compress(raw, asbytes=True), np.uint8)
     return np.concatenate([np.frombuffer(sizes, np.uint8), _bytes_of(plain), compressed])
 
@@ -62,9 +62,9 @@ def _is_hard_to_compress(array: "np.ndarray[Any, Any]") -> bool:
     return len(values) >= _SAMPLE and len(_CODEC.compress(sample, asbytes=True)) > _HARDLY_SMALLER * sample.nbytes
 
 
-# No function within `packed`: one that calls itself would keep the arrays until the garbage collector comes by.
+# Not nested in `packed`: a nested function that calls itself keeps its arrays alive until the garbage collector runs.
 def _described(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
-    """Return a value as JSON takes it, and add its arrays, as they are stored, to the others."""
+    """Return a value as JSON can write it, and append its arrays, as they are stored, to `arrays`."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, np.ndarray):
@@ -121,7 +121,7 @@ def _restore(value: Any, raw: bytes, at: int) -> tuple[Any, int]:
             raise ValueError(f"unexpected array type {dtype}")
         count = int(np.prod(shape, dtype=np.int64))
         array = np.frombuffer(raw, dtype=dtype, count=count, offset=at).reshape(shape)
-        # Floats are copied as well: a view would keep all of the bytes in memory.
+        # Floats are copied too: a view would keep the whole blob in memory.
         return array.astype(np.int64 if array.dtype.kind == "i" else array.dtype), at + array.nbytes
     restored_items = {}
     for key, item in value.items():

@@ -1,6 +1,6 @@
 """Decoded rows: what `batch` makes of a file and what everything after it reads.
 
-Values only, column by column, already mapped from spellings to roles. Nothing here knows file formats.
+One array per column, already mapped from spellings to roles. This module knows no file formats.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,12 +55,12 @@ class Columns:
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
-        """The classes and features that there are: parts of the same names can be put together."""
+        """The names of class scores and features; `concat` takes parts of equal names."""
         return tuple(tuple(columns) for columns in (self.class_scores, self.numbers, self.categories))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the rows of at least one part, all of the same `names`; `rows_read` and `rejected` stay with them."""
+        """Return the rows of one or more parts of equal `names`; `rows_read` and `rejected` are not added up."""
         if len(parts) == 1:
             return parts[0]
         classes, numbers, categories = parts[0].names
@@ -79,16 +79,16 @@ class Columns:
         )
 
     def span(self, rows: slice) -> "Columns":
-        """Return rows that follow each other, as views of these; `rows_read` and `rejected` stay with the whole."""
+        """Return consecutive rows, as views; `rows_read` and `rejected` are not carried over."""
         return self._each(lambda values: values[rows])
 
     def take(self, rows: IntArray | BoolArray) -> "Columns":
-        """Return the chosen rows (positions or a mask); `rows_read` and `rejected` stay with the whole."""
+        """Return the chosen rows (positions or a mask); `rows_read` and `rejected` are not carried over."""
         at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return self._each(lambda values: values.take(at))
 
     def _each(self, select: Callable[[Any], Any]) -> "Columns":
-        """Return what `select` makes of each column, of numpy and of Arrow alike."""
+        """Return the columns, each passed through `select`, which takes numpy and Arrow arrays."""
         return Columns(
             time=select(self.time),
             version=select(self.version),

@@ -4,19 +4,18 @@
     ├── ConfigError          the configuration file: exit code 2, or the old configuration stays
     ├── BatchError           one artifact cannot be read: set aside with its reason, the others go on
     ├── ReferenceUnusable    a model's reference cannot be used: that model goes without drift
-    ├── SourceError          MLflow cannot be asked
-    │   ├── SourceUnavailable    … at all: keep the last values, try again later
-    │   └── SourceMissing        … for this thing: an experiment, run or artifact that is not there
+    ├── SourceError          MLflow cannot answer
+    │   ├── SourceUnavailable    it cannot be reached: keep the last values, try again later
+    │   └── SourceMissing        an experiment, run or artifact does not exist
     ├── StateError           the state directory cannot be used
     └── Stopped              nobody's: the exporter was asked to stop in the middle of a refresh
 
-Messages name the thing, the place and the remedy, for they are shown to people as they are.
-This module knows nothing of the rest.
+Messages name the thing, the place and the remedy, since people see them unchanged.
 """
 
 
 class DriftgaugeError(Exception):
-    """The root: catching it catches every failure driftgauge foresees."""
+    """The root: catching it catches every failure that driftgauge expects."""
 
 
 class ConfigError(DriftgaugeError):
@@ -34,7 +33,7 @@ class BatchError(DriftgaugeError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["BatchError"], tuple[str, str]]:
-        """Travel between processes with both arguments."""
+        """Pickle with both arguments, so that it can pass between processes."""
         return type(self), (self.reason, str(self))
 
 
@@ -51,7 +50,7 @@ class SourceUnavailable(SourceError):
 
 
 class SourceMissing(SourceError):
-    """The server is there, the experiment, run, model version or artifact is not."""
+    """The server answers, but the experiment, run, model version or artifact does not exist."""
 
 
 class StateError(DriftgaugeError):

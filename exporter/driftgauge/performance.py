@@ -22,38 +22,38 @@ SCORES: Final = frozenset({"accuracy", "precision", "recall", "f1", "roc_auc", "
 
 @dataclass(frozen=True, slots=True)
 class ClassCounts:
-    """One class: rows of it (`support`), rows predicted as it (`called`), and rows that are both (`hits`)."""
+    """Rows of one class (`support`), rows predicted as it (`predicted`), and rows that are both (`hits`)."""
 
     support: int
-    called: int
+    predicted: int
     hits: int
 
     @property
     def precision(self) -> float | None:
-        """Share of the rows called so that are; None when none was."""
-        return self.hits / self.called if self.called else None
+        """Share of the rows predicted as the class that are of it; None when none was predicted."""
+        return self.hits / self.predicted if self.predicted else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the rows of the class that were called so; None when there are none."""
+        """Share of the rows of the class that were predicted as it; None when there are none."""
         return self.hits / self.support if self.support else None
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall; None when the class neither occurred nor was predicted."""
-        either = self.support + self.called
+        either = self.support + self.predicted
         return 2 * self.hits / either if either else None
 
 
 def class_counts(outcomes: Outcomes) -> dict[str, ClassCounts]:
     """Return the counts of every class that occurred or was predicted, by name, sorted."""
     names = sorted({name for pair in outcomes.confusion for name in pair})
-    support, called, hits = dict.fromkeys(names, 0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    support, predictions, hits = dict.fromkeys(names, 0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for (true, predicted), count in outcomes.confusion.items():
         support[true] += count
-        called[predicted] += count
+        predictions[predicted] += count
         hits[true] += count if true == predicted else 0
-    return {name: ClassCounts(support[name], called[name], hits[name]) for name in names}
+    return {name: ClassCounts(support[name], predictions[name], hits[name]) for name in names}
 
 
 def metrics(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, float]:

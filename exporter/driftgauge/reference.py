@@ -1,7 +1,7 @@
 """A model's reference, compiled once: the grid everything is counted on and the reference's own counts there.
 
-`compile_reference` takes decoded columns and gives a `Reference`; it reads no file and knows nothing of windows. The
-result round-trips through `codec`, so that a restart without MLflow still has it.
+`compile_reference` turns decoded columns into a `Reference`. The module reads no file and knows no windows. `codec`
+stores the result, so that it survives a restart without MLflow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ from driftgauge.errors import ReferenceUnusable
 from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 from driftgauge.schema import Kind
 
-# Wide gaps between reference values are divided, to about this share of the range: the Wasserstein distance is exact
-# but where the two distribution functions cross inside a cell, so the cells have to be narrow.
+# Wide gaps between reference values are divided into about this many parts of the range: the Wasserstein distance is
+# exact except where the two distribution functions cross inside a cell, so cells have to be narrow.
 _FINE: Final = 4096
 _NO_POINTS: Final = np.zeros(0)
 
@@ -32,7 +32,7 @@ class NumericProfile:
     integrals: (G,) area under the distribution function from the first point to each.
     rows: present values; missing: the others.
     bin_ends: (b - 1,) last cell of each PSI bin but the open last one. low, high: cells of the outlier fences.
-    constant: fewer than two distinct values, so that no drift can be told.
+    constant: fewer than two distinct values.
     """
 
     ends: npt.NDArray[np.int32]
@@ -57,7 +57,7 @@ class CategoryProfile:
 
     @property
     def constant(self) -> bool:
-        """Whether the reference has fewer than two categories, so that no drift can be told."""
+        """Whether the reference has fewer than two categories."""
         return int(np.count_nonzero(self.counts)) < 2
 
 
@@ -197,7 +197,7 @@ def _integrals(
         areas = ends[1:-2:2] * np.diff(points)
         # Each value between two points adds to the area from itself on.
         areas[gaps] += points[gaps + 1] * counts[inside] - sums[inside]
-        # Its differences are what is used, and many of them together.
+        # Sums of many of its differences are used, hence the extra precision.
         return np.concatenate([[0], areas.cumsum(dtype=np.longdouble) / ends[-1]]).astype(np.float64)
 
 

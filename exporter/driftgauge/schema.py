@@ -1,7 +1,7 @@
 """The vocabulary of prediction records: roles, the spellings recognised for each, and tasks.
 
-Serving code writes by these names and `batch` reads by them, so they stand here, below both. This module
-holds names only: it imports nothing heavy, because it is also loaded into other people's serving processes.
+The client writes these names and `batch` reads them. The module imports only `typing`, because the client loads it into
+other people's serving processes.
 """
 
 from typing import Final, Literal

@@ -1,13 +1,13 @@
 """Time: which pane a row belongs to, which panes a window covers, and when panes are joined or may go.
 
 A window of length W ending at t is the sum of the panes from floor(t, pane) - W to t, where `pane` is the longest of a
-fixed ladder of lengths that divides W at least 24 times. Panes are aligned to UTC, and the pane of a window is a
+fixed list of lengths that divides W at least 24 times. Panes are aligned to UTC, and the pane of a window is a
 multiple of the pane of every shorter window. So a row is counted once, in a fine pane while a short window needs it
-there; when the short windows have left a whole coarse pane behind, the fine ones in it are joined to one. A tier is
-all panes of one length.
+there; once all short windows start after a coarse pane, the fine panes in it are joined to one. A tier is all panes of
+one length.
 
-A row a little ahead of the clock (up to `AHEAD`) goes to the pane of its own time, but in a part of it that
-counts only once the clock has reached it. So no window ever shows a row from after its end.
+A row a little ahead of the clock (up to `AHEAD`) goes to a pane of its own time that counts only once the clock has
+reached it. So no window ever shows a row from after its end.
 
 Times of rows are int64 microseconds since 1970 UTC; panes and windows count whole seconds.
 """
@@ -31,7 +31,7 @@ _LENGTHS: Final = (
     *(86400, 43200, 28800, 21600, 14400, 10800, 7200, 3600, 1800, 1200, 900, 600, 300, 120, 60, 30, 20, 15),
     *(10, 5, 2, 1),
 )
-# Between tiers whose lengths differ more than this there is another: a pane is joined from no more.
+# A pane is joined from at most this many shorter ones; where two tiers differ more there is another between them.
 _MOST_JOINED: Final = 60
 
 
@@ -40,7 +40,7 @@ class PaneKey:
     """A pane of one version: `start` and `length` in seconds; nothing in it counts before `visible` (seconds, or 0).
 
     rebuilt: the pane holds outcomes joined from label files, which a corrected label replaces as a whole.
-    part: a pane is the sum of its parts, numbered from 0, so that adding a few rows does not write all of it anew.
+    part: a pane is the sum of its parts, numbered from 0, so that adding a few rows does not rewrite all of it.
     """
 
     version: str
@@ -52,7 +52,7 @@ class PaneKey:
 
 
 def is_future(time: IntArray, now: int) -> BoolArray:
-    """Return which times (n,) are too far ahead of the clock to be believed."""
+    """Return which times (n,) are more than `AHEAD` after the clock."""
     return time > now + AHEAD
 
 
@@ -91,9 +91,9 @@ class Tiers:
         return now // MICROSECONDS // pane * pane - window.seconds
 
     def ends(self, now: int) -> tuple[int, ...]:
-        """Return, by tier, the second before which it holds no row: it has passed those to the next, the last to none.
+        """Return for each tier the second before which it has no rows: the next tier has them, or none after the last.
 
-        The tier of a window is passed on once the window has left it, in whole panes of the next tier.
+        Rows move to the next tier once the window of this one has left them, in whole panes of the next tier.
         """
         seconds = now // MICROSECONDS
         found = []
@@ -141,7 +141,7 @@ class Tiers:
         )
 
     def outgrown(self, keys: Iterable[PaneKey], now: int) -> dict[PaneKey, PaneKey | None]:
-        """Return the panes that are of no use as they are at `now`: each with the pane it belongs to, or None."""
+        """Return the panes to replace at `now`: each with the longer pane it is joined to, or None when it can go."""
         ends, seconds = self.ends(now), now // MICROSECONDS
         found: dict[PaneKey, PaneKey | None] = {}
         for key in keys:
@@ -154,7 +154,7 @@ class Tiers:
         return found
 
     def fits(self, key: PaneKey) -> bool:
-        """Whether a pane that was made for other windows can be counted in these: whole panes are made of it."""
+        """Whether a pane made for other windows can be counted in these: its length divides that of a tier."""
         return any(length % key.length == 0 for length in self.lengths)
 
 

@@ -1,4 +1,4 @@
-"""Decoding (DESIGN §3): the bytes of one artifact into `Columns`, whatever its format and its spellings.
+"""Decoding: the bytes of one artifact into `Columns`, whatever its format and its spellings.
 
     streams, formats                              bytes in bounded blocks, and which reader a name asks for
     jsonlines, documents, delimited, parquet      one format each, into `Rows`: flat typed columns

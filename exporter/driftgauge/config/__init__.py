@@ -1,7 +1,8 @@
-"""The configuration file (DESIGN §4): from YAML text to frozen values, and back to YAML without secrets.
+"""The configuration file: from YAML text to frozen values, and back to YAML without secrets.
 
-`parse` and `redacted` are the two ways in; the classes are what the rest of driftgauge reads. Pure: the text,
-its file name and the environment are arguments, so nothing here opens a file or reads `os.environ`.
+`parse` and `redacted` are the entry points; the rest of driftgauge reads the classes. Pure: the text, its file name
+and the environment are arguments, so nothing here opens a file or reads `os.environ`.
+User documentation of every key: exporter/docs/configuration.md.
 
     syntax, document      text → values with their lines, ${VAR} replaced
     units, fields         durations, sizes and the other kinds of value, with their rules
@@ -22,7 +23,7 @@ from driftgauge.config.sections import (
     Mlflow,
     ModelConfig,
     Predictions,
-    Reference,
+    ReferenceSource,
 )
 from driftgauge.config.units import format_duration, format_size, parse_duration, parse_size
 from driftgauge.config.wording import without_secrets
@@ -36,7 +37,7 @@ __all__ = [
     "Mlflow",
     "ModelConfig",
     "Predictions",
-    "Reference",
+    "ReferenceSource",
     "Window",
     "format_duration",
     "format_size",

@@ -1,6 +1,7 @@
 """The values of a file, each with its line, and ${VAR} replaced from the environment.
 
-The number of values is bounded, so that aliases of aliases cannot exhaust memory. What the keys mean is unknown here.
+The number of values is bounded, so that aliases of aliases cannot exhaust memory. This module does not know what the
+keys mean.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from driftgauge.config.syntax import MAX_DEPTH, TOO_DEEP, Refused, compose, line_of, scalar, told
+from driftgauge.config.syntax import MAX_DEPTH, TOO_DEEP, Refused, compose, described, line_of, scalar
 from driftgauge.config.wording import SECRET, Mistake, Path
 from driftgauge.errors import ConfigError
 
@@ -23,9 +24,9 @@ _SECRET_NAME: Final = re.compile(r"passw|_pwd|secret|token|credential|auth|_key|
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file: its values, the 1-based line of each path, and what is wrong before any meaning is looked at.
+    """One file: its values, the 1-based line of each path, and mistakes that do not depend on what keys mean.
 
-    masked: path -> the text to show in place of a value that a secret variable went into.
+    masked: path -> the text to show in place of a value that contains a secret variable.
     """
 
     values: dict[str, Any]
@@ -37,15 +38,15 @@ class Document:
 def read(text: str, *, filename: str, environ: Mapping[str, str]) -> Document:
     """Read one YAML document whose top is a mapping.
 
-    Raises ConfigError, naming `filename` and the line, when the text is no such document; what is wrong with
-    single keys and variables is in the result's `mistakes`.
+    Raises ConfigError, naming `filename` and the line, when the text is no such document; mistakes in single keys
+    and variables are in the result's `mistakes`.
     """
     root = compose(text, filename=filename)
     walk = _Walk(environ)
     try:
         values = walk.mapping(root, ())
     except Refused as error:
-        raise ConfigError(f"{filename}:{told(error, text)}") from error
+        raise ConfigError(f"{filename}:{described(error, text)}") from error
     return Document(values, walk.lines, walk.masked, tuple(walk.mistakes))
 
 
@@ -81,7 +82,7 @@ class _Walk:
         return None
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
-        # A long text or list costs more: repeated and with ${VAR} in it, each repetition is a copy.
+        # A long text or list costs more: an alias repeats it, and with ${VAR} in it each repetition is a copy.
         self._cost += 1 + len(node.value) // 100
         if self._cost > MAX_VALUES:
             raise Refused(

@@ -1,7 +1,7 @@
 """The kinds of value a configuration holds: text, globs, numbers, durations, sizes, windows, and their rules.
 
-A rule raises `ValueError("must be …")`, to which what was seen is added, or `RuleError` with a complete sentence.
-Where a value stands in the file, and which section it belongs to, is unknown here. Units: seconds and bytes.
+A rule raises `ValueError("must be …")`, to which the caller adds the value, or `RuleError` with a complete sentence.
+This module does not know where in the file a value is. Units: seconds and bytes.
 """
 
 import math
@@ -23,7 +23,7 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values a metric can take, both ends included, and how to say so."""
+    """The values a metric can take, both ends included, and the words for it in a message."""
 
     lowest: float
     highest: float
@@ -71,7 +71,7 @@ def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _not_true_or_false(value: object) -> object:
-    # Python takes True for 1, a person who writes `bins: yes` does not.
+    # In Python True is 1; a person who writes `bins: yes` does not mean 1.
     if isinstance(value, bool):
         raise PydanticKnownError("float_type")
     return value
@@ -88,7 +88,7 @@ def _bytes(value: object) -> object:
 
 
 def seconds_between(lowest: float, highest: float) -> BeforeValidator:
-    """Return the rule that reads a duration, or plain seconds, and holds it within the two bounds."""
+    """Return the rule that reads a duration, or plain seconds, and checks that it is within the two bounds."""
 
     def check(value: object) -> float:
         seconds = _seconds(value)
@@ -105,7 +105,7 @@ def _at_least_one(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     return entries
 
 
-# Not pydantic's own min_length: that counts only valid entries, and tells of a second mistake where there is one.
+# Not pydantic's own min_length: that counts only valid entries, and so reports two mistakes where there is one.
 at_least_one: Final = AfterValidator(_at_least_one)
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]

@@ -1,4 +1,4 @@
-"""What pydantic found (a location and a kind of error) as a line of the file and a sentence for people."""
+"""Turns pydantic's errors (a location and a kind) into lines of the file and sentences for people."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ _WHAT_TO_WRITE: Final = {
 
 
 def mistake(error: ErrorDetails, document: Document, section: type[Section]) -> Mistake:
-    """Return what to tell about one of pydantic's errors on the values of `document`, which should be a `section`."""
+    """Return the mistake behind one of pydantic's errors on the values of `document`, read as a `section`."""
     path: Path = error["loc"]
     if path and path[-1] == _OF_THE_KEY:
         path = path[:-1]

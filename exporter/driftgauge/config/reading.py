@@ -1,4 +1,4 @@
-"""`parse`: text and environment in, a valid `Config` or all its mistakes out; `checked` for files of other kinds."""
+"""`parse` turns text and environment into a valid `Config` or raises all mistakes; `checked` is for other files."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -37,15 +37,15 @@ def checked(
 ) -> SectionT:
     """Return `values` as a section.
 
-    document: where the values, or most of them, come from. mistakes: what was already found in it.
-    Raises ConfigError as `parse` does, with these mistakes and those that the section finds elsewhere.
+    document: the file that the values, or most of them, come from. mistakes: those already found in it.
+    Raises ConfigError as `parse` does, with these mistakes and the section's own on other paths.
     """
     try:
         valid = section.model_validate(values, context=document.masked)
     except ValidationError as error:
-        told = {each.path for each in mistakes}
+        known = {each.path for each in mistakes}
         found = [mistake(details, document, section) for details in error.errors(include_url=False)]
-        raise _refusal(filename, mistakes + [each for each in found if each.path not in told]) from error
+        raise _refusal(filename, mistakes + [each for each in found if each.path not in known]) from error
     if mistakes:
         raise _refusal(filename, mistakes)
     return valid
@@ -82,8 +82,8 @@ def _missing_tracking_uri(values: dict[str, Any], document: Document) -> list[Mi
 
 def _refusal(filename: str, mistakes: list[Mistake]) -> ConfigError:
     in_order = sorted(mistakes, key=lambda each: each.line)
-    return ConfigError("\n".join(f"{filename}:{each.line}: {_told(each)}" for each in in_order))
+    return ConfigError("\n".join(f"{filename}:{each.line}: {_line_text(each)}" for each in in_order))
 
 
-def _told(one: Mistake) -> str:
+def _line_text(one: Mistake) -> str:
     return f"{path_text(one.path)}: {one.text}" if one.path else one.text

@@ -32,7 +32,7 @@ def _as_written(config: Config) -> dict[str, Any]:
 
 
 def _masked_defaults(config: Config) -> dict[Path, str]:
-    """Labels without an experiment took over the predictions' one, and its secrets with it."""
+    """Labels without an experiment have the predictions' one, so its secrets are masked there too."""
     return {
         ("models", position, "labels", "experiment"): config.masked[source]
         for position, model in enumerate(config.models)

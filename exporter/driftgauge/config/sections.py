@@ -1,7 +1,7 @@
 """What a valid configuration is: one frozen pydantic class per section of the file.
 
-Rules about one value stand in `fields`, rules about two beside the later of them, so that each mistake is told
-alone. Lines and file names are unknown here. Units: seconds and bytes.
+Rules about one value are in `fields`. A rule about two values is a validator of the later one, so that each mistake is
+reported once. This module does not know lines and file names. Units: seconds and bytes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ MAX_WINDOWS: Final = 8
 class Section(BaseModel):
     """A mapping in the file: unknown keys are refused, and a key with nothing after it counts as not written."""
 
-    # Inputs stay out of pydantic's own texts, for they may hold passwords and end up in a traceback.
+    # pydantic's own texts leave inputs out, since those may contain passwords and texts may end up in a traceback.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -83,7 +83,7 @@ class Labels(Section):
     window_by: Literal["label_time", "prediction_time"] = "label_time"
 
 
-class Reference(Section):
+class ReferenceSource(Section):
     """The data that live traffic is compared with: an MLflow or storage URI, or a path."""
 
     uri: Text
@@ -106,7 +106,7 @@ class Features(Section):
 
 
 class Drift(Section):
-    """When a feature counts as drifted (DESIGN §8): effect sizes, significance level, and bins."""
+    """When a feature counts as drifted: effect sizes, significance level, and bins (exporter/docs/statistics.md)."""
 
     significance: Fraction = 0.05
     correction: Literal["benjamini-hochberg", "none"] = "benjamini-hochberg"
@@ -128,7 +128,7 @@ class ModelConfig(Section):
     threshold: Fraction = 0.5
     predictions: Predictions
     labels: Labels | None = None
-    reference: Reference | None = None
+    reference: ReferenceSource | None = None
     baseline: dict[Metric, Number] | None = None
     average: Average = "weighted"
     columns: dict[Role, Text] = Field(default_factory=dict)
@@ -192,11 +192,11 @@ class Config(Section):
 
     @property
     def masked(self) -> dict[Path, str]:
-        """Values that secret variables went into, by path, as they may be shown."""
+        """The text to show for each value that contains a secret variable, by path."""
         return self._masked
 
     def model_post_init(self, context: dict[Path, str] | None, /) -> None:
-        """Remember the validation context: how the values at these paths may be shown."""
+        """Keep the validation context, which is `masked`."""
         self._masked = context or {}
 
     @field_validator("windows")

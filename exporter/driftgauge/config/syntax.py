@@ -1,7 +1,7 @@
 """YAML text to a bounded graph of nodes; syntax errors as one line with a remedy.
 
-Only the safe core of YAML is let through: mappings, lists, text, numbers, true and false. Dates stay text and tags
-are refused. What the nodes mean is unknown here.
+Only the safe core of YAML is allowed: mappings, lists, text, numbers, true and false. Dates stay text and tags are
+refused. This module does not know what the nodes mean.
 """
 
 from typing import Any, Final
@@ -27,7 +27,7 @@ class Refused(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but what looks like a date stays text: model names may look so."""
+    """PyYAML's safe loader, except that dates stay text: a model name may look like one."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own protocol
         first: [(tag, pattern) for tag, pattern in resolvers if tag in _NUMBERS_AND_WORDS]
@@ -38,7 +38,7 @@ class _Loader(yaml.SafeLoader):
 def compose(text: str, *, filename: str) -> yaml.MappingNode:
     """Return the mapping at the top of a YAML document.
 
-    Aliases make a graph of it, which may hold cycles. Raises ConfigError, naming `filename` and the line.
+    Aliases make it a graph, which may have cycles. Raises ConfigError, naming `filename` and the line.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"{filename}:1: is longer than {MAX_CHARACTERS} characters; is this the right file?")
@@ -49,7 +49,7 @@ def compose(text: str, *, filename: str) -> yaml.MappingNode:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{filename}:{line}: holds a character that YAML does not allow; remove it") from error
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{filename}:{told(error, text)}") from error
+        raise ConfigError(f"{filename}:{described(error, text)}") from error
     if node is None:
         raise ConfigError(f"{filename}:1: is empty; it needs at least one model under models:")
     if not isinstance(node, yaml.MappingNode):
@@ -84,7 +84,7 @@ def line_of(node: yaml.Node) -> int:
     return _line(node.start_mark)
 
 
-def told(error: yaml.MarkedYAMLError, text: str) -> str:
+def described(error: yaml.MarkedYAMLError, text: str) -> str:
     """Return `line: what; remedy` for an error that the YAML reader raised on `text`."""
     if isinstance(error, Refused):
         return f"{error.line}: {error.problem}"

@@ -1,6 +1,6 @@
 """How a mistake is put into words: where it is, what was seen without its secrets, and the nearest valid name.
 
-Every mistake is one line for people: no line breaks from their values, nothing that cannot be printed.
+Every mistake is one line for people: values in it have neither line breaks nor characters that cannot be printed.
 """
 
 import difflib
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-# Where a value stands: the keys and list positions that lead to it from the top of the file.
+# Where a value is: the keys and list positions that lead to it from the top of the file.
 Path = tuple[str | int, ...]
 
 SECRET: Final = "<secret>"  # noqa: S105 - what is shown in the place of a secret
@@ -35,7 +35,7 @@ class Mistake:
 class RuleError(ValueError):
     """A rule's complete sentence; `at` leads from the checked value to the part of it that is wrong.
 
-    A plain ValueError from a rule says only what must be ("must be a duration"); what was seen is added to it.
+    A plain ValueError from a rule says only what the value must be ("must be a duration"); the caller adds what it is.
     """
 
     def __init__(self, text: str, at: Path = ()) -> None:
@@ -50,7 +50,7 @@ def path_text(path: Path) -> str:
 
 
 def shown(value: object) -> str:
-    """Return what was written, on one line and not too long; lists and mappings only by their kind."""
+    """Return what was written, on one line and not too long; for lists and mappings only their kind."""
     match value:
         case str():
             return quoted(without_secrets(value))

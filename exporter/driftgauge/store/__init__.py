@@ -5,7 +5,7 @@
     join       predictions and labels that wait for each other
     panes      panes, totals and the compiled reference
 
-The only package that knows DuckDB.
+Only this package imports DuckDB.
 """
 
 from driftgauge.store.database import Store, Transaction

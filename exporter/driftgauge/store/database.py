@@ -15,19 +15,19 @@ from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
 SCHEMA_VERSION: Final = 5
-# What DuckDB may hold in memory; joins beyond it spill into `<file>.tmp` beside the state file. The default, most of
-# the machine, would let a burst of labels take what the rest of the exporter needs; a lower one was not slower.
+# How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
+# of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
 _SET_LIMIT: Final = f"SET memory_limit = '{MEMORY_LIMIT}'"
-# How much the log beside the state file may grow before DuckDB writes it into the file. That rewrites all of a small
-# table of which a row has changed, so it costs as much as many commits. For the same reason what is large has tables of
-# its own: each model's reference, and its panes of each length, since most commits change only the shortest.
+# Size of the write-ahead log at which a checkpoint writes it into the state file. A checkpoint rewrites all of a small
+# table when one of its rows has changed, so it costs as much as many commits. For the same reason large values have
+# their own tables: each model's reference, and its panes of each length, since most commits change only the shortest.
 _LOG_LIMIT: Final = 64 * 2**20
-# After a large transaction it is written when it has grown to this. All that is in the log is in memory as well, and
-# would be beside what the next one takes, which is large again in a long row of large files.
+# The limit after a large transaction. The content of the log is in memory too, and the next of many large files needs
+# that memory.
 _LOG_LIMIT_AFTER_LARGE: Final = 24 * 2**20
-# DuckDB would write it before a transaction ends, while what the transaction replaces is still in memory. So it does
-# that by itself only when nobody has asked for a long time.
+# DuckDB's own checkpoints run before a transaction ends, while the rows it replaces are still in memory. So `settle`
+# asks for them, and this limit, at which DuckDB starts one on its own, is high.
 _LOG_LIMIT_OF_DUCKDB: Final = "256MiB"
 
 _TABLES: Final = """
@@ -74,11 +74,11 @@ class Transaction:
         return f"reference_{self.model}"
 
     def panes(self, length: int) -> str:
-        """Return the table of this model's panes of so many seconds; `models.pane_lengths` says which there are."""
+        """Return the table of this model's panes of `length` seconds; `models.pane_lengths` lists the lengths."""
         return f"panes_{self.model}_{length}"
 
     def run(self, statement: str, parameters: list[object] | None = None) -> None:
-        """Execute a statement to its end."""
+        """Execute a statement."""
         self.fetch_all(statement, parameters)
 
     def fetch_all(self, query: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
@@ -116,12 +116,12 @@ class Store:
         return cls(connection, log=path.with_name(f"{FILE_NAME}.wal"))
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file and release its lock."""
         with self._lock:
             self._connection.close()
 
     def settle(self, *, after_large: bool) -> None:
-        """Write a long log into the state file; after a large transaction return what memory DuckDB does not need.
+        """Write a long log into the state file; after a large transaction also release the memory of DuckDB's caches.
 
         Raises `StateError` when the state file cannot be written.
         """
@@ -131,14 +131,14 @@ class Store:
                 if self._log.exists() and self._log.stat().st_size > limit:
                     self._connection.execute("CHECKPOINT")
                 if after_large:
-                    # Whenever the limit is set, DuckDB empties its caches; it has no statement for that alone.
+                    # DuckDB empties its caches when the limit is set; it has no statement for that alone.
                     self._connection.execute(_SET_LIMIT)
             except duckdb.Error as error:
                 raise StateError(f"cannot write the state file: {error}") from error
 
     @contextmanager
     def transaction(self, model: str, task: Task) -> Iterator[Transaction]:
-        """Run the body in one transaction: all of it lasts, or, when it raises, none of it."""
+        """Run the body in one transaction, which is committed when the body ends and rolled back when it raises."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN TRANSACTION")
@@ -155,7 +155,7 @@ class Store:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    # Untrusted bytes never reach DuckDB's own readers, and nothing it could load from outside is wanted.
+    # No extension is loaded and no file but the state file is opened, whatever a statement or a value says.
     connection.execute("SET enable_external_access = false")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET TimeZone = 'UTC'")
@@ -192,7 +192,7 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task) -> int:
-    """Return the number of a model; with another task it is another model, since its labels are of another type."""
+    """Return the number of a model. A change of its task makes a new model, since labels have another type then."""
     found = connection.execute("SELECT id FROM models WHERE name = ? AND task = ?", [name, task]).fetchall()
     if found:
         return int(found[0][0])

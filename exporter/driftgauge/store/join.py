@@ -1,9 +1,9 @@
 """Predictions and labels that wait for each other, joined by key inside DuckDB.
 
-A label meets its prediction whichever comes first. Of several labels for one key the one with the latest time wins,
-whatever the order in which they are read; among equal times, the one read last. A label counts when it comes no later
-than the horizon after its prediction. Since that cannot be told before the prediction is known, every label that comes
-first is kept apart, among the early ones, until its prediction wakes it.
+A label may be read before or after its prediction. Of several labels for one key the one with the latest time wins,
+whatever the order in which they are read; among equal times, the one read last. A label counts when its time is at most
+the horizon after its prediction's. Only a known prediction can decide that, so a label that is read first waits in the
+table of early labels until its prediction is read.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from driftgauge.columns import Columns, TextArray, ValueArray
 from driftgauge.schema import Task
 from driftgauge.store.database import Transaction
 
-# Class names are stored side by side in one text; this character cannot occur in a canonical name.
+# Separates the class names in one stored text; this character cannot occur in a canonical name.
 _SEPARATOR = "\x1f"
-# Orders labels by time, and those of one time as they were read; DuckDB takes half as long as for a pair of numbers.
+# Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
 _LATEST = "time::HUGEINT * 9223372036854775808 + place"
 _ROW = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, l.time AS label_time, l.label"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joined:
-    """What a step joined.
+    """What one step joined.
 
-    fresh: predictions that have their first label now. corrected: version, time, label time before and after, of
-    predictions whose label changed. late: labels that came after the horizon and do not count.
+    fresh: predictions that got their first label in it. corrected: version, time, and label time before and after, of
+    predictions whose label changed. late: how many labels came after the horizon and do not count.
     """
 
     fresh: pa.Table
@@ -71,13 +71,13 @@ def join(tx: Transaction, predictions: Sequence[pa.Table], labels: Sequence[pa.T
     tx.connection.register("new_predictions", new)
     read = pa.concat_tables([_label_schema(tx.task).empty_table(), *labels])
     tx.connection.register("read_labels", read.append_column("place", pa.array(np.arange(len(read), dtype=np.int64))))
-    # A table, as several threads read it and one reads what is registered.
+    # A table, which DuckDB reads with several threads; a registered one it reads with one.
     run("CREATE TEMP TABLE new_labels AS FROM read_labels")
-    # The one pass over all predictions: whatever follows looks at those that this step's labels are about.
+    # The only pass over all predictions: the statements below read those that this step's labels belong to.
     run(f"CREATE TEMP TABLE met AS SELECT * FROM {tx.predictions} WHERE key IN (SELECT key FROM new_labels)")
-    _wake_labels(tx)
+    _match_early_labels(tx)
     overdue = _accept(tx, horizon)
-    # Their memory is used again for what follows, where new memory would have to be got from the machine.
+    # The statements below reuse this memory.
     run("DROP TABLE new_labels")
     tx.connection.unregister("read_labels")
     corrected = tx.fetch_table(
@@ -117,10 +117,10 @@ def _value(task: Task) -> pa.DataType:
     return pa.float64() if task == "regression" else pa.string()
 
 
-def _wake_labels(tx: Transaction) -> None:
-    """Take labels whose prediction is not known out of `new_labels`, to the early ones; put in those it wakes there.
+def _match_early_labels(tx: Transaction) -> None:
+    """Move labels without a known prediction from `new_labels` to the early ones, and those of new predictions back.
 
-    place: the order in which they were read, negative for those read in an earlier step.
+    place: the order of reading, negative for labels that were read in an earlier step.
     """
     tx.run(
         """CREATE TEMP TABLE unmet AS SELECT n.* FROM new_labels n
@@ -137,11 +137,11 @@ def _wake_labels(tx: Transaction) -> None:
 
 
 def _accept(tx: Transaction, horizon: int) -> int:
-    """Make table `accepted`: by key the new label that counts, with the time of the one it replaces in `old_time`.
+    """Make table `accepted`: per key the new label that counts, and in `old_time` the time of the one it replaces.
 
-    Returns how many labels came too late. Duplicates cost no pairs: of predictions with one key the earliest decides.
+    Returns how many labels came too late. Of several predictions with one key the earliest decides.
     """
-    # Grouping is for the few predictions that are older than some label by more than the horizon.
+    # Only the few predictions that are older than some label by more than the horizon are grouped.
     tx.run(
         """CREATE TEMP TABLE overdue AS SELECT n.place FROM new_labels n JOIN (
                SELECT key, min(time) AS time FROM (FROM met UNION ALL FROM new_predictions)
@@ -162,9 +162,9 @@ def _accept(tx: Transaction, horizon: int) -> int:
 
 
 def labelled_in(tx: Transaction, places: pa.Table, *, length: int, by_label_time: bool, horizon: int) -> pa.Table:
-    """Return the labelled predictions that count in stretches of time that are `length` long, all in µs.
+    """Return the labelled predictions that count in given intervals, each `length` long; all times in µs.
 
-    places: version and start of each stretch, which is a multiple of the length.
+    places: version and start of each interval; the start is a multiple of the length.
     """
     at = "l.time" if by_label_time else "p.time"
     tx.connection.register("places", places)
@@ -184,7 +184,9 @@ def labelled_in(tx: Transaction, places: pa.Table, *, length: int, by_label_time
 
 
 def expire(tx: Transaction, *, now: int, horizon: int, keep: int, by_label_time: bool) -> int:
-    """Forget predictions past their horizon and labels nobody waits for; return labels that never met a prediction.
+    """Delete predictions past their horizon and labels that no prediction needs.
+
+    Returns how many labels never met a prediction.
 
     A labelled prediction stays, with its label, until it has left the longest window (`keep`): a corrected label
     recounts its pane from the rows. All times in µs.
@@ -192,7 +194,7 @@ def expire(tx: Transaction, *, now: int, horizon: int, keep: int, by_label_time:
     run = tx.run
     counted = "l.time" if by_label_time else "p.time"
     past = now - horizon
-    # Rows lie in order of arrival, so blocks without any old enough are skipped by their smallest time, unread.
+    # Rows are stored in order of arrival, so DuckDB skips blocks whose smallest time is too new.
     run(f"CREATE TEMP TABLE old AS SELECT rowid AS row, key, time FROM {tx.predictions} WHERE time < ?", [past])
     run(
         f"""CREATE TEMP TABLE done AS SELECT p.row, p.key, l.key IS NULL AS unlabelled

@@ -1,4 +1,4 @@
-"""Which files were read how far, which failed and when to try again, and what is known of runs."""
+"""Which files were read how far, which failed and when to retry them, and what is known of runs."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class FileRecord:
     """One artifact as it was last read.
 
     size: bytes then, None if the artifact store did not say. rows_read: rows consumed, the rejected ones included.
-    failures: failed attempts since the last good one; retry_at: µs, when to try again, 0 while nothing failed;
-    reason: of the last failure, "" otherwise. origin: JSON by which the pipeline can ask for the file again.
-    content: by which the pipeline recognises the bytes that were read, "" before the first good read.
+    failures: failed attempts since the last success; retry_at: µs, when to retry, 0 while nothing failed;
+    reason: of the last failure, "" otherwise. origin: JSON with which the pipeline can list the file again.
+    content: with which the pipeline recognises the bytes that were read, "" before the first success.
     """
 
     run_id: str
@@ -70,7 +70,7 @@ def read_runs(tx: Transaction) -> dict[str, dict[str, str]]:
 def write_runs(
     tx: Transaction, experiment: str, states: Mapping[str, str], *, known: Container[str], gone: Iterable[str] = ()
 ) -> None:
-    """Insert the JSON states of runs, or replace those of the `known` ones, and forget runs that are gone."""
+    """Insert the JSON states of runs, replace those of the `known` runs, and delete the runs in `gone`."""
     for run_id in gone:
         tx.run("DELETE FROM runs WHERE model = ? AND experiment = ? AND run_id = ?", [tx.model, experiment, run_id])
     rows = [{"model": tx.model, "experiment": experiment, "run_id": k, "state": v} for k, v in states.items()]
@@ -85,7 +85,7 @@ def write_runs(
 def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...], there: Sequence[bool]) -> None:
     """Put rows, with all columns in their order, into a table; those that are `there` replace the row with their keys.
 
-    To remove nothing takes DuckDB longer than to insert a row.
+    Nothing is deleted when no row is there: DuckDB takes longer for that than for inserting a row.
     """
     if any(there):
         delete(tx, table, rows.select(keys).filter(pa.array(there)))
@@ -94,7 +94,7 @@ def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...
 
 def insert(tx: Transaction, table: str, rows: pa.Table) -> None:
     """Put rows, with all columns in their order, into a table."""
-    # Not by a registered name: that takes longer, and DuckDB holds on to it until the transaction ends.
+    # Not by a registered name: that takes longer, and DuckDB keeps the rows in memory until the transaction ends.
     tx.connection.from_arrow(rows).insert_into(table)
 
 

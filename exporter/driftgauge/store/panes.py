@@ -22,7 +22,7 @@ _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
 _KEY: Final = ("version", "start", "visible", "rebuilt", "part")
 
-# Panes are packed and handed to DuckDB as many at a time as take this many bytes, which are then in memory twice.
+# Panes are packed and given to DuckDB in portions of about this many bytes, which are then in memory twice.
 _AT_ONCE: Final = 4 * 2**20
 # What an occupied cell takes at most before it is compressed.
 _CELL_BYTES: Final = 20
@@ -32,7 +32,7 @@ _NONE: Final[Packed] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """All that is kept of a model beside what waits to be joined.
+    """All that is stored of a model except the rows that wait to be joined.
 
     reference_identity: "" without a reference. windows: names of those the panes were made for, empty when it is new.
     """
@@ -79,7 +79,7 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
 
 
 def packed_ahead(panes: Mapping[PaneKey, PredictionPane]) -> Packed:
-    """Return the bytes of panes, so that other models need not wait for it; of many large ones none at all."""
+    """Return the bytes of panes, packed before the transaction; of many large panes none, as they take much memory."""
     small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < _AT_ONCE
     return {key: packed(pane.to_state()) for key, pane in panes.items()} if small else {}
 
@@ -91,7 +91,7 @@ def write_predictions(
     known: Container[PaneKey],
     ahead: Packed = _NONE,
 ) -> None:
-    """Insert prediction panes, or replace those that are `known`; `ahead` are bytes of some of them."""
+    """Insert prediction panes, or replace those that are `known`; `ahead` are the bytes of those packed already."""
     _write(tx, _PREDICTIONS, panes, known, ahead)
 
 
@@ -165,7 +165,7 @@ def _packed(
     keys: Iterable[PaneKey],
     ahead: Packed,
 ) -> Iterator[Packed]:
-    """Yield the bytes of these panes, some panes at a time."""
+    """Yield the bytes of these panes in portions of about `_AT_ONCE`."""
     found: dict[PaneKey, npt.NDArray[np.uint8]] = {}
     for key in keys:
         found[key] = ahead[key] if key in ahead else packed(panes[key].to_state())
@@ -177,7 +177,7 @@ def _packed(
 
 
 def _binary(values: Sequence[npt.NDArray[np.uint8]]) -> pa.Array:
-    """Return an Arrow column of bytes, copied together at once: value by value, no other thread would run meanwhile."""
+    """Return an Arrow column of bytes; building it from one buffer holds the interpreter lock only briefly."""
     ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
     return pa.BinaryArray.from_buffers(
         pa.binary(), len(values), [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate(values))]
