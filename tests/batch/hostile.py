@@ -54,7 +54,15 @@ def effort(path: Path, *, max_bytes: int, seconds: float) -> Effort:
     return result
 
 
+def limit_memory(max_bytes: int) -> None:
+    """Limit this process as a worker limits itself."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + 4 * max_bytes + 2048 * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def _measure(sender: Any, path: Path, max_bytes: int) -> None:
+    limit_memory(max_bytes)
     accepted, reason = 0, ""
     features: set[str] = set()
     rejected: Counter[str] = Counter()
@@ -77,6 +85,8 @@ def _measure(sender: Any, path: Path, max_bytes: int) -> None:
                 rejected.update(columns.rejected)
         except BatchError as error:
             reason = error.reason
+        except MemoryError:
+            reason = "out_of_memory"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     sender.send(Effort(reason, accepted, dict(rejected), len(features), peak, time.monotonic() - start))
 

@@ -3,7 +3,6 @@
     streams, formats                              bytes in bounded blocks, and which reader a name asks for
     jsonlines, documents, delimited, parquet      one format each, into `Rows`: flat typed columns
     json_text                                     a document's values, through a window of its text
-    parquet_footer, parquet_pages, thrift         what a Parquet file would cost, before Arrow reads it
     rows, records                                 what all formats have in common
     roles, values, times, outcomes, features      which column is what, and what its values mean
     reasons                                       why a row or a file cannot be used
