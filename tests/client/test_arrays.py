@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from driftgauge.client.arrays import Ids, snapshot
+from driftgauge.client.arrays import GeneratedIds, snapshot
 
 
 @pytest.mark.parametrize("values", [np.array([1, 2]), pd.Series([1, 2]), [1, 2]], ids=repr)
@@ -28,7 +28,7 @@ def test_what_never_changes_is_not_copied() -> None:
 
 def test_made_up_ids_behave_like_a_list() -> None:
     """They are different, in order, and written out on demand."""
-    ids = Ids("a-7", 3)
+    ids = GeneratedIds("a-7", 3)
     assert list(ids) == ["a-7-0", "a-7-1", "a-7-2"]
     assert (len(ids), ids[-1], ids[1:]) == (3, "a-7-2", ["a-7-1", "a-7-2"])
     with pytest.raises(IndexError):

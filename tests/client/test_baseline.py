@@ -8,7 +8,7 @@ import pytest
 
 from client.models import as_exported
 from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.client.baseline import Answers, metrics
+from driftgauge.client.baseline import LabelledRows, metrics
 from driftgauge.performance import metrics as exporters
 from driftgauge.schema import Average
 
@@ -40,9 +40,9 @@ def test_binary(average: Average, threshold: float) -> None:
     wanted = expected(label.astype(str), called, task="binary", average=average, scores=score)
 
     options = {"task": "binary", "average": average, "threshold": threshold}
-    by_score = metrics(Answers(label, score=score), **options)  # type: ignore[arg-type] # one table of arguments
-    as_prediction = metrics(Answers(label.astype(bool), prediction=score), **options)  # type: ignore[arg-type] # as above
-    explicit = metrics(Answers(label, prediction=called == "1", score=score), **options)  # type: ignore[arg-type] # as above
+    by_score = metrics(LabelledRows(label, score=score), **options)  # type: ignore[arg-type] # one table of arguments
+    as_prediction = metrics(LabelledRows(label.astype(bool), prediction=score), **options)  # type: ignore[arg-type] # as above
+    explicit = metrics(LabelledRows(label, prediction=called == "1", score=score), **options)  # type: ignore[arg-type] # as above
     assert by_score == as_prediction == explicit
     assert by_score == as_exported(wanted)
 
@@ -56,9 +56,9 @@ def test_multiclass(average: Average) -> None:
     called = np.array(CLASSES)[table.argmax(axis=1)]
     scores = {name: table[:, at] for at, name in enumerate(CLASSES)}
 
-    found = metrics(Answers(label, class_scores=scores), task="multiclass", average=average)
+    found = metrics(LabelledRows(label, class_scores=scores), task="multiclass", average=average)
     assert found == as_exported(expected(label, called, task="multiclass", average=average, classes=scores))
-    plain = metrics(Answers(label, prediction=called), task="multiclass", average=average)
+    plain = metrics(LabelledRows(label, prediction=called), task="multiclass", average=average)
     assert plain == as_exported(expected(label, called, task="multiclass", average=average))
     assert plain.keys() == {"accuracy", "precision", "recall", "f1"}
 
@@ -70,7 +70,7 @@ def test_regression() -> None:
     predicted = label + rng.normal(0, 2, ROWS)
     wanted = expected(label, predicted, task="regression", average="weighted")
 
-    found = metrics(Answers([*label, None, 3.0], prediction=[*predicted, 2.0, None]), task="regression")
+    found = metrics(LabelledRows([*label, None, 3.0], prediction=[*predicted, 2.0, None]), task="regression")
     assert found == as_exported(wanted)
     assert found.keys() == {"mse", "rmse", "mae", "r2"}
 
@@ -78,38 +78,40 @@ def test_regression() -> None:
 @pytest.mark.parametrize(
     ("answers", "task", "defined"),
     [
-        pytest.param(Answers([None, None], prediction=[1, 0]), "binary", set(), id="no labels"),
-        pytest.param(Answers([1, 0]), "binary", set(), id="no predictions"),
-        pytest.param(Answers(["a", "b"]), "multiclass", set(), id="no predicted classes"),
-        pytest.param(Answers([1.0, 2.0]), "regression", set(), id="no predicted values"),
+        pytest.param(LabelledRows([None, None], prediction=[1, 0]), "binary", set(), id="no labels"),
+        pytest.param(LabelledRows([1, 0]), "binary", set(), id="no predictions"),
+        pytest.param(LabelledRows(["a", "b"]), "multiclass", set(), id="no predicted classes"),
+        pytest.param(LabelledRows([1.0, 2.0]), "regression", set(), id="no predicted values"),
         pytest.param(
-            Answers([1, 1], score=[0.2, 0.9]),
+            LabelledRows([1, 1], score=[0.2, 0.9]),
             "binary",
             {"accuracy", "precision", "recall", "f1", "log_loss", "brier_score"},
             id="one class has no ROC curve",
         ),
         pytest.param(
-            Answers([1, 0], score=[3.5, -2.0]),
+            LabelledRows([1, 0], score=[3.5, -2.0]),
             "binary",
             {"accuracy", "precision", "recall", "f1", "roc_auc"},
             id="scores that are no probabilities have no log loss",
         ),
-        pytest.param(Answers([5, 5], prediction=[4, 6]), "regression", {"mse", "rmse", "mae"}, id="constant labels"),
         pytest.param(
-            Answers(["a", "c"], class_scores={"a": [0.9, 0.5], "b": [0.1, 0.5]}),
+            LabelledRows([5, 5], prediction=[4, 6]), "regression", {"mse", "rmse", "mae"}, id="constant labels"
+        ),
+        pytest.param(
+            LabelledRows(["a", "c"], class_scores={"a": [0.9, 0.5], "b": [0.1, 0.5]}),
             "multiclass",
             {"accuracy", "precision", "recall", "f1"},
             id="a class that never occurs",
         ),
     ],
 )
-def test_what_is_undefined_is_absent(answers: Answers, task: Any, defined: set[str]) -> None:
+def test_what_is_undefined_is_absent(answers: LabelledRows, task: Any, defined: set[str]) -> None:
     """A metric that cannot be computed is left out."""
     assert metrics(answers, task=task).keys() == defined
 
 
 def test_words_for_classes() -> None:
     """Binary labels and predictions may be the words that the exporter knows."""
-    found = metrics(Answers(["Yes", "no", "true", "0"], prediction=[1.0, False, "t", "positive"]), task="binary")
+    found = metrics(LabelledRows(["Yes", "no", "true", "0"], prediction=[1.0, False, "t", "positive"]), task="binary")
 
     assert found["accuracy"] == 0.75

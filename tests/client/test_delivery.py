@@ -14,7 +14,7 @@ import pytest
 
 from client.spools import ended, files, ids, program
 from driftgauge.client import PredictionLogger
-from driftgauge.client.lanes import About
+from driftgauge.client.lanes import Destination
 from driftgauge.client.sampling import is_chosen, threshold
 from driftgauge.client.spool import Spool
 from driftgauge.windows import MICROSECONDS
@@ -300,14 +300,16 @@ def _crashed(place: Place, run_id: str, *, arrived: bool) -> Path:
     """Leave a lane as a process leaves it that died while it sent its only file; return its folder."""
     spool = Spool(place.spool, owner="ee", max_bytes=10**6, announce=lambda _: None, dropped=lambda _: None)
     server = place.proxy.url.replace("me:geheim@", "")
-    about = About(experiment=place.experiment, server=server, model_version="3", sample_rate=1.0, day="2026-01-02")
-    file = spool.add("predictions", about, 1, lambda target: target.write(b"the very same bytes"))
+    destination = Destination(
+        experiment=place.experiment, server=server, model_version="3", sample_rate=1.0, day="2026-01-02"
+    )
+    file = spool.add("predictions", destination, 1, lambda target: target.write(b"the very same bytes"))
     (lane,) = spool.lanes()
     assert file is not None
     if arrived:
         place.client.log_artifact(place.runs()[0].info.run_id, str(file.path))
     lane.assign(run_id)
-    spool.leave()
+    spool.release()
     return lane.path
 
 

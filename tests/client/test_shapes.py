@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from driftgauge.client.shapes import Returned, given, returned, snapshot
+from driftgauge.client.shapes import Outputs, input_columns, output_columns, snapshot
 
 FRAME: Final = pd.DataFrame({"age": [35, 40], "plan": ["A", "B"]}, index=[7, 9])
 
@@ -41,7 +41,7 @@ def plain(columns: Any) -> Any:
 )
 def test_given(features: Any, rows: int, columns: dict[str, Any]) -> None:
     """Features are told apart by name, or by position where there are no names."""
-    found = given(features)
+    found = input_columns(features)
 
     assert (found.rows, plain(found.columns)) == (rows, columns)
 
@@ -50,8 +50,8 @@ def test_names_of_the_signature() -> None:
     """A matrix gets the names of the signature, when they are as many as its columns."""
     matrix = np.array([[1, 2]])
 
-    assert plain(given(matrix, names=["age", "tenure"]).columns) == {"age": [1], "tenure": [2]}
-    assert plain(given(matrix, names=["age"]).columns) == {"0": [1], "1": [2]}
+    assert plain(input_columns(matrix, names=["age", "tenure"]).columns) == {"age": [1], "tenure": [2]}
+    assert plain(input_columns(matrix, names=["age"]).columns) == {"0": [1], "1": [2]}
 
 
 PROBABILITIES: Final = np.array([[0.25, 0.75], [0.5, 0.5]])
@@ -92,7 +92,7 @@ PROBABILITIES: Final = np.array([[0.25, 0.75], [0.5, 0.5]])
 )
 def test_returned(output: Any, expected: dict[str, Any]) -> None:
     """An output of two rows gives predictions, scores or class probabilities, and nothing where it is unclear."""
-    found = returned(output, rows=2)
+    found = output_columns(output, rows=2)
     told = {
         "prediction": None if found.prediction is None else list(found.prediction),
         "score": None if found.score is None else list(found.score),
@@ -106,17 +106,17 @@ def test_returned(output: Any, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("output", ["fine", 0.5, np.float64(0.5), ["fine"], np.array([0.5])])
 def test_the_one_row(output: Any) -> None:
     """A model that answers one row with a single value has predicted it."""
-    (value,) = returned(output, rows=1).prediction
+    (value,) = output_columns(output, rows=1).prediction
 
     assert value in {"fine", 0.5}
 
 
 def test_classes_by_name() -> None:
     """Classes that the caller names label the columns; their order does not matter then."""
-    found = returned(PROBABILITIES, rows=2, classes=["yes", "no"])
+    found = output_columns(PROBABILITIES, rows=2, classes=["yes", "no"])
 
     assert plain(found.class_scores) == {"yes": [0.25, 0.5], "no": [0.75, 0.5]}
-    assert returned(np.full((2, 3), 1 / 3), rows=2).class_scores.keys() == {"0", "1", "2"}
+    assert output_columns(np.full((2, 3), 1 / 3), rows=2).class_scores.keys() == {"0", "1", "2"}
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_classes_by_name() -> None:
 )
 def test_snapshot(features: Any, change: Callable[[Any], None]) -> None:
     """What is logged does not change with what the model does to its input."""
-    before = repr(given(features))
+    before = repr(input_columns(features))
     kept = snapshot(features)
     change(features)
 
-    assert repr(given(features)) != before
-    assert repr(given(kept)) == before
+    assert repr(input_columns(features)) != before
+    assert repr(input_columns(kept)) == before
 
 
 def test_a_tensor() -> None:
@@ -152,5 +152,5 @@ def test_a_tensor() -> None:
         def cpu(self) -> np.ndarray[Any, Any]:
             return np.array([0.5, 0.25])
 
-    assert list(returned(Tensor(), rows=2).prediction) == [0.5, 0.25]
-    assert returned(object(), rows=2) == Returned()
+    assert list(output_columns(Tensor(), rows=2).prediction) == [0.5, 0.25]
+    assert output_columns(object(), rows=2) == Outputs()

@@ -12,10 +12,12 @@ from typing import Any, BinaryIO, Final
 import pytest
 
 from client.spools import ended, files, ids, program
-from driftgauge.client.lanes import About, SpoolFile
+from driftgauge.client.lanes import Destination, SpoolFile
 from driftgauge.client.spool import Spool
 
-ABOUT: Final = About(experiment="/e", server="http://mlflow", model_version="1", sample_rate=1.0, day="2026-01-02")
+DESTINATION: Final = Destination(
+    experiment="/e", server="http://mlflow", model_version="1", sample_rate=1.0, day="2026-01-02"
+)
 KIB: Final = 1024
 
 
@@ -29,13 +31,13 @@ class Opened:
             folder, owner=owner, max_bytes=max_bytes, announce=self.announced.append, dropped=self.dropped.append
         )
 
-    def add(self, size: int = KIB, about: About = ABOUT) -> SpoolFile | None:
+    def add(self, size: int = KIB, destination: Destination = DESTINATION) -> SpoolFile | None:
         """Add a file of that size."""
-        return self.spool.add("predictions", about, 5, lambda file: file.write(b"x" * size))
+        return self.spool.add("predictions", destination, 5, lambda file: file.write(b"x" * size))
 
     def adopt(self) -> list[str]:
         """Adopt all lanes of the experiment and return the batch ids of their files."""
-        self.spool.adopt(lambda about: about.experiment == "/e")
+        self.spool.adopt(lambda destination: destination.experiment == "/e")
         return [file.batch_id for file in self.announced if file.recovered]
 
     def adopt_any(self) -> int:
@@ -48,7 +50,7 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
     """Return an empty spool."""
     found = Opened(tmp_path, "aa")
     yield found
-    found.spool.leave()
+    found.spool.release()
 
 
 def test_a_file_appears_whole_and_is_announced(opened: Opened, tmp_path: Path) -> None:
@@ -76,11 +78,11 @@ def test_a_file_is_announced_before_anyone_can_send_it(tmp_path: Path) -> None:
         announce=lambda _: visible.append(sum(len(lane.files) for lane in spool.lanes())),
         dropped=lambda _: None,
     )
-    spool.add("labels", ABOUT, 1, lambda file: file.write(b"x"))
+    spool.add("labels", DESTINATION, 1, lambda file: file.write(b"x"))
 
     assert visible == [0]
     assert [len(lane.files) for lane in spool.lanes()] == [1]
-    spool.leave()
+    spool.release()
 
 
 def test_a_failed_write_leaves_nothing(opened: Opened, tmp_path: Path) -> None:
@@ -91,14 +93,14 @@ def test_a_failed_write_leaves_nothing(opened: Opened, tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        opened.spool.add("predictions", ABOUT, 5, fail)
+        opened.spool.add("predictions", DESTINATION, 5, fail)
     assert [path for path in tmp_path.rglob("*") if "predictions" in path.name] == []
     assert (opened.spool.bytes, opened.announced) == (0, [])
 
 
 def test_when_it_is_full_the_oldest_go(opened: Opened, tmp_path: Path) -> None:
     """Over all lanes; what was dropped is told."""
-    added = [opened.add(4 * KIB, replace(ABOUT, experiment=name)) for name in ("/e", "/labels", "/e")]
+    added = [opened.add(4 * KIB, replace(DESTINATION, experiment=name)) for name in ("/e", "/labels", "/e")]
 
     assert [file and file.batch_id for file in opened.dropped] == [added[0] and added[0].batch_id]
     assert files(tmp_path) == [file.path for file in added[1:] if file]
@@ -134,10 +136,10 @@ def test_the_lane_of_a_living_process_is_left_alone(opened: Opened, tmp_path: Pa
     other = Opened(tmp_path, "bb")
 
     assert other.adopt() == []
-    opened.spool.leave()
+    opened.spool.release()
     assert other.adopt() == ["aa-1"]
     assert Opened(tmp_path, "cc").adopt() == []
-    other.spool.leave()
+    other.spool.release()
 
 
 def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None
     before.add()
     (lane,) = before.spool.lanes()
     lane.assign("run-7")
-    before.spool.leave()
+    before.spool.release()
     (lane.path / "predictions-1.parquet.half").write_bytes(b"PAR1")
     unfinished = tmp_path / "2026-01-02-bb"
     unfinished.mkdir()
@@ -154,31 +156,31 @@ def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None
     now = Opened(tmp_path, "cc")
     assert now.adopt() == ["aa-1"]
     (adopted,) = now.spool.lanes()
-    assert (adopted.run_id, adopted.about, adopted.adopted) == ("run-7", ABOUT, True)
+    assert (adopted.run_id, adopted.destination, adopted.adopted) == ("run-7", DESTINATION, True)
     assert [(file.rows, file.kind, file.bytes) for file in adopted.files.values()] == [(5, "predictions", KIB)]
     assert list(tmp_path.rglob("*.half")) == []
     assert not unfinished.exists()
-    now.spool.leave()
+    now.spool.release()
 
 
 def test_nothing_is_added_to_an_adopted_lane(tmp_path: Path) -> None:
     """A run belongs to one process."""
     before = Opened(tmp_path, "aa")
     before.add()
-    before.spool.leave()
+    before.spool.release()
     now = Opened(tmp_path, "bb")
     now.adopt()
     now.add()
 
     assert [len(lane.files) for lane in now.spool.lanes()] == [1, 1]
-    now.spool.leave()
+    now.spool.release()
 
 
 def test_lanes_for_other_destinations_stay(tmp_path: Path) -> None:
     """They wait for a logger that is for them."""
     before = Opened(tmp_path, "aa")
-    before.add(about=replace(ABOUT, experiment="/other"))
-    before.spool.leave()
+    before.add(destination=replace(DESTINATION, experiment="/other"))
+    before.spool.release()
 
     assert Opened(tmp_path, "bb").adopt() == []
     assert len(files(tmp_path)) == 1
@@ -189,13 +191,13 @@ def test_adopted_files_count_towards_the_bound(tmp_path: Path) -> None:
     for owner in ("aa", "bb", "cc"):
         before = Opened(tmp_path, owner)
         before.add(4 * KIB)
-        before.spool.leave()
+        before.spool.release()
     now = Opened(tmp_path, "dd")
     now.adopt()
 
     assert [file.batch_id for file in now.dropped] == ["aa-1"]
     assert now.spool.bytes == 8 * KIB
-    now.spool.leave()
+    now.spool.release()
 
 
 def test_a_lane_is_removed_once_it_is_empty(opened: Opened, tmp_path: Path) -> None:
@@ -211,12 +213,12 @@ def test_a_lane_is_removed_once_it_is_empty(opened: Opened, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
-@pytest.mark.parametrize("about", ["", "{}", "[]", '{"experiment": "/e"}'])
-def test_a_lane_whose_description_is_damaged_is_left_alone(tmp_path: Path, about: str) -> None:
+@pytest.mark.parametrize("destination", ["", "{}", "[]", '{"experiment": "/e"}'])
+def test_a_lane_whose_description_is_damaged_is_left_alone(tmp_path: Path, destination: str) -> None:
     """Its files stay for someone to look at; they stop nobody."""
     lane = tmp_path / "2026-01-02-aa"
     lane.mkdir()
-    (lane / "about.json").write_text(about)
+    (lane / "about.json").write_text(destination)
     (lane / "predictions-20260102T000000000000Z-aa-1-5.parquet").write_bytes(b"x")
 
     now = Opened(tmp_path, "bb")
@@ -246,7 +248,7 @@ def test_two_processes_never_hold_one_lane(tmp_path: Path) -> None:
     takers = [Opened(tmp_path, f"{number}a") for number in range(4)]
     assert sorted(taker.adopt_any() for taker in takers) == [0, 0, 0, 1]
     for taker in takers:
-        taker.spool.leave()
+        taker.spool.release()
 
 
 def test_a_child_does_not_keep_the_lane_of_its_parent(tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ signal.pause()
     finally:
         os.kill(child, signal.SIGKILL)
         ended(parent, -signal.SIGKILL)
-        taker.spool.leave()
+        taker.spool.release()
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from driftgauge.client.lanes import About
+from driftgauge.client.commands import Command
+from driftgauge.client.counters import Counters
+from driftgauge.client.lanes import Destination
 from driftgauge.client.notices import Notices
-from driftgauge.client.orders import Order
 from driftgauge.client.spool import Spool
-from driftgauge.client.tally import Tally
 from driftgauge.client.tracking import Tracking
 from driftgauge.client.uploading import Uploader
 
@@ -18,11 +18,11 @@ def test_a_day_that_is_over_ends_its_run(sqlite_store: str, tmp_path: Path) -> N
 
     spool = Spool(tmp_path / "spool", owner="aa", max_bytes=10**6, announce=lambda _: None, dropped=lambda _: None)
     for day in ("2026-01-02", "9999-01-01"):
-        about = About(experiment="/e", server="", model_version="1", sample_rate=1.0, day=day)
-        assert spool.add("predictions", about, 1, lambda file: file.write(b"x"))
+        destination = Destination(experiment="/e", server="", model_version="1", sample_rate=1.0, day=day)
+        assert spool.add("predictions", destination, 1, lambda file: file.write(b"x"))
     # A day that is not today is over, also one that a wrong clock has seen; so both are.
-    uploader = Uploader(spool, Tracking(sqlite_store), wanted=lambda _: True, tally=Tally(), notices=Notices())
-    last = uploader.inbox.put(Order(stop=True))
+    uploader = Uploader(spool, Tracking(sqlite_store), wanted=lambda _: True, counters=Counters(), notices=Notices())
+    last = uploader.commands.put(Command(stop=True))
     uploader.run()
 
     client: Any = MlflowClient(sqlite_store)

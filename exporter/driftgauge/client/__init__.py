@@ -1,7 +1,7 @@
 """Logs predictions, labels and references to MLflow from serving code; the exporter reads them without any mapping.
 
-It lives in other people's processes: importing it loads nothing, and MLflow is loaded by the thread that uploads.
-The rest of driftgauge is not needed.
+It runs in other people's processes: importing it imports none of its modules, and MLflow is imported by the thread that
+uploads. Of driftgauge it needs only `schema` and `errors`.
 """
 
 from importlib import import_module
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from driftgauge.client.monitored import MonitoredModel as MonitoredModel
     from driftgauge.client.reference import log_reference as log_reference
 
-_HOMES: Final = {
+_MODULES: Final = {
     "Health": "health",
     "MonitoredModel": "monitored",
     "PredictionLogger": "logger",
@@ -28,6 +28,6 @@ __all__ = ["Health", "MonitoredModel", "PredictionLogger", "SpoolFile", "log_ref
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

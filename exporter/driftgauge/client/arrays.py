@@ -1,11 +1,11 @@
-"""Batches as they are handed over: copied at once, for the caller may change them, and made into columns later."""
+"""The values of a batch: copied when it is logged, because the caller may change them, and made into columns later."""
 
 from collections.abc import Sequence
 from typing import Any, overload
 
 
-class Ids(Sequence[str]):
-    """The request ids that were made up for a batch, written out only when someone asks for them."""
+class GeneratedIds(Sequence[str]):
+    """The request ids generated for a batch, as a sequence that makes each text when it is read."""
 
     def __init__(self, prefix: str, rows: int) -> None:
         self._prefix = prefix
@@ -26,7 +26,7 @@ class Ids(Sequence[str]):
 
 
 def snapshot(values: Any) -> Any:
-    """Return a copy of an array, a column or a sequence that later changes to the original do not reach."""
+    """Return a copy of an array, a column or a sequence, which later changes of the original do not affect."""
     if hasattr(values, "copy"):
         return values.copy()
     # Single values never change, and neither do Arrow's arrays, which have a `type`.

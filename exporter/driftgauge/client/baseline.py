@@ -1,7 +1,7 @@
 """How good a model is on the rows of its reference: the metrics that later predictions are compared with.
 
-The numbers are scikit-learn's, under the names and by the definitions of `model_performance_baseline`, so that what
-stands at the MLflow run is what the exporter computes from the same file. This module is pure; scikit-learn is imported
+The numbers are scikit-learn's, with the names and definitions of `model_performance_baseline`, so that the metrics of
+the MLflow run equal those that the exporter computes from the same file. This module is pure; it imports scikit-learn
 when it computes.
 """
 
@@ -21,8 +21,8 @@ _NONE: Final = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """n labelled rows: label (n,), and what there is of prediction (n,), score (n,) and class -> probability (n,)."""
+class LabelledRows:
+    """n labelled rows: label (n,), and if there are any, prediction (n,), score (n,) and class -> probability (n,)."""
 
     label: Sequence[Any]
     prediction: Sequence[Any] | None = None
@@ -30,19 +30,21 @@ class Answers:
     class_scores: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def metrics(answers: Answers, *, task: Task, average: Average = "weighted", threshold: float = 0.5) -> dict[str, float]:
+def metrics(
+    data: LabelledRows, *, task: Task, average: Average = "weighted", threshold: float = 0.5
+) -> dict[str, float]:
     """Return the metrics of the task that are defined on these rows; rows without a label are left out."""
     if task == "regression":
-        return _known(_regression(answers))
+        return _known(_regression(data))
     if task == "binary":
-        return _known(_binary(answers, average, threshold))
-    return _known(_multiclass(answers, average))
+        return _known(_binary(data, average, threshold))
+    return _known(_multiclass(data, average))
 
 
-def _regression(answers: Answers) -> dict[str, float]:
-    from sklearn import metrics as sk  # noqa: PLC0415 - takes a second, and serving code does without
+def _regression(data: LabelledRows) -> dict[str, float]:
+    from sklearn import metrics as sk  # noqa: PLC0415 - takes a second, and serving code does not need it
 
-    label, predicted = _floats(answers.label, answers), _floats(answers.prediction, answers)
+    label, predicted = _floats(data.label, data), _floats(data.prediction, data)
     rows = np.isfinite(label) & np.isfinite(predicted)
     if not rows.any():
         return {}
@@ -52,19 +54,19 @@ def _regression(answers: Answers) -> dict[str, float]:
     return found | ({"r2": float(sk.r2_score(label, predicted))} if np.ptp(label) > 0 else {})
 
 
-def _binary(answers: Answers, average: Average, threshold: float) -> dict[str, float]:
+def _binary(data: LabelledRows, average: Average, threshold: float) -> dict[str, float]:
     from sklearn import metrics as sk  # noqa: PLC0415 - as above
 
-    label, score, given = _codes(answers.label), _floats(answers.score, answers), _floats(answers.prediction, answers)
+    label, score, given = _codes(data.label), _floats(data.score, data), _floats(data.prediction, data)
     if ((given > 0) & (given < 1)).any():
-        # As the exporter reads them: a column with numbers between 0 and 1 holds scores.
+        # The exporter reads a column with numbers between 0 and 1 as scores.
         score = np.where(np.isnan(score), given, score)
-        called = np.full(len(label), np.nan)
+        predicted = np.full(len(label), np.nan)
     else:
-        called = _codes(answers.prediction) if answers.prediction is not None else given
-    called = np.where(np.isnan(called) & np.isfinite(score), score >= threshold, called)
-    rows = np.isfinite(label) & np.isfinite(called)
-    found = _classified(label[rows], called[rows], average, positive=1.0)
+        predicted = _codes(data.prediction) if data.prediction is not None else given
+    predicted = np.where(np.isnan(predicted) & np.isfinite(score), score >= threshold, predicted)
+    rows = np.isfinite(label) & np.isfinite(predicted)
+    found = _classified(label[rows], predicted[rows], average, positive=1.0)
     rows = np.isfinite(label) & np.isfinite(score)
     label, score = label[rows], score[rows]
     if len(np.unique(label)) == 2:
@@ -75,22 +77,22 @@ def _binary(answers: Answers, average: Average, threshold: float) -> dict[str, f
     return found
 
 
-def _multiclass(answers: Answers, average: Average) -> dict[str, float]:
-    classes, label = sorted(answers.class_scores), _texts(answers.label)
-    scores = [_floats(answers.class_scores[name], answers) for name in classes]
+def _multiclass(data: LabelledRows, average: Average) -> dict[str, float]:
+    classes, label = sorted(data.class_scores), _texts(data.label)
+    scores = [_floats(data.class_scores[name], data) for name in classes]
     table = np.array(scores).reshape(len(classes), len(label)).T
-    if answers.prediction is not None:
-        called = _texts(answers.prediction)
+    if data.prediction is not None:
+        predicted = _texts(data.prediction)
     elif classes:
-        called = np.array(classes)[table.argmax(axis=1)]
+        predicted = np.array(classes)[table.argmax(axis=1)]
     else:
         return {}
-    rows = (label != _NONE) & (called != _NONE)
-    return _classified(label[rows], called[rows], average) | _graded(label, table, classes, average)
+    rows = (label != _NONE) & (predicted != _NONE)
+    return _classified(label[rows], predicted[rows], average) | _graded(label, table, classes, average)
 
 
 def _graded(label: Array, scores: Array, classes: Sequence[str], average: Average) -> dict[str, float]:
-    """Judge the probabilities of each class, one against the rest; undefined when a class never occurs."""
+    """Return the metrics of class probabilities, one class against the rest; {} when a class never occurs."""
     from sklearn import metrics as sk  # noqa: PLC0415 - as above
 
     rows = np.isfinite(scores).all(axis=1) & np.isin(label, classes)
@@ -106,26 +108,26 @@ def _graded(label: Array, scores: Array, classes: Sequence[str], average: Averag
     }
 
 
-def _classified(label: Array, called: Array, average: Average, *, positive: Any = None) -> dict[str, float]:
+def _classified(label: Array, predicted: Array, average: Average, *, positive: Any = None) -> dict[str, float]:
     from sklearn import metrics as sk  # noqa: PLC0415 - as above
 
     if not len(label):
         return {}
     of_class = {"pos_label": positive} if average == "binary" else {}
-    found = sk.precision_recall_fscore_support(label, called, average=average, zero_division=0, **of_class)
+    found = sk.precision_recall_fscore_support(label, predicted, average=average, zero_division=0, **of_class)
     scored = {name: float(value) for name, value in zip(_SCORING, found, strict=False)}
-    return {"accuracy": float(sk.accuracy_score(label, called)), **scored}
+    return {"accuracy": float(sk.accuracy_score(label, predicted)), **scored}
 
 
 def _codes(values: Sequence[Any]) -> Array:
-    """Return binary classes as 1 and 0, NaN for what is neither."""
+    """Return binary classes as 1 and 0, NaN for other values."""
     words = (_text(value).lower() for value in values)
     return np.array([1.0 if w in POSITIVE_WORDS else 0.0 if w in NEGATIVE_WORDS else np.nan for w in words])
 
 
-def _floats(values: Sequence[Any] | None, answers: Answers) -> Array:
-    """Return numbers, NaN for what is none; NaN everywhere when there are no values."""
-    return np.full(len(answers.label), np.nan) if values is None else np.array([_float(value) for value in values])
+def _floats(values: Sequence[Any] | None, data: LabelledRows) -> Array:
+    """Return values as numbers, NaN for other values; all NaN when `values` is None."""
+    return np.full(len(data.label), np.nan) if values is None else np.array([_float(value) for value in values])
 
 
 def _float(value: Any) -> float:
@@ -140,7 +142,7 @@ def _texts(values: Sequence[Any]) -> Array:
 
 
 def _text(value: Any) -> str:
-    """Spell a class: whole numbers without their point, `_NONE` where there is none."""
+    """Return the name of a class: whole numbers without ".0", `_NONE` for a missing value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return _NONE
     return str(value).strip().removesuffix(".0")

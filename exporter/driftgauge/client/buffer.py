@@ -1,7 +1,7 @@
-"""What is in memory: rows and batches in the order they were logged, up to a bound.
+"""Rows and batches in memory, in the order of logging, up to a limit.
 
-`log` appends to `items` itself, for a call would cost as much as all the rest; everything else goes through here. A
-bound that is checked without a lock can be passed by as many rows as there are threads.
+`log` appends to `items` directly, since a method call would double its cost; everything else uses the methods. `log`
+checks the limit without a lock, so the buffer can exceed it by one row per thread.
 """
 
 import threading
@@ -10,22 +10,22 @@ from typing import Any
 
 
 class Buffer:
-    """At most `capacity` rows; 0 when nothing is taken any more. `items` are rows (tuples) and batches."""
+    """At most `capacity` rows; 0 once the logger is closed. `items` are rows (tuples) and batches."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.items: deque[Any] = deque()
-        # Rows inside of batches.
+        # Rows in batches.
         self.batched = 0
         self._mutex = threading.RLock()
 
     @property
     def rows(self) -> int:
-        """How many rows wait, a batch counted as one more."""
+        """How many rows wait; each batch counts as one more."""
         return len(self.items) + self.batched
 
     def put(self, batch: Any) -> bool:
-        """Take a batch as a whole; false when there is no room for it."""
+        """Append a whole batch; false when there is no room for it."""
         with self._mutex:
             if self.rows + batch.rows > self.capacity:
                 return False

@@ -9,13 +9,13 @@ from itertools import count
 
 from driftgauge.client import process
 from driftgauge.client.buffer import Buffer
+from driftgauge.client.commands import Command
+from driftgauge.client.counters import Counters
 from driftgauge.client.health import Health
-from driftgauge.client.lanes import About, SpoolFile
+from driftgauge.client.lanes import Destination, SpoolFile
 from driftgauge.client.notices import Notices, described
 from driftgauge.client.options import Options
-from driftgauge.client.orders import Order
 from driftgauge.client.spool import Spool
-from driftgauge.client.tally import Tally
 from driftgauge.client.tracking import Tracking, redacted
 from driftgauge.client.uploading import Uploader
 from driftgauge.client.writing import Writer
@@ -24,7 +24,7 @@ from driftgauge.client.writing import Writer
 class Delivery:
     """From rows in memory to artifacts in MLflow, for this process.
 
-    running: the threads have been started. wake_at: with this many rows the writer is woken up before its time.
+    running: the threads have been started. wake_at: the number of buffered rows at which the writer is woken.
     """
 
     def __init__(self, options: Options) -> None:
@@ -32,7 +32,7 @@ class Delivery:
         self.owner = os.urandom(6).hex()
         self.numbers = count()
         self.buffer = Buffer(options.max_buffer_rows)
-        self.tally = Tally()
+        self.counters = Counters()
         self.notices = Notices()
         self.running = False
         self.wake_at = min(options.max_file_rows, options.max_buffer_rows // 4)
@@ -47,8 +47,8 @@ class Delivery:
         self.uploader = Uploader(
             self.spool,
             Tracking(options.uri),
-            wanted=lambda about: _is_for(about, options, server),
-            tally=self.tally,
+            wanted=lambda destination: _is_for(destination, options, server),
+            counters=self.counters,
             notices=self.notices,
         )
         self.writer = Writer(
@@ -56,12 +56,12 @@ class Delivery:
             server=server,
             buffer=self.buffer,
             spool=self.spool,
-            tally=self.tally,
+            counters=self.counters,
             notices=self.notices,
-            told=self._written,
+            on_written=self._written,
         )
         self._starting = threading.RLock()
-        self._last_orders: tuple[Order, Order] | None = None
+        self._last_commands: tuple[Command, Command] | None = None
 
     def start(self) -> None:
         """Start the threads, once. Raises RuntimeError when the interpreter is about to end."""
@@ -73,52 +73,52 @@ class Delivery:
                 process.finish_with_worker()
 
     def flush(self, deadline: float, *, upload: bool) -> bool:
-        """Write what was logged, and upload it if told so; see `PredictionLogger.flush`."""
+        """Write what was logged and, with `upload`, upload it; see `PredictionLogger.flush`."""
         if not self.buffer.capacity:
             return self.close(deadline)
         self.start()
-        written = self.writer.inbox.put(Order()).wait(deadline)
+        written = self.writer.commands.put(Command()).wait(deadline)
         if not upload:
             return written
-        return self.uploader.inbox.put(Order()).wait(deadline) and written
+        return self.uploader.commands.put(Command()).wait(deadline) and written
 
     def close(self, deadline: float) -> bool:
-        """Take no more, write what was logged, upload it, and end the threads; see `PredictionLogger.close`."""
+        """Accept no more rows, write what was logged, upload it, and end the threads; see `PredictionLogger.close`."""
         self.buffer.capacity = 0
         if not self.running:
             return True
-        if self._last_orders is None:
-            self._last_orders = Order(stop=True), Order(stop=True)
-        # Put again each time: a signal can come between the two lines, and one stop too many does no harm.
-        self.writer.inbox.put(self._last_orders[0])
-        written, uploaded = (order.wait(deadline) for order in self._last_orders)
+        if self._last_commands is None:
+            self._last_commands = Command(stop=True), Command(stop=True)
+        # Put on every call: a signal handler can run between these lines, and a second stop does no harm.
+        self.writer.commands.put(self._last_commands[0])
+        written, uploaded = (command.wait(deadline) for command in self._last_commands)
         return written and uploaded
 
     def health(self) -> Health:
-        """Return what became of the rows so far."""
-        tally = self.tally
+        """Return the counters so far."""
+        counters = self.counters
         return Health(
-            logged=tally.count("logged"),
-            labels_logged=tally.count("labels_logged"),
-            sampled_out=tally.count("sampled_out"),
-            dropped=tally.dropped(),
-            spooled=tally.count("spooled"),
-            recovered=tally.count("recovered"),
-            uploaded=tally.count("uploaded"),
-            files_uploaded=tally.count("files_uploaded"),
-            upload_failures=tally.count("upload_failures"),
+            logged=counters.count("logged"),
+            labels_logged=counters.count("labels_logged"),
+            sampled_out=counters.count("sampled_out"),
+            dropped=counters.dropped(),
+            spooled=counters.count("spooled"),
+            recovered=counters.count("recovered"),
+            uploaded=counters.count("uploaded"),
+            files_uploaded=counters.count("files_uploaded"),
+            upload_failures=counters.count("upload_failures"),
             buffered=self.buffer.rows,
             spool_bytes=self.spool.bytes,
             spool_files=self.spool.count,
-            last_upload=tally.last_upload,
+            last_upload=counters.last_upload,
         )
 
     def _written(self, *, last: bool) -> None:
-        """Wake the uploader. Only after the last file may it let go of the spool: none may come into a lane then."""
-        if last and self._last_orders is not None:
-            self.uploader.inbox.put(self._last_orders[1])
+        """Wake the uploader; after the last file, stop it: it releases the spool, so no file may be added later."""
+        if last and self._last_commands is not None:
+            self.uploader.commands.put(self._last_commands[1])
         else:
-            self.uploader.inbox.nudge()
+            self.uploader.commands.wake()
 
     def _announce(self, file: SpoolFile) -> None:
         if self.options.on_spooled is not None:
@@ -128,7 +128,7 @@ class Delivery:
                 self.notices.begin("on_spooled", f"on_spooled failed: {described(error)}")
 
     def _no_room(self, file: SpoolFile) -> None:
-        self.tally.drop("spool_full", file.rows)
+        self.counters.drop("spool_full", file.rows)
         self.notices.begin(
             "spool_full",
             f"the spool {self.options.folder} has reached its {self.options.max_spool_bytes} bytes: the oldest files "
@@ -136,5 +136,5 @@ class Delivery:
         )
 
 
-def _is_for(about: About, options: Options, server: str) -> bool:
-    return about.server == server and about.experiment in (options.experiment, options.labels)
+def _is_for(destination: Destination, options: Options, server: str) -> bool:
+    return destination.server == server and destination.experiment in (options.experiment, options.labels)

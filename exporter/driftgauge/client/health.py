@@ -1,6 +1,6 @@
-"""How logging itself fares: one snapshot per logger, and the same as Prometheus metrics of the host process.
+"""The health of logging: one snapshot per logger, and the same as Prometheus metrics of the host process.
 
-prometheus-client is imported when metrics are asked for, and is not needed otherwise.
+prometheus-client is needed only for the metrics and is imported when they are registered.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from driftgauge.client import process
-from driftgauge.client.tally import Reason
+from driftgauge.client.counters import Reason
 
 if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Counts since the process began to log: rows, but for files and failures.
+    """Counts since the logger was made in this process: rows, except `files_uploaded` and `upload_failures`.
 
-    logged, labels_logged: taken and written, or about to be. sampled_out: left out by `sample_rate`. dropped: by
-    reason. spooled: safe on disk. recovered: found in the spool of a process that had ended. uploaded: MLflow has
-    them. buffered: in memory now. spool_bytes, spool_files: waiting now. last_upload: seconds since 1970.
+    logged, labels_logged: accepted and written, or about to be. sampled_out: left out by `sample_rate`. dropped: by
+    reason. spooled: written to disk. recovered: found in the spool of a process that had ended. uploaded: stored in
+    MLflow. buffered: in memory now. spool_bytes, spool_files: waiting now. last_upload: seconds since 1970.
     """
 
     logged: int
@@ -41,14 +41,14 @@ class Health:
 
 @runtime_checkable
 class Reporting(Protocol):
-    """A logger, as far as this module knows it."""
+    """What this module needs of a logger."""
 
     @property
     def labels(self) -> tuple[str, str]:
         """Experiment and model version."""
 
     def health(self) -> Health:
-        """Return how it fares."""
+        """Return its counters."""
 
 
 class _Metric(NamedTuple):
@@ -78,7 +78,7 @@ _METRICS: Final = (
 
 
 class ClientCollector:
-    """The loggers of this process as a prometheus-client collector; also of processes forked later, each its own."""
+    """A prometheus-client collector of the loggers of this process; in a forked child it shows those of the child."""
 
     def describe(self) -> Iterator[Any]:
         """Yield the families without samples."""

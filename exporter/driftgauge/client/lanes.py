@@ -1,8 +1,8 @@
-"""One lane of the spool: what lies in its folder, how it gets there, and how it is found again after a crash.
+"""One lane of the spool: the files in its folder, how they are written, and how they are recovered after a crash.
 
-A lane is what one process logs for one experiment on one day; all its files go to one run. A file has its name from
-the start, so that it reaches the same path of the same run however often it is sent. It appears by an atomic
-rename after its bytes are on disk; what a crash leaves half written is removed.
+A lane is the folder of what one process logs to one experiment on one day; all its files go to one run. The name of a
+file is fixed when it is written, so every attempt to send it writes the same path of the same run. A file
+appears by an atomic rename after its bytes are on disk; partial files of a crash are removed.
 """
 
 import json
@@ -22,16 +22,16 @@ from driftgauge.client.process import FORK_GUARD
 Kind = Literal["predictions", "labels"]
 
 _LOCK: Final = "lock"
-_ABOUT: Final = "about.json"
+_DESTINATION: Final = "about.json"
 _RUN: Final = "run.json"
-_HALF: Final = ".half"
+_PARTIAL: Final = ".half"
 _FILES: Final = "*.parquet"
 _NAME: Final = re.compile(r"(?P<kind>predictions|labels)-\d{8}T\d{12}Z-(?P<batch>[0-9a-f]+-\d+)-(?P<rows>\d+)\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a lane is for. server: the tracking URI without credentials. day: the UTC date its run is named after."""
+class Destination:
+    """Where a lane is delivered. server: the tracking URI without credentials. day: the UTC date in its run's name."""
 
     experiment: str
     server: str
@@ -42,7 +42,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class SpoolFile:
-    """A file that is safe on disk: what it holds, its batch id, its rows and bytes.
+    """A file on disk: the kind of its rows, its batch id, how many rows and bytes.
 
     recovered: it was found in the spool of a process that has ended.
     """
@@ -56,59 +56,59 @@ class SpoolFile:
 
     @property
     def age_rank(self) -> str:
-        """What sorts files of all kinds and lanes from the oldest to the newest."""
+        """The sort key that puts files of all kinds and lanes from the oldest to the newest."""
         return self.path.name.partition("-")[2]
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """A lane that this process works on; `files` by name, oldest first. adopted: a dead process made it."""
+    """A lane that this process works on; `files` by name, oldest first. adopted: from a process that has ended."""
 
     path: Path
-    about: About
+    destination: Destination
     lock: FileLock
     adopted: bool = False
     run_id: str | None = None
     files: dict[str, SpoolFile] = field(default_factory=dict)
 
     @classmethod
-    def made(cls, path: Path, about: About) -> "Lane":
-        """Make a folder that nobody else can read, with its lock and what it is for. Raises OSError, and it is gone."""
+    def create(cls, path: Path, destination: Destination) -> "Lane":
+        """Create a folder that only this user can read, locked and with its destination; removed again on OSError."""
         path.mkdir(mode=0o700)
         with ExitStack() as undone:
             undone.callback(shutil.rmtree, path, ignore_errors=True)
             lock = FileLock.acquire(path / _LOCK)
             undone.callback(lock.release)
-            _put(path / _ABOUT, asdict(about))
+            _write_json(path / _DESTINATION, asdict(destination))
             sync_folder(path.parent)
             undone.pop_all()
-        return cls(path, about, lock)
+        return cls(path, destination, lock)
 
     def write(
         self, kind: Kind, batch_id: str, rows: int, write: Callable[[BinaryIO], object]
     ) -> tuple[Path, SpoolFile]:
-        """Have a file written under a name for the time being; return that, and the file it is to become."""
+        """Write a file under a partial name; return that path, and the file that `publish` makes of it."""
         name = f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{batch_id}-{rows}.parquet"
-        half = self.path / f"{name}{_HALF}"
+        partial = self.path / f"{name}{_PARTIAL}"
         try:
             with FORK_GUARD:
-                size = _written(half, write)
+                size = _written(partial, write)
         except BaseException:
-            half.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
-        return half, SpoolFile(self.path / name, kind, batch_id, rows, size)
+        return partial, SpoolFile(self.path / name, kind, batch_id, rows, size)
 
     def assign(self, run_id: str | None) -> None:
-        """Put on record which run the files go to, None to forget it."""
+        """Store on disk which run the files go to; None removes it."""
         if run_id is None:
             (self.path / _RUN).unlink(missing_ok=True)
             sync_folder(self.path)
         else:
-            _put(self.path / _RUN, {"run_id": run_id})
+            _write_json(self.path / _RUN, {"run_id": run_id})
         self.run_id = run_id
 
     def remove(self) -> bool:
-        """Delete the folder and free the lock; false when there is a file in it."""
+        """Delete the folder and release the lock; false when there is a file in it."""
         if any(self.path.glob(_FILES)):
             return False
         shutil.rmtree(self.path, ignore_errors=True)
@@ -116,35 +116,38 @@ class Lane:
         return True
 
 
-def abandoned(path: Path, wanted: Callable[[About], bool]) -> Lane | None:
-    """Return the lane at `path` when its process has ended and it is wanted. What holds no file is removed."""
+def abandoned_lane(path: Path, wanted: Callable[[Destination], bool]) -> Lane | None:
+    """Return the lane at `path` when its process has ended and its destination is wanted.
+
+    A folder whose process ended while it was created is removed.
+    """
     try:
         lock = FileLock.acquire(path / _LOCK, wait=False)
-    except OSError:  # a living process has it, or it is another user's
+    except OSError:  # a living process holds it, or it is another user's
         return None
-    about = _about(path)
-    if about is not None and wanted(about):
-        return _restored(path, about, lock)
-    if about is None and not any(path.glob(_FILES)):
+    destination = _destination(path)
+    if destination is not None and wanted(destination):
+        return _restored(path, destination, lock)
+    if destination is None and not any(path.glob(_FILES)):
         # The process ended while it made the lane.
         shutil.rmtree(path, ignore_errors=True)
     lock.release()
     return None
 
 
-def settle(half: Path, path: Path) -> None:
-    """Give a written file its name for good; or raise OSError, and it is gone, so that it can be written again."""
+def publish(partial: Path, path: Path) -> None:
+    """Rename a written file to its final name. On OSError it is removed, so that it can be written again."""
     try:
-        half.rename(path)
+        partial.rename(path)
         sync_folder(path.parent)
     except OSError:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise
 
 
 def sync_folder(path: Path) -> None:
-    """Have the names in a folder survive a power cut."""
+    """Flush a folder to disk, so that its file names survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -152,10 +155,10 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _restored(path: Path, about: About, lock: FileLock) -> Lane:
-    for half in path.glob(f"*{_HALF}"):
-        half.unlink()
-    lane = Lane(path, about, lock, adopted=True, run_id=_read(path / _RUN).get("run_id"))
+def _restored(path: Path, destination: Destination, lock: FileLock) -> Lane:
+    for partial in path.glob(f"*{_PARTIAL}"):
+        partial.unlink()
+    lane = Lane(path, destination, lock, adopted=True, run_id=_read_json(path / _RUN).get("run_id"))
     found = []
     for file in path.glob(_FILES):
         match = _NAME.fullmatch(file.name)
@@ -167,9 +170,9 @@ def _restored(path: Path, about: About, lock: FileLock) -> Lane:
     return lane
 
 
-def _about(path: Path) -> About | None:
+def _destination(path: Path) -> Destination | None:
     try:
-        return About(**_read(path / _ABOUT))
+        return Destination(**_read_json(path / _DESTINATION))
     except TypeError:
         return None
 
@@ -182,13 +185,13 @@ def _written(path: Path, write: Callable[[BinaryIO], object]) -> int:
         return file.tell()
 
 
-def _put(path: Path, content: dict[str, Any]) -> None:
-    half = path.with_name(f"{path.name}{_HALF}")
-    _written(half, lambda file: file.write(json.dumps(content).encode()))
-    settle(half, path)
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_name(f"{path.name}{_PARTIAL}")
+    _written(partial, lambda file: file.write(json.dumps(content).encode()))
+    publish(partial, path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Locks on files, between processes: held as long as the process lives, free as soon as it is gone, however it ends.
+"""Locks on files, between processes: the operating system releases them when the process ends, however it ends.
 
-A forked child inherits the open file and with it the lock of its parent; `forget_all` lets go of it there without
-freeing it for others.
+A forked child inherits the open file and with it the lock of its parent; `close_inherited` closes it in the child, and
+the parent keeps the lock.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ class FileLock:
 
     @classmethod
     def acquire(cls, path: Path, *, wait: bool = True) -> "FileLock":
-        """Lock the file, made if it is not there. Raises OSError, so when another has it and it is not to `wait`."""
+        """Lock the file, and create it if needed. Raises OSError; without `wait` also when another process holds it."""
         with FORK_GUARD:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _held.add(descriptor)
@@ -37,7 +37,7 @@ class FileLock:
         return lock
 
     def release(self) -> None:
-        """Free the lock, also for a child that was forked meanwhile; harmless when it is free."""
+        """Release the lock, also one that a forked child inherited; does nothing when it is released already."""
         with FORK_GUARD:
             if self._descriptor in _held:
                 _held.discard(self._descriptor)
@@ -47,7 +47,7 @@ class FileLock:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file for the block, after waiting for whoever has it."""
+    """Wait for the lock on a file and hold it during the block."""
     lock = FileLock.acquire(path)
     try:
         yield
@@ -55,7 +55,7 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def forget_all() -> None:
+def close_inherited() -> None:
     """In a child after a fork: close the parent's locks, which stay its own."""
     for descriptor in _held:
         os.close(descriptor)

@@ -1,6 +1,7 @@
-"""`PredictionLogger`: one line in serving code. What a call costs is decided here; everything slow happens elsewhere.
+"""`PredictionLogger`: one line in serving code. A call puts a row into a buffer; background threads do the rest.
 
-No call raises and none waits, but `flush` and `close`: what is wrong with a row is counted and said once.
+No call raises, and none waits except `flush` and `close`. Rows that cannot be logged are counted, and logged once as a
+warning.
 """
 
 import time
@@ -8,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self, Unpack
 
 from driftgauge.client import process
-from driftgauge.client.arrays import Ids, snapshot
+from driftgauge.client.arrays import GeneratedIds, snapshot
 from driftgauge.client.delivery import Delivery
 from driftgauge.client.health import Health
-from driftgauge.client.locks import forget_all
+from driftgauge.client.locks import close_inherited
 from driftgauge.client.notices import described
 from driftgauge.client.options import Options, Settings
 from driftgauge.client.records import Batch, LabelBatch
@@ -47,11 +48,11 @@ class PredictionLogger:
         latency: float | None = None,
         error: Any = None,
     ) -> str | None:
-        """Log one request; return its id, None when it was not taken.
+        """Log one request; return its id, None when it was not accepted.
 
-        score: the probability of the positive class, or a mapping from class to probability. request_id: what labels
-        will name; made up when not given. timestamp: seconds since 1970 or a datetime (no zone is UTC), default now.
-        latency: seconds. error: what went wrong; of an exception only its class is stored.
+        score: the probability of the positive class, or a mapping from class to probability. request_id: the key by
+        which labels find it; generated when not given. timestamp: seconds since 1970 or a datetime (no zone is UTC),
+        default now. latency: seconds. error: what went wrong; of an exception only its class is stored.
         """
         delivery = self._delivery
         try:
@@ -60,7 +61,7 @@ class PredictionLogger:
             else:
                 key = request_id if type(request_id) is str else id_text(request_id)
             if self._below is not None and not is_chosen(key, self._below):
-                delivery.tally.add("sampled_out")
+                delivery.counters.add("sampled_out")
                 return key
             items = delivery.buffer.items
             waiting = len(items) + delivery.buffer.batched
@@ -72,8 +73,8 @@ class PredictionLogger:
             moment = _clock() if timestamp is None else timestamp
             items.append((key, moment, dict(features), prediction, score, latency, error))
             if waiting >= delivery.wake_at:
-                delivery.writer.inbox.nudge()
-        except Exception as problem:  # noqa: BLE001 - serving goes on whatever it was given
+                delivery.writer.commands.wake()
+        except Exception as problem:  # noqa: BLE001 - no value may make serving code fail
             self._invalid(1, problem)
             return None
         return key
@@ -89,7 +90,7 @@ class PredictionLogger:
         latencies: Any = None,
         errors: Any = None,
     ) -> Sequence[str] | None:
-        """Log n requests at once, all or none; return their ids in order, None when they were not taken.
+        """Log n requests at once, all or none; return their ids in order, None when they were not accepted.
 
         features: a data frame, or a mapping from name to n values. The rest: n values each, meanings as in `log`, of
         timestamps, latencies and errors also one for all; scores may be a mapping from class to n probabilities.
@@ -100,7 +101,7 @@ class PredictionLogger:
         try:
             columns = _snapshots(features)
             rows = len(predictions) if predictions is not None else len(next(iter(columns.values())))
-            made = Ids(f"{delivery.owner}-{next(delivery.numbers)}", rows)
+            made = GeneratedIds(f"{delivery.owner}-{next(delivery.numbers)}", rows)
             ids = made if request_ids is None else [id_text(value) for value in request_ids]
             batch = Batch(
                 rows=rows,
@@ -120,7 +121,7 @@ class PredictionLogger:
             return None
 
     def log_labels(self, request_ids: Sequence[Any], labels: Any, *, timestamps: Any = None) -> bool:
-        """Log what turned out to be true of n requests; tell whether it was taken.
+        """Log the true values of n requests; return whether they were accepted.
 
         Labels of requests that were not sampled are left out, provided that `sample_rate` is that of the predictions.
         """
@@ -136,16 +137,17 @@ class PredictionLogger:
             return False
 
     def flush(self, timeout: float | None = None, *, upload: bool = False) -> bool:
-        """Wait until everything logged before is in the spool, where it survives any crash; tell whether it is.
+        """Wait until everything logged before is in the spool, where it survives any crash; return whether it is.
 
-        With `upload`, wait until MLflow has it and all that waited before. timeout: seconds, default `flush_timeout`.
+        With `upload`, wait until MLflow has it and everything that waited in the spool. timeout: seconds, default
+        `flush_timeout`.
         """
         return self._delivery.flush(self._deadline(timeout), upload=upload)
 
     def close(self, timeout: float | None = None) -> bool:
-        """Log no more; write, upload, and end the threads. Tell whether MLflow has everything.
+        """Accept no more rows; write, upload, and end the threads. Return whether MLflow has everything.
 
-        What it does not have when `timeout` (s, default `flush_timeout`) is over waits in the spool for the next
+        Files that are not uploaded within `timeout` (s, default `flush_timeout`) wait in the spool for the next
         logger of the same destination.
         """
         process.leave(self)
@@ -160,10 +162,10 @@ class PredictionLogger:
         self.close()
 
     def health(self) -> Health:
-        """Return what became of the rows so far."""
+        """Return the counters so far."""
         return self._delivery.health()
 
-    # What the process asks and tells: see `process.Member` and `health.Reporting`.
+    # Called by the process: see `process.Member` and `health.Reporting`.
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -171,25 +173,25 @@ class PredictionLogger:
         return self.options.experiment, self.options.model_version
 
     @property
-    def patience(self) -> float:
-        """How long (s) exit and SIGTERM may wait."""
+    def exit_timeout(self) -> float:
+        """How long (s) exit and SIGTERM may wait for this logger."""
         return self.options.flush_timeout
 
     def on_fork(self) -> None:
-        """Start afresh in a child: rows in memory, threads and locks are the parent's."""
-        forget_all()
+        """Start empty in a forked child: rows in memory, threads and locks are the parent's."""
+        close_inherited()
         closed = self._delivery.buffer.capacity == 0
         self._delivery = Delivery(self.options)
         if closed:
             self._delivery.buffer.capacity = 0
 
-    def bring_to_safety(self, deadline: float) -> None:
-        """Write to the spool what is in memory, if there is anything."""
+    def save(self, deadline: float) -> None:
+        """Write the rows in memory to the spool."""
         if self._delivery.running:
             self._delivery.flush(deadline, upload=False)
 
     def finish(self, deadline: float) -> None:
-        """Write and upload."""
+        """Write and upload everything."""
         self._delivery.close(deadline)
 
     def _put(self, batch: Batch | LabelBatch) -> bool:
@@ -200,21 +202,21 @@ class PredictionLogger:
             self._refuse(batch.rows)
             return False
         if delivery.buffer.rows >= delivery.wake_at:
-            delivery.writer.inbox.nudge()
+            delivery.writer.commands.wake()
         return True
 
     def _refuse(self, rows: int) -> None:
         delivery = self._delivery
         if delivery.buffer.capacity:
-            delivery.tally.drop("buffer_full", rows)
+            delivery.counters.drop("buffer_full", rows)
             why = "more come than can be written: raise max_buffer_rows or lower sample_rate"
             delivery.notices.begin("buffer_full", f"rows are dropped, for {why}")
         else:
-            delivery.tally.drop("closed", rows)
+            delivery.counters.drop("closed", rows)
             delivery.notices.begin("closed", "rows are dropped, for the logger is closed")
 
     def _invalid(self, rows: int, problem: Exception) -> None:
-        self._delivery.tally.drop("invalid", rows)
+        self._delivery.counters.drop("invalid", rows)
         self._delivery.notices.begin("invalid", f"rows are dropped, for they cannot be read: {described(problem)}")
 
     def _deadline(self, timeout: float | None) -> float:

@@ -1,7 +1,7 @@
-"""A pyfunc model that logs what it predicts: `MonitoredModel` loads it, times it, and hands its rows to the logger.
+"""A pyfunc model that logs what it predicts: `MonitoredModel` loads it, times it, and gives its rows to the logger.
 
-The model's answer goes back untouched, and its failure too. Whatever goes wrong with logging stays here: it is said
-once through `logging` and costs no prediction. How rows are stored and delivered is the logger's affair.
+It returns or raises exactly what the model does. A failure of logging never affects a prediction: it is logged once as
+a warning. `PredictionLogger` stores and delivers the rows.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, Unpack
 
 from driftgauge.client.logger import PredictionLogger
 from driftgauge.client.options import Settings
-from driftgauge.client.shapes import Given, Returned, given, returned, snapshot
+from driftgauge.client.shapes import Inputs, Outputs, input_columns, output_columns, snapshot
 from driftgauge.client.versions import number_of, pinned
 from driftgauge.errors import ConfigError
 from driftgauge.schema import UNKNOWN_VERSION
@@ -22,8 +22,8 @@ _LOG: Final = logging.getLogger("driftgauge.client")
 RequestIds = Any  # a value, a sequence of them, or None
 
 
-class Model(Protocol):
-    """What is wrapped: a loaded pyfunc model, or anything that predicts like one."""
+class Predictor(Protocol):
+    """The wrapped model: a loaded pyfunc model, or any object with the same `predict`."""
 
     def predict(self, data: Any, params: Any = None, /) -> Any:
         """Return what is predicted for `data`."""
@@ -40,7 +40,7 @@ class MonitoredModel:
     """A model whose predictions are logged to the MLflow experiment `experiment_name`.
 
     model_uri: models:/name@alias, models:/name/3, models:/name/Production, models:/<model id>, runs:/<run>/<path> or
-    any place MLflow loads models from, or a model that is loaded already. An alias or stage is turned into a version
+    any place MLflow loads models from, or a model that is loaded already. An alias or stage is resolved to a version
     number once, and that version is loaded, from the tracking server and registry MLflow is set to in this process.
     log_sample_rate: share of requests that are logged, chosen by request id.
     model_version: recorded instead of the registry's number; needed for a model that is not registered.
@@ -53,7 +53,7 @@ class MonitoredModel:
 
     def __init__(
         self,
-        model_uri: str | Model,
+        model_uri: str | Predictor,
         experiment_name: str,
         log_sample_rate: float = 1.0,
         *,
@@ -73,8 +73,8 @@ class MonitoredModel:
     def predict(self, features: Any, request_id: RequestIds = None, *, params: Mapping[str, Any] | None = None) -> Any:
         """Return exactly what the model returns for `features`, and log it.
 
-        request_id: of the row, or a list with that of each row. One id for several rows becomes <id>-0, <id>-1, …;
-        without any, new ids are made up, which `predict_with_ids` returns.
+        request_id: the id of the row, or a list of one id per row. One id for several rows becomes <id>-0, <id>-1, …;
+        without any, ids are generated, which `predict_with_ids` returns.
         """
         return self.predict_with_ids(features, request_id, params=params).output
 
@@ -83,7 +83,7 @@ class MonitoredModel:
     ) -> Prediction:
         """Do as `predict` and return the rows' ids as well: () when the call could not be logged.
 
-        The latency of each row is the time the model took for the whole call, on a clock that never jumps.
+        The latency of each row is the time the model took for the whole call, on a monotonic clock.
         """
         kept = self._kept(features)
         began = time.perf_counter()
@@ -115,7 +115,7 @@ class MonitoredModel:
         self.close()
 
     def _kept(self, features: Any) -> Any:
-        """Copy the features before the model or the caller can change them, if that can be done."""
+        """Copy the features if possible, before the model or the caller can change them."""
         try:
             return snapshot(features)
         except Exception:  # noqa: BLE001 - no failure of logging may cost a prediction
@@ -124,8 +124,8 @@ class MonitoredModel:
 
     def _log(self, kept: Any, output: Any, call: "_Call") -> Sequence[str]:
         try:
-            rows = given(kept, names=self._names)
-            answer = Returned() if call.error else returned(output, rows=rows.rows, classes=self._classes)
+            rows = input_columns(kept, names=self._names)
+            answer = Outputs() if call.error else output_columns(output, rows=rows.rows, classes=self._classes)
             if answer.empty and not call.error and rows.rows:
                 self._complain("the output is not one prediction, nor probabilities, per row: logged without it")
             return self._log_rows(rows, answer, call)
@@ -133,7 +133,7 @@ class MonitoredModel:
             self._complain("cannot log a prediction", show=True)
             return ()
 
-    def _log_rows(self, rows: Given, answer: Returned, call: "_Call") -> Sequence[str]:
+    def _log_rows(self, rows: Inputs, answer: Outputs, call: "_Call") -> Sequence[str]:
         if rows.rows == 0:
             return ()
         if rows.rows == 1 and not _is_list(call.request_id):
@@ -141,7 +141,7 @@ class MonitoredModel:
             return () if found is None else (found,)
         return self._log_batch(rows, answer, call)
 
-    def _log_row(self, rows: Given, answer: Returned, call: "_Call") -> str | None:
+    def _log_row(self, rows: Inputs, answer: Outputs, call: "_Call") -> str | None:
         scores = {name: _first(column) for name, column in answer.class_scores.items()}
         return self.logger.log(
             {name: _first(column) for name, column in rows.columns.items()},
@@ -152,7 +152,7 @@ class MonitoredModel:
             error=call.error,
         )
 
-    def _log_batch(self, rows: Given, answer: Returned, call: "_Call") -> Sequence[str]:
+    def _log_batch(self, rows: Inputs, answer: Outputs, call: "_Call") -> Sequence[str]:
         ids = _ids(call.request_id, rows.rows)
         if ids is not None and len(ids) != rows.rows:
             self._complain("there are not as many request ids as rows: rows are logged under new ids")
@@ -168,7 +168,7 @@ class MonitoredModel:
         return () if logged is None else logged
 
     def _complain(self, message: str, *, show: bool = False) -> None:
-        """Say it once; `show` the exception that is being handled."""
+        """Log a warning once; `show` the exception that is being handled."""
         if message not in self._complained:
             self._complained.add(message)
             _LOG.warning("%s (said once)", message, exc_info=show)
@@ -182,13 +182,13 @@ class _Call(NamedTuple):
     error: str | None
 
 
-def _loaded(model: str | Model, model_version: str | None) -> tuple[Model, str]:
+def _loaded(model: str | Predictor, model_version: str | None) -> tuple[Predictor, str]:
     """Return the model and the version to record."""
     if isinstance(model, str):
-        import mlflow  # noqa: PLC0415 - takes seconds, and who has a model already may do without
+        import mlflow  # noqa: PLC0415 - takes seconds, and a loaded model may not need it
 
         uri = pinned(mlflow.MlflowClient(), model)
-        found: Model = mlflow.pyfunc.load_model(uri)
+        found: Predictor = mlflow.pyfunc.load_model(uri)
     else:
         uri, found = "", model
     version = model_version or _registered(uri, getattr(found, "model_id", None))
@@ -210,7 +210,7 @@ def _registered(uri: str, model_id: str | None) -> str | None:
     return number_of(mlflow.MlflowClient(), uri, model_id=model_id)
 
 
-def _input_names(model: Model) -> Sequence[str] | None:
+def _input_names(model: Predictor) -> Sequence[str] | None:
     """Return the names of the model's inputs if its signature has any."""
     schema = getattr(getattr(model, "metadata", None), "get_input_schema", lambda: None)()
     names: Sequence[str] | None = schema.input_names() if schema is not None and schema.has_input_names() else None

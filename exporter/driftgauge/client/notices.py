@@ -1,7 +1,7 @@
-"""What the client says through Python's `logging`: once when something begins, once when it ends.
+"""The client's log lines through Python's `logging`: one when a problem begins, one when it ends.
 
-The host process decides where lines of the logger `driftgauge.client` go; nothing is configured here. Messages hold
-no value that was logged and no credentials.
+The host process decides where lines of the logger `driftgauge.client` go; nothing is configured here. Messages contain
+no logged value and no credentials.
 """
 
 import logging
@@ -15,22 +15,22 @@ from driftgauge.errors import DriftgaugeError
 
 log: Final = logging.getLogger("driftgauge.client")
 
-# What comes and goes is not said again for this long (s).
+# A problem that comes and goes is logged at most once in this time (s).
 _QUIET: Final = 60.0
 
 
 class Notices:
-    """Remembers what is wrong at the moment, by a short word, and when it was last said."""
+    """Keeps the current problems, by a short name, and when each was last logged."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        # Reentrant, for a signal handler may come here in the middle of it.
+        # Reentrant, because a signal handler may log while the same thread holds it.
         self._mutex = threading.RLock()
         self._clock = clock
         self._wrong: set[str] = set()
         self._said: dict[str, float] = {}
 
     def begin(self, what: str, message: str) -> None:
-        """Warn, unless this is known, or was said a moment ago."""
+        """Log a warning, unless the problem is known or was logged in the last minute."""
         with self._mutex:
             now = self._clock()
             if what in self._wrong or now - self._said.get(what, float("-inf")) < _QUIET:
@@ -40,7 +40,7 @@ class Notices:
         log.warning("%s", message)
 
     def end(self, what: str, message: str) -> None:
-        """Say that it is over, if it was said that it had begun."""
+        """Log that the problem is over, if its beginning was logged."""
         with self._mutex:
             if what not in self._wrong:
                 return
@@ -49,7 +49,7 @@ class Notices:
 
 
 def described(error: BaseException) -> str:
-    """Return what is known of a failure without showing a value: other people's messages may hold anything."""
+    """Describe a failure without its message, unless that is ours: other messages may contain logged values."""
     if isinstance(error, DriftgaugeError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -1,6 +1,6 @@
-"""What a `PredictionLogger` can be told, checked before anything starts.
+"""The options of a `PredictionLogger`, checked before anything starts.
 
-Every mistake is a ConfigError that names the argument and the remedy. This module reads the environment, and no file.
+Every mistake is a ConfigError that names the argument and the remedy. This module reads the environment and no file.
 """
 
 import math
@@ -48,7 +48,7 @@ class Settings(TypedDict, total=False):
 class Options:
     """Where records go, how many, and within which limits.
 
-    tracking_uri: default, what MLflow is set to in this process, else $MLFLOW_TRACKING_URI, else MLflow's own.
+    tracking_uri: default, the URI set in MLflow in this process, else $MLFLOW_TRACKING_URI, else MLflow's own.
     labels_experiment: where `log_labels` writes; default, the experiment of the predictions.
     spool_dir: a folder on a local disk; default $DRIFTGAUGE_SPOOL_DIR, else ./driftgauge-spool.
     sample_rate: share of requests that are logged, chosen by request id.
@@ -57,8 +57,8 @@ class Options:
     max_file_rows, max_file_bytes (before compression), max_file_age (s): a file is written when one of them is reached.
     max_buffer_rows: rows in memory; max_spool_bytes: files that wait for MLflow, per process and logger.
     flush_timeout (s): the longest that exit, SIGTERM and `close` wait.
-    handle_sigterm: flush on SIGTERM and pass the signal on to whoever handled it before.
-    on_spooled: called in the background with each file that is safe on disk, before it is uploaded.
+    handle_sigterm: flush on SIGTERM and then call the previous handler.
+    on_spooled: called in a background thread with each file once it is on disk, before it is uploaded.
     """
 
     experiment: str
@@ -107,12 +107,12 @@ class Options:
 
     @property
     def uri(self) -> str:
-        """The tracking URI, empty where MLflow is left to decide."""
+        """The tracking URI, empty to use MLflow's default."""
         if self.tracking_uri:
             return self.tracking_uri
         mlflow: Any = sys.modules.get("mlflow")
-        told: str = mlflow.get_tracking_uri() if hasattr(mlflow, "get_tracking_uri") else ""
-        return told or os.environ.get(TRACKING_VARIABLE, "")
+        current: str = mlflow.get_tracking_uri() if hasattr(mlflow, "get_tracking_uri") else ""
+        return current or os.environ.get(TRACKING_VARIABLE, "")
 
     @property
     def labels(self) -> str:

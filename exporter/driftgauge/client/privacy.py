@@ -1,8 +1,8 @@
-"""What must not be stored as it is: columns left out, and columns stored as a keyed digest.
+"""Columns that must not be stored in the clear: they are left out, or stored as a keyed digest.
 
-A digest without a key can be reversed by trying the likely values; with a key that is kept secret it cannot. Equal
-values have equal digests under one key, so that a hashed feature still has categories and a hashed request id still
-meets its label. Files and MLflow are not known here.
+A digest without a key can be reversed by trying the likely values; with a secret key it cannot. Under one key equal
+values have equal digests, so that a hashed feature still has categories and a hashed request id still joins its label.
+This module knows neither files nor MLflow.
 """
 
 from collections.abc import Collection
@@ -28,12 +28,12 @@ class Privacy:
 
     @classmethod
     def of(cls, redact: Collection[str], hashed: Collection[str], key: bytes) -> "Privacy":
-        """Return the rules; a key that is longer than BLAKE2b takes is shortened by BLAKE2b itself."""
+        """Return the rules; a key longer than BLAKE2b allows is replaced by its BLAKE2b digest."""
         short = key if len(key) <= _LONGEST_KEY else blake2b(key).digest()
         return cls(frozenset(redact), frozenset(hashed), short)
 
     def kept(self, name: str, values: Array) -> Array | None:
-        """Return the column as it may be stored, None if it may not."""
+        """Return the column as it is to be stored, None if it is left out."""
         if name in self.redact:
             return None
         return self._digests(values) if name in self.hash else values

@@ -1,7 +1,7 @@
-"""What the operating system does to a process: fork, exit and SIGTERM.
+"""Fork, exit and SIGTERM of the process, and the members that are called then.
 
-Loggers put themselves on the list here and are told. A fork waits until no background thread is in the middle of an
-import, of writing a file or of a lock, for the child would inherit it half done. Nothing here knows what loggers do.
+Loggers register as members. A fork waits while a background thread imports a module, writes a file or takes a lock,
+because the child would inherit it unfinished. This module does not know what loggers do.
 """
 
 import atexit
@@ -13,25 +13,25 @@ import time
 from types import FrameType
 from typing import Any, Final, Protocol
 
-# Held by background threads while they do what must not be cut in two by a fork.
+# Background threads hold it while they do what a fork must not interrupt.
 FORK_GUARD: Final = threading.RLock()
 
 
 class Member(Protocol):
-    """What is told about the process. Deadlines are monotonic seconds."""
+    """Someone to call at fork, exit and SIGTERM. Deadlines are monotonic seconds."""
 
     @property
-    def patience(self) -> float:
+    def exit_timeout(self) -> float:
         """How long (s) exit and SIGTERM may wait for it."""
 
     def on_fork(self) -> None:
-        """Start afresh: this is the child, without the threads of its parent."""
+        """Start empty: this is the child, without the threads of its parent."""
 
-    def bring_to_safety(self, deadline: float) -> None:
-        """Save what is in memory; the process may go on, or end without another word."""
+    def save(self, deadline: float) -> None:
+        """Save what is in memory; the process may go on, or end without another call."""
 
     def finish(self, deadline: float) -> None:
-        """Save and deliver; nothing comes after. Called again, go on waiting."""
+        """Save and deliver, as the last call. A second call only waits longer."""
 
 
 _members: Final[list[Member]] = []
@@ -39,7 +39,7 @@ _state: Final[dict[str, Any]] = {"hooked": False, "previous": None}
 
 
 def join(member: Member, *, handle_sigterm: bool) -> None:
-    """Tell `member` from now on."""
+    """Register a member."""
     if not _state["hooked"]:
         _state["hooked"] = True
         os.register_at_fork(
@@ -52,21 +52,21 @@ def join(member: Member, *, handle_sigterm: bool) -> None:
 
 
 def leave(member: Member) -> None:
-    """Tell `member` no more."""
+    """Remove a member."""
     if member in _members:
         _members.remove(member)
 
 
 def members() -> list[Member]:
-    """Return who is told."""
+    """Return the registered members."""
     return list(_members)
 
 
 def finish_with_worker() -> None:
-    """Have the members finish when this process is one of `multiprocessing`: it ends without what `atexit` has."""
+    """Make the members finish when this process is a `multiprocessing` child, which ends without running `atexit`."""
     parent = sys.modules.get("multiprocessing.process")
     if parent is not None and parent.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415 - where there is a parent, it is imported
+        from multiprocessing.util import Finalize  # noqa: PLC0415 - a child has imported it already
 
         Finalize(None, _exit, exitpriority=0)
 
@@ -81,16 +81,16 @@ def _exit() -> None:
     _finish(members())
 
 
-def _finish(told: list[Member]) -> None:
-    deadline = _deadline(told)
-    # First all are told, then all are waited for: the time is for all of them together.
+def _finish(called: list[Member]) -> None:
+    deadline = _deadline(called)
+    # The first round starts all of them, the second waits: the time is for all together.
     for until in (0.0, deadline):
-        for member in told:
+        for member in called:
             member.finish(until)
 
 
-def _deadline(told: list[Member]) -> float:
-    return time.monotonic() + max((member.patience for member in told), default=0.0)
+def _deadline(called: list[Member]) -> float:
+    return time.monotonic() + max((member.exit_timeout for member in called), default=0.0)
 
 
 def _handle_sigterm() -> None:
@@ -104,13 +104,13 @@ def _handle_sigterm() -> None:
 
 
 def _sigterm(number: int, frame: FrameType | None) -> None:
-    previous, told = _state["previous"], members()
+    previous, called = _state["previous"], members()
     if callable(previous):
-        deadline = _deadline(told)
-        for member in told:
-            member.bring_to_safety(deadline)
+        deadline = _deadline(called)
+        for member in called:
+            member.save(deadline)
         previous(number, frame)
     else:
-        _finish(told)
+        _finish(called)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,7 @@
 """Logged rows as tables that the exporter reads without any mapping: one column per role and per feature.
 
-The names are those of `schema`. What is a row in memory is kept as cheap as possible; everything that costs happens
-here, in the background. Files and threads are not known here.
+The names are those of `schema`. Rows in memory stay as the caller passed them; a background thread converts them with
+the functions here. This module knows neither files nor threads.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from driftgauge.client.moments import moments
 from driftgauge.client.privacy import Privacy
+from driftgauge.client.times import time_column
 from driftgauge.client.values import Array, array_column, column, floats, is_missing, joined, plain, texts
 from driftgauge.errors import DriftgaugeError
 from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS
@@ -79,7 +79,7 @@ class LabelBatch:
 
 
 def predictions_table(items: Iterable[Row | Batch], version: str, privacy: Privacy, now: float) -> Any:
-    """Return rows and batches, in their order, as one table. `now` stands in for times that cannot be read."""
+    """Return rows and batches, in their order, as one table. `now` replaces times that cannot be read."""
     segments = [
         _batch_columns(segment, now) if isinstance(segment, Batch) else _row_columns(segment, now)
         for segment in _segments(items)
@@ -107,7 +107,7 @@ def _check_lengths(rows: int, arrays: Mapping[str, Any], what: str) -> None:
 
 
 def _is_single(values: Any) -> bool:
-    """Tell whether one value stands for all rows of a batch."""
+    """Return whether a value is one for all rows of a batch."""
     return isinstance(values, str) or not hasattr(values, "__len__")
 
 
@@ -131,7 +131,7 @@ def _segments(items: Iterable[Row | Batch]) -> Iterator[list[Row] | Batch]:
 
 def _row_columns(rows: list[Row], now: float) -> Columns:
     ids, times, features, predictions, scores, latencies, errors = zip(*rows, strict=True)
-    found = {REQUEST_ID: column(ids), TIMESTAMP: moments(times, now)}
+    found = {REQUEST_ID: column(ids), TIMESTAMP: time_column(times, now)}
     for name in dict.fromkeys(chain.from_iterable(features)):
         found.setdefault(f"{_FEATURE}{name}", column([record.get(name) for record in features]))
     found[PREDICTION] = column(predictions)
@@ -169,21 +169,21 @@ def _batch_columns(batch: Batch, now: float) -> Columns:
 
 
 def _one_per_row(values: Any, rows: int) -> Array:
-    """Return values as a column; missing where there are none, or several for each row, such as a matrix has."""
+    """Return values as a column; all missing without values, or with several per row, as in a matrix."""
     array = pa.nulls(rows) if values is None else array_column(values)
     return array if len(array) == rows else pa.nulls(rows)
 
 
 def _times(timestamps: Any, batch: Batch | LabelBatch, now: float) -> Array:
     if timestamps is None:
-        return moments([batch.at], now).take(pa.array([0] * batch.rows, pa.int32()))
-    return moments(_spread(timestamps, batch.rows), now)
+        return time_column([batch.at], now).take(pa.array([0] * batch.rows, pa.int32()))
+    return time_column(_spread(timestamps, batch.rows), now)
 
 
 def _error(error: Any) -> str | None:
-    """Return what went wrong as text; of an exception or another object only its class, for it may hold anything.
+    """Return an error as text; of an exception or another object only its class, since its text may contain anything.
 
-    None, NaN, false, 0 and what is empty say that nothing did.
+    None, NaN, false, 0 and empty values mean that there was no error.
     """
     if error is None:
         return None
@@ -212,7 +212,7 @@ def _table(segments: list[Columns], privacy: Privacy, *, version: str | None) ->
 
 
 def _bounded_names(names: Iterable[str]) -> list[str]:
-    """Return the names that a file may have: of features and of classes the first ones, none of them endless."""
+    """Return the names that fit into a file: the first `MAX_FEATURES` and `MAX_CLASSES`, none over `MAX_NAME`."""
     room = {_FEATURE: MAX_FEATURES, _CLASS_SCORE: MAX_CLASSES}
     kept = []
     for name in names:

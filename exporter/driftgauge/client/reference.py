@@ -14,11 +14,11 @@ from typing import Any, Final, TypedDict, Unpack
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from driftgauge.client.baseline import Answers, metrics
+from driftgauge.client.baseline import LabelledRows, metrics
 from driftgauge.client.options import Options
 from driftgauge.client.privacy import Privacy
 from driftgauge.client.records import LABEL, PREDICTION, SCORE
-from driftgauge.client.shapes import given
+from driftgauge.client.shapes import input_columns
 from driftgauge.client.values import array_column
 from driftgauge.client.versions import run_of
 from driftgauge.errors import ReferenceUnusable
@@ -26,7 +26,7 @@ from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS,
 
 METRIC_PREFIX: Final = "baseline_"
 _ROLES: Final = {"label": LABEL, "prediction": PREDICTION, "score": SCORE}
-# Columns that say something about a row, but nothing a model was given.
+# Columns that describe a row but are not inputs of a model.
 _LEFT_OUT: Final = frozenset(name for role, names in SPELLINGS.items() if role not in _ROLES for name in names)
 
 
@@ -40,7 +40,7 @@ class PrivacySettings(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class LoggedReference:
-    """Where the reference lies (`uri`), of how many rows it is, and the metrics that stand at the run beside it."""
+    """Where the reference is (`uri`), how many rows it has, and the metrics logged to the same run."""
 
     uri: str
     rows: int
@@ -60,20 +60,20 @@ def log_reference(
 ) -> LoggedReference:
     """Log `dataframe` as the reference of the model at `model_uri`, and its metrics as `baseline_accuracy` and so on.
 
-    dataframe: a pandas DataFrame or a mapping of arrays, one row per example, best those the model was validated on.
+    dataframe: a pandas DataFrame or a mapping of arrays, one row per example; best the model's validation data.
     columns: role -> column for `label`, `prediction` and `score`; default, the spellings the exporter knows, and
     `proba_<class>`. Ids, times, versions, latencies and errors are left out; every other column is a feature.
-    task, average, threshold: as in the exporter's configuration of the model. privacy: redact, hash and hash_key as
-    `PredictionLogger` gets them; with others, categories would differ.
+    task, average, threshold: as in the exporter's configuration of the model. privacy: redact, hash and hash_key as for
+    `PredictionLogger`; with other values, categories would differ.
 
     Raises SourceError when there is no such model or run, ReferenceUnusable when the table cannot be a reference or
     one is there already, and ConfigError for the privacy arguments.
     """
     import mlflow  # noqa: PLC0415 - takes seconds
 
-    frame = given(dataframe).columns
+    frame = input_columns(dataframe).columns
     found = _roles(frame, columns or {})
-    # Nothing of this goes to an experiment: the options check the key and find it where the logger would.
+    # Only for the privacy arguments, which it checks and completes as the logger does; nothing is logged with it.
     options = Options(experiment=model_uri, model_version="-", **privacy)
     table = _table(frame, found, Privacy.of(options.redact, options.hash, options.key))
     computed = _metrics(frame, found, task=task, average=average, threshold=threshold)
@@ -83,7 +83,7 @@ def log_reference(
     with TemporaryDirectory(prefix="driftgauge-reference-") as folder:
         path = Path(folder, file_name)
         pq.write_table(table, path)
-        # The file last: while it is not there, all of this can be done again.
+        # The file comes last: until it is there, everything can be repeated.
         _log_metrics(client, run_id, computed)
         client.log_artifact(run_id, str(path))
     return LoggedReference(f"runs:/{run_id}/{file_name}", table.num_rows, computed)
@@ -91,23 +91,23 @@ def log_reference(
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Columns of the table by what they are; roles: role -> column, class_scores and features: name -> column."""
+    """Columns of the table by their use. roles: role -> column; class_scores and features: name -> column."""
 
     roles: Mapping[str, str]
     class_scores: Mapping[str, str]
     features: Mapping[str, str]
 
 
-def _roles(frame: Mapping[str, Any], told: Mapping[str, str]) -> _Columns:
-    wrong = [f'"{role}"' for role in told if role not in _ROLES]
+def _roles(frame: Mapping[str, Any], configured: Mapping[str, str]) -> _Columns:
+    wrong = [f'"{role}"' for role in configured if role not in _ROLES]
     if wrong:
         raise ReferenceUnusable(f"log_reference(columns=…) knows no role {', '.join(wrong)}: use {', '.join(_ROLES)}")
-    absent = [f'"{column}"' for column in told.values() if column not in frame]
+    absent = [f'"{column}"' for column in configured.values() if column not in frame]
     if absent:
         raise ReferenceUnusable(f"log_reference(columns=…): there is no column {', '.join(absent)} in the table")
-    free = frame.keys() - set(told.values())
+    free = frame.keys() - set(configured.values())
     spelled = {role: next((name for name in SPELLINGS[role] if name in free), None) for role in _ROLES}
-    roles = {role: name for role, name in spelled.items() if name is not None} | dict(told)
+    roles = {role: name for role, name in spelled.items() if name is not None} | dict(configured)
     class_scores = {_stripped(name, CLASS_SCORE_PREFIXES): name for name in frame if _has(name, CLASS_SCORE_PREFIXES)}
     used = {*roles.values(), *class_scores.values()}
     left = [name for name in frame if name not in used and name not in _LEFT_OUT]
@@ -138,12 +138,12 @@ def _metrics(
     if "label" not in values:
         return {}
     scores = {name: array_column(frame[column]).to_pylist() for name, column in found.class_scores.items()}
-    answers = Answers(values["label"], values.get("prediction"), values.get("score"), scores)
-    return metrics(answers, task=task, average=average, threshold=threshold)
+    labelled = LabelledRows(values["label"], values.get("prediction"), values.get("score"), scores)
+    return metrics(labelled, task=task, average=average, threshold=threshold)
 
 
 def _refuse_second(client: Any, run_id: str, model_uri: str, file_name: str) -> None:
-    """Refuse a file that the exporter would not read: another comes before it, or was read in its place already."""
+    """Refuse a file that the exporter would not read: it prefers another, or has read an earlier one of that name."""
     import mlflow  # noqa: PLC0415 - as above
 
     if file_name in {entry.path for entry in client.list_artifacts(run_id)}:

@@ -1,6 +1,6 @@
 """Which requests are logged: the same answer for the same request id, in every process and at any time.
 
-So a label that is logged days later by another program is kept exactly when its prediction was.
+So a label that another program logs days later is kept exactly when its prediction was.
 """
 
 from hashlib import blake2b
@@ -16,6 +16,6 @@ def threshold(rate: float) -> int | None:
 
 
 def is_chosen(request_id: str, below: int) -> bool:
-    """Tell whether a request is logged: the first 64 bits of its id's BLAKE2b, big-endian, are under `below`."""
+    """Return whether a request is logged: the first 64 bits of its id's BLAKE2b, big-endian, are under `below`."""
     digest = blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=_BYTES).digest()
     return int.from_bytes(digest, "big") < below

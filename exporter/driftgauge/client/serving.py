@@ -1,7 +1,7 @@
 """A pyfunc model for `mlflow models serve` that is another model, monitored.
 
-Logged to MLflow like any model, it loads the model that its `model_config` names when a server starts, answers with
-what that model answers, and logs it. Importing this module imports MLflow, whose server is what it is for.
+Logged to MLflow like any model, it loads the model that its `model_config` names when a server starts, returns that
+model's predictions, and logs them. Importing this module imports MLflow.
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ _ID_COLUMN: Final = "request_id_column"
 
 
 class ServedModel(PythonModel):  # type: ignore[misc] # MLflow's types are not followed
-    """The model at `model_uri`, logging to `experiment_name`: both, and any argument of `MonitoredModel`, by config.
+    """The model at `model_uri`, logging to `experiment_name`; `model_config` has the arguments of `MonitoredModel`.
 
     request_id_column: the column of a request that holds the rows' ids; the model does not get it. Default
-    "request_id". Requests without it are logged under new ids, by which no label will find them.
+    "request_id". Requests without it are logged under generated ids, so no label can refer to them.
     """
 
     def load_context(self, context: Any) -> None:
-        """Load the model that `context.model_config` names; an alias is resolved now and stays."""
+        """Load the model that `context.model_config` names; an alias is resolved once, now."""
         config = dict(context.model_config or {})
         self._id_column = config.pop(_ID_COLUMN, SPELLINGS["request_id"][0])
         self._model = MonitoredModel(**config)
 
-    # MLflow checks the names of the arguments. It warns of type hints it would have to enforce, and of none at all.
+    # MLflow checks the names of the arguments. It warns about type hints that it would enforce, and about missing ones.
     def predict(
         self,
         context: Any,  # noqa: ARG002 - see above

@@ -1,8 +1,8 @@
-"""What a model was given and what it returned, in any of the shapes pyfunc allows, as columns of rows.
+"""The inputs and outputs of a model, in any of the shapes that pyfunc allows, as columns of rows.
 
-Tables (data frames, lists of records, mappings of arrays), arrays and tensors, lists and single values come in; columns
-go out. Nothing is guessed that could be wrong: an output that cannot be told to be a prediction or a probability gives
-none. This module is pure: it neither calls models nor logs, and knows libraries by what their objects can do only.
+Tables (data frames, lists of records, mappings of arrays), arrays and tensors, lists and single values become columns.
+Nothing is guessed: an output that is neither clearly a prediction nor a probability becomes no column. This module is
+pure: it neither calls models nor logs, and recognises libraries by the attributes of their objects.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,27 +14,27 @@ import numpy as np
 
 from driftgauge.schema import CLASS_SCORE_PREFIXES, SPELLINGS
 
-# What a feature without any name is called: the position in its row, or this when there is one value per row.
+# The name of a feature without one: the position in its row, or this when there is one value per row.
 SOLE_FEATURE: Final = "input"
 _PREDICTIONS: Final = (*SPELLINGS["prediction"], "predictions")
 _SCORES: Final = SPELLINGS["score"]
-# Told apart at once, for features are mostly of these.
+# Checked first, because most features are of these types.
 _SINGLE: Final = frozenset({str, int, float, bool, NoneType})
-# Rounding that probabilities of one row may show when they are added up.
+# Rounding allowed in the sum of a row's probabilities.
 _ROUNDING: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """`rows` rows of features; columns: feature -> its `rows` values, {} where a row is no list of values."""
+class Inputs:
+    """`rows` rows of features; columns: feature -> its `rows` values, {} when a row is not a list of values."""
 
     rows: int
     columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
-    """What the model said of each row: its prediction, its score, the probability of each class; what there is."""
+class Outputs:
+    """The prediction, the score and the probability of each class per row, as far as the output has them."""
 
     prediction: Any = None
     score: Any = None
@@ -47,9 +47,9 @@ class Returned:
 
 
 def snapshot(features: Any) -> Any:
-    """Return a copy that stays as it is when the model or the caller writes into the original."""
+    """Return a copy, which does not change when the model or the caller writes into the original."""
     if _is_frame(features) and len(features) == 1:
-        # A record is a third of the work that ten columns of one value are.
+        # One record costs a third of ten columns of one value.
         return [dict(zip(features.columns.tolist(), features.iloc[0].tolist(), strict=True))]
     if isinstance(features, Mapping):
         return {name: _copied(value) for name, value in features.items()}
@@ -58,59 +58,59 @@ def snapshot(features: Any) -> Any:
     return _copied(features)
 
 
-def given(features: Any, *, names: Sequence[str] | None = None) -> Given:
+def input_columns(features: Any, *, names: Sequence[str] | None = None) -> Inputs:
     """Return the features of every row; `names` are those of the model's signature, for features without any."""
     table = _as_table(features)
     if table is not None:
-        return Given(
+        return Inputs(
             _length(table), {name: column for name, column in table.items() if getattr(column, "ndim", 1) == 1}
         )
     values = _as_array(features)
     if values is None and hasattr(features, "shape"):
-        return Given(features.shape[0], {})  # a sparse matrix: dense, it could be of any size
+        return Inputs(features.shape[0], {})  # a sparse matrix: dense, it could be of any size
     if values is None or values.ndim == 0:
-        return Given(1, {SOLE_FEATURE: [features if values is None else values.item()]})
+        return Inputs(1, {SOLE_FEATURE: [features if values is None else values.item()]})
     if values.ndim == 1:
-        return Given(len(values), {names[0] if names and len(names) == 1 else SOLE_FEATURE: values})
+        return Inputs(len(values), {names[0] if names and len(names) == 1 else SOLE_FEATURE: values})
     if values.ndim > 2:
-        return Given(len(values), {})
+        return Inputs(len(values), {})
     if names is None or len(names) != values.shape[1]:
         names = [str(position) for position in range(values.shape[1])]
-    return Given(len(values), {name: values[:, position] for position, name in enumerate(names)})
+    return Inputs(len(values), {name: values[:, position] for position, name in enumerate(names)})
 
 
-def returned(output: Any, *, rows: int, classes: Sequence[Any] | None = None) -> Returned:
-    """Return what the output says of `rows` rows; `classes` are those of its probability columns, in order.
+def output_columns(output: Any, *, rows: int, classes: Sequence[Any] | None = None) -> Outputs:
+    """Return predictions and probabilities of `rows` rows; `classes` name the probability columns, in order.
 
     A single column is the prediction. In a table, columns named as `schema` spells them are predictions, scores and
     class probabilities, and others are left out. Columns of numbers that add up to 1 in each row are probabilities.
     """
     table = _as_table(output)
     if table is not None:
-        return _from_table(table, classes) if _length(table) == rows else Returned()
+        return _from_table(table, classes) if _length(table) == rows else Outputs()
     values = _as_array(output)
     if values is None or values.ndim == 0:
-        return Returned(prediction=[output if values is None else values.item()]) if rows == 1 else Returned()
-    return _from_array(values, classes) if len(values) == rows else Returned()
+        return Outputs(prediction=[output if values is None else values.item()]) if rows == 1 else Outputs()
+    return _from_array(values, classes) if len(values) == rows else Outputs()
 
 
-def _from_table(table: Mapping[str, Any], classes: Sequence[Any] | None) -> Returned:
+def _from_table(table: Mapping[str, Any], classes: Sequence[Any] | None) -> Outputs:
     named = _by_name(table)
     if not named.empty:
         return named
     if len(table) == 1:
-        return Returned(prediction=next(iter(table.values())))
+        return Outputs(prediction=next(iter(table.values())))
     return _probabilities(_as_array(list(zip(*table.values(), strict=True))), classes or list(table))
 
 
-def _from_array(values: Any, classes: Sequence[Any] | None) -> Returned:
+def _from_array(values: Any, classes: Sequence[Any] | None) -> Outputs:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return Returned(prediction=values) if values.ndim == 1 else _probabilities(values, classes)
+    return Outputs(prediction=values) if values.ndim == 1 else _probabilities(values, classes)
 
 
-def _by_name(table: Mapping[str, Any]) -> Returned:
-    return Returned(
+def _by_name(table: Mapping[str, Any]) -> Outputs:
+    return Outputs(
         prediction=next((table[name] for name in _PREDICTIONS if name in table), None),
         score=next((table[name] for name in _SCORES if name in table), None),
         class_scores={
@@ -122,17 +122,17 @@ def _by_name(table: Mapping[str, Any]) -> Returned:
     )
 
 
-def _probabilities(values: Any, classes: Sequence[Any] | None) -> Returned:
+def _probabilities(values: Any, classes: Sequence[Any] | None) -> Outputs:
     """Read an array of one column per class: of two classes the second is the positive one."""
     if values is None or values.ndim != 2 or not np.issubdtype(values.dtype, np.number):
-        return Returned()
+        return Outputs()
     if not ((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= _ROUNDING).all()):
-        return Returned()
+        return Outputs()
     count = values.shape[1]
     if classes is None and count == 2:
-        return Returned(score=values[:, 1])
+        return Outputs(score=values[:, 1])
     names = range(count) if classes is None or len(classes) != count else classes
-    return Returned(class_scores={str(name): values[:, position] for position, name in enumerate(names)})
+    return Outputs(class_scores={str(name): values[:, position] for position, name in enumerate(names)})
 
 
 def _as_table(value: Any) -> dict[str, Any] | None:
@@ -151,7 +151,7 @@ def _as_table(value: Any) -> dict[str, Any] | None:
 
 
 def _as_array(value: Any) -> Any:
-    """Return an array of one or more dimensions, or of none for a number; None for what is neither."""
+    """Return an array; of no dimensions for a number, None for a value that is neither an array nor a number."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
     if isinstance(value, list | tuple):
@@ -162,7 +162,7 @@ def _as_array(value: Any) -> Any:
 
 
 def _rows(values: Iterable[Any]) -> Any:
-    """Return rows as an array; of rows of different lengths one value each."""
+    """Return rows as an array; when their lengths differ, as an array of one object per row."""
     values = list(values)
     try:
         found = np.asarray(values)
@@ -170,7 +170,7 @@ def _rows(values: Iterable[Any]) -> Any:
         found = None
     if found is not None and found.dtype.kind not in "USO":
         return found
-    # As text, numbers between words would become words.
+    # As an array of text, numbers next to words would become words.
     cells = np.empty(len(values), dtype=object)
     cells[:] = values
     return cells

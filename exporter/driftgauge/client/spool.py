@@ -1,13 +1,13 @@
 """Files that wait for MLflow, in a folder on a local disk that outlives the process.
 
-    spool/lock                     held for moments, while lanes are made, adopted and removed
-    spool/<lane>/lock              held by the process that works on the lane, as long as it lives
-    spool/<lane>/about.json        what is delivered where: experiment, server, model version, sample rate
-    spool/<lane>/run.json          the MLflow run of the lane, on record before the first attempt to upload
+    spool/lock                     held while lanes are created, adopted and removed
+    spool/<lane>/lock              held by the process that writes the lane, until it ends
+    spool/<lane>/about.json        the lane's destination: experiment, server, model version, sample rate
+    spool/<lane>/run.json          the MLflow run of the lane, written before the first attempt to upload
     spool/<lane>/predictions-….parquet, labels-….parquet
 
-The lane of a dead process is adopted by the next logger for the same destination, and nobody touches that of a living
-one. Nothing here knows MLflow.
+The next logger for the same destination adopts the lane of a process that has ended; nobody touches that of a living
+one. This module does not know MLflow.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from driftgauge.client.lanes import About, Kind, Lane, SpoolFile, abandoned, settle
+from driftgauge.client.lanes import Destination, Kind, Lane, SpoolFile, abandoned_lane, publish
 from driftgauge.client.locks import locked
 
 _LOCK: Final = "lock"
@@ -26,8 +26,8 @@ _LOCK: Final = "lock"
 class Spool:
     """The lanes that one logger works on, at most `max_bytes` of files; safe to use from several threads.
 
-    owner: hexadecimal, of this logger in this process alone; batch ids begin with it. announce: told of each file that
-    is safe on disk, before it can be sent. dropped: told of each file that is deleted for want of room.
+    owner: hexadecimal, unique to this logger in this process; batch ids begin with it. announce: called with each file
+    that is on disk, before it can be sent. dropped: called with each file that is deleted to make room.
     """
 
     def __init__(
@@ -62,33 +62,35 @@ class Spool:
         with self._mutex:
             return list(lane.files.values())
 
-    def add(self, kind: Kind, about: About, rows: int, write: Callable[[BinaryIO], object]) -> SpoolFile | None:
-        """Have a file written and keep it; drop the oldest ones for it. None when it is larger than the whole spool.
+    def add(
+        self, kind: Kind, destination: Destination, rows: int, write: Callable[[BinaryIO], object]
+    ) -> SpoolFile | None:
+        """Write a file; drop the oldest ones to make room. None when it is larger than the whole spool.
 
-        Raises OSError when it cannot be written; nothing of it is left then.
+        Raises OSError when it cannot be written; nothing of it remains then.
         """
         with self._mutex:
-            lane = self._lane(about)
+            lane = self._lane(destination)
             self._batches += 1
             batch_id = f"{self._owner}-{self._batches}"
-        half, file = lane.write(kind, batch_id, rows, write)
+        partial, file = lane.write(kind, batch_id, rows, write)
         with self._mutex:
             has_room = self._make_room(file.bytes)
         if not has_room:
-            half.unlink()
+            partial.unlink()
             self._dropped(file)
             return None
-        settle(half, file.path)
+        publish(partial, file.path)
         self._announce(file)
         with self._mutex:
             self._index(lane, file)
         return file
 
-    def adopt(self, wanted: Callable[[About], bool]) -> int:
+    def adopt(self, wanted: Callable[[Destination], bool]) -> int:
         """Take over the lanes of dead processes for wanted destinations; return the number of rows in them."""
         with self._mutex, self._folder_lock():
             strangers = [path for path in sorted(self._folder.iterdir()) if path.name not in self._lanes]
-            found = [abandoned(path, wanted) for path in strangers if path.is_dir()]
+            found = [abandoned_lane(path, wanted) for path in strangers if path.is_dir()]
         adopted = {lane: list(lane.files.values()) for lane in found if lane is not None}
         for files in adopted.values():
             for file in files:
@@ -104,7 +106,7 @@ class Spool:
 
     @contextlib.contextmanager
     def sending(self, lane: Lane, file: SpoolFile) -> Iterator[bool]:
-        """Keep a file from being dropped while it is sent; false when it was dropped already."""
+        """Protect a file from being dropped during the block; yields false when it was dropped already."""
         with self._mutex:
             there = file.path.name in lane.files
             self._sending = file.path.name if there else None
@@ -114,7 +116,7 @@ class Spool:
             self._sending = None
 
     def remove(self, lane: Lane, file: SpoolFile) -> None:
-        """Delete a file that MLflow has, or that there is no room for."""
+        """Delete a file that MLflow has, or that must make room."""
         with self._mutex:
             if lane.files.pop(file.path.name, None) is not None:
                 self.bytes -= file.bytes
@@ -122,27 +124,27 @@ class Spool:
             file.path.unlink(missing_ok=True)
 
     def retire(self, lane: Lane) -> bool:
-        """Remove a lane that has no files any more; false when one has come."""
+        """Remove a lane without files; false when a file was added meanwhile."""
         with self._mutex, self._folder_lock():
             removed = lane.remove()
             if removed:
                 self._lanes.pop(lane.path.name, None)
             return removed
 
-    def leave(self) -> None:
-        """Let go of all lanes: what they hold is for the next logger."""
+    def release(self) -> None:
+        """Release all lanes: the next logger adopts their files."""
         with self._mutex:
             for lane in self._lanes.values():
                 lane.lock.release()
             self._lanes.clear()
 
-    def _lane(self, about: About) -> Lane:
+    def _lane(self, destination: Destination) -> Lane:
         for lane in self._lanes.values():
-            if lane.about == about and not lane.adopted:
+            if lane.destination == destination and not lane.adopted:
                 return lane
         with self._folder_lock():
-            # Never a name that was there before: another process may be about to look into it.
-            lane = Lane.made(self._folder / f"{about.day}-{self._owner}-{os.urandom(3).hex()}", about)
+            # Never reuse a name: another process may be about to look into it.
+            lane = Lane.create(self._folder / f"{destination.day}-{self._owner}-{os.urandom(3).hex()}", destination)
         self._lanes[lane.path.name] = lane
         return lane
 

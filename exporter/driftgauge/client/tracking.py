@@ -1,7 +1,7 @@
-"""The few things that are asked of MLflow, and what its failures mean. Used in background threads only.
+"""The requests to MLflow, and their failures as errors of ours. Used in background threads only.
 
-MLflow is imported at the first question. A short request asks whether it is there at all before its own client is
-used, which would retry for minutes. No message carries credentials, and no setting of the host process is changed.
+MLflow is imported at the first request. `check_reachable` sends a short one before MLflow's own client is used, which
+would retry for minutes. No message contains credentials, and no setting of the host process is changed.
 """
 
 import os
@@ -22,7 +22,7 @@ _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 _QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _SECRETS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
-# MLflow appends what it got: a stranger's page may hold anything.
+# MLflow appends the answer it got, which may contain anything.
 _BODY: Final = re.compile(r"Response (?:body|text):")
 _LONGEST: Final = 300
 
@@ -45,9 +45,9 @@ class Tracking:
         self._uri = uri
         self._client: Any = None
 
-    def knock(self) -> None:
-        """Return when the server answers one small request."""
-        with _asking(self._uri):
+    def check_reachable(self) -> None:
+        """Send one small request; return when the server answers it."""
+        with _mlflow_errors(self._uri):
             self._make_client()
             if not self._uri.startswith(("http://", "https://")):
                 return
@@ -68,39 +68,39 @@ class Tracking:
 
     def create_run(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> str:
         """Return the id of a new run, in an experiment that is made when it does not exist."""
-        with _asking(self._uri):
+        with _mlflow_errors(self._uri):
             run = self._client.create_run(self._experiment_id(experiment), run_name=name, tags=dict(tags))
             return str(run.info.run_id)
 
     def is_active(self, run_id: str) -> bool:
-        """Tell whether a run is there and not deleted. Raises SourceMissing when it is gone for good."""
-        with _asking(self._uri):
+        """Return whether a run exists and is not deleted. Raises SourceMissing when it is gone for good."""
+        with _mlflow_errors(self._uri):
             return bool(self._client.get_run(run_id).info.lifecycle_stage == "active")
 
     def upload(self, run_id: str, path: Path) -> None:
         """Return when MLflow has the file, as an artifact of the same name at the root of the run."""
-        with _asking(self._uri):
+        with _mlflow_errors(self._uri):
             self._client.log_artifact(run_id, str(path))
 
     def sizes(self, run_id: str) -> dict[str, int | None]:
-        """Return what lies at the root of a run, deleted or not: name -> bytes."""
-        with _asking(self._uri):
+        """Return the files at the root of a run, deleted or not: name -> bytes."""
+        with _mlflow_errors(self._uri):
             return {file.path: file.file_size for file in self._client.list_artifacts(run_id)}
 
     def finish(self, run_id: str) -> None:
         """Mark a run as finished, if it is not deleted. Raises SourceMissing as `is_active` does."""
         if not self.is_active(run_id):
             return
-        with _asking(self._uri):
+        with _mlflow_errors(self._uri):
             from mlflow.entities import RunStatus  # noqa: PLC0415 - as above
 
-            # The public way prints the run's address to standard output and ends asynchronous logging of the host.
+            # The public method prints the run's address to standard output and ends asynchronous logging of the host.
             store = self._client._tracking_client.store  # noqa: SLF001
             store.update_run_info(run_id, RunStatus.FINISHED, int(time.time() * 1000), None)
 
     def _make_client(self) -> None:
         if self._client is None:
-            # An import that a fork cuts in two can never end in the child.
+            # An import that a fork interrupts never ends in the child.
             with FORK_GUARD:
                 from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds, and only this thread needs it
 
@@ -124,7 +124,7 @@ class Tracking:
 
 
 @contextmanager
-def _asking(uri: str) -> Iterator[None]:
+def _mlflow_errors(uri: str) -> Iterator[None]:
     server = redacted(uri) or "MLflow"
     try:
         yield

@@ -1,13 +1,13 @@
-"""From whatever serving code logs to typed columns, one rule for all: no value costs its row.
+"""Typed columns from any values that serving code logs; no value makes its row invalid.
 
-A column gets the first of these types that holds all its values:
+A column gets the first of these types that can represent all its values:
 
-    bool < int64 < float64 < text          (so 1 beside 2.5 is 1.0, and 1 beside "high" is "1")
+    bool < int64 < float64 < text          (1 and 2.5 become 1.0 and 2.5, 1 and "high" become "1" and "high")
 
-None, NaN and NaT are missing. Decimals are floats, dates and times ISO 8601 text, NumPy's scalars and arrays of one
-element what is in them. Text over `MAX_TEXT` characters is cut and told apart by a digest. What is no single value (a
-list, a mapping, bytes, an object) cannot be monitored and is missing.
-Libraries are not imported for this: NumPy and pandas are recognised by what their objects can do.
+None, NaN and NaT are missing. Decimals become floats, dates and times ISO 8601 text, NumPy's scalars and arrays of one
+element their value. Text over `MAX_TEXT` characters is cut and ends with a digest of the whole. Lists, mappings, bytes
+and objects cannot be monitored and are missing.
+NumPy and pandas are not imported: their objects are recognised by their attributes.
 """
 
 import math
@@ -23,17 +23,17 @@ import pyarrow.compute as pc
 
 MAX_TEXT: Final = 1_000
 _KEPT: Final = 960
-# Larger whole numbers are no identifiers, and slow to write down.
+# Larger whole numbers are not identifiers, and slow to convert to text.
 _MOST_BITS: Final = 4_096
 # pyarrow ships no types; this name says what is meant.
 Array = Any  # pyarrow.Array
-# Types a column can have, narrowest first; a column of nothing but missing values is null.
-_LADDER: Final = (pa.null(), pa.bool_(), pa.int64(), pa.float64(), pa.string())
+# Types a column can have, narrowest first; a column of missing values only is null.
+_TYPES: Final = (pa.null(), pa.bool_(), pa.int64(), pa.float64(), pa.string())
 _PLAIN: Final = (bool, int, float, str)
 
 
 def column(values: Sequence[Any]) -> Array:
-    """Return Python values as one array of the narrowest type that holds them."""
+    """Return Python values as one array of the narrowest type that can represent them."""
     kinds = set(map(type, values)) - {NoneType}
     uniform = _UNIFORM.get(next(iter(kinds))) if len(kinds) == 1 else None
     if not kinds:
@@ -63,33 +63,33 @@ def array_column(values: Any) -> Array:
 
 
 def joined(arrays: Sequence[Array]) -> Array:
-    """Return the arrays of one column one after the other, in the narrowest type that holds them all."""
-    target = max((array.type for array in arrays), key=_LADDER.index)
+    """Return the arrays of one column concatenated, in the narrowest type that can represent them all."""
+    target = max((array.type for array in arrays), key=_TYPES.index)
     return pa.concat_arrays([_cast(array, target) for array in arrays])
 
 
 def floats(array: Array) -> Array:
-    """Return a column as finite or missing numbers; what is none is missing."""
+    """Return a column as float64; text becomes missing."""
     if pa.types.is_string(array.type) or pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.float64())
     return array.cast(pa.float64(), safe=False)
 
 
 def texts(array: Array) -> Array:
-    """Return a column as text; a number reads the shortest way, so that 1 and 1.0 are the same."""
+    """Return a column as text; numbers in their shortest form, so that 1 and 1.0 are the same."""
     return _cast(array, pa.string())
 
 
 def plain(value: Any) -> bool | int | float | str | None:
-    """Return a value as one of the plain types, None where it is missing or no single value. Raises nothing."""
+    """Return a value as one of the plain types, None when it is missing or not a single value. Never raises."""
     try:
         return _plain(value)
-    except Exception:  # noqa: BLE001 - objects of other people may raise anything, and the row has to survive
+    except Exception:  # noqa: BLE001 - other people's objects may raise anything, and the row must be kept
         return None
 
 
 def number_text(value: float) -> str:
-    """Write a number the shortest way: 1.0 as "1"."""
+    """Return a number in its shortest form: 1.0 as "1"."""
     whole = isinstance(value, int) or (value.is_integer() and abs(value) < 2**63)
     return str(int(value)) if whole else repr(value)
 
@@ -109,7 +109,7 @@ def bounded(text: str) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a value is None, or what pandas has in its place."""
+    """Return whether a value is None or one of pandas' missing values."""
     return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
@@ -174,9 +174,9 @@ _UNIFORM: Final = {
 
 
 def _narrowed(array: Array) -> Array:
-    """Return an Arrow array of any type as one of the ladder."""
+    """Return an Arrow array of any type as one of the types in `_TYPES`."""
     kind = array.type
-    if kind in _LADDER and kind != pa.string():
+    if kind in _TYPES and kind != pa.string():
         return pc.if_else(pc.is_nan(array), None, array) if kind == pa.float64() else array
     if pa.types.is_floating(kind):
         return array.cast(pa.float64())
@@ -192,5 +192,5 @@ def _cast(array: Array, target: Any) -> Array:
         return pa.array([None if value is None else number_text(value) for value in array.to_pylist()], pa.string())
     if target == pa.float64() and array.type == pa.bool_():
         return array.cast(pa.int64()).cast(target)
-    # A whole number beyond 2**53 loses digits beside a fraction, as it does everywhere else.
+    # A whole number beyond 2**53 loses digits when it becomes a float.
     return array.cast(target, safe=False)

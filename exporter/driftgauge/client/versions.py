@@ -1,9 +1,9 @@
-"""Which version of a registered model a URI stands for: a number, found once and pinned to what is loaded.
+"""The version number of a registered model behind a URI, resolved once.
 
-An alias or a stage can move at any time. So it is turned into a number first, and what is loaded is the version of
-that number: what predictions say about their version stays true even if the alias moves in between.
+An alias or a stage can move at any time. So it is resolved to a number first, and that version is loaded: the version
+logged with predictions is right even if the alias moves in between.
 
-This module asks MLflow's registry and knows nothing of predictions. MLflow is imported when it is asked.
+This module queries MLflow's registry and does not know predictions. MLflow is imported at the first query.
 """
 
 import re
@@ -33,7 +33,7 @@ def pinned(client: Any, model_uri: str) -> str:
         return model_uri
     from mlflow.store.artifact.utils.models import get_model_name_and_version  # noqa: PLC0415 - takes seconds
 
-    with _asking(model_uri):
+    with _mlflow_errors(model_uri):
         name, number = get_model_name_and_version(client, model_uri)
         client.get_model_version(name, str(number))
     return f"{_REGISTRY}{name}/{number}"
@@ -61,10 +61,10 @@ def run_of(client: Any, model_uri: str) -> str:
     Raises SourceError when there is no such model, no run that made it, or no answer.
     """
     if run := _RUN.fullmatch(model_uri):
-        with _asking(model_uri):
+        with _mlflow_errors(model_uri):
             return str(client.get_run(run[1]).info.run_id)
     if logged := _LOGGED_MODEL.fullmatch(model_uri):
-        with _asking(model_uri):
+        with _mlflow_errors(model_uri):
             run_id = client.get_logged_model(logged[1]).source_run_id
     elif _names_version(model_uri):
         name, _, number = pinned(client, model_uri).removeprefix(_REGISTRY).rpartition("/")
@@ -80,7 +80,7 @@ def run_of(client: Any, model_uri: str) -> str:
 
 
 @contextmanager
-def _asking(model_uri: str) -> Iterator[None]:
+def _mlflow_errors(model_uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - as above
 
     try:
@@ -96,7 +96,7 @@ def _names_version(model_uri: str) -> bool:
 
 
 def _is_path_of_run(source: str, run_id: str, path: str) -> bool:
-    """Tell whether a version was registered from `path` of a run, by its runs: URI or by where its artifacts lie."""
+    """Return whether a version was registered from `path` of a run, by its runs: URI or the place of its artifacts."""
     return source.rstrip("/") == f"runs:/{run_id}/{path}" or source.rstrip("/").endswith(f"/{run_id}/artifacts/{path}")
 
 

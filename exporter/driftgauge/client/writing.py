@@ -1,7 +1,7 @@
-"""The thread that turns what is in memory into files of the spool: from the buffer to tables of a bounded size.
+"""The thread that writes the buffered rows to the spool, as files of a bounded size.
 
-Of what cannot be written because the disk is full or gone, nothing is given up: it stays in memory, is tried again,
-and the buffer fills to its limit meanwhile.
+Rows that cannot be written because the disk is full or gone stay in memory and are tried again; the buffer fills to its
+limit meanwhile.
 """
 
 import time
@@ -17,31 +17,31 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from driftgauge.client.buffer import Buffer
-from driftgauge.client.lanes import About, Kind
+from driftgauge.client.commands import CommandQueue
+from driftgauge.client.counters import Counters
+from driftgauge.client.lanes import Destination, Kind
 from driftgauge.client.notices import Notices, described
 from driftgauge.client.options import Options
-from driftgauge.client.orders import Inbox
 from driftgauge.client.privacy import Privacy
 from driftgauge.client.process import FORK_GUARD
 from driftgauge.client.records import LabelBatch, labels_table, predictions_table
 from driftgauge.client.sampling import is_chosen, threshold
 from driftgauge.client.spool import Spool
-from driftgauge.client.tally import Tally
 
-# How often (s) the buffer is looked at: what a busy process pays is this many wake-ups, whatever it logs.
+# How often (s) the buffer is read: a busy process has this many wake-ups, however much it logs.
 TICK: Final = 0.25
 
 
 @dataclass(slots=True)
 class Draft:
-    """What will be the next file of one kind; `since` is when its first row was taken (monotonic s)."""
+    """The rows of the next file of one kind; `since` is when the first was taken from the buffer (monotonic s)."""
 
     items: list[Any] = field(default_factory=list)
     rows: int = 0
     since: float = 0.0
 
     def add(self, item: Any, rows: int) -> None:
-        """Take one row or batch."""
+        """Add one row or batch."""
         if not self.items:
             self.since = time.monotonic()
         self.items.append(item)
@@ -49,22 +49,22 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """A table that is to become one file."""
+class PendingFile:
+    """A table to be written as one file."""
 
     kind: Kind
     table: Any
 
 
-class Told(Protocol):
-    """Who is told that a file was written."""
+class OnWritten(Protocol):
+    """Called after a file was written."""
 
     def __call__(self, *, last: bool) -> None:
-        """Hear of a file; with `last`, that none will come any more."""
+        """Handle a written file; with `last`, the end of writing."""
 
 
 class Writer:
-    """Moves rows from `buffer` to `spool`; `told` of each file, and when no more will come."""
+    """Moves rows from `buffer` to `spool`; calls `on_written` after each file, and after the last one."""
 
     def __init__(
         self,
@@ -73,42 +73,42 @@ class Writer:
         server: str,
         buffer: Buffer,
         spool: Spool,
-        tally: Tally,
+        counters: Counters,
         notices: Notices,
-        told: "Told",
+        on_written: OnWritten,
     ) -> None:
         self._options = options
         self._server = server
         self._buffer = buffer
         self._spool = spool
-        self._tally = tally
+        self._counters = counters
         self._notices = notices
-        self._told = told
+        self._on_written = on_written
         self._privacy = Privacy.of(options.redact, options.hash, options.key)
         self._below = threshold(options.sample_rate)
         self._drafts: dict[Kind, Draft] = {"predictions": Draft(), "labels": Draft()}
-        self._pieces: deque[Piece] = deque()
-        self.inbox = Inbox()
+        self._pending: deque[PendingFile] = deque()
+        self.commands = CommandQueue()
 
     def run(self) -> None:
-        """Work until told to stop."""
+        """Work until a command to stop."""
         with FORK_GUARD, suppress(Exception):
-            # The first array makes pyarrow look for pandas, and import it if it is there.
+            # pyarrow imports pandas, if it is installed, when it makes its first array.
             pa.array([None])
         stop = False
         while not stop:
-            order = self.inbox.next(TICK)
-            stop = order is not None and order.stop
+            command = self.commands.next(TICK)
+            stop = command is not None and command.stop
             try:
-                done = self._work(everything=order is not None)
-            except Exception as error:  # noqa: BLE001 - the thread has to live, and tries again
+                done = self._work(everything=command is not None)
+            except Exception as error:  # noqa: BLE001 - the thread must live, and tries again
                 self._notices.begin("write", f"cannot write what was logged: {described(error)}")
                 done = False
             if stop:
                 self._give_up()
-                self._told(last=True)
-            if order is not None:
-                order.answer(done=done)
+                self._on_written(last=True)
+            if command is not None:
+                command.answer(done=done)
 
     def _work(self, *, everything: bool) -> bool:
         """Write what is due, or everything that was logged by now; false when something could not be written."""
@@ -116,7 +116,7 @@ class Writer:
             return False
         for _ in range(len(self._buffer.items)):
             self._take()
-            if self._pieces and not self._write():
+            if self._pending and not self._write():
                 return False
         if self._buffer.rows < self._buffer.capacity // 2:
             self._notices.end("buffer_full", "no more rows are dropped, the buffer has room")
@@ -137,21 +137,21 @@ class Writer:
         draft, self._drafts[kind] = self._drafts[kind], Draft()
         for items, whole in self._tables(kind, draft.items):
             table = self._sampled(whole, items)
-            self._tally.add("labels_logged" if kind == "labels" else "logged", table.num_rows)
-            self._tally.add("sampled_out", _rows(items) - table.num_rows)
-            self._pieces += [Piece(kind, part) for part in self._parts(table)]
+            self._counters.add("labels_logged" if kind == "labels" else "logged", table.num_rows)
+            self._counters.add("sampled_out", _rows(items) - table.num_rows)
+            self._pending += [PendingFile(kind, part) for part in self._parts(table)]
 
     def _tables(self, kind: Kind, items: list[Any]) -> Iterator[tuple[list[Any], Any]]:
-        """Yield items with their table: all of them at once, or in parts without those that break all rules."""
+        """Yield items with their table: all of them at once, or in parts without those that make no table."""
         try:
             table = self._table(kind, items)
-        except Exception as error:  # noqa: BLE001 - whatever someone logged must not cost what others logged
+        except Exception as error:  # noqa: BLE001 - an unusable row must not make others fail
             if len(items) > 1:
                 middle = len(items) // 2
                 yield from self._tables(kind, items[:middle])
                 yield from self._tables(kind, items[middle:])
             else:
-                self._tally.drop("unwritable", _rows(items))
+                self._counters.drop("unwritable", _rows(items))
                 self._notices.begin("unwritable", f"rows make no table and are dropped: {described(error)}")
         else:
             yield items, table
@@ -162,7 +162,7 @@ class Writer:
         return predictions_table(items, self._options.model_version, self._privacy, time.time())
 
     def _sampled(self, table: Any, items: list[Any]) -> Any:
-        """Return the rows of a table that are logged: of batches it is decided here, of rows it was decided before."""
+        """Return the sampled rows of a table: batches are sampled here, single rows were sampled by `log`."""
         if self._below is None:
             return table
         below = self._below
@@ -176,10 +176,12 @@ class Writer:
             yield from _halves(table.slice(start, most), self._options.max_file_bytes)
 
     def _write(self) -> bool:
-        while self._pieces:
-            piece = self._pieces[0]
+        while self._pending:
+            pending = self._pending[0]
             try:
-                file = self._spool.add(piece.kind, self._about(piece.kind), piece.table.num_rows, self._bytes(piece))
+                file = self._spool.add(
+                    pending.kind, self._destination(pending.kind), pending.table.num_rows, self._bytes(pending)
+                )
             except OSError as error:
                 self._notices.begin(
                     "spool",
@@ -188,20 +190,20 @@ class Writer:
                 )
                 return False
             self._notices.end("spool", f"the spool {self._options.folder} can be written again")
-            self._pieces.popleft()
+            self._pending.popleft()
             if file is not None:
-                self._tally.add("spooled", file.rows)
-                self._told(last=False)
+                self._counters.add("spooled", file.rows)
+                self._on_written(last=False)
         return True
 
-    def _bytes(self, piece: Piece) -> Callable[[BinaryIO], object]:
+    def _bytes(self, pending: PendingFile) -> Callable[[BinaryIO], object]:
         noted = {"sample_rate": repr(self._options.sample_rate)}
-        table = piece.table.replace_schema_metadata(noted)
+        table = pending.table.replace_schema_metadata(noted)
         return lambda file: pyarrow.parquet.write_table(table, file)
 
-    def _about(self, kind: Kind) -> About:
+    def _destination(self, kind: Kind) -> Destination:
         options = self._options
-        return About(
+        return Destination(
             experiment=options.labels if kind == "labels" else options.experiment,
             server=self._server,
             model_version=options.model_version,
@@ -210,9 +212,9 @@ class Writer:
         )
 
     def _give_up(self) -> None:
-        """Count what is left when nothing comes after."""
-        left = sum(piece.table.num_rows for piece in self._pieces) + sum(d.rows for d in self._drafts.values())
-        self._tally.drop("unwritable", left + self._buffer.rows)
+        """Count the rows that could not be written before the end."""
+        left = sum(pending.table.num_rows for pending in self._pending) + sum(d.rows for d in self._drafts.values())
+        self._counters.drop("unwritable", left + self._buffer.rows)
 
 
 def _is_row(item: Any) -> bool:

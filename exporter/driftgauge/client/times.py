@@ -1,7 +1,7 @@
 """Points in time as serving code has them: seconds since 1970, datetimes, ISO 8601 text, NumPy's datetime64.
 
-A time without a zone is UTC. What cannot be read, or lies outside 1970 to 2200, becomes the time at hand, for a row
-without a time of its own is still a row.
+A time without a zone is UTC. A value that cannot be read, or is outside 1970 to 2200, becomes the current time, so that
+the row is kept.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ _MICROSECONDS: Final = 1_000_000
 _END: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 
-def moments(values: Any, now: float) -> Array:
-    """Return times as one array of microseconds, UTC; `now` (s since 1970) stands in where there is none."""
+def time_column(values: Any, now: float) -> Array:
+    """Return times as one array of microseconds, UTC; `now` (s since 1970) replaces those that cannot be read."""
     if set(map(type, values)) == {float} if isinstance(values, list | tuple) else False:
         seconds: Sequence[float] = values
     else:
@@ -45,5 +45,5 @@ def _seconds(value: Any) -> float:
         if type(value).__name__ == "datetime64":
             return float(value.astype("datetime64[us]").astype("int64")) / _MICROSECONDS
         return float(value)
-    except Exception:  # noqa: BLE001 - objects of other people may raise anything, and the row has to survive
+    except Exception:  # noqa: BLE001 - other people's objects may raise anything, and the row must be kept
         return float("nan")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftgauge.client.moments import moments
+from driftgauge.client.times import time_column
 
 NOW: Final = 1_767_960_000.0
 THEN: Final = datetime(2026, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)
@@ -31,15 +31,15 @@ THEN: Final = datetime(2026, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)
 )
 def test_a_time_in_any_notation(values: Any) -> None:
     """Seconds, datetimes, ISO 8601 and NumPy mean the same moment; without a zone it is UTC."""
-    assert moments(values, NOW).to_pylist() == [THEN]
+    assert time_column(values, NOW).to_pylist() == [THEN]
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), "yesterday", -5.0, 1e12, pd.NaT, np.datetime64("NaT"), object()])
 def test_what_is_no_time_becomes_the_time_at_hand(value: Any) -> None:
     """The row counts, at about the time it was logged."""
-    assert moments([value], NOW).to_pylist() == [datetime.fromtimestamp(NOW, UTC)]
+    assert time_column([value], NOW).to_pylist() == [datetime.fromtimestamp(NOW, UTC)]
 
 
 def test_a_date_is_its_first_moment() -> None:
     """Midnight in UTC."""
-    assert moments([date(2026, 1, 2)], NOW).to_pylist() == [datetime(2026, 1, 2, tzinfo=UTC)]
+    assert time_column([date(2026, 1, 2)], NOW).to_pylist() == [datetime(2026, 1, 2, tzinfo=UTC)]
