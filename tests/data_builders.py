@@ -75,7 +75,7 @@ def on_layout(layout: Layout, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> 
 def compared(reference: Columns, window: Columns, **drift: Any) -> Mapping[str, ColumnDrift]:
     """Return how far each column of the window is from the reference."""
     compiled = a_reference(reference, **drift)
-    return compare(compiled, [(counted(compiled, window),)])[0]
+    return compare(compiled, counted(compiled, window))
 
 
 def folded(rows: Columns) -> Outcomes:

@@ -13,16 +13,12 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from data_builders import a_reference, compared, counted, features
-from driftgauge import distances
-from driftgauge.aggregates.distribution import Distribution
 from driftgauge.columns import Columns, FloatArray
-from driftgauge.distances import NUMERIC, measured
-from driftgauge.divergence import DIVERGENCES
-from driftgauge.drift import CATEGORICAL, ColumnDrift, compare
-from driftgauge.edges import NumericColumn
+from driftgauge.config import Drift
+from driftgauge.drift import ColumnDrift, compare
 from driftgauge.families import STATISTICS
-from driftgauge.kolmogorov import asymptotic_pvalues
 from driftgauge.reference import NumericProfile
+from driftgauge.statistics import TABLE, NumericPair, wasserstein_distance
 
 NAN = float("nan")
 SEED = 20260105
@@ -155,7 +151,7 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
     """A window spread between two reference values: |1/2 - x| over [0, 1] is 1/4, in deviations of 1/2."""
     profile = NumericProfile(
         ends=np.array([0, 1, 1, 2, 2], np.int32),
-        integrals=np.array([0.0, 0.5]),
+        areas=np.array([0.5]),
         rows=2,
         missing=0,
         mean=0.5,
@@ -165,18 +161,13 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
         high=3,
         constant=False,
     )
-    tally = np.array([2]), np.array([10]), np.array([5.0])
-    window = Distribution.of("", 0, tally, {})
+    counts, sums = np.array([0, 0, 10, 0, 0]), np.array([0, 0, 5.0, 0, 0])
 
-    found = measured([NumericColumn(np.array([0.0, 1.0]), 0, profile)], [(window,)])
-
-    assert found.statistics["wasserstein_distance"] == pytest.approx([0.5])
+    assert wasserstein_distance(NumericPair(np.array([0.0, 1.0]), profile, counts, sums)) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("together", [1, 500, 65_536])
-def test_many_columns_are_compared_as_if_alone(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many columns and windows are computed at once, also beside such that have nothing to compare."""
-    monkeypatch.setattr(distances, "_TOGETHER", together)
+def test_a_column_is_compared_as_if_alone() -> None:
+    """Whatever other columns there are, also ones that have nothing to compare."""
     rng = np.random.default_rng(SEED)
 
     def rows(count: int, scale: float, *, absent: Sequence[str] = ()) -> Columns:
@@ -185,16 +176,12 @@ def test_many_columns_are_compared_as_if_alone(together: int, monkeypatch: pytes
         return features(**numbers, city=[str(n % 3) for n in range(count)])
 
     known = rows(400, 1)
-    windows = [rows(2, 1), rows(90, 1.2, absent=["normal", "uniform"]), rows(1500, 1), rows(1, 1)]
     reference = a_reference(known)
+    for window in (rows(2, 1), rows(90, 1.2, absent=["normal", "uniform"]), rows(1500, 1), rows(1, 1)):
+        found = compare(reference, counted(reference, window))
 
-    found = compare(reference, [(counted(reference, window),) for window in windows])
-
-    for window, columns in zip(windows, found, strict=True):
         for name, numbers in window.numbers.items():
-            alone = compared(features(x=known.numbers[name]), features(x=numbers))["x"]
-            assert (columns[name].rows, columns[name].outliers) == (alone.rows, alone.outliers)
-            assert columns[name].statistics == pytest.approx(alone.statistics, rel=1e-12, abs=1e-14)
+            assert found[name] == compared(features(x=known.numbers[name]), features(x=numbers))["x"]
 
 
 def test_mean_shift() -> None:
@@ -315,25 +302,17 @@ def test_equal_samples_are_at_distance_zero() -> None:
 
 
 def test_every_statistic_has_a_family() -> None:
-    """What the tables compute can be published."""
-    assert NUMERIC.keys() | CATEGORICAL.keys() | DIVERGENCES.keys() <= STATISTICS.keys()
+    """What the table computes can be published, by a name that is in it once for each kind."""
+    assert {row.name for row in TABLE} <= STATISTICS.keys()
+    for kind in ("numeric", "categorical"):
+        names = [row.name for row in TABLE if kind in row.kinds]
+        assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("n", [1_000, 1_777, 10_000, 99_999, 250_000])
-@pytest.mark.parametrize("scaled", [0.5, 2.19, 2.21, 3, 10, 30, 100, 300])
-def test_pvalue_of_large_samples(n: int, scaled: float) -> None:
-    """The quick p-value equals scipy's on both sides of the border where it takes over."""
-    distance = float(np.sqrt(scaled / n))
-    (found,) = asymptotic_pvalues(np.array([float(n)]), np.array([distance]))
-    assert found == pytest.approx(float(stats.kstwo.sf(distance, n)), rel=1e-10)
-
-
-@pytest.mark.parametrize("n", [11, 140, 155, 700, 999, 1500, 4999, 5000, 30_000])
-def test_pvalues_of_many_columns(n: int) -> None:
-    """Computed all at once, from distances so small that they never occur to such that are never exceeded."""
-    distances = np.array([0.4 / n, 0.9 / n, 1.1 / n, *(z / np.sqrt(n) for z in np.linspace(0.1, 4, 60)), 0.499, 0.5, 1])
-    distances = distances[distances <= 1]
-
-    found = asymptotic_pvalues(np.full(len(distances), float(n)), distances)
-
-    assert found == pytest.approx(np.clip(stats.kstwo.sf(distances, n), 0, 1), rel=1e-9, abs=1e-300)
+def test_what_rows_of_the_table_name_exists() -> None:
+    """Effects are settings of `drift`, and each kind has one p-value that it is judged by."""
+    assert {row.effect for row in TABLE if row.effect} <= Drift.model_fields.keys()
+    for kind in ("numeric", "categorical"):
+        rows = [row for row in TABLE if kind in row.kinds]
+        (pvalue,) = (row.pvalue for row in rows if row.pvalue)
+        assert pvalue in {row.name for row in rows}

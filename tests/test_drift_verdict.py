@@ -122,7 +122,7 @@ def test_false_alarms(rows: int, windows: int) -> None:
     reference = a_reference(draw(rng, 5000))
     flagged = judged = 0
     for _ in range(windows):
-        found = flags(compare(reference, [(counted(reference, draw(rng, rows)),)])[0], Drift())
+        found = flags(compare(reference, counted(reference, draw(rng, rows))), Drift())
         flagged, judged = flagged + sum(found.values()), judged + len(found)
 
     tell(f"no drift, {rows} rows: {flagged} of {judged} features flagged")
@@ -138,7 +138,7 @@ def test_missed_alarms() -> None:
     for _ in range(10):
         reference = a_reference(draw(rng, 5000))
         for _ in range(10):
-            found = flags(compare(reference, [(counted(reference, draw(rng, 500, shift=0.3)),)])[0], Drift())
+            found = flags(compare(reference, counted(reference, draw(rng, 500, shift=0.3))), Drift())
             windows, caught = windows + 1, caught + found.pop("x0")
             others += sum(found.values())
 

@@ -1,7 +1,6 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
 import gc
-import json
 import shutil
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from typing import Any
 import pytest
 
 from driftgauge.errors import ConfigError, StateError
-from driftgauge.pipeline import comparing
-from driftgauge.pipeline.workers import Workers
 from driftgauge.service import Service
 from driftgauge.service.refreshing import refresh_once
 from e2e.servers import mlflow_server
@@ -223,38 +220,6 @@ def test_a_missing_experiment_concerns_its_model_only(bench: Bench) -> None:
     assert 'model_batches_total{model="churn"} 1.0' in page
     assert list(failures) == ["frauds"]
     assert "'fraud'" in failures["frauds"]
-
-
-def test_models_compared_side_by_side_say_the_same(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether workers compare the columns of several models or the exporter does, the page is the same."""
-    bench.models = [*MODELS, "ranking", "pricing"]
-    for model in bench.models[2:]:
-        bench.log(model)
-    reference = bench.folder / "reference.jsonl"
-    reference.write_text("".join(json.dumps({"features": {"age": age % 90}}) + "\n" for age in range(500)))
-
-    def page(state: str) -> list[str]:
-        named = [{"name": name, "predictions": {"experiment": name}} for name in bench.models]
-        models = [model | {"reference": {"uri": str(reference)}} for model in named]
-        bench.settings = {"models": models, "state_dir": str(bench.folder / state)}
-        text, failures = refresh_once(bench.load(), now=now)
-        assert failures == {}
-        return [line for line in text.splitlines() if line.startswith("model_") and "_batch_timestamp" not in line]
-
-    now, asked = time.time(), []
-    call = Workers.call
-
-    def counting(self: Workers, task: Any, argument: Any, **given: Any) -> Any:
-        asked.append(task)
-        return call(self, task, argument, **given)
-
-    monkeypatch.setattr(Workers, "call", counting)
-    here, decoded = page("here"), len(asked)
-    asked.clear()
-    monkeypatch.setattr(comparing, "_FEW_CELLS", 0)
-    assert page("workers") == here
-    assert len(asked) == decoded + len(bench.models)
-    assert sum("model_feature_wasserstein_distance{" in line for line in here) == 3 * len(bench.models)
 
 
 def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Service]) -> None:

@@ -4,14 +4,13 @@ Apart from test_service.py, whose shared service would run into the replaced par
 """
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from driftgauge.errors import StateError, Stopped
+from driftgauge.errors import StateError
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.work import find_work
 from driftgauge.service import refreshing
@@ -67,17 +66,6 @@ def test_a_bug_in_the_statistics_of_a_model_does_not_stop_the_other(
 
         monkeypatch.undo()
         until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
-
-
-def test_statistics_given_up_are_no_bug(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exporter that stops while columns are compared ends the refresh, and no model is said to have failed."""
-
-    def given_up(*_: Any, **__: Any) -> Any:
-        raise Stopped("stopping")
-
-    monkeypatch.setattr(refreshing, "model_samples", given_up)
-    with pytest.raises(Stopped):
-        refreshing.refresh_once(bench.load(), now=time.time())
 
 
 def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

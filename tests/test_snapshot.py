@@ -10,21 +10,19 @@ import numpy as np
 import pytest
 
 from data_builders import MICROS, a_model, a_reference, features, folded, make_columns
-from driftgauge import snapshot
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.pane import PredictionPane
-from driftgauge.aggregates.sums import Latest, Sums
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
 from driftgauge.collector import validate, within_limit
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
-from driftgauge.distances import Measure
 from driftgauge.drift import compare
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
 from driftgauge.reference import Reference
-from driftgauge.snapshot import Identity, ModelState, model_samples
+from driftgauge.snapshot import Identity, ModelState, SnapshotCache, model_samples
+from driftgauge.snapshot import samples as computing
 from driftgauge.windows import PaneKey, Tiers
 
 NAN = float("nan")
@@ -324,41 +322,41 @@ def test_within_limit(most: int, kept: dict[str, int], dropped: int) -> None:
 
 def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that hold something new are compared, those alike once, and all when the reference is another."""
-    compared: list[int] = []
+    compared: list[Distribution] = []
 
-    def counting(reference: Reference, windows: Sequence[tuple[Distribution, ...]], measure: Measure) -> Any:
-        compared.append(len(windows))
-        return compare(reference, windows, measure)
+    def counting(reference: Reference, window: Distribution) -> Any:
+        compared.append(window)
+        return compare(reference, window)
 
-    monkeypatch.setattr(snapshot, "compare", counting)
+    monkeypatch.setattr(computing, "compare", counting)
     windows = [Window("24h", 86400), HOUR]
     rng = np.random.default_rng(1)
     reference = a_reference(features(x=rng.normal(size=100)))
     totals = Totals(versions={"1": VersionTotals(last_prediction=NOW)})
-    state = ModelState(a_model(), reference=reference, totals=totals)
+    state, cache = ModelState(a_model(), reference=reference, totals=totals), SnapshotCache()
 
-    def told(**changes: Any) -> tuple[list[int], Samples]:
+    def asked(**changes: Any) -> tuple[int, Samples]:
         nonlocal state
         state = replace(state, **changes)
         compared.clear()
-        found = model_samples(state, windows=windows, limits=LIMITS, now=NOW)
-        return [count for count in compared if count], found
+        found = model_samples(state, windows=windows, limits=LIMITS, now=NOW, cache=cache)
+        return len(compared), found
 
     def pane(hours: int, reference: Reference = reference) -> dict[PaneKey, PredictionPane]:
         found = predictions(features(x=rng.normal(size=50)), reference)
         return {replace(key, start=key.start - 3600 * hours): pane for key, pane in found.items()}
 
     first = pane(0)
-    assert told(predictions=first)[0] == [1]
-    none, same = told(predictions=dict(first))
-    assert none == []
-    assert same == told(seen=Latest())[1]
-    assert told(predictions=first | pane(5))[0] == [1]
-    assert told(predictions=state.predictions | pane(0))[0] == [2]
-    assert told(baseline={"accuracy": 0.9})[0] == []
-    assert told(config=a_model(drift={"ks": 0.5}))[0] == [2]
+    assert asked(predictions=first)[0] == 1
+    none, same = asked(predictions=dict(first))
+    assert none == 0
+    assert same == model_samples(state, windows=windows, limits=LIMITS, now=NOW)
+    assert asked(predictions=first | pane(5))[0] == 1
+    assert asked(predictions=state.predictions | pane(0))[0] == 2
+    assert asked(baseline={"accuracy": 0.9})[0] == 0
+    assert asked(config=a_model(drift={"ks": 0.5}))[0] == 2
     other = a_reference(features(x=rng.normal(size=100)))
-    assert told(reference=other, predictions=pane(0, other))[0] == [1]
+    assert asked(reference=other, predictions=pane(0, other))[0] == 1
 
 
 def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
@@ -372,6 +370,7 @@ def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
         reference=reference,
         totals=Totals(versions={name: VersionTotals(last_prediction=NOW) for name in ("1", "2")}),
     )
+    cache = SnapshotCache()
     for minutes in range(0, 240, 7):
         now = NOW + minutes * 60 * MICROS
         panes = dict(state.predictions)
@@ -385,8 +384,8 @@ def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
             if target:
                 panes[target] = PredictionPane.combine([left, panes[target]]) if target in panes else left
         state = replace(state, predictions=panes)
-        fresh = replace(state, prediction_sums=Sums(), outcome_sums=Sums(), seen=Latest(), judged=Latest())
-        asked = [plain(model_samples(each, windows=windows, limits=LIMITS, now=now)) for each in (state, fresh)]
+        caches = cache, SnapshotCache()
+        asked = [plain(model_samples(state, windows=windows, limits=LIMITS, now=now, cache=each)) for each in caches]
         assert asked[0] == pytest.approx(asked[1], rel=1e-9)
 
 

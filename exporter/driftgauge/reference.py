@@ -29,14 +29,14 @@ class NumericProfile:
     """The reference's values of one numeric column, on its grid of G points.
 
     ends: (2 G + 1,) int32, how many rows lie up to the end of each cell.
-    integrals: (G,) area under the distribution function from the first point to each.
+    areas: (G - 1,) area under the distribution function between neighbouring points.
     rows: present values; missing: the others.
     bin_ends: (b - 1,) last cell of each PSI bin but the open last one. low, high: cells of the outlier fences.
     constant: fewer than two distinct values.
     """
 
     ends: npt.NDArray[np.int32]
-    integrals: FloatArray
+    areas: FloatArray
     rows: int
     missing: int
     mean: float
@@ -164,13 +164,13 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     q1, q3 = np.quantile(ordered, [0.25, 0.75])
     fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
     grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
-    cells, counts, sums = grid.tally(ordered)
-    ends = np.zeros(grid.cells, np.int32)  # No machine has the memory for rows that 32 bits could not count.
-    ends[cells] = counts
-    ends = ends.cumsum(dtype=np.int32)
+    cells, *tally = grid.tally(ordered)
+    counts, sums = np.zeros(grid.cells, np.int64), np.zeros(grid.cells)
+    counts[cells], sums[cells] = tally
+    ends = counts.cumsum()
     profile = NumericProfile(
-        ends=ends,
-        integrals=_integrals(grid.points, ends, cells, counts, sums),
+        ends=ends.astype(np.int32),  # No machine has the memory for rows that 32 bits could not count.
+        areas=areas_under(grid.points, ends, counts, sums),
         rows=len(ordered),
         missing=missing,
         mean=float(ordered.mean()),
@@ -183,22 +183,16 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     return grid, profile
 
 
-def _integrals(
-    points: FloatArray, ends: npt.NDArray[np.int32], cells: IntArray, counts: IntArray, sums: FloatArray
-) -> FloatArray:
-    """Return the area (G,) under the distribution function from the first of the points (G,) to each.
+def areas_under(points: FloatArray, ends: IntArray, counts: IntArray, sums: FloatArray) -> FloatArray:
+    """Return the area (G - 1,) under a distribution function between neighbouring `points` (G,).
 
-    ends: rows up to the end of each cell. cells (k,) are the occupied ones, with counts and sums of their values.
+    ends, counts, sums: (2 G + 1,) values up to the end of each cell, in it, and their sum; at least one value.
     """
-    inside = cells & 1 == 0
-    gaps = (cells[inside] >> 1) - 1
     # Values near the largest double overflow; a distance that is not finite is left out.
     with np.errstate(over="ignore", invalid="ignore"):
-        areas = ends[1:-2:2] * np.diff(points)
         # Each value between two points adds to the area from itself on.
-        areas[gaps] += points[gaps + 1] * counts[inside] - sums[inside]
-        # Sums of many of its differences are used, hence the extra precision.
-        return np.concatenate([[0], areas.cumsum(dtype=np.longdouble) / ends[-1]]).astype(np.float64)
+        inside = points[1:] * counts[2:-1:2] - sums[2:-1:2]
+        return np.asarray((ends[1:-2:2] * np.diff(points) + inside) / ends[-1])
 
 
 def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:

@@ -130,7 +130,7 @@ def kept(make: Callable[[], object]) -> float:
 def foretold(reference: Reference, delta: Delta) -> float:
     """Return what the formula of performance.md says that a reference and panes hold (bytes)."""
     points = sum(
-        len(profile.integrals) * _POINT_BYTES
+        len(profile.areas) * _POINT_BYTES
         if isinstance(profile, NumericProfile)
         else len(profile.counts) * _CATEGORY_BYTES
         for profile in reference.profiles.values()

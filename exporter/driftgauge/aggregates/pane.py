@@ -129,9 +129,9 @@ class PredictionPane:
         ]
 
     @classmethod
-    def combine(cls, parts: Sequence[Self], *, distributions: bool = True) -> Self:
-        """Merge at least one pane, with or without the distributions; refuses panes counted on different layouts."""
-        counted = [part.distribution for part in parts] if distributions else []
+    def combine(cls, parts: Sequence[Self]) -> Self:
+        """Merge at least one pane; refuses panes counted on different layouts."""
+        counted = [part.distribution for part in parts]
         fingerprints = {found.fingerprint if found else None for found in counted}
         if len(fingerprints) > 1:
             raise ValueError(f"cannot combine panes counted on different layouts: {sorted(map(str, fingerprints))}")

@@ -12,7 +12,7 @@ from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.pipeline.delta import VERSION_LIMIT, Delta, Terms, fold_joined, merged
 from driftgauge.pipeline.recount import NOTHING, recount
-from driftgauge.snapshot import ModelState
+from driftgauge.snapshot import Grown, ModelState
 from driftgauge.store import FileRecord, Joined, Store, Transaction
 from driftgauge.store.join import expire, join, last_expiry, pending
 from driftgauge.store.ledger import write_files
@@ -28,7 +28,7 @@ from driftgauge.store.panes import (
 from driftgauge.windows import MICROSECONDS, PaneKey
 
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
-# Of a step that adds more cells, what it adds is not kept until the next snapshot, which adds up its panes anew.
+# What a step of more cells adds is not kept until the next snapshot, which adds up its panes again.
 _MANY_CELLS: Final = 500_000
 # Joined two at a time, parts are written more often; small ones that are left apart take little memory, about 1 MB.
 _PARTS_JOINED: Final = 8
@@ -73,16 +73,29 @@ def commit(
         write_outcomes(tx, outcomes, known=state.outcomes)
         write_totals(tx, totals)
         write_files(tx, records, known=known)
-        if sum(pane.size for pane in delta.predictions.values()) <= _MANY_CELLS:
-            for key, parts in sums_of.items():
-                state.prediction_sums.grew(predictions[key], parts)
         state = replace(
             state,
             totals=totals,
             predictions={**_without(state.predictions, joined_parts), **predictions},
             outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
+            grown=_grown(state, delta, predictions, sums_of),
         )
         return finish(tx, state) if finish else state, pending(tx)
+
+
+def _grown(
+    state: ModelState,
+    delta: Delta,
+    panes: Mapping[PaneKey, PredictionPane],
+    sums_of: Mapping[PaneKey, Sequence[PredictionPane]],
+) -> tuple[Grown, ...]:
+    """Return of what the panes are the sums that this step has joined, unless that is not worth the memory.
+
+    So it is in a large step, and in the second one of a refresh, as when there is much to catch up with.
+    """
+    if state.grown or sum(pane.size for pane in delta.predictions.values()) > _MANY_CELLS:
+        return ()
+    return tuple(Grown(panes[key], tuple(parts)) for key, parts in sums_of.items())
 
 
 def is_anything_old(state: ModelState, terms: Terms) -> bool:

@@ -12,7 +12,7 @@ from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.sharing import share
 from driftgauge.reference import Reference
-from driftgauge.snapshot import ModelState
+from driftgauge.snapshot import ModelState, SnapshotCache
 from driftgauge.source import RunState
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.ledger import read_files, read_runs
@@ -36,7 +36,7 @@ class Memory:
     files: what was read, by (run id, path). runs: by experiment, what discovery wants to be told next time.
     waiting: predictions without label. unregistered: versions the registry did not have when last asked.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
-    retry_at: µs, before which a model that failed is not tried again.
+    retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
     state: ModelState
@@ -48,6 +48,7 @@ class Memory:
     failure: Failure | None = None
     attempts: int = 0
     retry_at: int = 0
+    cache: SnapshotCache = field(default_factory=SnapshotCache)
 
     def is_due(self, now: int) -> bool:
         """Whether the model is to be refreshed at `now` (µs); after a failure it rests for a while."""

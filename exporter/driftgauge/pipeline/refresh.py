@@ -36,7 +36,7 @@ from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
 from driftgauge.pipeline.workers import Workers
-from driftgauge.snapshot import Identity, ModelState
+from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.source import RunState, Sighting, Source, is_news
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.join import pending
@@ -128,6 +128,11 @@ class Pipeline:
         return [memory.state for memory in self._models.values()]
 
     @property
+    def caches(self) -> Mapping[str, SnapshotCache]:
+        """What earlier snapshots of each model computed, by its name."""
+        return {name: memory.cache for name, memory in self._models.items()}
+
+    @property
     def pending(self) -> int:
         """How many predictions wait for a label."""
         return sum(memory.waiting for memory in self._models.values())
@@ -193,6 +198,8 @@ class Pipeline:
         return None
 
     def _refresh_model(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> None:
+        # What had grown before is in the last snapshot.
+        memory.state = replace(memory.state, grown=())
         reference_error = self._refresh_reference(memory)
         terms = memory.terms(self._config, now)
         experiments, work = find_work(self._source, memory, now, reach=reach)

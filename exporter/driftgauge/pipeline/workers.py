@@ -47,11 +47,10 @@ NICENESS: Final = 10
 _ADDRESSED: Final = 0
 _RESIDENT: Final = 1
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
-# numpy, pyarrow, our decoders and the comparison: half a second of work, done once.
+# numpy, pyarrow and our decoders: half a second of work, done once.
 _PRELOADED: Final = (
     "driftgauge.pipeline.without_pandas",
     "driftgauge.pipeline.reading",
-    "driftgauge.pipeline.comparing",
 )
 
 

@@ -7,8 +7,6 @@ seconds, and meanwhile pages are answered.
 import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
@@ -16,22 +14,17 @@ import structlog
 
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
-from driftgauge.distances import measured
-from driftgauge.errors import Stopped
 from driftgauge.families import Samples
-from driftgauge.pipeline.comparing import Comparison
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.publication import Publication
-from driftgauge.snapshot import ModelState, model_samples
+from driftgauge.snapshot import model_samples
 from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
-# Each of so many has a model compared in a worker, and one prepares the next.
-_MODELS_AT_ONCE: Final = _MOST_WORKERS + 1
 _log = structlog.get_logger("driftgauge.service")
 
 
@@ -87,31 +80,22 @@ def refresh_models(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
     """
     report = pipeline.refresh(now, full=full, relist=relist)
-    failures, states = dict(report.failures), pipeline.states
-    # Of one model by itself, there is nothing else to be done meanwhile.
-    workers = pipeline.workers if len(states) > 1 else None
-    comparison = Comparison(workers, give_up_if_stopping=pipeline.give_up_if_stopping) if workers else None
-    turn, measure = (comparison.turn, comparison.measured) if comparison else (nullcontext(), measured)
-
-    def compute(state: ModelState) -> Samples:
+    failures, samples, caches = dict(report.failures), {}, pipeline.caches
+    for state in pipeline.states:
+        pipeline.give_up_if_stopping()
         name = state.config.name
-        with turn:
-            pipeline.give_up_if_stopping()
-            if name in failures and name in before:
-                return before[name]
-            try:
-                return model_samples(state, windows=config.windows, limits=config.limits, now=now, measure=measure)
-            except Stopped:
-                raise
-            except Exception as error:  # noqa: BLE001 - the comment below
-                # A mistake of ours in one model must not take the others' figures down with it.
-                _log.exception("model not computed: this is a bug in driftgauge", model=name)
-                failures[name] = "internal", repr(error)
-                return before.get(name, {})
-
-    # Not while files are read: more threads would compete for the interpreter with the one that answers scrapes.
-    with ThreadPoolExecutor(_MODELS_AT_ONCE if comparison else 1, thread_name_prefix="statistics") as threads:
-        samples = dict(zip((state.config.name for state in states), threads.map(compute, states), strict=True))
+        if name in failures and name in before:
+            samples[name] = before[name]
+            continue
+        try:
+            samples[name] = model_samples(
+                state, windows=config.windows, limits=config.limits, now=now, cache=caches[name]
+            )
+        except Exception as error:  # noqa: BLE001 - the comment below
+            # A mistake of ours in one model must not take the others' figures down with it.
+            _log.exception("model not computed: this is a bug in driftgauge", model=name)
+            failures[name] = "internal", repr(error)
+            samples[name] = before.get(name, {})
     return replace(report, failures=failures), samples
 
 

@@ -1,4 +1,4 @@
-"""Sums that are kept: equal to adding everything up, and cheaper."""
+"""Running sums: equal to adding everything up, and cheaper."""
 
 from collections.abc import Sequence
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftgauge.aggregates.sums import Sums, added_up
+from driftgauge.snapshot.running_sums import RunningSums
 
 
 class Counting:
@@ -29,9 +29,10 @@ CHANGES = st.lists(
 @given(first=st.integers(1, 5), changes=CHANGES, at=st.randoms(use_true_random=False))
 def test_any_changes(first: int, changes: list[str], at: Random) -> None:
     """However parts come, change and go, the sum is that of the parts there are."""
-    sums, numbers = Sums(), iter(range(1000))
+    sums, numbers = RunningSums(), iter(range(1000))
     parts = [[next(numbers)] for _ in range(first)]
     for change in changes:
+        grown: dict[int, list[list[int]]] = {}
         if change == "append" or not parts:
             parts = [*parts, [next(numbers)]]
         elif change == "replace":
@@ -44,26 +45,26 @@ def test_any_changes(first: int, changes: list[str], at: Random) -> None:
             for _ in change.split():
                 more, before = [next(numbers)], parts[place]
                 parts = [*parts[:place], [*before, *more], *parts[place + 1 :]]
-                sums.grew(parts[place], [more, before])
+                grown[id(parts[place])] = [more, before]
         elif change == "join" and len(parts) > 1:
             more, *joined = [next(numbers)], parts[-2], parts[-1]
             parts = [*parts[:-2], [*joined[0], *joined[1], *more]]
-            sums.grew(parts[-1], [more, *joined])
-        assert sums.combine("name", parts, Counting()) == Counting()(parts)
+            grown[id(parts[-1])] = [more, *joined]
+        assert sums.combine("name", parts, Counting(), grown=grown) == Counting()(parts)
         sums.keep({"name"})
 
 
 def test_what_a_part_has_grown_by_is_added() -> None:
     """Parts that are joined with something new, and new ones, cost what is new; when one leaves, all are added up."""
-    sums, add = Sums(), Counting()
+    sums, add = RunningSums(), Counting()
     parts = [[number] for number in range(100)]
     sums.combine("name", parts, add)
     for number in range(100, 110):
         add.given = 0
         new, joined = [number], parts[-2:]
         parts = [*parts[:-2], Counting()([new, *joined]), [number + 1000]]
-        sums.grew(parts[-2], [new, *joined])
-        assert sums.combine("name", parts, add) == Counting()(parts)
+        grown = {id(parts[-2]): [new, *joined]}
+        assert sums.combine("name", parts, add, grown=grown) == Counting()(parts)
         sums.keep({"name"})
         assert add.given == 3
     add.given = 0
@@ -73,7 +74,7 @@ def test_what_a_part_has_grown_by_is_added() -> None:
 
 def test_only_what_changed_is_added() -> None:
     """While the newest part grows, the others are not added up again."""
-    sums, add = Sums(), Counting()
+    sums, add = RunningSums(), Counting()
     old = [[number] for number in range(100)]
     for number in range(2):
         sums.combine("name", [*old, [number]], add)
@@ -85,7 +86,7 @@ def test_only_what_changed_is_added() -> None:
 
 def test_nothing_new_costs_nothing() -> None:
     """The same parts give the same object, without adding."""
-    sums, add, parts = Sums(), Counting(), [[1], [2]]
+    sums, add, parts = RunningSums(), Counting(), [[1], [2]]
     total = sums.combine("name", parts, add)
     add.given = 0
     assert sums.combine("name", list(parts), add) is total
@@ -93,8 +94,8 @@ def test_nothing_new_costs_nothing() -> None:
 
 
 def test_names_are_apart_and_forgotten() -> None:
-    """Each name has its own sum; one that is not kept is added up anew."""
-    sums, add = Sums(), Counting()
+    """Each name has its own sum; one that is not kept is added up again."""
+    sums, add = RunningSums(), Counting()
     parts = {"one": [[1], [2]], "other": [[3], [4]]}
     for name, found in parts.items():
         assert sums.combine(name, found, add) == Counting()(found)
@@ -103,15 +104,3 @@ def test_names_are_apart_and_forgotten() -> None:
     for name, found in parts.items():
         sums.combine(name, found, add)
     assert add.given == 2
-
-
-def test_sums_that_begin_alike() -> None:
-    """What the shorter ones are the sum of is not added again for the longer ones, nor for a second of the same."""
-    a, b, c = [1], [2], [3]
-    counting = Counting()
-
-    found = added_up([(a,), (a, b), (a, b, c), (a, b), (c,)], counting)
-
-    assert found == [[1], [1, 2], [1, 2, 3], [1, 2], [3]]
-    assert counting.given == 4
-    assert found[1] is found[3]

@@ -1,0 +1,18 @@
+"""Everything the exporter says about its models at one instant, as samples of the metric families.
+
+    state         what is known of a model
+    samples       every series of a model, window by window
+    predictions   what the families about predictions and drift say of one window
+    board         where samples are collected: what cannot be computed is left out here, once, for all families
+    cache         what earlier snapshots computed, so that only what changed is computed again
+    running_sums  the sums of panes among that
+
+Samples are a pure function of the state of a model and of `now`; a cache saves time and changes no value beyond the
+rounding of another order of addition.
+"""
+
+from driftgauge.snapshot.cache import SnapshotCache
+from driftgauge.snapshot.samples import model_samples
+from driftgauge.snapshot.state import Grown, Identity, ModelState
+
+__all__ = ["Grown", "Identity", "ModelState", "SnapshotCache", "model_samples"]

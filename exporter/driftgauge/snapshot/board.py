@@ -1,0 +1,37 @@
+"""Where samples are collected; what is returned may be rendered without further checks."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from driftgauge.aggregates.buckets import Buckets
+from driftgauge.families import HistogramSample, Sample, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Collects samples under a fixed prefix of label values; drops what is None or not finite."""
+
+    samples: dict[str, list[Sample | HistogramSample]]
+    prefix: tuple[str, ...]
+
+    def under(self, *labels: str) -> "Board":
+        """Return a board for the same samples with more labels in the prefix."""
+        return Board(self.samples, (*self.prefix, *labels))
+
+    def put(self, family: str, value: float | None, *labels: str) -> None:
+        """Add one sample."""
+        if value is not None and isfinite(value):
+            self.samples.setdefault(family, []).append(Sample((*self.prefix, *labels), float(value)))
+
+    def add(self, samples: Samples) -> None:
+        """Add samples as they are, prefix included."""
+        for family, found in samples.items():
+            self.samples.setdefault(family, []).extend(found)
+
+    def histogram(self, family: str, buckets: Buckets) -> None:
+        """Add a histogram that has values."""
+        if buckets.total:
+            counts = tuple(float(count) for count in buckets.counts)
+            self.samples.setdefault(family, []).append(
+                HistogramSample(self.prefix, buckets.bounds, counts, buckets.sum)
+            )

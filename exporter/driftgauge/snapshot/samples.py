@@ -1,0 +1,179 @@
+"""Every series of one model: its counters as they are, and window by window what its panes add up to."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.totals import Totals
+from driftgauge.config import Limits, Window
+from driftgauge.drift import compare
+from driftgauge.families import PERFORMANCE_GAUGES, Samples
+from driftgauge.performance import class_counts, degradation, metrics
+from driftgauge.snapshot.board import Board
+from driftgauge.snapshot.cache import Latest, SnapshotCache
+from driftgauge.snapshot.predictions import put_predictions
+from driftgauge.snapshot.running_sums import RunningSums
+from driftgauge.snapshot.state import ModelState
+from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
+
+A = TypeVar("A", bound=PredictionPane | Outcomes)
+
+
+class _Place(NamedTuple):
+    """A version's window, and how long it is."""
+
+    version: str
+    window: str
+    seconds: int
+
+
+def model_samples(
+    model: ModelState, *, windows: Sequence[Window], limits: Limits, now: int, cache: SnapshotCache | None = None
+) -> Samples:
+    """Return every series of one model at `now` (µs): its most recent `max_versions` versions, all windows.
+
+    With the cache of the model's earlier snapshots, a window that holds the same as before is not computed again.
+    """
+    cache = cache or SnapshotCache()
+    board = Board({}, (model.config.name,))
+    _put_model(board, model.totals)
+    versions = model.totals.newest(limits.max_versions)
+    for version in versions:
+        _put_version(board.under(version), model, version)
+    places = [_Place(version, window.name, window.seconds) for window in windows for version in versions]
+    grown = {id(grown.pane): grown.of for grown in model.grown}
+    predictions = _parts(model.predictions, cache.prediction_sums, PredictionPane.combine, windows, now, grown)
+    outcomes = _parts(model.outcomes, cache.outcome_sums, Outcomes.combine, windows, now, {})
+    panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
+    labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
+    terms = model.config, model.reference, limits
+    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, model, limits))
+    judged = _computed(cache.judged, (model.config, model.baseline), labelled, partial(_about_outcomes, model))
+    for place in places:
+        here = board.under(place.version, place.window)
+        here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
+        here.put("model_window_labels", sum(part.rows for part in labelled[place]))
+        for samples in (seen.get(place, {}), judged.get(place, {})):
+            here.add(samples)
+    return board.samples
+
+
+def _parts(
+    panes: Mapping[PaneKey, A],
+    sums: RunningSums,
+    combine: Callable[[Sequence[A]], A],
+    windows: Sequence[Window],
+    now: int,
+    grown: Mapping[int, Sequence[A]],
+) -> dict[tuple[str, int], tuple[A, ...]]:
+    """Return what the windows are the sums of, by version and length in seconds: the same objects while these hold.
+
+    A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
+    """
+    tiers = Tiers.of(windows)
+    found: dict[tuple[str, int], tuple[A, ...]] = {}
+    parts: dict[str, tuple[A, ...]] = {}
+    covered: set[PaneKey] = set()
+    names: set[Hashable] = set()
+    for window in sorted(windows, key=lambda window: window.seconds):
+        added: dict[str, list[A]] = {}
+        for key in tiers.visible(panes, window, now):
+            if key not in covered:
+                added.setdefault(key.version, []).append(panes[key])
+                covered.add(key)
+        for version, new in added.items():
+            names.add((window.seconds, version))
+            total = sums.combine((window.seconds, version), new, combine, grown=grown)
+            parts[version] = *parts.get(version, ()), total
+        found |= {(version, window.seconds): held for version, held in parts.items()}
+    sums.keep(names)
+    return found
+
+
+def _computed(
+    latest: Latest[Samples],
+    terms: tuple[object, ...],
+    parts: Mapping[_Place, tuple[A, ...]],
+    compute: Callable[[tuple[A, ...], Sequence[_Place]], Mapping[_Place, Samples]],
+) -> dict[_Place, Samples]:
+    """Return the samples of each window with rows; only those whose parts or `terms` have changed are computed.
+
+    Windows that hold the same, as those of a young version do, are computed together.
+    """
+    made_of = {place: (*terms, *held) for place, held in parts.items() if any(part.rows for part in held)}
+    new: dict[tuple[int, ...], list[_Place]] = {}
+    for place, of in made_of.items():
+        if latest.get(place, of) is None:
+            new.setdefault(tuple(map(id, parts[place])), []).append(place)
+    for places in new.values():
+        for place, samples in compute(parts[places[0]], places).items():
+            latest.put(place, made_of[place], samples)
+    latest.keep(made_of)
+    return {place: known for place, of in made_of.items() if (known := latest.get(place, of)) is not None}
+
+
+def _about_predictions(
+    model: ModelState, limits: Limits, parts: tuple[PredictionPane, ...], places: Sequence[_Place]
+) -> dict[_Place, Samples]:
+    pane = PredictionPane.combine(parts)
+    compared = compare(model.reference, pane.distribution) if model.reference and pane.distribution else {}
+    boards = {place: _board(model, place) for place in places}
+    for board in boards.values():
+        put_predictions(board, model, pane, compared, limits)
+    return {place: board.samples for place, board in boards.items()}
+
+
+def _about_outcomes(model: ModelState, parts: tuple[Outcomes, ...], places: Sequence[_Place]) -> dict[_Place, Samples]:
+    outcomes = Outcomes.combine(parts)
+    boards = {place: _board(model, place) for place in places}
+    for board in boards.values():
+        _put_performance(board, model, outcomes)
+    return {place: board.samples for place, board in boards.items()}
+
+
+def _board(model: ModelState, place: _Place) -> Board:
+    return Board({}, (model.config.name, place.version, place.window))
+
+
+def _put_model(board: Board, totals: Totals) -> None:
+    board.put("model_batches_total", totals.batches)
+    for reason, count in totals.failures.items():
+        board.put("model_batch_failures_total", count, reason)
+    for reason, count in totals.rejected.items():
+        board.put("model_rows_rejected_total", count, reason)
+    last_prediction = max((v.last_prediction for v in totals.versions.values() if v.last_prediction), default=None)
+    board.put("model_last_prediction_timestamp_seconds", _seconds(last_prediction))
+    board.put("model_last_label_timestamp_seconds", _seconds(totals.last_label))
+    board.put("model_last_batch_timestamp_seconds", _seconds(totals.last_batch))
+
+
+def _put_version(board: Board, model: ModelState, version: str) -> None:
+    totals = model.totals.versions[version]
+    board.put("model_predictions_total", totals.predictions)
+    board.put("model_prediction_errors_total", totals.failed)
+    board.put("model_labels_total", totals.labels)
+    board.histogram("model_latency_seconds", totals.latency)
+    board.histogram("model_label_delay_seconds", totals.label_delay)
+    for metric, value in model.baseline.items():
+        board.put("model_performance_baseline", value, metric)
+    identity = model.identities.get(version)
+    if identity:
+        board.put("model_info", 1, identity.run_id, identity.experiment_id, identity.model_uri)
+
+
+def _put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> None:
+    found = metrics(outcomes, task=model.config.task, average=model.config.average)
+    for metric, value in found.items():
+        board.put(PERFORMANCE_GAUGES[metric], value)
+    for metric, value in degradation(found, model.baseline).items():
+        board.put("model_performance_degradation", value, metric)
+    for name, counts in class_counts(outcomes).items():
+        board.put("model_class_precision", counts.precision, name)
+        board.put("model_class_recall", counts.recall, name)
+        board.put("model_class_f1_score", counts.f1, name)
+
+
+def _seconds(time: int | None) -> float | None:
+    return None if time is None else time / MICROSECONDS

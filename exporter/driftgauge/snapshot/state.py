@@ -1,0 +1,42 @@
+"""What is known of one model between refreshes: values, of which nothing is changed in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.totals import Totals
+from driftgauge.config import ModelConfig
+from driftgauge.reference import Reference
+from driftgauge.windows import PaneKey
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where a model version is found in MLflow; the fields are label values of `model_info`, empty if unknown."""
+
+    run_id: str
+    experiment_id: str
+    model_uri: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grown:
+    """A pane that took the place of others is the sum of these: `of` are those, and what is new."""
+
+    pane: PredictionPane
+    of: tuple[PredictionPane, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelState:
+    """All that is known of one model. grown: which panes have grown since the last snapshot, as far as is known."""
+
+    config: ModelConfig
+    reference: Reference | None = None
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
+    predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
+    outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    grown: tuple[Grown, ...] = ()
