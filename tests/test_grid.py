@@ -29,55 +29,59 @@ def test_cells() -> None:
     assert NumericGrid(np.zeros(0)).locate(np.array([3.0, -3.0])).tolist() == [0, 0]
 
 
-def test_tally_equals_a_loop() -> None:
-    """Counting sorted values gives the cells and sums of looking up each, whether values or points are the fewer."""
-    rng = np.random.default_rng(1)
-    points = np.unique(rng.normal(size=100).round(1))
-    for size in (0, 1, len(points) // 2, len(points) + 1, 5000):
-        values = np.sort(np.concatenate([rng.normal(size=size).round(2), rng.choice(points, size)]))
-        grid = NumericGrid(points)
-        cells, counts, sums = grid.tally(values)
-        looked_up = grid.locate(values)
-        assert cells.tolist() == sorted(set(looked_up.tolist()))
-        assert counts.tolist() == [np.count_nonzero(looked_up == cell) for cell in cells]
-        assert sums == pytest.approx([values[looked_up == cell].sum() for cell in cells], rel=1e-12, abs=1e-12)
-
-
 @pytest.mark.parametrize("decimals", [1, 17], ids=["values are points", "hardly a value is a point"])
-def test_counting_equals_tallying_each_part(decimals: int) -> None:
-    """Unsorted values counted in parts, one of them empty, give the tallies of the sorted parts."""
+@pytest.mark.parametrize("rows", [1, 40, 9001, 60_000])
+@pytest.mark.parametrize("points", [3, 200, 5000])
+def test_tallies_equal_a_loop(points: int, rows: int, decimals: int) -> None:
+    """Unsorted values of several groups, one of them empty, are counted and summed up as a search of each does it."""
     rng = np.random.default_rng(1)
-    grid = NumericGrid(np.unique(rng.normal(0, 500, 5000).round(decimals)))
-    values = rng.normal(0, 600, 9001).round(decimals)
-    ends = np.array([4000, 4000, 4001, 9001])
+    grid = NumericGrid(np.unique(rng.normal(0, 500, points).round(decimals)))
+    values = rng.normal(0, 600, rows).round(decimals)
+    values[::7] = rng.choice(grid.points, len(values[::7]))
+    ends = np.array([rows // 3, rows // 3, rows // 3 + 1, rows])
 
-    found = grid.count(values, ends, scratch=np.empty(len(values)))
+    found = grid.tallies(values, ends)
 
+    assert len(found) == len(ends)
     for (cells, counts, sums), part in zip(found, np.split(values, ends[:-1]), strict=True):
-        expected = grid.tally(np.sort(part))
-        assert cells.tolist() == expected[0].tolist()
-        assert counts.tolist() == expected[1].tolist()
-        assert sums == pytest.approx(expected[2], rel=1e-12)
-    nothing = grid.count(np.zeros(0), np.array([0, 0]), scratch=np.zeros(0))
-    assert [[len(array) for array in tally] for tally in nothing] == [[0, 0, 0]] * 2
+        each = 2 * grid.points.searchsorted(part) + np.isin(part, grid.points)
+        expected, by_cell, times = np.unique(each, return_inverse=True, return_counts=True)
+        assert cells.tolist() == expected.tolist()
+        assert counts.tolist() == times.tolist()
+        assert sums == pytest.approx(np.bincount(by_cell, part, len(expected)), rel=1e-12, abs=1e-9)
 
 
-def test_counting_is_for_grids_of_many_points() -> None:
-    """A grid of few points has no table; one that has travelled makes its own again."""
+def test_what_is_not_finite_is_not_counted() -> None:
+    """NaN and infinities fall on no cell, in whichever group they are; huge values overflow a sum silently."""
+    values = np.array([np.nan, 0.5, np.inf, np.nan, -np.inf, 1e308, 1e308, 2.0])
+
+    found = GRID.tallies(values, np.array([3, 5, 8]))
+
+    assert [[array.tolist() for array in tally] for tally in found] == [
+        [[4], [1], [0.5]],
+        [[], [], []],
+        [[5, 6], [1, 2], [2.0, np.inf]],
+    ]
+
+
+def test_no_values() -> None:
+    """Groups without values have empty tallies."""
+    assert [[len(array) for array in tally] for tally in GRID.tallies(np.zeros(0), np.array([0, 0]))] == [[0] * 3] * 2
+
+
+def test_a_grid_travels_without_its_table() -> None:
+    """What is sent to another process is the points only, and the copy counts the same."""
     rng = np.random.default_rng(1)
-    large = NumericGrid(np.unique(rng.normal(size=5000)))
+    large, values = NumericGrid(np.unique(rng.normal(size=5000))), rng.normal(size=20_000)
+    before = large.locate(values)
 
-    assert not GRID.is_quick_to_count(3)
-    with pytest.raises(ValueError, match="3 points"):
-        GRID.count(np.zeros(1), np.array([1]), scratch=np.empty(1))
-    assert [rows for rows in (100, 2_000, 20_000, 200_000) if large.is_quick_to_count(rows)] == [20_000]
     assert len(pickle.dumps(large)) < 1.1 * len(pickle.dumps(large.points))
-    assert copy.copy(large).is_quick_to_count(20_000)
+    assert copy.copy(large).locate(values).tolist() == before.tolist()
 
 
-def test_tally_without_points() -> None:
+def test_tallies_without_points() -> None:
     """On a grid without points everything falls on its one cell."""
-    cells, counts, sums = NumericGrid(np.zeros(0)).tally(np.array([-1.0, 0.5]))
+    ((cells, counts, sums),) = NumericGrid(np.zeros(0)).tallies(np.array([-1.0, 0.5]), np.array([2]))
     assert (cells.tolist(), counts.tolist(), sums.tolist()) == ([0], [2], [-0.5])
 
 

@@ -22,19 +22,17 @@ from typing import Final, Self
 
 import numpy as np
 
-from driftgauge.columns import FloatArray, IntArray
+from driftgauge.columns import BoolArray, FloatArray, IntArray
 from driftgauge.lookup import Lookup
 
-# The name under which the model's output is counted beside its features; no decoded feature can be called this.
+# The name under which the model's output is counted next to its features; no decoded feature can be called this.
 OUTPUT: Final = "\x00output"
 # Occupied cells (k,) in ascending order, how many values fell on each, and their sums.
 Tally = tuple[IntArray, IntArray, FloatArray]
-# From so many points on, to look values up takes less time than to sort them.
-_MANY_POINTS: Final = 1024
-# As much time as looking up so many saves is what making the table takes.
+# Of fewer values each is searched for: making the table takes as long as looking up this many.
 _MANY_VALUES: Final = 8192
-# Up to so many rows for every two points.
-_MANY_ROWS: Final = 12
+# Cells per value up to which an array of all cells is quicker than sorting the values by cell.
+_DENSE: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +46,8 @@ class NumericGrid:
         return type(self), (self.points,)
 
     @cached_property
-    def lookup(self) -> Lookup | None:
-        """The table in which values are looked up, if it takes less time than to sort them."""
-        return Lookup.of(self.points) if len(self.points) >= _MANY_POINTS else None
+    def _lookup(self) -> Lookup | None:
+        return Lookup.of(self.points) if len(self.points) else None
 
     @property
     def cells(self) -> int:
@@ -59,97 +56,67 @@ class NumericGrid:
 
     def locate(self, values: FloatArray) -> IntArray:
         """Return the cell of each finite value (n,)."""
-        if len(values) >= _MANY_VALUES and self.lookup is not None:
-            places = np.empty(len(values), np.int64)
-            is_point = self.lookup.places(values, out=places)
-            places *= 2
-            places += is_point
-            return places
-        # Sorted, values are found among the points in half the time, which is more than sorting takes.
-        order = np.argsort(values)
-        cells = np.empty(len(values), np.int64)
-        cells[order] = self._cells(values[order])
+        if len(values) >= _MANY_VALUES and self._lookup is not None:
+            return self._lookup.cells(values)
+        if not len(self.points):
+            return np.zeros(len(values), np.int64)
+        left = self.points.searchsorted(values)
+        cells: IntArray = 2 * left + (self.points.take(left, mode="clip") == values)
         return cells
 
-    def _cells(self, values: FloatArray) -> IntArray:
-        left = self.points.searchsorted(values)
-        return 2 * left + (self.points.take(left, mode="clip") == values) if len(self.points) else left
+    def tallies(self, values: FloatArray, ends: IntArray) -> list[Tally]:
+        """Count each group of values (n,) that follow each other, in any order; what is not finite is left out.
 
-    def is_quick_to_count(self, rows: int) -> bool:
-        """Whether `count` takes less time for so many values of a part than `tally` and to sort them before.
-
-        Of fewer, each is searched for; for more, to search for all points is little beside sorting.
+        ends: (p,) where each group ends and the next begins, the last of them n.
         """
-        return len(self.points) <= 2 * rows <= _MANY_ROWS * len(self.points) and self.lookup is not None
-
-    def count(self, values: FloatArray, ends: IntArray, *, scratch: FloatArray) -> list[Tally]:
-        """Return what `tally` does of each part of finite values (n,) in any order.
-
-        ends: (p,) where each part ends and the next begins. scratch: (n,) memory to use. Raises ValueError where there
-        is no table, see `is_quick_to_count`.
-        """
-        if self.lookup is None:
-            raise ValueError(f"a grid of {len(self.points)} points has no table to look values up in")
-        places = scratch.view(np.int64)
-        is_point = self.lookup.places(values, out=places)
-        # Mostly no value is a point, and only every other cell can be met.
-        step = 1 if is_point.any() else 2
-        if step == 1:
-            places *= 2
-            places += is_point
-        cells = self.cells // step + step - 1
-        for part, (start, end) in enumerate(pairwise(ends.tolist()), start=1):
-            places[start:end] += part * cells
-        counts = np.bincount(places, minlength=cells * len(ends))
-        # Truth values are looked through several times as fast as numbers.
-        occupied = np.flatnonzero(counts != 0)
-        # A huge outlier overflows a sum; the snapshot leaves infinities out.
-        with np.errstate(over="ignore"):
-            sums = np.asarray(np.bincount(places, values, cells * len(ends)), np.float64)[occupied]
-        counts = counts[occupied]
-        bounds = [0, *occupied.searchsorted(np.arange(1, len(ends)) * cells).tolist(), len(occupied)]
-        return [
-            ((occupied[start:end] - part * cells) * step, counts[start:end], sums[start:end])
-            for part, (start, end) in enumerate(pairwise(bounds))
-        ]
-
-    def tally(self, ordered: FloatArray) -> Tally:
-        """Return the occupied cells (k,) of sorted finite values (n,), how many fell on each, and their sums.
-
-        Of values and points the fewer are looked up among the others: the cost is that of sorting.
-        """
-        if not len(ordered):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-        if len(ordered) > len(self.points):
-            ends = self._ends(ordered)
-            # Not np.diff, which copies all of them to prepend a zero.
-            counts = ends.copy()
-            counts[1:] -= ends[:-1]
-            # Truth values are looked through several times as fast as numbers.
-            cells = np.flatnonzero(counts != 0)
-            counts = counts[cells]
-            starts = ends[cells] - counts
-        else:
-            by_value = self._cells(ordered)
-            starts = np.flatnonzero(np.diff(by_value, prepend=-1))
-            cells, counts = by_value[starts], np.diff(starts, append=len(ordered))
-        # A huge outlier overflows a sum; the snapshot leaves infinities out.
-        with np.errstate(over="ignore"):
-            return cells, counts, np.add.reduceat(ordered, starts)
-
-    def _ends(self, ordered: FloatArray) -> IntArray:
-        """Return how many of the sorted values lie in or before each cell (cells,)."""
-        below = ordered.searchsorted(self.points)
-        upto = below.copy()
-        met = np.flatnonzero(ordered.take(below, mode="clip") == self.points)
-        upto[met] = ordered.searchsorted(self.points[met], side="right")
-        ends = np.empty(self.cells, np.int64)
-        ends[0:-1:2], ends[1::2], ends[-1] = below, upto, len(ordered)
-        return ends
+        finite = np.isfinite(values)
+        if not finite.all():
+            values, ends = values[finite], ends_among(finite, ends)
+        return tallied(self.locate(values), values, ends, width=self.cells)
 
     def cell_at(self, point: float) -> int:
         """Return the cell of a value that is one of the points."""
         return int(self.locate(np.array([point]))[0])
+
+
+def ends_among(kept: BoolArray, ends: IntArray) -> IntArray:
+    """Return where each group, given by its end (p,), ends among the rows that are kept (n,)."""
+    return ends if kept.all() else np.flatnonzero(kept).searchsorted(ends)
+
+
+def tallied(cells: IntArray, values: FloatArray | None, ends: IntArray, *, width: int) -> list[Tally]:
+    """Count the cells (n,), each below `width`, that the members of each group fell on.
+
+    values: (n,) what is summed up; None: nothing, so that all sums are 0. ends: (p,) where each group ends.
+    """
+    size = width * len(ends)
+    keys = cells if len(ends) == 1 else cells + np.repeat(np.arange(0, size, width), np.diff(ends, prepend=0))
+    # A huge outlier overflows a sum; the snapshot leaves infinities out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        occupied, counts, sums = (_densely if size <= _DENSE * len(keys) else _sparsely)(keys, values, size)
+    bounds = [0, *occupied.searchsorted(np.arange(1, len(ends) + 1) * width).tolist()]
+    return [
+        (occupied[start:end] - group * width, counts[start:end], sums[start:end])
+        for group, (start, end) in enumerate(pairwise(bounds))
+    ]
+
+
+def _densely(keys: IntArray, values: FloatArray | None, size: int) -> Tally:
+    counts = np.bincount(keys, minlength=size)
+    # Booleans are searched several times as fast as numbers.
+    occupied = np.flatnonzero(counts != 0)
+    sums = np.bincount(keys, values, size)[occupied] if values is not None else np.zeros(len(occupied))
+    return occupied, counts[occupied], sums.astype(np.float64)
+
+
+def _sparsely(keys: IntArray, values: FloatArray | None, _: int) -> Tally:
+    order = np.argsort(keys)
+    keys = keys[order]
+    # Not np.diff with a value in front, which takes longer than the rest for few values.
+    bounds = np.flatnonzero(np.concatenate([[len(keys) > 0], keys[1:] != keys[:-1], [True]]))
+    starts = bounds[:-1]
+    sums = np.add.reduceat(values[order], starts) if values is not None else np.zeros(len(starts))
+    return keys[starts], np.diff(bounds), sums
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     q1, q3 = np.quantile(ordered, [0.25, 0.75])
     fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
     grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
-    cells, *tally = grid.tally(ordered)
+    ((cells, *tally),) = grid.tallies(ordered, np.array([len(ordered)]))
     counts, sums = np.zeros(grid.cells, np.int64), np.zeros(grid.cells)
     counts[cells], sums[cells] = tally
     ends = counts.cumsum()

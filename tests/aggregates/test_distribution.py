@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_builders import a_reference, counted, features, make_columns, on_layout
-from driftgauge.aggregates.distribution import Distribution, Unseen, _in_order, output_numbers
+from driftgauge.aggregates.distribution import Distribution, Unseen, output_numbers
 from driftgauge.codec import pack, unpack
 from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 
@@ -78,17 +78,6 @@ def test_counting_sparsely_and_densely(rows: int) -> None:
         assert sums[cell] == pytest.approx(point * on_it.sum())
     assert counts.sum() == 3 * rows
     assert sums.sum() == pytest.approx(np.concatenate(parts).sum())
-
-
-def test_cells_are_ordered_however_many_there_are() -> None:
-    """Cells are put in order with their places, also where both do not fit one number; equal ones may swap."""
-    rng = np.random.default_rng(1)
-    small = rng.integers(0, 50, 1000)
-    for cells in (small, small << 55):
-        order, ordered = _in_order(cells)
-        assert ordered.tolist() == sorted(cells.tolist())
-        assert sorted(order.tolist()) == list(range(1000))
-        assert cells[order].tolist() == ordered.tolist()
 
 
 def test_cells_far_apart_are_stored() -> None:

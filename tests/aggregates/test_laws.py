@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from data_builders import a_reference, counted, features, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, Unseen
-from driftgauge.aggregates.moments import Moment, Moments
+from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import PredictionPane
 from driftgauge.aggregates.sketch import ValueSketch
@@ -74,10 +74,10 @@ def fold_sketch(rows: Sequence[Row]) -> ValueSketch:
 
 def fold_moments(rows: Sequence[Row]) -> Moments:
     """Summarise a numeric column and one that is text in half of the rows."""
-    amounts = np.array([row["amount"] for row in rows])
-    texts = sum(row["failed"] for row in rows)
-    mixed = Moment.fold(amounts[[not row["failed"] for row in rows]] if rows else amounts)
-    return Moments.of({"x": Moment.fold(amounts), "mixed": mixed.merge(Moment(others=texts))})
+    amounts, texts = np.array([row["amount"] for row in rows]), np.array([row["failed"] for row in rows], np.bool_)
+    numbers = {"x": amounts, "mixed": np.where(texts, NAN, amounts)}
+    (found,) = Moments.fold(numbers, {"mixed": texts}, np.array([len(rows)]))
+    return found
 
 
 def fold_unseen(rows: Sequence[Row]) -> Unseen:

@@ -11,7 +11,7 @@ from driftgauge.aggregates.moments import Moment, Moments
 def test_large_mean_and_small_spread() -> None:
     """Merged in a hundred parts, a spread a billionth of the mean keeps its variance."""
     values = 1e9 + np.random.default_rng(1).normal(size=10_000)
-    merged = Moments.combine([Moments.of({"x": Moment.fold(part)}) for part in np.split(values, 100)]).columns["x"]
+    merged = Moments.combine(Moments.fold({"x": values}, {}, np.arange(100, 10_001, 100))).columns["x"]
 
     assert merged.count == 10_000
     assert merged.mean == pytest.approx(values.mean(), rel=1e-12)
@@ -20,9 +20,11 @@ def test_large_mean_and_small_spread() -> None:
 
 def test_columns_are_merged_by_name() -> None:
     """A column that only one part has keeps that part's moments."""
-    merged = Moments.combine([Moments.of({"x": Moment(2, 1.0, 0.5)}), Moments.of({"y": Moment(1, 7.0, 0.0)})])
+    (one,) = Moments.fold({"y": np.array([1.0, 2.0])}, {}, np.array([2]))
+    (other,) = Moments.fold({"x": np.array([7.0])}, {}, np.array([1]))
 
-    assert merged.columns == {"x": Moment(2, 1.0, 0.5), "y": Moment(1, 7.0, 0.0)}
+    for merged in (Moments.combine([one, other]), Moments.combine([other, one])):
+        assert merged.columns == {"x": Moment(1, 7.0, 0.0), "y": Moment(2, 1.5, 0.5)}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_columns_are_merged_by_name() -> None:
         ("two numbers", Moment(1, 2.0, 0.0), Moment(1, 4.0, 0.0), Moment(2, 3.0, 2.0)),
         ("unequal parts", Moment(3, 0.0, 6.0), Moment(1, 4.0, 0.0), Moment(4, 1.0, 18.0)),
         ("nothing on one side", Moment(), Moment(1, 4.0, 0.0), Moment(1, 4.0, 0.0)),
-        ("text beside numbers", Moment(1, 4.0, 0.0), Moment(others=2), Moment(1, 4.0, 0.0, others=2)),
+        ("text next to numbers", Moment(1, 4.0, 0.0), Moment(others=2), Moment(1, 4.0, 0.0, others=2)),
         ("text on both sides", Moment(others=1), Moment(1, 4.0, 0.0, others=2), Moment(1, 4.0, 0.0, others=3)),
     ],
 )

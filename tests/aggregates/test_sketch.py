@@ -1,8 +1,5 @@
 """The value sketch: exact while values are few, bounded when they are many, and ordered always."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -126,20 +123,3 @@ def test_nothing_has_no_quantile() -> None:
     """Without values there is no quantile to tell."""
     assert sketch().quantile(0.5) is None
     assert ValueSketch.empty(groups=2, limit=8).counts.shape == (0, 2)
-
-
-@pytest.mark.parametrize("limit", [3, 100])
-@pytest.mark.parametrize("sizes", [(0,), (5,), (0, 4, 0, 7, 1, 0), (1, 1)], ids=str)
-@pytest.mark.parametrize("sample", [(0.0, 0.5, -0.0, 2.0, 0.5, 0.25, -1.0, 1e300, 0.5, 0.5, 0.0, 7.0), (0.5,) * 12])
-def test_spans_fold_alike(sample: Sequence[float], sizes: Sequence[int], limit: int) -> None:
-    """Spans folded together give what each gives by itself, also where one ends on the value the next begins with."""
-    bounds = [0, *np.cumsum(sizes).tolist()]
-    values = np.array(sample[: bounds[-1]])
-
-    found = ValueSketch.fold_spans(values, bounds, limit=limit)
-
-    for sketch, (start, end) in zip(found, pairwise(bounds), strict=True):
-        alone = ValueSketch.fold(values[start:end], limit=limit)
-        assert (sketch.level, sketch.limit) == (alone.level, alone.limit)
-        assert sketch.keys.tolist() == alone.keys.tolist()
-        assert sketch.counts.tolist() == alone.counts.tolist()

@@ -2,8 +2,8 @@
 
 Only occupied cells are kept, as parallel arrays sorted by flat cell, so a pane costs at most 16 bytes per value folded
 and at most that per cell of the grid, whatever the traffic, or 20 once a cell was met two thousand million times.
-Beside its count, a cell keeps the sum of its values: with it the Wasserstein distance does not depend on where inside a
-cell the values lie.
+A cell also keeps the sum of its values: with it the Wasserstein distance does not depend on where inside a cell the
+values lie.
 
 Categories the reference never had are counted by name. Of each column the `limit` alphabetically first names are
 kept and the rest are counted together; since a name among the first of the whole is among the first of every part,
@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray, ValueArray
-from driftgauge.grid import CategoryGrid, Layout, NumericGrid, Tally
+from driftgauge.grid import CategoryGrid, Layout, NumericGrid, Tally, ends_among, tallied
 
 
 def output_numbers(columns: Columns) -> FloatArray | None:
@@ -41,10 +41,8 @@ UNCHECKED: Final = "clip"
 CellArray = npt.NDArray[np.int32]
 CountArray = npt.NDArray[np.signedinteger[Any]]
 _COUNT_TYPES: Final = (np.int16, np.int32, np.int64)
-# Up to so many cells in all, 32 MB, time counts for more than memory.
+# Up to this many cells in all, 32 MB, time counts for more than memory.
 _SMALL_SIZE: Final = 2**21
-# As many cells are added in a fifth of a millisecond.
-_AT_ONCE: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,68 +97,37 @@ class Distribution:
         return cls.of(layout.fingerprint, limit, (nothing, nothing, np.zeros(0)), {})
 
     @classmethod
-    def fold(cls, layout: Layout, tallies: Mapping[str, Tally], texts: Mapping[str, TextArray], *, limit: int) -> Self:
-        """Put together the tallies of numeric columns on their grids, and count the texts (n,) of others.
-
-        Columns not on the layout are left out. One that is missing, or not of the kind that the layout has, has no
-        values.
-        """
-        found: list[Tally] = []
-        unseen: dict[str, Unseen] = {}
-        for name, grid in layout.grids.items():
-            if isinstance(grid, NumericGrid):
-                if name in tallies:
-                    found.append(_shifted(tallies[name], layout.offsets[name]))
-            elif name in texts:
-                tally, strangers = _tally_categories(grid, texts[name], limit)
-                found.append(_shifted(tally, layout.offsets[name]))
-                if strangers.total:
-                    unseen[name] = strangers
-        if not found:
-            return cls.empty(layout, limit=limit)
-        cells, counts, sums = (np.concatenate(part) for part in zip(*found, strict=True))
-        return cls.of(layout.fingerprint, limit, (cells, counts, sums), unseen)
-
-    @classmethod
-    def fold_groups(
+    def fold(
         cls,
         layout: Layout,
         numbers: Mapping[str, FloatArray],
         texts: Mapping[str, TextArray],
-        group: IntArray,
+        ends: IntArray,
         *,
-        groups: int,
         limit: int,
     ) -> list[Self]:
-        """Return what `fold` does for each of so many `groups` of rows; numbers (n,) need be neither sorted nor finite.
+        """Count numbers (n,) that are finite and texts (n,) that are not null, for each group of rows.
 
-        group: (n,) to which of them a row belongs. All groups and columns are counted in one pass, which for groups of
-        few rows is cheaper than looking at each.
+        ends: (p,) where each group ends and the next begins. Columns not on the layout are left out. One that is
+        missing, or not of the kind that the layout has, has no values.
         """
-        keys, values = [np.zeros(0, np.int64)], [np.zeros(0)]
-        unseen: list[dict[str, Unseen]] = [{} for _ in range(groups)]
+        found: list[list[Tally]] = [[] for _ in ends]
+        unseen: list[dict[str, Unseen]] = [{} for _ in ends]
         for name, grid in layout.grids.items():
             if isinstance(grid, NumericGrid) and name in numbers:
-                counted, members, finite = numbers[name], group, np.isfinite(numbers[name])
-                if not finite.all():
-                    counted, members = counted[finite], members[finite]
-                cells = grid.locate(counted)
+                tallies = grid.tallies(numbers[name], ends)
             elif isinstance(grid, CategoryGrid) and name in texts:
-                cells, members, strangers = _located(grid, texts[name], group)
-                for at, found in strangers.items():
-                    unseen[at][name] = Unseen.combine([Unseen(found)], limit=limit)
-                counted = np.zeros(len(cells))
+                tallies, strangers = _categories(grid, texts[name], ends)
+                for group, named in enumerate(strangers):
+                    if named:
+                        unseen[group][name] = Unseen.combine([Unseen(named)], limit=limit)
             else:
                 continue
-            keys.append(members * layout.cells + layout.offsets[name] + cells)
-            values.append(counted)
-        flat, counts, sums = _summed(np.concatenate(keys), np.concatenate(values))
-        bounds = flat.searchsorted(np.arange(1, groups) * layout.cells)
+            for of_group, (cells, counts, sums) in zip(found, tallies, strict=True):
+                of_group.append((cells + layout.offsets[name], counts, sums))
         return [
-            cls.of(layout.fingerprint, limit, (cells - at * layout.cells, counted, summed), unseen[at])
-            for at, (cells, counted, summed) in enumerate(
-                zip(*(np.split(array, bounds) for array in (flat, counts, sums)), strict=True)
-            )
+            cls.of(layout.fingerprint, limit, _side_by_side(tallies), strangers)
+            for tallies, strangers in zip(found, unseen, strict=True)
         ]
 
     @classmethod
@@ -221,25 +188,15 @@ def _added(parts: Sequence[Distribution]) -> Tally:
 
 
 def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
-    """Add parts whose cells are below `size`, at least one, in memory and time for all of these.
-
-    It goes in steps, because within each numpy lets no other thread run.
-    """
+    """Add parts whose cells are below `size`, at least one, in memory and time for all of these."""
     counts, sums = np.zeros(size, np.int64), np.zeros(size)
     for part in parts:
-        for start in range(0, len(part.cells), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            # Twice as fast as `counts[cells] += …`; of other types, numpy takes ten times as long.
-            occupied = part.cells[some].astype(np.intp)
-            np.add.at(counts, occupied, part.counts[some].astype(np.int64))
-            # Arrays from another process bring a type object of their own, which numpy does not take for its floats.
-            np.add.at(sums, occupied, part.sums[some].view(np.float64))
-    cells, found = np.empty(size, np.int64), 0
-    for start in range(0, size, _AT_ONCE):
-        occupied = np.flatnonzero(counts[start : start + _AT_ONCE] != 0)
-        np.add(occupied, start, out=cells[found : found + len(occupied)])
-        found += len(occupied)
-    cells = cells[:found]
+        # No cell comes twice in a part. Arrays from another process bring a type object of their own, which numpy does
+        # not take for its floats.
+        cells = part.cells.astype(np.intp)
+        counts[cells] += part.counts
+        sums[cells] += part.sums
+    cells = np.flatnonzero(counts != 0)
     return cells, counts[cells], sums[cells]
 
 
@@ -264,70 +221,27 @@ def _merged(parts: Sequence[Distribution]) -> Tally:
     return ordered[is_first], counted, summed
 
 
-def _summed(cells: IntArray, values: FloatArray) -> Tally:
-    """Return the distinct cells, how often each occurs, and the sums of its values."""
-    if not len(cells):
+def _side_by_side(tallies: Sequence[Tally]) -> Tally:
+    """Return the tallies of different columns, in the order of their cells, as one."""
+    if not tallies:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    order, cells = _in_order(cells)
-    starts = np.concatenate([[0], np.flatnonzero(cells[1:] != cells[:-1]) + 1])
-    # A huge outlier overflows a sum; the snapshot leaves infinities out.
-    with np.errstate(over="ignore"):
-        sums: FloatArray = np.add.reduceat(values[order], starts)
-    return cells[starts], np.diff(starts, append=len(cells)), sums
+    cells, counts, sums = (np.concatenate(arrays) for arrays in zip(*tallies, strict=True))
+    return cells, counts, sums
 
 
-def _in_order(cells: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the places of cells (n,) in ascending order, and these cells; at least one."""
-    bits = len(cells).bit_length()
-    if int(cells.max()) >> (63 - bits):
-        order = np.argsort(cells)
-        return order, cells[order]
-    # With their places behind them, cells are sorted in a third of the time that it takes to find their order.
-    both = cells << bits
-    both |= np.arange(len(cells))
-    both.sort()
-    return both & ((1 << bits) - 1), both >> bits
-
-
-def _located(
-    grid: CategoryGrid, text: TextArray, group: IntArray
-) -> tuple[IntArray, IntArray, dict[int, dict[str, int]]]:
-    """Return cell and group of each text that has a cell, and in each group how often the other names occur."""
+def _categories(grid: CategoryGrid, text: TextArray, ends: IntArray) -> tuple[list[Tally], list[dict[str, int]]]:
+    """Count in each group the texts that have a cell, and by name those that have none."""
     encoded = text.dictionary_encode()
     names = encoded.dictionary.to_pylist()
+    ends = ends_among(encoded.is_valid().to_numpy(zero_copy_only=False), ends)
     codes = encoded.indices.drop_null().to_numpy().astype(np.int64)
-    members = group[encoded.is_valid().to_numpy(zero_copy_only=False)]
     cells = np.array([grid.positions.get(name, -1) for name in names], np.int64)[codes]
-    stranger = cells < 0
-    return cells[~stranger], members[~stranger], _counted(names, codes[stranger], members[stranger])
-
-
-def _counted(names: Sequence[str], codes: IntArray, group: IntArray) -> dict[int, dict[str, int]]:
-    """Return how often each name, by its position, occurs in each group."""
-    found: dict[int, dict[str, int]] = {}
-    pairs, counts = np.unique(group * max(len(names), 1) + codes, return_counts=True)
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        at, code = divmod(pair, len(names))
-        found.setdefault(at, {})[names[code]] = count
-    return found
-
-
-def _shifted(tally: Tally, offset: int) -> Tally:
-    cells, counts, sums = tally
-    return cells + offset, counts, sums
-
-
-def _tally_categories(grid: CategoryGrid, text: TextArray, limit: int) -> tuple[Tally, Unseen]:
-    """Count categories on their cells, and by name those that have none."""
-    counted = text.drop_null().value_counts()
-    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
-    positions = grid.positions
-    dense = np.zeros(grid.cells, np.int64)
-    strangers: dict[str, int] = {}
-    for name, count in zip(names, counts, strict=True):
-        if name in positions:
-            dense[positions[name]] += count
-        else:
-            strangers[name] = count
-    cells = np.flatnonzero(dense)
-    return (cells, dense[cells], np.zeros(len(cells))), Unseen.combine([Unseen(strangers)], limit=limit)
+    known = cells >= 0
+    tallies = tallied(cells[known], None, ends_among(known, ends), width=grid.cells)
+    if known.all():
+        return tallies, [{} for _ in ends]
+    strangers = tallied(codes[~known], None, ends_among(~known, ends), width=len(names))
+    return tallies, [
+        {names[code]: count for code, count in zip(found.tolist(), counts.tolist(), strict=True)}
+        for found, counts, _ in strangers
+    ]

@@ -24,16 +24,15 @@ class Moment:
     others: int = 0
 
     @classmethod
-    def fold(cls, values: FloatArray, *, scratch: FloatArray | None = None) -> Self:
-        """Summarise values (n,), none of which may be NaN; `scratch` (n,) is memory to use, even that of `values`."""
+    def fold(cls, values: FloatArray) -> Self:
+        """Summarise finite values (n,)."""
         if not len(values):
             return cls()
         # An outlier near the largest double overflows the sum of squares; the snapshot leaves infinities out.
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(values.mean())
-            deviation = np.subtract(values, mean, out=scratch)
             # Not a dot product: BLAS would wake its threads for each of thousands of small columns.
-            return cls(len(values), mean, float(np.square(deviation, out=deviation).sum()))
+            return cls(len(values), mean, float(np.square(values - mean).sum()))
 
     def merge(self, other: Self) -> Self:
         """Return the summary of both samples together."""
@@ -60,7 +59,7 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """A `Moment` per column, as arrays (k,) in the order of `names`. Columns never seen are simply not there."""
+    """A `Moment` per column, as arrays (k,) in the order of `names`, which are sorted."""
 
     names: tuple[str, ...] = ()
     counts: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -69,32 +68,21 @@ class Moments:
     others: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, columns: Mapping[str, Moment]) -> Self:
-        """Return the moments of columns by name."""
-        found = list(columns.values())
-        return cls(
-            tuple(columns),
-            np.array([moment.count for moment in found], dtype=np.int64),
-            np.array([moment.mean for moment in found], dtype=np.float64),
-            np.array([moment.m2 for moment in found], dtype=np.float64),
-            np.array([moment.others for moment in found], dtype=np.int64),
-        )
+    def fold(cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], ends: IntArray) -> list[Self]:
+        """Summarise columns separately for each group of rows, none of them empty unless there are no rows at all.
 
-    @classmethod
-    def fold_groups(
-        cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], starts: IntArray, *, rows: int
-    ) -> list[Self]:
-        """Summarise columns separately for each group of rows, at least one and none of them empty.
-
-        starts: (g,) where each group begins; the last ends with the `rows` (n). Of `numbers` (n,) the finite ones
-        count; `others` (n,) says which rows have something else in a column.
+        Of `numbers` (n,) the finite ones count; `others` (n,) says which rows have something else in a column. ends:
+        (p,) where each group ends and the next begins.
         """
-        names = tuple(dict.fromkeys((*numbers, *others)))
-        shape = len(starts), len(names)
-        sizes = np.diff(starts, append=rows)
+        if not ends[-1]:
+            return [cls() for _ in ends]
+        names = tuple(sorted({*numbers, *others}))
+        shape = len(ends), len(names)
+        sizes, starts = np.diff(ends, prepend=0), np.concatenate([[0], ends[:-1]])
         counts, (means, m2) = np.zeros(shape, np.int64), np.zeros((2, *shape))
         with np.errstate(over="ignore", invalid="ignore"):
-            for column, values in enumerate(numbers.values()):
+            for name, values in numbers.items():
+                column = names.index(name)
                 finite = np.isfinite(values)
                 is_whole = finite.all()
                 count = sizes if is_whole else np.add.reduceat(finite, starts, dtype=np.int64)
@@ -121,7 +109,7 @@ class Moments:
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Merge column by column; `combine([])` is the identity."""
         if len({part.names for part in parts}) > 1:
-            names = tuple(dict.fromkeys(name for part in parts for name in part.names))
+            names = tuple(sorted({name for part in parts for name in part.names}))
             parts = [part.named(names) for part in parts]
         if len(parts) < 2:
             return parts[0] if parts else cls()

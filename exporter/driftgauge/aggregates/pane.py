@@ -1,9 +1,7 @@
 """What one pane of time holds about the predictions of one model version."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from itertools import pairwise
 from typing import Any, Final, Self
 
@@ -11,17 +9,15 @@ import numpy as np
 
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, output_numbers
-from driftgauge.aggregates.moments import Moment, Moments
+from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.sketch import ValueSketch
-from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid, Tally
+from driftgauge.grid import OUTPUT, Layout
 
 # Latency quantiles stay exact up to this many distinct values; above, their relative error is below 2 % even when
 # latencies spread over six powers of ten.
 LATENCY_LIMIT: Final = 2048
-# With fewer rows in a group than this, all groups are counted in one pass: calling numpy for each costs more.
-_FEW_ROWS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,83 +46,39 @@ class PredictionPane:
     @classmethod
     def fold(cls, columns: Columns, layout: Layout | None, *, category_limit: int) -> Self:
         """Summarise rows, counted on `layout` if there is one."""
-        (pane,) = cls._fold_spans(columns, [slice(0, len(columns))], layout, category_limit=category_limit)
+        (pane,) = cls.fold_groups(columns, [np.arange(len(columns))], layout, category_limit=category_limit)
         return pane
-
-    @classmethod
-    def _fold_spans(
-        cls, columns: Columns, spans: Sequence[slice], layout: Layout | None, *, category_limit: int
-    ) -> list[Self]:
-        """Summarise each span of rows; they follow each other and are all there are."""
-        numbers = _numbers(columns)
-        grids = layout.grids if layout else {}
-        tasks: list[Callable[[FloatArray], Any]] = [
-            partial(_latencies, columns.latency, spans),
-            *(partial(_counted, values, spans, grids.get(name)) for name, values in numbers.items()),
-        ]
-        # Large arrays are looked through without the interpreter, so that two threads take less time.
-        latencies, *found = _in_turn(tasks, rows=len(columns))
-        counted = dict(zip(numbers, found, strict=True))
-        panes = []
-        for at, (span, (latency, sketch)) in enumerate(zip(spans, latencies, strict=True)):
-            part = columns.span(span)
-            tallies = {name: tally for name, of in counted.items() if (tally := of[at][0]) is not None}
-            texts = {**part.categories, OUTPUT: part.predicted}
-            output = numbers[OUTPUT][span] if OUTPUT in numbers else None
-            pane = cls(
-                rows=len(part),
-                failed=int(part.failed.sum()),
-                latency=latency,
-                latency_sketch=sketch,
-                moments=_with_others({name: of[at][1] for name, of in counted.items()}, part, output),
-                distribution=None
-                if layout is None
-                else Distribution.fold(layout, tallies, texts, limit=category_limit),
-            )
-            panes.append(pane)
-        return panes
 
     @classmethod
     def fold_groups(
         cls, columns: Columns, groups: Sequence[IntArray], layout: Layout | None, *, category_limit: int
     ) -> list[Self]:
-        """Summarise each group of rows, given by their positions, as `fold` does; none of them is empty."""
+        """Summarise each group of rows, given by their positions; none is empty unless it is the only one."""
         if not groups:
             return []
-        bounds = [0, *np.cumsum([len(group) for group in groups]).tolist()]
-        order = np.concatenate(groups)
+        order, ends = np.concatenate(groups), np.cumsum([len(group) for group in groups])
         # Mostly, rows come in the order of time.
         rows = columns if np.array_equal(order, np.arange(len(columns))) else columns.take(order)
-        spans = [slice(*span) for span in pairwise(bounds)]
-        if len(rows) > len(groups) * _FEW_ROWS:
-            return cls._fold_spans(rows, spans, layout, category_limit=category_limit)
-        group = np.repeat(np.arange(len(groups)), np.diff(bounds))
         numbers = _numbers(rows)
         texts = {**rows.categories, OUTPUT: rows.predicted}
-        others = {name: text.is_valid().to_numpy(zero_copy_only=False) for name, text in texts.items()}
-        if OUTPUT in numbers:
-            others[OUTPUT] &= ~np.isfinite(numbers[OUTPUT])
-        moments = Moments.fold_groups(numbers, others, np.array(bounds[:-1]), rows=len(rows))
         distributions: Sequence[Distribution | None] = [None] * len(groups)
         if layout is not None:
-            distributions = Distribution.fold_groups(
-                layout, numbers, texts, group, groups=len(groups), limit=category_limit
-            )
-        known = np.isfinite(rows.latency)
-        latency = [rows.latency[span][known[span]] for span in spans]
-        ends = [0, *np.cumsum([len(values) for values in latency]).tolist()]
-        sketches = ValueSketch.fold_spans(rows.latency[known], ends, limit=LATENCY_LIMIT)
-        return [
-            cls(
-                rows=span.stop - span.start,
-                failed=int(rows.failed[span].sum()),
-                latency=Buckets.fold(latency[at], LATENCY_BUCKETS),
-                latency_sketch=sketches[at],
+            distributions = Distribution.fold(layout, numbers, texts, ends, limit=category_limit)
+        moments = Moments.fold(numbers, _others(numbers, texts), ends)
+        panes = []
+        for at, (start, end) in enumerate(pairwise([0, *ends.tolist()])):
+            latency = rows.latency[start:end]
+            latency = np.sort(latency[np.isfinite(latency)])
+            pane = cls(
+                rows=end - start,
+                failed=int(rows.failed[start:end].sum()),
+                latency=Buckets.of_sorted(latency, LATENCY_BUCKETS),
+                latency_sketch=ValueSketch.of_sorted(latency, limit=LATENCY_LIMIT),
                 moments=moments[at],
                 distribution=distributions[at],
             )
-            for at, span in enumerate(spans)
-        ]
+            panes.append(pane)
+        return panes
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -186,84 +138,11 @@ def _numbers(columns: Columns) -> Mapping[str, FloatArray]:
     return columns.numbers if output is None else {**columns.numbers, OUTPUT: output}
 
 
-def _in_turn(tasks: Sequence[Callable[[FloatArray], Any]], *, rows: int) -> list[Any]:
-    """Return what each task returns; two threads take them in turn, each with memory (rows,) for them to use."""
-    waiting = iter(range(len(tasks)))
-
-    def work() -> dict[int, Any]:
-        # The same memory for one after the other: fresh memory costs half as much as sorting in it.
-        scratch = np.empty(rows)
-        return {at: tasks[at](scratch) for at in waiting}
-
-    if rows <= _FEW_ROWS:
-        return list(work().values())
-    others = _helper().submit(work)
-    done = work() | others.result()
-    return [done[at] for at in range(len(tasks))]
-
-
-@cache
-def _helper() -> ThreadPoolExecutor:
-    """Return the thread that helps to count; in a worker, one more decodes ahead."""
-    return ThreadPoolExecutor(1, thread_name_prefix="count")
-
-
-def _counted(
-    values: FloatArray, spans: Sequence[slice], grid: NumericGrid | CategoryGrid | None, scratch: FloatArray
-) -> list[tuple[Tally | None, Moment]]:
-    """Return what each span of the values (n,) has on a numeric grid, and its moments."""
-    if isinstance(grid, NumericGrid) and grid.is_quick_to_count(len(values) // len(spans)):
-        finite, ends = _finite(values, spans)
-        scratch = scratch[: len(finite)]
-        tallies = grid.count(finite, ends, scratch=scratch)
-        bounds = pairwise([0, *ends.tolist()])
-        moments = [Moment.fold(finite[start:end], scratch=scratch[start:end]) for start, end in bounds]
-        return list(zip(tallies, moments, strict=True))
-    found = []
-    for span in spans:
-        # Sorted once: neighbours are counted together, which is cheaper than looking for each value.
-        ordered = _sorted(values[span], scratch)
-        tally = grid.tally(ordered) if isinstance(grid, NumericGrid) else None
-        found.append((tally, Moment.fold(ordered, scratch=ordered)))
-    return found
-
-
-def _latencies(values: FloatArray, spans: Sequence[slice], scratch: FloatArray) -> list[tuple[Buckets, ValueSketch]]:
-    found = []
-    for span in spans:
-        ordered = _sorted(values[span], scratch)
-        found.append((Buckets.of_sorted(ordered, LATENCY_BUCKETS), ValueSketch.of_sorted(ordered, limit=LATENCY_LIMIT)))
-    return found
-
-
-def _finite(values: FloatArray, spans: Sequence[slice]) -> tuple[FloatArray, IntArray]:
-    """Return the finite values (n,) in their order, and where among them those of each span end (s,)."""
-    ends = np.array([span.stop for span in spans])
-    # A sum takes a fraction of the time of looking at each; that of finite values may overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return values, ends
-    kept = np.flatnonzero(np.isfinite(values))
-    return values[kept], kept.searchsorted(ends)
-
-
-def _sorted(values: FloatArray, scratch: FloatArray) -> FloatArray:
-    """Return the finite values (n,) in ascending order, in `scratch`, which may be larger."""
-    scratch = scratch[: len(values)]
-    scratch[:] = values
-    scratch.sort()
-    # Infinities come at the ends and NaN after them.
-    return scratch[scratch.searchsorted(-np.inf, side="right") : scratch.searchsorted(np.inf, side="left")]
-
-
-def _with_others(numbers: Mapping[str, Moment], columns: Columns, output: FloatArray | None) -> Moments:
-    """Return the moments of all columns: those of numbers, and how many texts there are."""
-    texts = {name: Moment(others=len(text) - text.null_count) for name, text in columns.categories.items()}
-    found = {**numbers, **texts}
-    # Rows that have a class but no number.
-    others: BoolArray = columns.predicted.is_valid().to_numpy(zero_copy_only=False)
-    if output is not None:
-        others = others & ~np.isfinite(output)
-    # After the features, as in the layout.
-    moment = replace(found.pop(OUTPUT, Moment()), others=int(others.sum()))
-    return Moments.of({**found, OUTPUT: moment})
+def _others(numbers: Mapping[str, FloatArray], texts: Mapping[str, TextArray]) -> dict[str, BoolArray]:
+    """Return which rows (n,) have a text in each column, the output's where it has no number."""
+    others: dict[str, BoolArray] = {
+        name: text.is_valid().to_numpy(zero_copy_only=False) for name, text in texts.items()
+    }
+    if OUTPUT in numbers:
+        others[OUTPUT] = others[OUTPUT] & ~np.isfinite(numbers[OUTPUT])
+    return others

@@ -58,26 +58,6 @@ class ValueSketch:
         return cls.collapsed(keys[bounds[:-1]], counts, level=0, limit=limit)
 
     @classmethod
-    def fold_spans(cls, values: FloatArray, bounds: Sequence[int], *, limit: int) -> list[Self]:
-        """Return what `fold` does for each span of finite `values` (n,) between two neighbours of `bounds` (k + 1,).
-
-        All are sorted and keyed in one pass, which for spans of few values is cheaper than looking at each.
-        """
-        span = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-        order = np.argsort(values)
-        keys, span = _keys(values[order]), span[order]
-        # In as few bits as can be: of up to 16, numpy sorts them in the time of a pass or two.
-        order = np.argsort(span.astype(np.min_scalar_type(len(bounds))), kind="stable")
-        keys, span = keys[order], span[order]
-        starts = np.flatnonzero((np.diff(keys, prepend=0) != 0) | (np.diff(span, prepend=-1) != 0))
-        counts = np.diff(starts, append=len(keys)).reshape(-1, 1)
-        cuts = span[starts].searchsorted(np.arange(1, len(bounds) - 1))
-        return [
-            cls.collapsed(*part, level=0, limit=limit)
-            for part in zip(np.split(keys[starts], cuts), np.split(counts, cuts), strict=True)
-        ]
-
-    @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Add the counts of at least one sketch; refuses sketches of different shape."""
         shapes = {(part.counts.shape[1], part.limit) for part in parts}
