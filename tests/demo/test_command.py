@@ -25,7 +25,7 @@ PATIENCE: Final = 600.0
 WHOLE: Final = "DEMO_WHOLE" in os.environ
 # Nearly three times as fast as by itself; the shortest window is still a minute.
 FAST: Final = "--batch-interval=0.3"
-TOLD: Final = re.compile(r"^\d\d:\d\d:\d\d  (FIRING|RESOLVED)\s+(\w+)  (\w+): ", re.MULTILINE)
+SHOWN: Final = re.compile(r"^\d\d:\d\d:\d\d  (FIRING|RESOLVED)\s+(\w+)  (\w+): ", re.MULTILINE)
 
 
 @dataclass
@@ -55,9 +55,9 @@ class Terminal:
             time.sleep(0.1)
         return match
 
-    def told(self) -> list[tuple[str, str, str]]:
+    def shown(self) -> list[tuple[str, str, str]]:
         """Return the alerts that were shown, in order: state, severity, name."""
-        return [(found[1], found[2], found[3]) for found in TOLD.finditer(self.text)]
+        return [(found[1], found[2], found[3]) for found in SHOWN.finditer(self.text)]
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_the_story(tmp_path: Path) -> None:
         servers = servers_of(terminal.process)
         assert set(servers) == {"prometheus", "prometheus-alertmanager"}
         _refuses_others(tmp_path, url)
-        _told_in_order(terminal)
+        _shown_in_order(terminal)
         _words(terminal, url)
         terminal.process.send_signal(signal.SIGINT)
         assert ended(terminal) == 0
@@ -155,10 +155,10 @@ def _refuses_others(folder: Path, url: str) -> None:
     assert "is taken; is another driftgauge running?" in third.text
 
 
-def _told_in_order(terminal: Terminal) -> None:
+def _shown_in_order(terminal: Terminal) -> None:
     """Follow the chapters: nothing while all is well, then drift; of the whole story, what follows as well."""
     before = terminal.text[: terminal.wait_for(first_words(1)).start()]
-    assert TOLD.findall(before) == []
+    assert SHOWN.findall(before) == []
     drift, broken = (terminal.wait_for(words) for words in (rf"FIRING\s+HIGH  {DRIFT}", first_words(2)))
     assert drift.start() < broken.start()
     if WHOLE:
@@ -170,17 +170,17 @@ def _resolved_in_order(terminal: Terminal, broken: int) -> None:
     drop, repaired = (terminal.wait_for(words) for words in (rf"FIRING\s+CRITICAL  {DEGRADED}", first_words(3)))
     assert broken < drop.start() < repaired.start()
     over = terminal.wait_for(first_words(4))
-    told = TOLD.findall(terminal.text[: over.start()])
-    assert told.count(("FIRING", "CRITICAL", DEGRADED)) == told.count(("RESOLVED", "CRITICAL", DEGRADED)) > 0
-    assert told.count(("FIRING", "HIGH", DRIFT)) == told.count(("RESOLVED", "HIGH", DRIFT)) > 0
-    assert told.index(("RESOLVED", "CRITICAL", DEGRADED)) < told.index(("RESOLVED", "HIGH", DRIFT))
+    shown = SHOWN.findall(terminal.text[: over.start()])
+    assert shown.count(("FIRING", "CRITICAL", DEGRADED)) == shown.count(("RESOLVED", "CRITICAL", DEGRADED)) > 0
+    assert shown.count(("FIRING", "HIGH", DRIFT)) == shown.count(("RESOLVED", "HIGH", DRIFT)) > 0
+    assert shown.index(("RESOLVED", "CRITICAL", DEGRADED)) < shown.index(("RESOLVED", "HIGH", DRIFT))
 
 
 def _words(terminal: Terminal, url: str) -> None:
     """Each alert says where its runbook is, and it is there; the watchdog was heard, once."""
     assert terminal.text.count("Alerting works") == 1
     links = re.findall(r"runbook    (http://\S+)\n\s+(/\S+\.md)\n", terminal.text)
-    assert len(links) == len(terminal.told())
+    assert len(links) == len(terminal.shown())
     for link, path in set(links):
         assert get(link) == Path(path).read_text(encoding="utf-8")
     assert re.search(r"flight-delay version 1: 3 of 8 features drifted in the last 1m; the limit is 3", terminal.text)

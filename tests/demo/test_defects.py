@@ -64,4 +64,4 @@ def test_what_the_model_makes_of_it(
     asked = spring[spring["late"].notna()]
     for defect in defects:
         asked = defect(asked)
-    assert lowest < roc_auc_score(asked["late"], training.model.answers(asked)["score"]) < highest, case
+    assert lowest < roc_auc_score(asked["late"], training.model.predict(asked)["score"]) < highest, case

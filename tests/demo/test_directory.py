@@ -59,7 +59,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
-    """What the system refuses is told with the path."""
+    """An error of the system is shown with the path."""
     (tmp_path / "file").write_text("x")
     with (
         pytest.raises(DriftgaugeError, match=r"cannot use .*file.*Not a directory"),

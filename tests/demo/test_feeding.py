@@ -6,7 +6,7 @@ import time
 import pandas as pd
 
 from driftgauge.demo.feeding import Feeder
-from driftgauge.demo.replay import HOUR_SECONDS, Hour, Passage
+from driftgauge.demo.replay import HOUR_SECONDS, Hour, TimeShift
 
 PATIENCE = 5.0
 
@@ -18,11 +18,11 @@ def some_hours(count: int) -> list[Hour]:
 
 def test_hours_meet_without_gaps() -> None:
     """Each hour is moved onto the time since the one before, so event times lie in the last interval."""
-    fed: list[Passage] = []
+    fed: list[TimeShift] = []
     said: list[str] = []
     over = threading.Event()
     feeder = Feeder(
-        lambda _, passage: fed.append(passage),
+        lambda _, shift: fed.append(shift),
         some_hours(3),
         interval=0.01,
         say=lambda line: (said.append(line), over.set())[0],
@@ -31,8 +31,8 @@ def test_hours_meet_without_gaps() -> None:
     feeder.start()
     assert over.wait(PATIENCE)
     feeder.stop()
-    assert [(passage.onto_start, passage.onto_end) for passage in fed] == [(100, 110), (110, 125), (125, 126)]
-    assert [(passage.start, passage.end) for passage in fed] == [(0, 3600), (3600, 7200), (7200, 10_800)]
+    assert [(shift.onto_start, shift.onto_end) for shift in fed] == [(100, 110), (110, 125), (125, 126)]
+    assert [(shift.start, shift.end) for shift in fed] == [(0, 3600), (3600, 7200), (7200, 10_800)]
     assert [line.partition(":")[0] for line in said] == ["all flights of 2013 have departed"]
 
 
@@ -42,7 +42,7 @@ def test_a_failure_is_shown_and_the_next_hour_comes() -> None:
     said: list[str] = []
     over = threading.Event()
 
-    def feed(hour: Hour, _: Passage) -> None:
+    def feed(hour: Hour, _: TimeShift) -> None:
         if hour.start == 0:
             raise OSError("disk full")
         fed.append(hour.start)

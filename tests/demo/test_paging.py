@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from driftgauge.demo.paging import Phone, PhoneServer, answering, shown
+from driftgauge.demo.paging import Phone, PhoneServer, serving_phone, shown
 
 RUNBOOK = "http://127.0.0.1:9/runbooks/ModelFeaturesDrifted.md"
 
@@ -51,7 +51,7 @@ def phone(tmp_path: Path, said: list[str]) -> Phone:
 @pytest.fixture
 def server(phone: Phone) -> Iterator[PhoneServer]:
     """Run the phone's server."""
-    with PhoneServer() as found, answering(phone, found):
+    with PhoneServer() as found, serving_phone(phone, found):
         yield found
 
 
@@ -67,7 +67,7 @@ def ask(server: PhoneServer, method: str, path: str, body: bytes | None = None) 
 
 def test_firing(phone: Phone, said: list[str], tmp_path: Path) -> None:
     """It shows severity, state, summary, what it is about, the measured value, runbook and dashboard."""
-    phone.ring([alert()])
+    phone.notify([alert()])
     expected = (
         "FIRING    HIGH  ModelFeaturesDrifted: Many features of a model drifted\n"
         "model flight-delay, version 1, window 2m\n"
@@ -91,21 +91,21 @@ def test_resolved(tmp_path: Path) -> None:
 
 
 def test_only_news_is_shown(phone: Phone, said: list[str]) -> None:
-    """A repetition shows nothing, nor does the end of what was never told; each series begins and ends by itself."""
+    """A repetition shows nothing, nor does the end of an alert that was never shown; each series begins and ends on its own."""
     other = alert(fingerprint="77aa")
     for alerts in ([alert()], [alert(), other], [alert("resolved"), other], [alert("resolved", fingerprint="9c")]):
-        phone.ring(alerts)
+        phone.notify(alerts)
     assert [words.split()[0] for words in said] == ["FIRING", "FIRING", "RESOLVED"]
 
 
-def test_what_was_told(phone: Phone) -> None:
+def test_fired_and_resolved(phone: Phone) -> None:
     """An alert has ended when all of its series have."""
     name = "ModelFeaturesDrifted"
     assert (phone.fired(name), phone.resolved(name)) == (False, False)
-    phone.ring([alert(), alert(fingerprint="77aa")])
-    phone.ring([alert("resolved")])
+    phone.notify([alert(), alert(fingerprint="77aa")])
+    phone.notify([alert("resolved")])
     assert (phone.fired(name), phone.resolved(name)) == (True, False)
-    phone.ring([alert("resolved", fingerprint="77aa")])
+    phone.notify([alert("resolved", fingerprint="77aa")])
     assert (phone.fired(name), phone.resolved(name)) == (True, True)
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 import pytest
 
-from driftgauge.demo.programs import Programs, Service, find_programs, running
+from driftgauge.demo.programs import LocalServer, Programs, find_programs, running
 from driftgauge.errors import DriftgaugeError
 from mlflow_servers import free_port
 
 PATIENCE: Final = 120.0
-# Ready at once, and it ends when told to; much cheaper than Prometheus.
+# Ready at once, and it ends on SIGTERM; much cheaper than Prometheus.
 READY: Final = """
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -29,9 +29,9 @@ HTTPServer((host, int(port)), Ready).serve_forever()
 """
 
 
-def service(folder: Path, code: str = READY, port: int = 0) -> Service:
+def service(folder: Path, code: str = READY, port: int = 0) -> LocalServer:
     """Return a server made of Python code."""
-    return Service("server", lambda address: [sys.executable, "-c", code, address], port, folder)
+    return LocalServer("server", lambda address: [sys.executable, "-c", code, address], port, folder)
 
 
 def program(folder: Path, name: str) -> str:
@@ -102,9 +102,9 @@ def test_killed_with_the_demo(tmp_path: Path) -> None:
     """Even when the demo is killed without a chance to clean up, its servers end."""
     (tmp_path / "server.py").write_text(READY)
     code = (
-        "import sys, time; from pathlib import Path; from driftgauge.demo.programs import Service, running\n"
+        "import sys, time; from pathlib import Path; from driftgauge.demo.programs import LocalServer, running\n"
         "command = lambda address: [sys.executable, 'server.py', address]\n"
-        f"with running(Service('server', command, 0, Path({str(tmp_path)!r}))) as address:\n"
+        f"with running(LocalServer('server', command, 0, Path({str(tmp_path)!r}))) as address:\n"
         "    print(address, flush=True); time.sleep(3600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as demo:

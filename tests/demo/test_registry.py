@@ -44,7 +44,7 @@ def test_registered_model(flights: pd.DataFrame, training: Training, directory: 
     assert not [*root.rglob("*.pkl"), *root.rglob("*.pickle")]
     loaded = mlflow.sklearn.load_model(str(root / "model"))
     asked = flights.iloc[200_000:200_060]
-    expected = training.model.answers(asked)["score"]
+    expected = training.model.predict(asked)["score"]
     assert np.array_equal(expected, loaded.predict_proba(asked[list(FEATURES)])[:, 1])
     assert training.metrics["accuracy"] == run.data.metrics["accuracy"]
     experiment = client.get_experiment(create_experiment(client, "/monitoring/x", directory))

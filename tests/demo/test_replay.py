@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from driftgauge.demo.flights import new_york_time
-from driftgauge.demo.replay import HOUR_SECONDS, Hour, Passage, Replay, hours
+from driftgauge.demo.replay import HOUR_SECONDS, Hour, Replay, TimeShift, hours
 from driftgauge.demo.training import Training
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ NOW = 1_800_000_000.0
 
 
 @pytest.mark.parametrize(
-    ("case", "passage", "time", "expected"),
+    ("case", "shift", "time", "expected"),
     [
-        ("the end of the past is now", Passage(START, END, NOW - (END - START), NOW), END, NOW),
-        ("the past keeps its pace", Passage(START, END, NOW - (END - START), NOW), END - 90, NOW - 90),
-        ("an hour in ten seconds", Passage(START, START + 3600, NOW - 10, NOW), START + 1800, NOW - 5),
-        ("its start", Passage(START, START + 3600, NOW - 10, NOW), START, NOW - 10),
+        ("the end of the past is now", TimeShift(START, END, NOW - (END - START), NOW), END, NOW),
+        ("the past keeps its pace", TimeShift(START, END, NOW - (END - START), NOW), END - 90, NOW - 90),
+        ("an hour in ten seconds", TimeShift(START, START + 3600, NOW - 10, NOW), START + 1800, NOW - 5),
+        ("its start", TimeShift(START, START + 3600, NOW - 10, NOW), START, NOW - 10),
     ],
 )
-def test_passage(case: str, passage: Passage, time: float, expected: float) -> None:
+def test_passage(case: str, shift: TimeShift, time: float, expected: float) -> None:
     """Times move linearly from one stretch onto the other."""
-    assert passage.moved(time) == pytest.approx(expected, abs=1e-6), case
+    assert shift.moved(time) == pytest.approx(expected, abs=1e-6), case
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +84,12 @@ class Notes:
         self.times.append((hour, at))
 
 
-def fed(training: Training, coming: list[Hour], passages: list[Passage]) -> tuple[pd.DataFrame, pd.DataFrame, Notes]:
+def fed(training: Training, coming: list[Hour], shifts: list[TimeShift]) -> tuple[pd.DataFrame, pd.DataFrame, Notes]:
     """Return all predictions and all labels, by request id, and the label journal."""
     predictions, labels = Notes(), Notes()
     replay = Replay(training.model, "7", cast("Journal", predictions), cast("Journal", labels))
-    for hour, passage in zip(coming, passages, strict=True):
-        replay.feed(hour, passage)
+    for hour, shift in zip(coming, shifts, strict=True):
+        replay.feed(hour, shift)
     tables = (pd.concat(notes.tables).set_index("request_id") for notes in (predictions, labels))
     return next(tables), next(tables), labels
 
@@ -97,8 +97,8 @@ def fed(training: Training, coming: list[Hour], passages: list[Passage]) -> tupl
 def test_feed(training: Training, july: pd.DataFrame) -> None:
     """A prediction carries its departure's time and nothing of the outcome; its label comes later, with the landing."""
     coming = list(hours(july, start=START, end=END))
-    passage = Passage(START, END, NOW - (END - START), NOW)
-    predictions, labels, notes = fed(training, coming, [passage] * len(coming))
+    shift = TimeShift(START, END, NOW - (END - START), NOW)
+    predictions, labels, notes = fed(training, coming, [shift] * len(coming))
     source = july.set_index("request_id")
     assert set(predictions.columns) & {"late", "landed", "label"} == set()
     assert set(predictions["model_version"]) == {"7"}
@@ -109,16 +109,16 @@ def test_feed(training: Training, july: pd.DataFrame) -> None:
     assert (waits - actual).abs().max() < 1e-5
     assert labels["timestamp"].max() < pd.to_datetime(NOW, unit="s", utc=True)
     assert predictions["timestamp"].max() < pd.to_datetime(NOW, unit="s", utc=True)
-    assert notes.times == [(hour.start, passage.moved(hour.start)) for hour in coming if len(hour.landings)]
+    assert notes.times == [(hour.start, shift.moved(hour.start)) for hour in coming if len(hour.landings)]
 
 
 def test_squeezed_hours_keep_their_order(training: Training, july: pd.DataFrame) -> None:
     """With an hour in ten seconds, every label still comes after its prediction, and none is in the future."""
     coming = list(hours(july, start=START, end=END))
     ends = [NOW + 10 * number for number in range(len(coming))]
-    passages = [
-        Passage(hour.start, hour.start + HOUR_SECONDS, end - 10, end) for hour, end in zip(coming, ends, strict=True)
+    shifts = [
+        TimeShift(hour.start, hour.start + HOUR_SECONDS, end - 10, end) for hour, end in zip(coming, ends, strict=True)
     ]
-    predictions, labels, _ = fed(training, coming, passages)
+    predictions, labels, _ = fed(training, coming, shifts)
     assert (labels["timestamp"] > predictions["timestamp"].loc[labels.index]).all()
     assert labels["timestamp"].max() < pd.to_datetime(ends[-1], unit="s", utc=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from driftgauge.demo.replay import HOUR_SECONDS, Hour
-from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, told
+from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, play
 
 NIGHT = pd.DataFrame()
 
@@ -21,7 +21,7 @@ def some_hours(count: int) -> list[Hour]:
 
 @dataclass
 class Somebody:
-    """Somebody on call who is told what is written here."""
+    """A person on call who is notified of what a test sets."""
 
     begun: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
@@ -47,7 +47,7 @@ def state(hour: Hour) -> str:
 def test_with_nobody_on_call() -> None:
     """Every chapter takes its hours and is announced before the first; afterwards all flights are as they were."""
     said: list[str] = []
-    found = [(state(hour), len(said)) for hour in told(some_hours(400)[:-1], on_call=None, say=said.append)]
+    found = [(state(hour), len(said)) for hour in play(some_hours(400)[:-1], on_call=None, say=said.append)]
     expected = []
     for number, (chapter, words) in enumerate(zip(CHAPTERS, ("", "recoded", "recoded lost", "", ""), strict=True)):
         expected += [(words, number + 1)] * (chapter.hours + chapter.lingers)
@@ -58,9 +58,9 @@ def test_with_nobody_on_call() -> None:
 
 
 def test_chapters_wait_for_alerts() -> None:
-    """The feed breaks only after drift was told, is repaired after the drop was, and all is over when both ended."""
+    """The feed breaks after drift was notified, is repaired after the degradation was, and the story ends after both ended."""
     somebody, said = Somebody(), list[str]()
-    story = told(some_hours(500), on_call=somebody, say=said.append)
+    story = play(some_hours(500), on_call=somebody, say=said.append)
     assert {state(next(story)) for _ in range(CHAPTERS[0].hours)} == {""}
     assert {state(next(story)) for _ in range(100)} == {"recoded"}
     somebody.begun.add(DRIFT)
@@ -79,7 +79,7 @@ def test_nobody_is_waited_for_forever() -> None:
     """When an alert never comes, the story goes on all the same."""
     said: list[str] = []
     nights = [Hour(n * HOUR_SECONDS, NIGHT, NIGHT) for n in range(4000)]
-    assert len(list(told(nights, on_call=Somebody(), say=said.append))) == 4000
+    assert len(list(play(nights, on_call=Somebody(), say=said.append))) == 4000
     assert said == [chapter.words for chapter in CHAPTERS]
 
 
@@ -87,6 +87,6 @@ def test_hours_without_departures() -> None:
     """At night there is nothing to spoil; landings are never touched."""
     hour = Hour(0.0, NIGHT, pd.DataFrame({"late": [1.0]}))
     for chapter in CHAPTERS:
-        spoilt = chapter.spoilt(hour)
+        spoilt = chapter.broken(hour)
         assert spoilt.departures.empty
         assert spoilt.landings is hour.landings

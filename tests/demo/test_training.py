@@ -46,9 +46,9 @@ def test_the_future_does_not_leak(flights: pd.DataFrame, training: Training) -> 
 def test_answers(flights: pd.DataFrame, training: Training) -> None:
     """Answers come in the order of the questions, with one latency for the batch; labels cannot be asked."""
     asked = flights.iloc[200_000:200_060]
-    answers = training.model.answers(asked)
+    answers = training.model.predict(asked)
     assert answers.index.equals(asked.index)
     (latency,) = set(answers["latency_ms"])
     assert 0 < latency < 10_000
-    blind = training.model.answers(asked.drop(columns=["late", "landed"]))
+    blind = training.model.predict(asked.drop(columns=["late", "landed"]))
     assert np.array_equal(answers["score"], blind["score"])

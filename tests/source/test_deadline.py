@@ -77,13 +77,13 @@ def test_threads_are_used_again_and_end(monkeypatch: pytest.MonkeyPatch) -> None
     """One call after the other is made by the same thread, whether it raised or not; unused it ends after a while."""
     monkeypatch.setattr(deadline, "_IDLE_SECONDS", 0.3)
     bounded = Deadline(5)
-    asking = bounded.within(current_thread)
+    thread = bounded.within(current_thread)
     with pytest.raises(KeyError):
         bounded.within(lambda: {}["x"])
-    assert bounded.within(current_thread) is asking
-    asking.join(30)
-    assert not asking.is_alive()
-    assert bounded.within(current_thread) is not asking
+    assert bounded.within(current_thread) is thread
+    thread.join(30)
+    assert not thread.is_alive()
+    assert bounded.within(current_thread) is not thread
 
 
 def test_a_thread_that_hangs_is_left_alone(over: Event) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
-from driftgauge.source.failures import asking, redacted, status_failure
+from driftgauge.source.failures import redacted, status_failure, translated_errors
 
 
 @pytest.mark.parametrize(
@@ -40,18 +40,18 @@ def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> 
         ),
     ],
 )
-def test_asking(raised: Exception, expected: str) -> None:
+def test_failures_are_translated(raised: Exception, expected: str) -> None:
     """Whatever is raised comes out as a failure that names the server, what happened and a remedy."""
-    with pytest.raises(SourceUnavailable) as failure, asking("http://host"):
+    with pytest.raises(SourceUnavailable) as failure, translated_errors("http://host"):
         raise raised
     assert str(failure.value).startswith("http://host")
     assert expected in str(failure.value)
 
 
-def test_asking_lets_own_errors_through() -> None:
+def test_translation_lets_own_errors_through() -> None:
     """An error that is already in the exporter's words stays as it is."""
     raised = BatchError("too_large", "too big")
-    with pytest.raises(BatchError) as failure, asking("http://host"):
+    with pytest.raises(BatchError) as failure, translated_errors("http://host"):
         raise raised
     assert failure.value is raised
 

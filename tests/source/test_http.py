@@ -58,15 +58,15 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def asking(monkeypatch: pytest.MonkeyPatch) -> Http:
+def sender(monkeypatch: pytest.MonkeyPatch) -> Http:
     """Return what is tested, with a token for the server."""
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
     return Http(Deadline(30))
 
 
-def test_later_requests_are_those_of_mlflow(asking: Http, recorder: Recorder) -> None:
+def test_later_requests_are_those_of_mlflow(sender: Http, recorder: Recorder) -> None:
     """From the second on, requests carry the same headers and credentials, over one connection."""
-    bodies = [asking.get(recorder.url, f"/{number}", params={"path": "a b"}).text for number in range(4)]
+    bodies = [sender.get(recorder.url, f"/{number}", params={"path": "a b"}).text for number in range(4)]
 
     assert bodies == [f"/{number}?path=a+b" for number in range(4)]
     assert recorder.headers == [recorder.headers[0]] * 4
@@ -77,55 +77,55 @@ def test_later_requests_are_those_of_mlflow(asking: Http, recorder: Recorder) ->
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_a_refusal_has_mlflow_asked_again(
-    asking: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, status: int
+    sender: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """A refusal is returned, and the next request carries the credentials that hold by then."""
-    asking.get(recorder.url, "/")
+    sender.get(recorder.url, "/")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
     # Once more, for failures of the server are tried twice.
     recorder.statuses = [status, status] if status == 500 else [status]
 
-    assert asking.get(recorder.url, "/").status_code == status
-    assert asking.get(recorder.url, "/").status_code == 200
+    assert sender.get(recorder.url, "/").status_code == status
+    assert sender.get(recorder.url, "/").status_code == 200
     assert recorder.tokens[-2:] == ["Bearer first", "Bearer second"]
 
 
-def test_a_failure_is_tried_again(asking: Http, recorder: Recorder) -> None:
+def test_a_failure_is_tried_again(sender: Http, recorder: Recorder) -> None:
     """A server that fails once has answered."""
-    asking.get(recorder.url, "/")
+    sender.get(recorder.url, "/")
     recorder.statuses = [503]
 
-    assert asking.get(recorder.url, "/").status_code == 200
+    assert sender.get(recorder.url, "/").status_code == 200
     assert len(recorder.headers) == 3
 
 
-def test_a_redirection_is_followed(asking: Http, recorder: Recorder) -> None:
+def test_a_redirection_is_followed(sender: Http, recorder: Recorder) -> None:
     """A server that moves in between is followed as MLflow does it."""
-    asking.get(recorder.url, "/")
+    sender.get(recorder.url, "/")
     recorder.statuses = [302, 302]
 
-    assert asking.get(recorder.url, "/here").text == "/elsewhere"
+    assert sender.get(recorder.url, "/here").text == "/elsewhere"
 
 
 def test_what_mlflow_decided_is_not_kept_for_long(
-    asking: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    sender: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When its time is over a changed token is used without any refusal."""
     monkeypatch.setattr(http, "_GOOD_FOR_SECONDS", 0.0)
-    asking.get(recorder.url, "/")
+    sender.get(recorder.url, "/")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
-    asking.get(recorder.url, "/")
+    sender.get(recorder.url, "/")
 
     assert recorder.tokens == ["Bearer first", "Bearer second"]
 
 
-def test_signed_requests_are_left_to_mlflow(asking: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signed_requests_are_left_to_mlflow(sender: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an authentication plug-in, which may sign each request, MLflow sends them all."""
     monkeypatch.setenv("MLFLOW_TRACKING_AUTH", "a-plug-in")
     with pytest.warns(UserWarning, match="a-plug-in"):
-        asking.get(recorder.url, "/")
+        sender.get(recorder.url, "/")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
     with pytest.warns(UserWarning, match="a-plug-in"):
-        asking.get(recorder.url, "/")
+        sender.get(recorder.url, "/")
 
     assert recorder.tokens == ["Bearer first", "Bearer second"]

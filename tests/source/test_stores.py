@@ -10,7 +10,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.source.deadline import Deadline
-from driftgauge.source.failures import asking
+from driftgauge.source.failures import translated_errors
 from driftgauge.source.http import Http
 from driftgauge.source.spool import spooled
 from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
@@ -22,7 +22,7 @@ DEADLINE = Deadline(4.0)
 
 def read(store: ArtifactStore, path: str, *, limit: int = LIMIT) -> bytes:
     """Return the bytes of a file in the store."""
-    with asking("the store"), spooled(store.chunks(path, limit=limit), limit=limit, name=path) as file:
+    with translated_errors("the store"), spooled(store.chunks(path, limit=limit), limit=limit, name=path) as file:
         return file.read()
 
 

@@ -1,7 +1,7 @@
-"""Prometheus and Alertmanager beside the demo's exporter, with rules rendered as `driftgauge generate` renders them.
+"""Prometheus and Alertmanager next to the demo's exporter, with rules rendered as by `driftgauge generate`.
 
-The thresholds are the demo's own: those that ship with driftgauge, with times that fit into minutes, and with
-notifications that go to the terminal. What happens to the model, and which alerts it should raise, is unknown here.
+The demo's thresholds are the shipped ones with times that fit into minutes, and with notifications that go to the
+terminal. This module does not know what happens to the model and which alerts it raises.
 """
 
 import json
@@ -15,15 +15,15 @@ from typing import Final
 from driftgauge.config.units import format_duration
 from driftgauge.demo.names import MODEL
 from driftgauge.demo.pace import Pace
-from driftgauge.demo.paging import ALERTS_PATH, RUNBOOKS_PATH, WATCHDOG_PATH, Phone, PhoneServer, answering
-from driftgauge.demo.programs import Programs, Service, running
+from driftgauge.demo.paging import ALERTS_PATH, RUNBOOKS_PATH, WATCHDOG_PATH, Phone, PhoneServer, serving_phone
+from driftgauge.demo.programs import LocalServer, Programs, running
 from driftgauge.generator.outputs import outputs
 from driftgauge.generator.thresholds import FILE, parse
 from driftgauge.generator.write import write
 
 _RULES: Final = "alerting-rules"
 _PROMETHEUS_FILE: Final = "prometheus.yml"
-# Prometheus looks into it again when it changes: the exporter's address is known last.
+# Prometheus reads it again when it changes; it is written once the exporter's address is known.
 _TARGETS_FILE: Final = "targets.json"
 
 _THRESHOLDS: Final = Template("""\
@@ -46,7 +46,7 @@ notifications:
     terminal: {webhook: {url: "$phone$alerts", bearer_token: false}}
   default_team: terminal
 alerts:
-  # What a critical alert mutes has to outlast it, or nobody would hear that it is over.
+  # Alerts that a critical alert mutes must last longer, or nobody would be notified of their end.
   ModelPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_labels: 1500}
   ModelFeaturesDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
   ModelPredictionShifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
@@ -83,23 +83,23 @@ scrape_configs:
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """The running servers: their URLs, the folder of what was rendered, and the phone."""
+    """The running servers: their URLs, the folder of rendered files, and the phone."""
 
     prometheus: str
     alertmanager: str
     folder: Path
     phone: Phone
 
-    def watch(self, target: str) -> None:
-        """Let Prometheus scrape the exporter at `target` (host:port)."""
-        beside = self.folder / f".{_TARGETS_FILE}"
-        beside.write_text(json.dumps([{"targets": [target]}]), encoding="utf-8")
-        beside.replace(self.folder / _TARGETS_FILE)
+    def scrape(self, target: str) -> None:
+        """Make Prometheus scrape the exporter at `target` (host:port)."""
+        partial = self.folder / f".{_TARGETS_FILE}"
+        partial.write_text(json.dumps([{"targets": [target]}]), encoding="utf-8")
+        partial.replace(self.folder / _TARGETS_FILE)
 
 
 @contextmanager
 def alerting(programs: Programs, folder: Path, *, pace: Pace, say: Callable[[str], None]) -> Iterator[Alerting]:
-    """Run the servers, and what shows their alerts by `say`, until the block is left.
+    """Run the servers and the phone, which shows their alerts with `say`, during the block.
 
     folder: new; gets the rendered set, the configurations, the data and the logs. Raises DriftgaugeError when a server
     does not start.
@@ -108,7 +108,7 @@ def alerting(programs: Programs, folder: Path, *, pace: Pace, say: Callable[[str
     phone = Phone(folder / _RULES / "runbooks", say=say)
     with ExitStack() as stack:
         server = stack.enter_context(PhoneServer())
-        stack.enter_context(answering(phone, server))
+        stack.enter_context(serving_phone(phone, server))
         text = thresholds_text(pace, phone=server.url)
         write({**outputs(parse(text, filename=FILE)), FILE: text}, folder)
         manager = stack.enter_context(running(_alertmanager(programs, folder)))
@@ -118,7 +118,7 @@ def alerting(programs: Programs, folder: Path, *, pace: Pace, say: Callable[[str
 
 
 def thresholds_text(pace: Pace, *, phone: str) -> str:
-    """Return the demo's file of thresholds; `phone` is the URL of what shows alerts."""
+    """Return the demo's file of thresholds; `phone` is the phone's URL."""
     waits = {
         "window": pace.window,
         "refresh": pace.refresh,
@@ -145,29 +145,29 @@ def _prometheus_text(alertmanager: str) -> str:
     return _PROMETHEUS.substitute(rules=_RULES, targets=_TARGETS_FILE, alertmanager=alertmanager)
 
 
-def _alertmanager(programs: Programs, folder: Path) -> Service:
+def _alertmanager(programs: Programs, folder: Path) -> LocalServer:
     def command(address: str) -> list[str]:
         return [
             programs.alertmanager,
             f"--config.file={_RULES}/alertmanager.yml",
             "--storage.path=alertmanager-data",
             f"--web.listen-address={address}",
-            # One alone: it need not look for others.
+            # No cluster.
             "--cluster.listen-address=",
         ]
 
-    return Service("alertmanager", command, 9093, folder)
+    return LocalServer("alertmanager", command, 9093, folder)
 
 
-def _prometheus(programs: Programs, folder: Path) -> Service:
+def _prometheus(programs: Programs, folder: Path) -> LocalServer:
     def command(address: str) -> list[str]:
         return [
             programs.prometheus,
             f"--config.file={_PROMETHEUS_FILE}",
             "--storage.tsdb.path=prometheus-data",
             f"--web.listen-address={address}",
-            # It tells nobody until it has found Alertmanager; a minute until it tells again is long here.
+            # An alert that fires before Alertmanager is found is sent again after this; the default is a minute.
             "--rules.alert.resend-delay=5s",
         ]
 
-    return Service("prometheus", command, 9090, folder)
+    return LocalServer("prometheus", command, 9090, folder)

@@ -1,7 +1,7 @@
-"""What goes wrong with the features on their way to the model: plain, frequent mistakes of pipelines.
+"""Defects of the features on their way to the model: simple, frequent mistakes of pipelines.
 
-Each takes flights as the model would be asked about them and returns them as the broken feed sends them. The flights
-stay the real ones, and so do their labels.
+Each takes the flights of correct requests and returns them as the broken feed sends them. The flights and their labels
+are real.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ AIRLINES: Final[Mapping[str, str]] = {
     "9E": "FLG", "AA": "AAL", "AS": "ASA", "B6": "JBU", "DL": "DAL", "EV": "ASQ", "F9": "FFT", "FL": "TRS",
     "HA": "HAL", "MQ": "EGF", "OO": "SKW", "UA": "UAL", "US": "AWE", "VX": "VRD", "WN": "SWA", "YV": "ASH",
 }  # fmt: skip
-# The others begin with a K and go on as in IATA's code.
+# The others are IATA's code with a K in front.
 _BEYOND_THE_MAINLAND: Final[Mapping[str, str]] = {
     "ANC": "PANC", "BQN": "TJBQ", "HNL": "PHNL", "PSE": "TJPS", "SJU": "TJSJ", "STT": "TIST",
 }  # fmt: skip
@@ -33,7 +33,7 @@ def icao_codes(flights: pd.DataFrame) -> pd.DataFrame:
 
 
 def no_departure_delay(flights: pd.DataFrame) -> pd.DataFrame:
-    """Lose the column the model needs most, as a join that finds nothing does."""
+    """Remove the values of the column that the model needs most, like a join without matches."""
     return flights.assign(dep_delay=np.nan)
 
 

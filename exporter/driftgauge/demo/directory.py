@@ -14,9 +14,9 @@ MARKER: Final = ".driftgauge-demo"
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[Path]:
-    """Lend the absolute path of the directory, empty but for the marker and for us alone until the end.
+    """Yield the absolute path of the directory, empty except the marker, and locked during the block.
 
-    Raises DriftgaugeError when it holds anything that no demo put there, is in use, or cannot be written.
+    Raises DriftgaugeError when it contains files and no demo made it, is in use, or cannot be written.
     """
     try:
         path = _made(directory).resolve()

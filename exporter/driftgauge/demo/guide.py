@@ -1,4 +1,4 @@
-"""What the demo tells its user: a configuration with comments, and what to open."""
+"""The texts for the demo's user: a configuration with comments, and what to open."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ models:
       # Of two days and more: part of a day is no day.
       min_samples: 2000
 """)
-# The usual windows besides the story's own.
+# The usual windows in addition to the story's own.
 _USUAL: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 _OPEN: Final = """

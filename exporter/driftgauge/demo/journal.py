@@ -1,6 +1,6 @@
-"""Batches in MLflow as serving code leaves them there: a run for each day, in it a file for each hour.
+"""Batches in MLflow as serving code logs them: a run per day with a file per hour.
 
-The format changes from day to day, for driftgauge reads them all alike.
+The format changes from day to day, since driftgauge reads all of them.
 """
 
 import gzip
@@ -32,13 +32,13 @@ class Journal:
         moment = datetime.fromtimestamp(hour, UTC)
         day = f"{moment:%Y-%m-%d}"
         if day != self._day:
-            self._turn_page(day, moment.toordinal(), int(1000 * at))
+            self._start_run(day, moment.toordinal(), int(1000 * at))
         with TemporaryDirectory(prefix="driftgauge-demo-") as folder:
             file = Path(folder) / f"{moment:%H}{self._suffix}"
             file.write_bytes(ENCODERS[self._suffix](table))
             self._client.log_artifact(self._run_id, str(file), self._kind)
 
-    def _turn_page(self, day: str, number: int, now: int) -> None:
+    def _start_run(self, day: str, number: int, now: int) -> None:
         """End the run of the day before and start one; `now` in ms."""
         if self._run_id:
             self._client.set_terminated(self._run_id, end_time=now)
@@ -48,7 +48,7 @@ class Journal:
 
 
 def _json_lines(table: pd.DataFrame) -> bytes:
-    """Features go into an object of their own, as in hand-written serving code."""
+    """Features are in a nested object, as in hand-written serving code."""
     names = [name for name in table.columns if name.startswith(_FEATURE)]
     features = table[names].rename(columns=lambda name: name.removeprefix(_FEATURE))
     plain = _plain(table.drop(columns=names))

@@ -1,4 +1,4 @@
-"""What the demo's training, its serving and its configuration agree on: names, and the threshold."""
+"""Names and the threshold that the demo's training, serving and configuration share."""
 
 from pathlib import Path
 from typing import Final

@@ -1,15 +1,15 @@
-"""How fast the flights are replayed, and how long everything that follows from it takes.
+"""How fast the flights are replayed, and the windows and waiting times that follow from it.
 
-All is counted in hours of flights, so that the story is the same at any pace and only takes longer. Units: seconds.
+All are multiples of an hour of flights, so that the story is the same at any pace. Units: seconds.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Final
 
-# At night nothing moves for some hours, and those are left out: so many hours are a week.
+# How many hours are a week; the night hours without flights are left out.
 WEEK_HOURS: Final = 150
-# No window of the configuration may be shorter.
+# The shortest window that the configuration allows.
 _SHORTEST_WINDOW: Final = 60
 
 
@@ -26,7 +26,7 @@ class Pace:
 
     @property
     def refresh(self) -> int:
-        """Return how often the exporter asks MLflow."""
+        """Return the exporter's refresh interval."""
         return min(5, self.hours(2, at_least=2))
 
     @property
@@ -40,5 +40,5 @@ class Pace:
         return self.smoothing + 2 * self.refresh
 
     def hours(self, count: int, *, at_least: int = 1) -> int:
-        """Return how long so many hours of flights take, in whole seconds."""
+        """Return how long `count` hours of flights take, in whole seconds."""
         return max(at_least, math.ceil(count * self.batch_interval - 1e-6))

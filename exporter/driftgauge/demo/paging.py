@@ -1,7 +1,7 @@
-"""The phone of whoever is on call: a webhook on loopback that Alertmanager posts to, and what it shows of each alert.
+"""The phone of the person on call: a webhook on loopback that Alertmanager posts to, which shows each alert.
 
-It also serves the runbooks, so that the links in alerts lead somewhere while the demo runs. An alert is shown when it
-begins and when it ends, not when Alertmanager repeats it. What the alerts mean is unknown here.
+It also serves the runbooks, so that the links in alerts work while the demo runs. An alert is shown when it begins and
+when it ends, not when Alertmanager repeats it. This module does not know what the alerts mean.
 """
 
 import json
@@ -23,7 +23,7 @@ _SHOWN: Final = ("model", "version", "window", "metric", "feature", "instance")
 
 
 class Phone:
-    """Shows alerts by `say`, and remembers which ones it has shown. runbooks: the folder they lie in."""
+    """Shows alerts with `say`, each once. runbooks: their folder."""
 
     def __init__(self, runbooks: Path, *, say: Callable[[str], None]) -> None:
         self._runbooks = runbooks
@@ -34,17 +34,17 @@ class Phone:
         self._alive = False
 
     def fired(self, alert: str) -> bool:
-        """Whether the alert was told."""
+        """Whether a notification said that the alert fires."""
         with self._lock:
             return alert in self._known
 
     def resolved(self, alert: str) -> bool:
-        """Whether the alert was told, and the end of all that it was told for."""
+        """Whether notifications said that the alert fired and that all of its instances ended."""
         with self._lock:
             return alert in self._known and not any(self._known[alert].values())
 
-    def ring(self, alerts: list[Mapping[str, Any]]) -> None:
-        """Take a notification: show the alerts that began or ended since the last one."""
+    def notify(self, alerts: list[Mapping[str, Any]]) -> None:
+        """Handle a notification: show the alerts that began or ended since the last one."""
         with self._lock:
             for alert in alerts:
                 firing = alert["status"] == "firing"
@@ -53,8 +53,8 @@ class Phone:
                     known[alert["fingerprint"]] = firing
                     self._say(shown(alert, self._runbooks))
 
-    def beat(self) -> None:
-        """Take a sign of life of the alerting itself, and show the first."""
+    def heartbeat(self) -> None:
+        """Handle a watchdog notification; the first one is shown."""
         with self._lock:
             first, self._alive = not self._alive, True
         if first:
@@ -73,7 +73,7 @@ class Phone:
 def shown(alert: Mapping[str, Any], runbooks: Path) -> str:
     """Return what is shown of an alert in Alertmanager's JSON: its first line is the heading.
 
-    What was measured is told when it begins only, for at the end it is out of date.
+    The measured values are shown only when it begins; at the end they are out of date.
     """
     labels, annotations = alert["labels"], alert["annotations"]
     about = ", ".join(f"{name} {labels[name]}" for name in _SHOWN if name in labels)
@@ -93,8 +93,8 @@ def shown(alert: Mapping[str, Any], runbooks: Path) -> str:
 
 
 @contextmanager
-def answering(phone: Phone, server: "PhoneServer") -> Iterator[None]:
-    """Let the phone answer until the block is left."""
+def serving_phone(phone: Phone, server: "PhoneServer") -> Iterator[None]:
+    """Serve the phone during the block."""
     server.phone = phone
     thread = threading.Thread(target=server.serve_forever, name="demo-phone", daemon=True)
     thread.start()
@@ -130,12 +130,12 @@ class _Request(BaseHTTPRequestHandler):
             return self._answer(413)
         body = self.rfile.read(int(length))
         if self.path == WATCHDOG_PATH:
-            self.server.phone.beat()
+            self.server.phone.heartbeat()
             return self._answer(200)
         if self.path != ALERTS_PATH:
             return self._answer(404)
         try:
-            self.server.phone.ring(json.loads(body)["alerts"])
+            self.server.phone.notify(json.loads(body)["alerts"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return self._answer(400)
         return self._answer(200)
@@ -153,4 +153,4 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: the terminal is for alerts."""
+        """Log nothing: the terminal is for alerts."""

@@ -1,6 +1,6 @@
-"""Other people's programs: whether Prometheus and Alertmanager are installed, and running one until the demo ends.
+"""Prometheus and Alertmanager: whether they are installed, and running one until the demo ends.
 
-What they are configured to do is unknown here.
+This module does not know their configuration.
 """
 
 import shutil
@@ -36,7 +36,7 @@ class Programs:
 
 
 def find_programs(path: str | None = None) -> Programs | None:
-    """Return the programs on PATH (or on `path`), or None unless both are there."""
+    """Return the programs on PATH (or on `path`), or None unless both are installed."""
     prometheus, alertmanager = (_found(names, path) for names in (_PROMETHEUS, _ALERTMANAGER))
     return Programs(prometheus, alertmanager) if prometheus and alertmanager else None
 
@@ -46,8 +46,8 @@ def _found(names: Sequence[str], path: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A server to be started. command: its arguments for an address to listen on. port: preferred, if it is free."""
+class LocalServer:
+    """A server to start. command: its arguments for an address to listen on. port: preferred, if it is free."""
 
     name: str
     command: Callable[[str], Sequence[str]]
@@ -61,10 +61,10 @@ class Service:
 
 
 @contextmanager
-def running(service: Service) -> Iterator[str]:
-    """Run it in its folder until the block is left, or this process ends in any way; lend its address (host:port).
+def running(service: LocalServer) -> Iterator[str]:
+    """Run it in its folder during the block and yield its address (host:port); it ends with this process in any case.
 
-    Raises DriftgaugeError when it does not start. Only for the main thread, with whose end the kernel ends it too.
+    Raises DriftgaugeError when it does not start. For the main thread only: the kernel ends it when its thread ends.
     """
     server, address = _started(service)
     try:
@@ -73,7 +73,7 @@ def running(service: Service) -> Iterator[str]:
         _end(server)
 
 
-def _started(service: Service) -> tuple[Server, str]:
+def _started(service: LocalServer) -> tuple[Server, str]:
     deadline = time.monotonic() + _START_SECONDS
     for _ in range(_TRIES):
         address = f"{_HOST}:{_free_port(service.port)}"
@@ -86,12 +86,12 @@ def _started(service: Service) -> tuple[Server, str]:
         except BaseException:
             _end(server)
             raise
-        # It may have ended because somebody else was faster to take the port: then there is another one.
+        # Another process may have taken the port first: try another one.
         _end(server)
     raise DriftgaugeError(f"{service.name} did not start; see {service.log}")
 
 
-def _spawned(service: Service, address: str) -> Server:
+def _spawned(service: LocalServer, address: str) -> Server:
     command = [*_with_us(), *service.command(address)]
     with service.log.open("ab") as log:
         # A group of its own, so that Ctrl-C reaches only the demo, which then ends it in order.
@@ -101,7 +101,7 @@ def _spawned(service: Service, address: str) -> Server:
 
 
 def _with_us() -> list[str]:
-    """Return what makes the kernel end a program with this process, kill -9 included: util-linux has it."""
+    """Return the command prefix that makes the kernel end a program with this process, even by kill -9 (util-linux)."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 

@@ -1,7 +1,7 @@
 """The demo's MLflow: a sqlite file and a folder of artifacts, with the trained model and its reference registered.
 
-Only clients with an explicit URI are used, so that nothing depends on the process-wide tracking URI. Import it late
-and with the environment prepared: it brings MLflow.
+Only clients with an explicit URI are used, so that nothing depends on the process-wide tracking URI. It imports MLflow,
+so import it late and with the environment prepared.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from driftgauge.demo.flights import FEATURES, LATE_MINUTES
 from driftgauge.demo.names import ALIAS, MODEL, REFERENCE, THRESHOLD, TRAINING, tracking_uri
 from driftgauge.demo.training import PARAMETERS, Training
 
-# What the classifier is made of besides plain data; skops, unlike pickle, loads nothing that is not named.
+# The types in the classifier other than plain data; skops, unlike pickle, loads only types that are listed.
 _TRUSTED: Final = (
     "functools.partial",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -24,7 +24,7 @@ _TRUSTED: Final = (
 
 
 def create_experiment(client: Any, name: str, directory: Path) -> str:
-    """Create an experiment whose artifacts lie in the demo's directory; return its id."""
+    """Create an experiment with its artifacts in the demo's directory; return its id."""
     return str(client.create_experiment(name, artifact_location=(directory / "artifacts" / name[1:]).as_uri()))
 
 
@@ -39,7 +39,7 @@ def register(training: Training, directory: Path) -> tuple[Any, str]:
             f"{folder}/model",
             serialization_format="skops",
             skops_trusted_types=list(_TRUSTED),
-            # Left to itself, MLflow finds them out in a process that loads the model again.
+            # Otherwise MLflow determines them in a process that loads the model again.
             pip_requirements=["mlflow", "pandas", "scikit-learn", "skops"],
         )
         training.reference.to_parquet(f"{folder}/{REFERENCE}", index=False)

@@ -1,7 +1,7 @@
 """The flights of 2013 hour by hour, moved in time.
 
-Which flight belongs to which hour, and when it happens now. Every flight departs in exactly one hour; its label
-belongs to the hour in which it landed, which is why labels come later than predictions.
+Every flight departs in exactly one hour; its label belongs to the hour in which it landed, so labels come later than
+predictions.
 """
 
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A stretch of time and the stretch it is moved onto (all s since 1970), longer or shorter."""
+class TimeShift:
+    """An interval of time and the interval it is mapped to, which may be longer or shorter (all s since 1970)."""
 
     start: float
     end: float
@@ -36,13 +36,13 @@ class Passage:
     onto_end: float
 
     def moved(self, times: Any) -> Any:
-        """Return the times (array, series or number) on the new stretch."""
+        """Return the times (array, series or number) in the new interval."""
         scale = (self.onto_end - self.onto_start) / (self.end - self.start)
         return self.onto_start + (times - self.start) * scale
 
 
 def hours(flights: pd.DataFrame, *, start: float, end: float) -> Iterator[Hour]:
-    """Yield the hours from `start` until `end` (s since 1970, whole hours apart) in which any of the flights moved.
+    """Yield the hours from `start` until `end` (s since 1970, whole hours apart) in which a flight departed or landed.
 
     flights: in the order of their departures, as `load_flights` returns them.
     """
@@ -62,24 +62,24 @@ def hours(flights: pd.DataFrame, *, start: float, end: float) -> Iterator[Hour]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """Plays the serving process and whoever delivers the labels: one file each per hour."""
+    """Stands for the serving process and the source of labels: one file each per hour."""
 
     model: DelayModel
     version: str
     predictions: Journal
     labels: Journal
 
-    def feed(self, hour: Hour, passage: Passage) -> None:
-        """Log the predictions and labels of an hour, at the times that the passage moves them to."""
-        at = passage.moved(hour.start)
+    def feed(self, hour: Hour, shift: TimeShift) -> None:
+        """Log the predictions and labels of an hour, at their shifted times."""
+        at = shift.moved(hour.start)
         if len(hour.departures):
-            answers = self.model.answers(hour.departures).assign(model_version=self.version)
-            self.predictions.log(_records(answers, hour.departures, passage, "departed"), hour=hour.start, at=at)
+            answers = self.model.predict(hour.departures).assign(model_version=self.version)
+            self.predictions.log(_records(answers, hour.departures, shift, "departed"), hour=hour.start, at=at)
         if len(hour.landings):
             labels = pd.DataFrame({"label": hour.landings["late"].astype(np.int64)})
-            self.labels.log(_records(labels, hour.landings, passage, "landed"), hour=hour.start, at=at)
+            self.labels.log(_records(labels, hour.landings, shift, "landed"), hour=hour.start, at=at)
 
 
-def _records(table: pd.DataFrame, flights: pd.DataFrame, passage: Passage, moment: str) -> pd.DataFrame:
-    moved = pd.to_datetime(passage.moved(flights[moment]) * 1e6 // 1, unit="us", utc=True)
+def _records(table: pd.DataFrame, flights: pd.DataFrame, shift: TimeShift, moment: str) -> pd.DataFrame:
+    moved = pd.to_datetime(shift.moved(flights[moment]) * 1e6 // 1, unit="us", utc=True)
     return table.assign(request_id=flights["request_id"], timestamp=moved)

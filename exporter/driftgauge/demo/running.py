@@ -1,4 +1,4 @@
-"""The demo in order, from an empty directory to an exporter with flights that keep coming, and alerts that are told."""
+"""The demo in order, from an empty directory to an exporter with new flights, and alerts in the terminal."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from driftgauge.demo.journal import Journal
 from driftgauge.demo.names import LABELS, PREDICTIONS
 from driftgauge.demo.pace import Pace
 from driftgauge.demo.programs import Programs
-from driftgauge.demo.replay import HOUR_SECONDS, Passage, Replay, hours
-from driftgauge.demo.story import told
+from driftgauge.demo.replay import HOUR_SECONDS, Replay, TimeShift, hours
+from driftgauge.demo.story import play
 from driftgauge.demo.training import Training, train
 from driftgauge.errors import DriftgaugeError
 from driftgauge.source import environment
 
 Say = Callable[[str], None]
-# Serves a configuration until stopped; the second is to be called with the URL once requests are answered.
+# Serves a configuration until stopped, and calls the second argument with the URL once requests are answered.
 Serve = Callable[[Path, Callable[[str], None]], None]
 
-# The moment of 2013 that becomes the present: a busy hour of a spring much like the winter of the training data.
+# The moment of 2013 that becomes the present: a busy hour in a month much like those of the training data.
 PRESENT: Final = new_york_time(2013, 3, 15, 18)
 
 _END: Final = new_york_time(2014, 1, 1)
@@ -43,7 +43,7 @@ _NO_PROGRAMS: Final = "  no alerts: for them, apt-get install prometheus prometh
 class Past:
     """How much has happened when the demo begins to serve.
 
-    days: as long ago as they were. recent_days: after these, squeezed into the window that holds a week of flights.
+    days: at their real distance. recent_days: after these, compressed into the window that holds a week of flights.
     """
 
     days: int = 3
@@ -61,9 +61,9 @@ def run_demo(
 ) -> None:
     """Prepare everything in `directory`, then call `serve` with the configuration and feed flights until it returns.
 
-    programs: are run beside it and tell of alerts; without them there is the exporter alone. batch_interval: seconds
-    until the next hour of 2013 comes. say: shows lines. Raises DriftgaugeError when the directory or the data
-    cannot be used. Once per process and directory: MLflow keeps the database open that the next start deletes.
+    programs: run next to it for alerts; without them only the exporter runs. batch_interval: seconds between hours of
+    2013. say: shows lines. Raises DriftgaugeError when the directory or the data
+    cannot be used. Once per process and directory: MLflow keeps open the database that the next start deletes.
     """
     # Before the first import of MLflow.
     environment.prepare(timeout=_MLFLOW_TIMEOUT)
@@ -79,13 +79,13 @@ def run_demo(
             say(f"Ready after {time.perf_counter() - began:.0f} s.")
 
             coming = hours(flights, start=PRESENT, end=_END)
-            story = told(coming, on_call=servers.phone if servers else None, say=_at_the_clock(say))
+            story = play(coming, on_call=servers.phone if servers else None, say=_at_the_clock(say))
             feeder = Feeder(replay.feed, story, interval=batch_interval, say=say)
 
             def started(url: str) -> None:
                 say(what_to_open(url, config, pace=pace, servers=servers).rstrip())
                 if servers:
-                    servers.watch(target_of(url))
+                    servers.scrape(target_of(url))
                 feeder.start()
 
             try:
@@ -95,7 +95,7 @@ def run_demo(
 
 
 def _prepared(path: Path, past: Past, say: Say) -> tuple[pd.DataFrame, Replay]:
-    """Train and register the model; return the flights from the beginning of the past on, and what replays them."""
+    """Train and register the model; return the flights since the beginning of the past, and their replay."""
     with _step(say, "reading the flights of 2013") as done:
         flights = load_flights()
         done(f"{len(flights):,} departures, with weather and planes")
@@ -120,23 +120,23 @@ def _registered(training: Training, path: Path) -> Replay:
 
 
 def _replay_past(replay: Replay, flights: pd.DataFrame, past: Past, pace: Pace, say: Say) -> None:
-    """Feed the hours until `PRESENT` as if they ended now, the recent days in as little time as those to come."""
+    """Feed the hours until `PRESENT` as if they ended now, the recent days compressed like those to come."""
     now = time.time()
     recent, recent_now = PRESENT - past.recent_days * _DAY_SECONDS, now - pace.window
     start = recent - past.days * _DAY_SECONDS
-    passages = (
-        Passage(start, recent, recent_now - (recent - start), recent_now),
-        Passage(recent, PRESENT, recent_now, now),
+    shifts = (
+        TimeShift(start, recent, recent_now - (recent - start), recent_now),
+        TimeShift(recent, PRESENT, recent_now, now),
     )
     coming = [
         (hour, each)
-        for each in passages
+        for each in shifts
         if each.start < each.end
         for hour in hours(flights, start=each.start, end=each.end)
     ]
     with _step(say, f"replaying {len(coming)} hours of March, moved in time so that they end now") as done:
-        for number, (hour, passage) in enumerate(coming, start=1):
-            replay.feed(hour, passage)
+        for number, (hour, shift) in enumerate(coming, start=1):
+            replay.feed(hour, shift)
             if number % _HOURS_PER_LINE == 0:
                 say(f"    {number} of {len(coming)}")
         predictions = sum(len(hour.departures) for hour, _ in coming)
@@ -146,7 +146,7 @@ def _replay_past(replay: Replay, flights: pd.DataFrame, past: Past, pace: Pace, 
 
 @contextmanager
 def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> Iterator[Alerting | None]:
-    """Run what tells of alerts; without the programs, or when they do not start, say so and go on."""
+    """Run the alerting; without the programs, or when they do not start, say so and go on."""
     if programs is None:
         say(_NO_PROGRAMS)
         yield None
@@ -164,14 +164,14 @@ def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> I
 
 @contextmanager
 def _step(say: Say, what: str) -> Iterator[Say]:
-    """Announce a step; the function lent says what came of it, and how long it took."""
+    """Announce a step; the yielded function shows its result and how long it took."""
     began = time.perf_counter()
     say(f"  {what} …")
     yield lambda result: say(f"    {result} ({time.perf_counter() - began:.1f} s)")
 
 
 def _at_the_clock(say: Say) -> Say:
-    """Return what shows a text with the time beside its first line."""
+    """Return a function that shows a text with the time before its first line."""
 
     def shown(text: str) -> None:
         first, *others = text.splitlines()

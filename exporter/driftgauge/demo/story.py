@@ -1,7 +1,7 @@
 """What happens to the flights' features in the demo, chapter by chapter: all is well, drift, worse answers, repair.
 
-A chapter goes on until whoever is on call was told what it leads to, so that the story is the same on a busy machine;
-when nobody is on call, for a fixed number of hours of flights. How alerts are raised and told is unknown here.
+A chapter lasts until the person on call was notified of its alerts, so that the story is the same on a busy machine;
+without one, for a fixed number of hours of flights. This module does not know how alerts are raised and sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,26 +14,26 @@ from driftgauge.demo.replay import Hour
 
 DRIFT: Final = "ModelFeaturesDrifted"
 DEGRADED: Final = "ModelPerformanceDegraded"
-# A chapter that waits for an alert in vain ends after so many hours.
+# A chapter ends after this many hours even if its alerts do not come.
 _LONGEST: Final = 900
 
 
 class OnCall(Protocol):
-    """Whoever is told of alerts."""
+    """The person who is notified of alerts."""
 
     def fired(self, alert: str) -> bool:
-        """Whether the alert was told."""
+        """Whether a notification said that the alert fires."""
 
     def resolved(self, alert: str) -> bool:
-        """Whether the alert was told, and its end as well."""
+        """Whether notifications said that the alert fired and ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """words: announced as it begins. defects: what is done to features. hours: how long it is when nobody is on call.
+    """words: announced as it begins. defects: applied to the features. hours: its length when nobody is on call.
 
-    fires, resolves: the alerts that have to be told before it ends; without any, it ends after its `hours`. lingers: so
-    many hours longer, to read what was told.
+    fires, resolves: the alerts whose notifications it waits for; without any, it ends after its `hours`. lingers: how
+    many hours it goes on after that, so that the notification can be read.
     """
 
     words: str
@@ -44,13 +44,13 @@ class Chapter:
     lingers: int = 0
 
     def over(self, fed: int, on_call: OnCall | None) -> bool:
-        """Whether it ends now that so many of its hours were fed."""
+        """Whether it ends after `fed` of its hours were fed."""
         if on_call is None or not (self.fires or self.resolves):
             return fed >= self.hours
-        told = all(map(on_call.fired, self.fires)) and all(map(on_call.resolved, self.resolves))
-        return told or fed >= _LONGEST
+        notified = all(map(on_call.fired, self.fires)) and all(map(on_call.resolved, self.resolves))
+        return notified or fed >= _LONGEST
 
-    def spoilt(self, hour: Hour) -> Hour:
+    def broken(self, hour: Hour) -> Hour:
         """Return the hour with the features of its departures as they arrive in this chapter."""
         departures = hour.departures
         for defect in self.defects if len(departures) else ():
@@ -86,18 +86,18 @@ CHAPTERS: Final = (
 )
 
 
-def told(coming: Iterable[Hour], *, on_call: OnCall | None, say: Callable[[str], None]) -> Iterator[Hour]:
+def play(coming: Iterable[Hour], *, on_call: OnCall | None, say: Callable[[str], None]) -> Iterator[Hour]:
     """Yield the hours as they arrive at the model; `say` announces each chapter before its first hour."""
     hours = iter(coming)
     for chapter in CHAPTERS:
         say(chapter.words)
         for hour in _of(chapter, hours, on_call):
-            yield chapter.spoilt(hour)
+            yield chapter.broken(hour)
     yield from hours
 
 
 def _of(chapter: Chapter, hours: Iterator[Hour], on_call: OnCall | None) -> Iterator[Hour]:
-    """Yield the hours of a chapter; which they are is only known when they come."""
+    """Yield the hours of a chapter; the alerts decide when it ends."""
     fed = 0
     while not chapter.over(fed, on_call):
         yield from islice(hours, 1)

@@ -1,7 +1,7 @@
 """A model that says at departure whether a flight will land more than 15 minutes late.
 
 Trained on January and February. Every third day is held out: with scores and labels it is the reference that live
-traffic is compared with, so neither drift nor the baseline is flattered by rows the model has seen.
+traffic is compared with, so neither drift nor the baseline is computed on rows the model was trained on.
 """
 
 import time
@@ -26,12 +26,12 @@ _HELD_OUT_EVERY: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DelayModel:
-    """A trained classifier that answers as a serving process would."""
+    """A trained classifier that predicts as a serving process would."""
 
     classifier: Any
     threads: ThreadpoolController
 
-    def answers(self, flights: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, flights: pd.DataFrame) -> pd.DataFrame:
         """Return one row per flight: its features as feature_…, prediction, score, and latency_ms.
 
         Each request waits for the whole batch it is in, so that is its latency.
@@ -47,7 +47,7 @@ class DelayModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
-    """What a training gave: the model, its reference (features, prediction, score, label), and metrics on that."""
+    """The result of a training: the model, its reference (features, prediction, score, label), and metrics on that."""
 
     model: DelayModel
     reference: pd.DataFrame
@@ -62,11 +62,11 @@ def train(flights: pd.DataFrame) -> Training:
     seen, unseen = known[~held_out], known[held_out]
     classifier = HistGradientBoostingClassifier(categorical_features="from_dtype", **PARAMETERS)
     threads = ThreadpoolController()
-    # On a machine that is busy with other things, OpenMP's threads wait for each other ten times as long as they work.
+    # On a busy machine OpenMP's threads wait for each other ten times as long as they work.
     with threads.limit(limits=1, user_api="openmp"):
         classifier.fit(seen[list(FEATURES)], seen["late"] == 1)
     model = DelayModel(classifier, threads)
-    answers = model.answers(unseen).drop(columns="latency_ms")
+    answers = model.predict(unseen).drop(columns="latency_ms")
     reference = answers.assign(label=unseen["late"].astype(np.int64))
     return Training(model, reference, len(seen), _metrics(reference))
 

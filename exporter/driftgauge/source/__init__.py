@@ -1,8 +1,8 @@
-"""What MLflow holds: prediction and label files of runs, reference files, model versions.
+"""What MLflow stores: prediction and label files of runs, reference files, model versions.
 
-This package alone knows MLflow. It finds files and streams their bytes; it never looks into them (`batch`
-does) and remembers nothing about what was consumed (`store` does). Importing it is cheap: MLflow itself, which
-takes seconds, is imported by the first `Source`.
+In the exporter only this package imports MLflow. It finds files and streams their bytes; it does not decode them
+(`batch` does) and does not record what was consumed (`store` does). Importing it is cheap: the first `Source` imports
+MLflow, which takes seconds.
 """
 
 from driftgauge.source.mlflow_source import Source

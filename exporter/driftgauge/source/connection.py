@@ -1,6 +1,6 @@
-"""One tracking URI: MLflow's client for it, made on first use, and the artifact stores it leads to.
+"""One tracking URI: MLflow's client for it, made on first use, and its artifact stores.
 
-Whatever is asked through here ends within the deadline.
+Every request through it ends within the deadline.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mlflow.utils.rest_utils import http_request
 
 from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.source.deadline import BoundedClient, Deadline
-from driftgauge.source.failures import asking, json_object, redacted, status_failure
+from driftgauge.source.failures import json_object, redacted, status_failure, translated_errors
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
@@ -23,9 +23,9 @@ _PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
 
 
 class Connection:
-    """The way to one tracking server or store; safe to share between threads.
+    """The connection to one tracking server or store; safe to share between threads.
 
-    `server` is its URI without credentials, as it stands in messages.
+    `server` is its URI without credentials, as messages show it.
     """
 
     def __init__(self, tracking_uri: str, *, timeout: float) -> None:
@@ -39,49 +39,49 @@ class Connection:
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        """Lend MLflow's client; what fails inside comes out as SourceMissing or SourceUnavailable."""
+        """Yield MLflow's client; its failures are raised as SourceMissing or SourceUnavailable."""
         try:
-            with asking(self.server):
-                self._make_sure()
+            with translated_errors(self.server):
+                self._ensure_client()
                 yield self._client
         except SourceUnavailable:
             self._answered = False
             raise
 
-    def doubt(self) -> None:
-        """Have a server asked something small before the next question: if it is gone, that is known within seconds."""
+    def recheck(self) -> None:
+        """Send a small request before the next one, so that a server that is gone is noticed within seconds."""
         self._answered = False
 
     def ping(self) -> None:
-        """Raise SourceUnavailable when the server or store cannot be asked, within seconds if it is gone."""
-        self.doubt()
+        """Raise SourceUnavailable when the server or store does not answer, within seconds if it is gone."""
+        self.recheck()
         with self.client() as client:
             if not self._is_remote:
                 client.search_experiments(max_results=1)
 
     def store_at(self, root: str) -> ArtifactStore:
         """Return the artifact store at the URI `root`."""
-        with asking(redacted(root)):
+        with translated_errors(redacted(root)):
             return store_at(root, tracking_uri=self.tracking_uri, http=self._http)
 
     def is_on_this_machine(self, root: str) -> bool:
-        """Tell whether the artifact store at the URI `root` is a folder."""
+        """Return whether the artifact store at the URI `root` is a local folder."""
         return is_local(root)
 
     @property
     def _is_remote(self) -> bool:
         return self.tracking_uri.startswith(("http://", "https://"))
 
-    def _make_sure(self) -> None:
+    def _ensure_client(self) -> None:
         check_present(self.tracking_uri)
         if self._is_remote and not self._answered:
-            self._deadline.within(self._knock)
+            self._deadline.within(self._check_reachable)
         with self._lock:
             if self._client is None:
-                self._client = BoundedClient(self._deadline.within(self._connected), self._deadline)
+                self._client = BoundedClient(self._deadline.within(self._connect), self._deadline)
         self._answered = True
 
-    def _knock(self) -> None:
+    def _check_reachable(self) -> None:
         # One small request with a short connect timeout: MLflow's client has a single long one for everything.
         response = http_request(
             get_default_host_creds(self.tracking_uri),
@@ -98,11 +98,11 @@ class Connection:
             raise status_failure(response.status_code, server=self.server, wanted="the list of experiments")
         json_object(response, server=self.server)
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         check_schema(self.tracking_uri)
         try:
-            with asking(self.server):
+            with translated_errors(self.server):
                 return MlflowClient(tracking_uri=self.tracking_uri)
         except SourceMissing as error:
-            # A scheme MLflow does not know, for one: nothing can be asked.
+            # For example a scheme that MLflow does not know.
             raise SourceUnavailable(str(error)) from None

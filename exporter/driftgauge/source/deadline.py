@@ -1,7 +1,7 @@
-"""An end to every wait for MLflow: the call goes on beside us, and we stop waiting for it.
+"""A bound on every wait for MLflow: the call runs in another thread, and we stop waiting for it.
 
-The timeouts of HTTP libraries and database drivers bound one read each, so a server that sends a byte now and then
-would hold a call for ever.
+The timeouts of HTTP libraries and database drivers bound one read each, so a call to a server that sends a byte now and
+then could last for ever.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,29 +10,29 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
-# Models that are refreshed side by side wait for some 50 answers, so this is several refreshes that all hang.
+# Models that are refreshed in parallel wait for about 50 answers, so this is several refreshes of which all calls hang.
 MAX_HANGING: Final = 256
 _CONNECT_SECONDS: Final = 4.0
-# A thread without questions ends after this long: to start one costs several times what an answer from memory does.
+# An idle thread ends after this long. Threads are reused, since starting one costs more than a cached answer.
 _IDLE_SECONDS: Final = 5.0
 
 T = TypeVar("T")
-# What came of a call: its result, or what it raised.
+# The result of a call, or what it raised.
 Outcome = tuple[Any, BaseException | None]
 
 
 class Deadline:
     """Bounds each call to one server or store by `seconds`; safe to share between threads.
 
-    Calls are made in daemon threads, which are used again. Python cannot stop a thread, so a call that is out of time
-    goes on in its own until its connection ends. While `MAX_HANGING` such calls are about, further ones are refused.
+    Calls run in daemon threads, which are reused. Python cannot stop a thread, so a call that is out of time goes on in
+    its thread until its connection ends. While `MAX_HANGING` such calls are running, further ones are refused.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._lock = Lock()
         self._hanging = 0
-        self._idle: list[_Asking] = []
+        self._idle: list[_Worker] = []
 
     @property
     def connect_and_read(self) -> tuple[float, float]:
@@ -43,19 +43,19 @@ class Deadline:
         """Return or raise what `call` does; raise TimeoutError when `times` times the bound is over before it does."""
         if self._hanging >= MAX_HANGING:
             raise TimeoutError(f"timed out: {self._hanging} earlier calls still hang")
-        asking = self._taken()
+        worker = self._idle_worker()
         answers: SimpleQueue[Outcome] = SimpleQueue()
-        asking.calls.put((call, answers))
+        worker.calls.put((call, answers))
         try:
             result, failure = answers.get(timeout=times * self.seconds)
         except Empty:
             self._count(1)
-            # The next thing it does, once that call has ended.
-            asking.calls.put((partial(self._count, -1), answers))
-            asking.calls.put(None)
+            # The worker runs this when the hanging call has ended.
+            worker.calls.put((partial(self._count, -1), answers))
+            worker.calls.put(None)
             raise TimeoutError(f"timed out after {times * self.seconds:g} s") from None
         with self._lock:
-            self._idle.append(asking)
+            self._idle.append(worker)
         if failure is not None:
             raise failure
         found: T = result
@@ -64,25 +64,25 @@ class Deadline:
     def each(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield from `chunks`, each within the bound.
 
-        Chunks that are out of time are not closed here: that would wait for the very read that hangs.
+        After a time-out `chunks` is not closed here: closing would wait for the read that hangs.
         """
         while (chunk := self.within(partial(next, chunks, None))) is not None:
             yield chunk
 
-    def _taken(self) -> "_Asking":
+    def _idle_worker(self) -> "_Worker":
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        asking = _Asking(self._left_idle)
-        asking.start()
-        return asking
+        worker = _Worker(self._retire)
+        worker.start()
+        return worker
 
-    def _left_idle(self, asking: "_Asking") -> bool:
-        """Forget a thread that nobody asked anything for a while; return whether it was still unused."""
+    def _retire(self, worker: "_Worker") -> bool:
+        """Remove a thread from the idle ones; false when it has got a call meanwhile."""
         with self._lock:
-            unused = asking in self._idle
+            unused = worker in self._idle
             if unused:
-                self._idle.remove(asking)
+                self._idle.remove(worker)
         return unused
 
     def _count(self, change: int) -> None:
@@ -103,33 +103,33 @@ class BoundedClient:
         return lambda *args, **options: self._deadline.within(partial(method, *args, **options))
 
 
-class _Asking(Thread):
-    """Makes one call after the other, until it is given None or nothing for a while and may go."""
+class _Worker(Thread):
+    """Makes one call after another, until it gets None, or is idle for a while and `retire` lets it end."""
 
-    def __init__(self, may_go: "Callable[[_Asking], bool]") -> None:
-        super().__init__(name="driftgauge-ask", daemon=True)
+    def __init__(self, retire: "Callable[[_Worker], bool]") -> None:
+        super().__init__(name="driftgauge-call", daemon=True)
         self.calls: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]] | None] = SimpleQueue()
-        self._may_go = may_go
+        self._retire = retire
 
     def run(self) -> None:
         """Make the calls."""
         while True:
             try:
-                asked = self.calls.get(timeout=_IDLE_SECONDS)
+                job = self.calls.get(timeout=_IDLE_SECONDS)
             except Empty:
-                if self._may_go(self):
+                if self._retire(self):
                     return
                 continue
-            if asked is None:
+            if job is None:
                 return
-            call, answers = asked
+            call, answers = job
             answers.put(_outcome(call))
-            # Neither is to be kept alive while waiting for the next.
-            del asked, call, answers
+            # So that they can be freed while it waits for the next.
+            del job, call, answers
 
 
 def _outcome(call: Callable[[], Any]) -> Outcome:
     try:
         return call(), None
-    except Exception as error:  # noqa: BLE001 - whoever waits gets it
+    except Exception as error:  # noqa: BLE001 - raised in the waiting thread
         return None, error

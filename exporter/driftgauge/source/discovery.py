@@ -1,4 +1,4 @@
-"""One pass over an experiment: find its runs, list those that are due, tell what is known afterwards.
+"""One pass over an experiment: find its runs, list those that are due, return what is known afterwards.
 
 With nothing new, the number of requests does not grow with the number of runs (see `schedule`). Runs that were
 created since the last pass with a start AND an end in the past show up only in a full pass.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 
 from driftgauge.errors import SourceError
-from driftgauge.source.failures import asking, redacted
+from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
 from driftgauge.source.patterns import is_data_file
 from driftgauge.source.survey import Run, Sighting, find_experiment, search, survey, wanted_of
@@ -53,11 +53,10 @@ def discover(
 ) -> Pass:
     """Search and list; `now` is our clock in ms when the pass begins. See `Source.runs` for the rest.
 
-    sighting: what a survey found that began the pass, so that only what it wants is listed.
+    sighting: the result of a survey at the start of the pass; then only the runs it wants are listed.
 
-    A run whose artifacts cannot be listed is logged and stays due. When not one of the newest runs can be
-    listed, the artifact store is taken to be gone and its failure is raised; so is that of a tracking server that
-    went away in between.
+    A run whose artifacts cannot be listed is logged and stays due. When none of the newest runs can be listed, the
+    artifact store counts as gone and its failure is raised; so is that of a tracking server that is gone meanwhile.
     """
     if reach == "new":
         sighting = sighting or survey(connection, {"": (experiment, known)}, now=now)[""]
@@ -77,7 +76,7 @@ def discover(
 
 def _listed(connection: "Connection", runs: Sequence[Run]) -> dict[str, list["Entry"]]:
     newest, older = runs[-THREADS:], runs[:-THREADS]
-    # To start threads takes longer than to list some folders of this machine.
+    # Starting threads takes longer than listing a few local folders.
     few = len(runs) <= _FEW_RUNS and all(connection.is_on_this_machine(run.root) for run in runs)
     with nullcontext() if few else ThreadPoolExecutor(THREADS, thread_name_prefix="driftgauge-list") as pool:
         each = pool.map if pool else map
@@ -97,10 +96,10 @@ def _listed(connection: "Connection", runs: Sequence[Run]) -> dict[str, list["En
 
 def _files_or_failure(connection: "Connection", run: Run) -> "list[Entry] | SourceError":
     try:
-        with asking(redacted(run.root)):
+        with translated_errors(redacted(run.root)):
             return files_of(connection.store_at(run.root), run_id=run.run_id)
     except SourceError as error:
-        # Without a server each of the other runs would cost its time and a line in the log.
+        # When the server is gone, each of the other runs would cost a time-out and a log line.
         connection.ping()
         return error
 

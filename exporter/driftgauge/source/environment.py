@@ -1,6 +1,6 @@
-"""MLflow's own settings, for a client that only reads and must not hang. Set before MLflow is imported.
+"""MLflow's environment variables for a client that only reads and must not hang, set before MLflow is imported.
 
-Everything here is a default: what the user has set in the environment stays.
+All are defaults: variables that the user has set stay.
 """
 
 import logging
@@ -9,11 +9,11 @@ from math import ceil
 from typing import Final
 
 _DEFAULTS: Final = {
-    # MLflow refuses file stores since 3.7 unless told otherwise; we only read them.
+    # MLflow refuses file stores since 3.7 unless this is set; we only read them.
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # Failures reach the user once, as our exceptions.
+    # The user sees failures once, as our exceptions.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # Seven retries and Retry-After would hold up a refresh for minutes; the next refresh is the better retry.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

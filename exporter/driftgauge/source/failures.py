@@ -1,7 +1,7 @@
-"""MLflow's failures in driftgauge's words: what was asked, what happened, what to do. No secret gets through.
+"""MLflow's failures as driftgauge's errors: the request, what happened, what to do, and no secret.
 
-MLflow raises one class for nearly everything, and artifact stores are plug-ins with exception trees of their
-own, so a failure is recognised by its error code, else by its text.
+MLflow raises one class for nearly everything, and artifact stores are plug-ins with exception trees of their own, so a
+failure is recognised by its error code, else by its text.
 """
 
 import os
@@ -23,7 +23,7 @@ _CHECK_ADDRESS: Final = "check that mlflow.tracking_uri leads to MLflow, not to 
 # How MLflow, requests and this module word an HTTP status.
 _STATUS: Final = "(?:HTTP|code|many)"
 
-# Text or error code -> (what happened, what to do). The first that is found counts.
+# Text or error code -> (what happened, what to do). The first match counts.
 _SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
     (re.compile(pattern), happened, remedy)
     for pattern, happened, remedy in (
@@ -49,7 +49,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 _QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
 _SECRET_VARIABLES: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _LONGEST_DETAIL: Final = 300
-# MLflow appends what it got. A stranger's page may hold anything.
+# MLflow appends the answer it got, which may contain anything.
 _BODY: Final = "Response body:"
 
 
@@ -62,31 +62,31 @@ def redacted(text: str) -> str:
 
 
 @contextmanager
-def asking(server: str) -> Iterator[None]:
-    """Turn whatever MLflow raises inside into SourceMissing or SourceUnavailable; `server` is named in the message."""
+def translated_errors(server: str) -> Iterator[None]:
+    """Raise MLflow's failures as SourceMissing or SourceUnavailable, with `server` in the message."""
     try:
         yield
     except DriftgaugeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the file store raises this very class, boto3 and others trees of theirs
+    except Exception as error:  # noqa: BLE001 - the file store raises Exception itself, boto3 and others their own trees
         # Not chained: a traceback would show the original text, credentials and all.
         raise _translated(error, server) from None
 
 
 def status_failure(status: int, *, server: str, wanted: str) -> SourceError:
-    """Return the failure that the HTTP `status` (>= 400) means when `wanted` was asked of `server`."""
+    """Return the failure that the HTTP `status` (>= 400) means for a request for `wanted` to `server`."""
     if status == 404:
         return SourceMissing(f"{wanted} does not exist on {server}")
     return _unavailable(f"HTTP {status}", server)
 
 
 def not_mlflow(server: str) -> SourceUnavailable:
-    """Return the failure that says that something else than MLflow answered, such as a proxy's login page."""
+    """Return the failure for an answer that is not MLflow's, such as a proxy's login page."""
     return SourceUnavailable(f"{server}: {_NOT_MLFLOW}; {_CHECK_ADDRESS}")
 
 
 def json_object(response: Any, *, server: str) -> dict[str, Any]:
-    """Return the JSON object in an HTTP response; raise SourceUnavailable when it holds anything else."""
+    """Return the JSON object in an HTTP response; raise SourceUnavailable when it is anything else."""
     try:
         found = response.json()
     except ValueError:

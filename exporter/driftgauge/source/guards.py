@@ -1,7 +1,7 @@
-"""Checks before MLflow opens a store of its own: opening one creates what is missing and migrates what is old.
+"""Checks before MLflow opens a store: opening one creates what is missing and migrates an old schema.
 
-A monitor must do neither: an empty database would hide a mistyped path, and a migrated one would lock out the
-older MLflow that writes to it.
+A monitor must do neither: an empty database would hide a mistyped path, and the older MLflow that writes to a database
+could not use it after a migration.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def check_schema(uri: str) -> None:
     """Raise SourceUnavailable when `uri` is a database whose schema is not exactly that of the installed MLflow."""
     if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
         return
-    # Private, for MLflow has no public way to ask for the two revisions and opening the store would migrate.
+    # Private functions: MLflow has no public ones for the two revisions, and opening the store would migrate it.
     expected = _get_latest_schema_revision()
     engine = create_sqlalchemy_engine(uri)
     try:
@@ -50,5 +50,5 @@ def check_schema(uri: str) -> None:
     if found != expected:
         raise SourceUnavailable(
             f"{redacted(uri)} has the schema of another MLflow version ({found}, installed is {expected}): "
-            "install the MLflow version that writes to it beside driftgauge, or run `mlflow db upgrade`"
+            "install the MLflow version that writes to it next to driftgauge, or run `mlflow db upgrade`"
         )

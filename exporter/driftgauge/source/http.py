@@ -1,9 +1,9 @@
 """Many small requests to one server, each as MLflow would send it, at less than half of its cost.
 
-For every request MLflow asks its plug-ins for headers, which for one looks in vain for Databricks' modules, and reads
-proxies from the environment; that takes longer than a small file does. Here MLflow sends the first request to a server,
-and what it decided on (headers, credentials, TLS, proxies) is good for the next few seconds. Requests that have to be
-signed one by one are all left to MLflow.
+For every request MLflow asks its plug-ins for headers, of which one searches for Databricks' modules, and reads proxies
+from the environment; that takes longer than reading a small file. Here MLflow sends the first request to a server, and
+its headers, credentials, TLS and proxy settings are reused for the next few seconds. MLflow sends all requests that
+have to be signed one by one.
 """
 
 import time
@@ -22,16 +22,16 @@ from urllib3.util import Retry
 
 from driftgauge.source.deadline import Deadline
 
-# Short, for a plug-in may exchange its token at any time.
+# Short, because a plug-in may change its token at any time.
 _GOOD_FOR_SECONDS: Final = 10.0
-# Listings and downloads of the models that are refreshed side by side.
+# Listings and downloads of the models that are refreshed in parallel.
 _CONNECTIONS: Final = 48
 _RETRIED: Final = (408, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
-class _Manner:
-    """How to ask a server: headers, and TLS and proxy settings as `requests` takes them; until: by time.monotonic."""
+class _RequestSettings:
+    """Headers of a request, and TLS and proxy settings as `requests` takes them; until: in time.monotonic seconds."""
 
     headers: CaseInsensitiveDict[str | bytes]
     settings: Mapping[str, Any]
@@ -39,14 +39,14 @@ class _Manner:
 
 
 class Http:
-    """GET requests over connections that are kept; safe to share between threads.
+    """GET requests over kept connections; safe to share between threads.
 
-    Requests are not bounded as a whole; whoever sends them does so within `deadline`.
+    The caller bounds a whole request with `deadline`.
     """
 
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
-        self._manners: dict[str, _Manner] = {}
+        self._known: dict[str, _RequestSettings] = {}
         retry = Retry(
             total=MLFLOW_HTTP_REQUEST_MAX_RETRIES.get(),
             status_forcelist=_RETRIED,
@@ -61,27 +61,27 @@ class Http:
     ) -> requests.Response:
         """Return the answer to a GET of `url` + `endpoint`, whatever its status; `stream`: its body is read later."""
         server = urlsplit(url).netloc
-        manner = self._manners.get(server)
-        if manner is None or time.monotonic() >= manner.until:
+        known = self._known.get(server)
+        if known is None or time.monotonic() >= known.until:
             return self._through_mlflow(server, url, endpoint, params=params, stream=stream)
         query = f"?{urlencode(params)}" if params else ""
-        response = self._send(f"{url.rstrip('/')}{endpoint}{query}", manner)
+        response = self._send(f"{url.rstrip('/')}{endpoint}{query}", known)
         if response.status_code >= 300:
-            self._manners.pop(server, None)
+            self._known.pop(server, None)
         if response.is_redirect:
             response.close()
             return self._through_mlflow(server, url, endpoint, params=params, stream=stream)
         if not stream:
-            # Read here, so that the connection is free again.
+            # Read here, so that the connection can be reused.
             _ = response.content
         return response
 
-    def _send(self, url: str, manner: _Manner) -> requests.Response:
-        """Send what a session of `requests` would make of the manner, which costs as much again as sending does."""
+    def _send(self, url: str, known: _RequestSettings) -> requests.Response:
+        """Send with known settings; a session of `requests` would double the cost by working them out again."""
         request = requests.PreparedRequest()
-        request.method, request.url, request.headers = "GET", url, manner.headers
+        request.method, request.url, request.headers = "GET", url, known.headers
         timeout = self.deadline.connect_and_read
-        return self._adapter.send(request, stream=True, timeout=timeout, **manner.settings)
+        return self._adapter.send(request, stream=True, timeout=timeout, **known.settings)
 
     def _through_mlflow(self, server: str, url: str, endpoint: str, **options: Any) -> requests.Response:
         credentials = get_default_host_creds(url)
@@ -90,12 +90,12 @@ class Http:
             credentials, endpoint, "GET", timeout=timeout, raise_on_status=False, **options
         )
         if response.ok and not response.history and not credentials.auth and not credentials.aws_sigv4:
-            self._manners[server] = _manner(url, response.request.headers, credentials)
+            self._known[server] = _request_settings(url, response.request.headers, credentials)
         return response
 
 
-def _manner(url: str, headers: CaseInsensitiveDict[str | bytes], credentials: Any) -> _Manner:
-    with requests.Session() as asking:
-        settings = asking.merge_environment_settings(url, {}, None, credentials.verify, credentials.client_cert_path)
+def _request_settings(url: str, headers: CaseInsensitiveDict[str | bytes], credentials: Any) -> _RequestSettings:
+    with requests.Session() as session:
+        settings = session.merge_environment_settings(url, {}, None, credentials.verify, credentials.client_cert_path)
     del settings["stream"]
-    return _Manner(headers, settings, time.monotonic() + _GOOD_FOR_SECONDS)
+    return _RequestSettings(headers, settings, time.monotonic() + _GOOD_FOR_SECONDS)

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 def files_of(store: "ArtifactStore", *, run_id: str) -> list["Entry"]:
     """Return the files below the store's root whose paths are safe.
 
-    Folders deeper than `MAX_DEPTH` and whatever comes after `MAX_ENTRIES` files and folders are left out, with a
-    warning that names the run.
+    Folders deeper than `MAX_DEPTH` and everything after `MAX_ENTRIES` files and folders are left out, with a warning
+    that names the run.
     """
     found = list(islice(_walk(store, run_id), MAX_ENTRIES + 1))
     if len(found) > MAX_ENTRIES:
@@ -45,5 +45,5 @@ def _walk(store: "ArtifactStore", run_id: str) -> Iterator["Entry"]:
 
 
 def _is_below(path: str, folder: str) -> bool:
-    # Some object stores list a folder as its own content.
+    # Some object stores list a folder in itself.
     return not folder or path.startswith(f"{folder}/")

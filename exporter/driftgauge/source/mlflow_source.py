@@ -1,4 +1,4 @@
-"""The source the pipeline talks to: runs and their files, reference files, model versions."""
+"""What the pipeline reads from MLflow: runs and their files, reference files, model versions."""
 
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -7,7 +7,7 @@ from typing import BinaryIO, TypeVar
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
-from driftgauge.source.failures import asking, redacted
+from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.spool import fingerprint, refuse_cut, refuse_oversize, spooled
 from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
@@ -18,13 +18,13 @@ K = TypeVar("K", bound=Hashable)
 class Source:
     """One MLflow tracking URI: an http(s) server, a database such as sqlite, or a folder of runs.
 
-    Nothing is contacted before the first call, and every call may come from any thread. All raise
-    SourceUnavailable when the server or store cannot be asked, and SourceMissing when it is there and the thing
-    asked for is not; messages carry no credentials.
+    Nothing is contacted before the first call; calls may come from any thread. All raise SourceUnavailable when the
+    server or store does not answer, and SourceMissing when it answers and the requested thing does not exist; messages
+    contain no credentials.
 
-    max_artifact_bytes bounds every file that is opened. timeout (s) bounds each question to a server or database
-    and each MiB of a download, however slowly the answer trickles in; a pass asks several questions, and the first
-    one that shows the server to be gone ends it. clock gives seconds since the epoch.
+    max_artifact_bytes bounds every file that is opened. timeout (s) bounds each request to a server or database and
+    each MiB of a download, however slowly the bytes arrive; a pass sends several requests and ends with the first that
+    shows that the server is gone. clock returns seconds since the epoch.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Source:
         self._versions: dict[tuple[str, str], ModelVersion] = {}
 
     def survey(self, asked: Mapping[K, tuple[str, Mapping[str, RunState]]]) -> Mapping[K, Sighting]:
-        """Look in several experiments at once, each given with what is `known`, for runs that can be new.
+        """Look in several experiments at once, each given with its `known` runs, for runs that can be new.
 
-        Experiments that do not exist are left out; one by itself is missing. A server that is gone is known as soon as
-        `healthy` knows it.
+        Of several experiments, those that do not exist are left out; a single one raises SourceMissing. A server that
+        is gone is noticed as quickly as by `healthy`.
         """
-        self._connection.doubt()
+        self._connection.recheck()
         return survey(self._connection, asked, now=int(self._clock() * 1000))
 
     def runs(
@@ -64,8 +64,8 @@ class Source:
     ) -> Discovery:
         """Find the files of the experiment (a name or id) that may be new since the pass that returned `known`.
 
-        full: enumerate all runs, as the first pass of a process must; else only those that can be new are asked
-        for, unless a survey with the same `known` has given a `sighting`. relist: enumerate and list every run,
+        full: search for all runs, as the first pass of a process must; else only for those that can be new. sighting:
+        what a survey with the same `known` found, in place of that search. relist: search for and list every run,
         settled or not.
         """
         now = int(self._clock() * 1000)
@@ -77,10 +77,10 @@ class Source:
         return found.discovery
 
     def open(self, artifact: Artifact) -> BinaryIO:
-        """Return the artifact's bytes now, as a seekable file at its start that is gone when closed.
+        """Return the artifact's bytes as they are now, in a seekable file at its start that is deleted when closed.
 
         Raises BatchError "too_large" before the download where the size is known, else in its middle; "incomplete"
-        when fewer bytes came than were listed; and "not_delivered" when the server answers, but not with this file.
+        when fewer bytes arrived than were listed; and "not_delivered" when the server answers, but not with this file.
         A run known to be deleted is missing; one deleted since the last pass still counts.
         """
         refuse_oversize(artifact.path, size=artifact.size or 0, limit=self._max_bytes)
@@ -88,7 +88,7 @@ class Source:
         try:
             file = self._fetch(root, artifact.path)
         except SourceUnavailable as error:
-            # Raises when it is the server that is gone, and not this one file.
+            # Raises when the server itself is gone, and not only this file fails.
             self._connection.ping()
             raise BatchError("not_delivered", f'"{artifact.path}" is not delivered: {error}') from None
         return refuse_cut(file, size=artifact.size or 0, name=artifact.path)
@@ -108,7 +108,7 @@ class Source:
         raise references.missing(uri, target)
 
     def reference_identity(self, uri: str) -> str:
-        """Return a text that changes when `uri` comes to mean another file: load the reference again then.
+        """Return a text that changes when `uri` means another file, which has to be loaded then.
 
         An alias or stage follows its version, a local path its size and time; any other URI is taken as constant.
         """
@@ -126,7 +126,7 @@ class Source:
         return self._versions[name, version]
 
     def healthy(self) -> bool:
-        """Tell whether the server or store answers one small request now; raises nothing."""
+        """Return whether the server or store answers one small request now; never raises."""
         try:
             self._connection.ping()
         except SourceUnavailable:
@@ -135,7 +135,7 @@ class Source:
 
     def _fetch(self, root: str, path: str) -> BinaryIO:
         store = self._connection.store_at(root)
-        with asking(redacted(root)):
+        with translated_errors(redacted(root)):
             return spooled(store.chunks(path, limit=self._max_bytes), limit=self._max_bytes, name=path)
 
     def _root(self, run_id: str) -> str:

@@ -8,12 +8,12 @@ DATA_SUFFIXES: Final = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFF
 
 
 def is_data_file(path: str) -> bool:
-    """Tell whether the suffix of `path` (in any case) is one that `batch` decodes."""
+    """Return whether the suffix of `path` (in any case) is one that `batch` decodes."""
     return path.lower().endswith(DATA_SUFFIXES)
 
 
 def is_safe(path: str) -> bool:
-    """Tell whether `path` stays inside its root and can be shown in a log line.
+    """Return whether `path` stays inside its root and can be shown in a log line.
 
     Absolute paths, empty, "." and ".." parts, and characters that do not print are refused.
     """
@@ -21,10 +21,10 @@ def is_safe(path: str) -> bool:
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Tell whether the glob `pattern` selects the artifact `path`, as .gitignore would.
+    """Return whether the glob `pattern` selects the artifact `path`, as .gitignore would.
 
     Without a "/" the pattern may match at any depth; with one it starts at the run's root. `*`, `?` and `[…]`
-    stay within one part, `**` crosses parts, and a pattern that matches a folder selects all beneath it.
+    stay within one part, `**` crosses parts, and a pattern that matches a folder selects everything below it.
     """
     anchored = "/" in pattern.rstrip("/")
     globs = pattern.strip("/").split("/")

@@ -1,6 +1,6 @@
-"""Where the URI of a reference dataset leads: the artifact roots to look in, in order, and the path inside.
+"""The location behind the URI of a reference dataset: the artifact roots to try, in order, and the path below them.
 
-Model URIs are resolved here and not by MLflow's `models:` repository, which asks the process-wide tracking URI.
+Model URIs are resolved here and not by MLflow's `models:` repository, which uses the process-wide tracking URI.
 """
 
 import re
@@ -23,11 +23,11 @@ _LOGGED_MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a reference may lie.
+class Location:
+    """Where a reference may be.
 
-    roots: artifact URIs, to be tried in this order. path: of the file below each of them. identity: changes
-    when the URI comes to mean something else.
+    roots: artifact URIs, to be tried in this order. path: of the file below each of them. identity: changes when the
+    URI means something else.
     """
 
     roots: tuple[str, ...]
@@ -35,8 +35,8 @@ class Target:
     identity: str
 
 
-def resolve(connection: "Connection", uri: str) -> Target:
-    """Return where `uri` leads now.
+def resolve(connection: "Connection", uri: str) -> Location:
+    """Return the location that `uri` means now.
 
     Raises SourceMissing when a run, model, version, alias or local file in it does not exist.
     """
@@ -45,7 +45,7 @@ def resolve(connection: "Connection", uri: str) -> Target:
 
 
 def registered(connection: "Connection", name: str, number: str) -> ModelVersion | None:
-    """Return what the registry says of version `number` of model `name`, or None when it has none."""
+    """Return the registry's entry of version `number` of model `name`, or None when it has none."""
     try:
         with connection.client() as client:
             found = client.get_model_version(name, number)
@@ -57,39 +57,39 @@ def registered(connection: "Connection", name: str, number: str) -> ModelVersion
     return ModelVersion(found.run_id or None, experiment_id, f"models:/{name}/{number}")
 
 
-def missing(uri: str, target: Target) -> SourceMissing:
+def missing(uri: str, target: Location) -> SourceMissing:
     """Return the failure that says that no root of `target` has the file."""
     places = " nor ".join(map(redacted, target.roots)) or "any artifact store"
     return SourceMissing(f'reference "{redacted(uri)}": there is no "{target.path}" in {places}: {_FIX}')
 
 
-def _in_file(_connection: "Connection", uri: str) -> Target:
+def _in_file(_connection: "Connection", uri: str) -> Location:
     path = Path(uri.removeprefix("file://").removeprefix("file:")).absolute()
     try:
         status = path.resolve(strict=True).stat()
     except OSError as error:
         raise SourceMissing(f'reference "{uri}" cannot be read ({error.strerror}): {_FIX}') from error
-    # Links are followed here, as for any path in a configuration; a store follows none out of its root.
+    # Symbolic links are followed, as for any path in a configuration; a store follows none out of its root.
     real = path.resolve()
-    return Target((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}")
+    return Location((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}")
 
 
-def _in_store(_connection: "Connection", uri: str) -> Target:
+def _in_store(_connection: "Connection", uri: str) -> Location:
     root, _, path = uri.rpartition("/")
-    return Target((root,), path, uri)
+    return Location((root,), path, uri)
 
 
-def _in_run(connection: "Connection", uri: str) -> Target:
+def _in_run(connection: "Connection", uri: str) -> Location:
     run_id, _, path = uri.removeprefix("runs:").strip("/").partition("/")
     with connection.client() as client:
         root = client.get_run(run_id).info.artifact_uri
-    return Target((root,), _file_named(path, uri), uri)
+    return Location((root,), _file_named(path, uri), uri)
 
 
-def _in_model(connection: "Connection", uri: str) -> Target:
+def _in_model(connection: "Connection", uri: str) -> Location:
     head, _, rest = uri.removeprefix("models:").strip("/").partition("/")
     if _LOGGED_MODEL_ID.fullmatch(head):
-        return Target((_logged_model_root(connection, head),), _file_named(rest, uri), uri)
+        return Location((_logged_model_root(connection, head),), _file_named(rest, uri), uri)
     name, _, alias = head.partition("@")
     number_or_stage, _, below = rest.partition("/")
     selector, path = (alias, rest) if alias else (number_or_stage, below)
@@ -97,7 +97,7 @@ def _in_model(connection: "Connection", uri: str) -> Target:
     with connection.client() as client:
         version = find(client, name, selector)
     roots = _version_roots(connection, version)
-    return Target(roots, _file_named(path, uri), f"models:/{name}/{version.version}/{path} from {' '.join(roots)}")
+    return Location(roots, _file_named(path, uri), f"models:/{name}/{version.version}/{path} from {' '.join(roots)}")
 
 
 def _by_alias(client: Any, name: str, alias: str) -> Any:
@@ -109,7 +109,7 @@ def _by_number(client: Any, name: str, number: str) -> Any:
 
 
 def _by_stage(client: Any, name: str, stage: str) -> Any:
-    # Stages are deprecated, and so is MLflow's own call for them, which warns each time.
+    # MLflow's own call for stages is deprecated and warns each time.
     versions = [
         version
         for version in client.search_model_versions(f"name='{name}'")
@@ -150,7 +150,7 @@ def _file_named(path: str, uri: str) -> str:
     return path
 
 
-_RESOLVERS: Final[Mapping[str, Callable[["Connection", str], Target]]] = {
+_RESOLVERS: Final[Mapping[str, Callable[["Connection", str], Location]]] = {
     "file": _in_file,
     "runs": _in_run,
     "models": _in_model,

@@ -1,4 +1,4 @@
-"""Streamed bytes kept up to a bound: few in memory, more in an anonymous temporary file."""
+"""Streamed bytes up to a limit: small ones in memory, large ones in an anonymous temporary file."""
 
 import hashlib
 import os
@@ -15,9 +15,9 @@ _IN_MEMORY_BYTES: Final = 128 * 2**10
 
 
 def spooled(chunks: Iterable[bytes], *, limit: int, name: str) -> BinaryIO:
-    """Return a file, at its start, that holds `chunks`; closing it deletes it.
+    """Return a file of `chunks`, at its start; closing it deletes it.
 
-    It lies on disk, without a name, if it is large or as soon as it is asked for its descriptor. Raises BatchError
+    It is on disk, without a name, if it is large or once its descriptor is requested. Raises BatchError
     "too_large" on the first chunk that goes over `limit` bytes.
     """
     with ExitStack() as closed_on_failure:
@@ -44,7 +44,7 @@ def refuse_oversize(name: str, *, size: int, limit: int) -> None:
 def refuse_cut(file: BinaryIO, *, size: int, name: str) -> BinaryIO:
     """Return `file`, at its start, or close it and raise BatchError "incomplete" when it has fewer than `size` bytes.
 
-    Not every connection tells that it was cut.
+    Not every connection reports that it was cut.
     """
     found = file.seek(0, os.SEEK_END)
     file.seek(0)

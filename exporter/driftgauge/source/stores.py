@@ -1,9 +1,9 @@
-"""Artifact stores behind one seam: list a folder, stream a file.
+"""Artifact stores behind one Protocol: list a folder, stream a file.
 
-Local folders are read directly and a tracking server's artifact proxy is streamed, so both can stop in the
-middle of a file that is too big; every other store (S3, GCS, Azure, SFTP, plug-ins) goes through MLflow's own
-repository. No name that came out of a store ever names something on this machine's disk outside that store.
-A store that is asked over the network gets the time of its deadline for each listing and each MiB.
+Local folders are read directly and a tracking server's artifact proxy is streamed, so both can stop in the middle of a
+file that is too large; every other store (S3, GCS, Azure, SFTP, plug-ins) goes through MLflow's own repository. No name
+from a store is ever used as a path on this machine outside that store. Over the network, each listing and each MiB is
+bounded by the deadline.
 """
 
 import os
@@ -31,7 +31,7 @@ _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in a folder: its path from the store's root, and its size in bytes where the store tells it."""
+    """A file or folder: its path from the store's root, and its size in bytes if the store reports it."""
 
     path: str
     is_folder: bool
@@ -42,9 +42,9 @@ class ArtifactStore(Protocol):
     """The artifacts below one root."""
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return what lies directly in `folder` ("" is the root).
+        """Return the files and folders directly in `folder` ("" is the root).
 
-        A folder that does not exist is empty, for a run has none before its first artifact.
+        A folder that does not exist is empty, since a run has none before its first artifact.
         """
         ...
 
@@ -52,13 +52,13 @@ class ArtifactStore(Protocol):
         """Yield the bytes of the file at `path`.
 
         Raises SourceMissing when it is not there, and BatchError "too_large" as soon as it is known to have
-        more than `limit` bytes; whoever reads the chunks must count as well.
+        more than `limit` bytes; the reader of the chunks must count too.
         """
         ...
 
 
 def store_at(root: str, *, tracking_uri: str, http: Http) -> ArtifactStore:
-    """Return the store for the artifact URI `root`; what is asked over the network is asked within http's deadline."""
+    """Return the store for the artifact URI `root`; its network requests are bounded by http's deadline."""
     if is_local(root):
         return LocalStore(local_folder(root))
     repository = get_artifact_repository(root, tracking_uri=tracking_uri)
@@ -68,7 +68,7 @@ def store_at(root: str, *, tracking_uri: str, http: Http) -> ArtifactStore:
 
 
 def is_local(uri: str) -> bool:
-    """Tell whether an artifact URI is a path or file: URI on this machine."""
+    """Return whether an artifact URI is a path or file: URI on this machine."""
     return ":" not in uri.split("/", 1)[0] or uri.startswith("file:")
 
 
@@ -78,14 +78,14 @@ def local_folder(uri: str) -> Path:
 
 
 class LocalStore:
-    """A folder on this machine. Links that lead out of it are treated as absent."""
+    """A folder on this machine. Symbolic links out of it count as absent."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return what lies in `folder`; see `ArtifactStore`."""
-        # A folder within the root, so that only links can lead out of it.
+        """Return the entries of `folder`; see `ArtifactStore`."""
+        # The entries of a folder within the root: only symbolic links among them can lead out of it.
         place = (self._root / folder).resolve()
         if not place.is_dir() or not place.is_relative_to(self._root):
             return []
@@ -97,7 +97,7 @@ class LocalStore:
         place = self._root / path
         if not self._holds(place):
             raise SourceMissing(f'"{path}" does not exist in {self._root}')
-        # A plain open of a named pipe would wait for ever.
+        # A blocking open of a named pipe would wait for ever.
         with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -116,8 +116,8 @@ def _local_entry(item: os.DirEntry[str], folder: str) -> Entry:
 class ProxyStore:
     """Artifacts served by a tracking server (`mlflow-artifacts:`).
 
-    MLflow's own repository is not used: it writes whole files to disk and gives up on a folder for one odd name
-    in it. Credentials and TLS settings are MLflow's all the same.
+    MLflow's own repository is not used: it writes whole files to disk and fails on a folder with one unusual name.
+    Credentials and TLS settings are MLflow's.
     """
 
     def __init__(self, root_url: str, http: Http) -> None:
@@ -125,12 +125,12 @@ class ProxyStore:
         self._http = http
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return what lies in `folder`; see `ArtifactStore`."""
+        """Return the entries of `folder`; see `ArtifactStore`."""
         server, _, root = self._root_url.partition(_PROXY_ENDPOINT)
-        asked = _joined(root.strip("/"), folder).rstrip("/")
-        wanted = f'folder "{asked}"'
+        full = _joined(root.strip("/"), folder).rstrip("/")
+        wanted = f'folder "{full}"'
         response = self._http.deadline.within(
-            lambda: self._get(server, _PROXY_ENDPOINT, wanted=wanted, params={"path": asked})
+            lambda: self._get(server, _PROXY_ENDPOINT, wanted=wanted, params={"path": full})
         )
         return [
             Entry(_joined(folder, file["path"]), bool(file.get("is_dir")), _size(file))
@@ -144,7 +144,7 @@ class ProxyStore:
     def _streamed(self, path: str, limit: int) -> Iterator[bytes]:
         with self._get(self._root_url, f"/{quote(path)}", wanted=f'artifact "{path}"', stream=True) as response:
             if response.headers.get("Content-Type", "").startswith("text/html"):
-                # A login page would pass for a CSV file of a few rows.
+                # A login page could be read as a CSV file of a few rows.
                 raise not_mlflow(redacted(self._root_url))
             refuse_oversize(path, size=int(response.headers.get("Content-Length", 0)), limit=limit)
             yield from response.iter_content(chunk_size=CHUNK_BYTES)
@@ -165,7 +165,7 @@ def _size(file: dict[str, Any]) -> int | None:
 class RepositoryStore:
     """Any other store, through MLflow's repository for its scheme.
 
-    Such a repository only downloads to a path, so its size is asked before and measured after.
+    Such a repository only downloads to a path, so the size is requested before and measured after.
     """
 
     def __init__(self, repository: Any, deadline: Deadline) -> None:
@@ -173,7 +173,7 @@ class RepositoryStore:
         self._deadline = deadline
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return what lies in `folder`; see `ArtifactStore`."""
+        """Return the entries of `folder`; see `ArtifactStore`."""
         listed = self._deadline.within(lambda: self._repository.list_artifacts(folder or None))
         return [Entry(file.path, bool(file.is_dir), None if file.is_dir else file.file_size) for file in listed]
 
@@ -183,7 +183,7 @@ class RepositoryStore:
         declared = next((entry.size for entry in self.entries(folder) if entry.path == path), None)
         refuse_oversize(path, size=declared or 0, limit=limit)
         megabytes = ceil((limit if declared is None else declared) / CHUNK_BYTES)
-        # A download that is out of time may still write while the folder goes.
+        # A download that is out of time may still write while the folder is removed.
         with tempfile.TemporaryDirectory(prefix="driftgauge-", ignore_cleanup_errors=True) as private:
             target = Path(private) / "artifact"
             # The public `download_artifacts` would create folders and files under the artifact's own names.

@@ -1,7 +1,7 @@
-"""Asking a server for runs: all of an experiment, or, of any number of experiments at once, those that can be new.
+"""Searches for runs: all of one experiment, or those that can be new of many experiments at once.
 
-A server takes about as long to find nothing as to find some runs, and the same for one experiment as for hundreds. So
-what can be new is asked for in a few searches, of all experiments that were last asked at about the same time.
+A server takes about as long to find nothing as to find some runs, and as long for one experiment as for hundreds. So a
+few searches cover all experiments that were last searched at about the same time.
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ class Run:
 class Sighting:
     """The runs of an experiment that can be new, by id, and which of all to list; `wanted` but not `seen` are deleted.
 
-    at: ms by our clock when they were asked for.
+    at: when the search began, in ms of our clock.
     """
 
     at: int
@@ -57,7 +57,7 @@ class Sighting:
 def survey(
     connection: "Connection", asked: Mapping[K, tuple[str, Mapping[str, RunState]]], *, now: int
 ) -> dict[K, Sighting]:
-    """Look for new runs in experiments, each given with what is known of its runs; `now` (ms) is our clock before.
+    """Look for new runs in experiments, each given with its known runs; `now` is our clock (ms) before the search.
 
     An experiment that does not exist is left out when it is one of several, and raised when it is the only one.
     """
@@ -85,7 +85,7 @@ def survey(
 
 
 def by_age(since: Mapping[K, int], *, now: int) -> Iterator[tuple[int, list[K]]]:
-    """Group times (ms) of about the same age, so that none is asked for much more than is new to it; earliest first."""
+    """Group times (ms) of about the same age, so that no search returns much more than is new; earliest first."""
     groups: dict[int, list[K]] = {}
     for key, time in since.items():
         groups.setdefault(max(0, now - time).bit_length(), []).append(key)
@@ -101,7 +101,7 @@ def _found_experiments(connection: "Connection", asked: Mapping[K, tuple[str, An
         ids = {found.name: str(found.experiment_id) for found in client.search_experiments(max_results=_PAGE)}
     found: dict[K, str] = {}
     for key, (name, _) in asked.items():
-        # Of thousands the page may not have it, and it may be named by its id.
+        # With thousands of experiments it may not be on the page, and the name may be an id.
         with suppress(SourceMissing):
             found[key] = ids[name] if name in ids else find_experiment(connection, name)
     return found
@@ -120,7 +120,7 @@ def find_experiment(connection: "Connection", experiment: str) -> str:
             "create it or correct models[].predictions.experiment"
         )
     if not found.experiment_id:
-        # MLflow's client reads an answer without content, as a proxy may give, as an experiment without content.
+        # MLflow's client reads an empty answer, as a proxy may send, as an empty experiment.
         raise not_mlflow(connection.server)
     if found.lifecycle_stage != "active":
         raise SourceMissing(
@@ -139,15 +139,15 @@ def _nearest(connection: "Connection", experiment: str) -> str:
 
 def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
     """Yield the runs of these experiments, at most a few hundred, that match the filter `text`."""
-    token, asked = None, set[str | None]()
-    while token not in asked:
-        asked.add(token)
+    token, used = None, set[str | None]()
+    while token not in used:
+        used.add(token)
         with connection.client() as client:
             page = client.search_runs(list(experiment_ids), text, max_results=_PAGE, page_token=token)
         yield from map(_run, page)
         token = page.token or None
     if token is not None:
-        # Followed, it would lead round in circles.
+        # The token repeats, so following it would never end.
         raise not_mlflow(connection.server)
 
 
@@ -167,7 +167,7 @@ def _run(found: Any) -> Run:
 
 
 def wanted_of(seen: Mapping[str, Run], known: Mapping[str, RunState], now: int) -> set[str]:
-    """Return the runs to list: those that are due and some that have not been listed for long."""
+    """Return the runs to list: those that are due, and some whose last listing is oldest."""
     due = {run.run_id for run in seen.values() if schedule.is_due(run.status, run.end, known.get(run.run_id))}
     due |= schedule.unsettled(known)
-    return due | schedule.stalest(known, besides=due, now=now)
+    return due | schedule.stalest(known, without=due, now=now)
