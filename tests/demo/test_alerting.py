@@ -27,7 +27,7 @@ def test_thresholds(interval: float) -> None:
 
 @pytest.mark.parametrize("interval", [0.1, 0.8, 60])
 def test_what_is_muted_outlasts_what_mutes(interval: float) -> None:
-    """The end of an alert is notified only while no graver one mutes it, so lower ones that fired before it last longer."""
+    """An end is notified only while no graver alert mutes it, so lower alerts that fired before it last longer."""
     alerts = parse(thresholds_text(Pace(interval), phone=URL), filename="thresholds.yml").alerts
     critical = alerts.ModelPerformanceDegraded
     for lower in (alerts.ModelFeaturesDrifted, alerts.ModelPredictionShifted, alerts.ModelUnseenCategories):

@@ -91,7 +91,7 @@ def test_resolved(tmp_path: Path) -> None:
 
 
 def test_only_news_is_shown(phone: Phone, said: list[str]) -> None:
-    """A repetition shows nothing, nor does the end of an alert that was never shown; each series begins and ends on its own."""
+    """A repetition shows nothing, nor does the end of one that was never shown; series begin and end on their own."""
     other = alert(fingerprint="77aa")
     for alerts in ([alert()], [alert(), other], [alert("resolved"), other], [alert("resolved", fingerprint="9c")]):
         phone.notify(alerts)

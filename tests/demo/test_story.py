@@ -58,7 +58,7 @@ def test_with_nobody_on_call() -> None:
 
 
 def test_chapters_wait_for_alerts() -> None:
-    """The feed breaks after drift was notified, is repaired after the degradation was, and the story ends after both ended."""
+    """The feed breaks after drift was notified, is repaired after degradation was; the story ends when both ended."""
     somebody, said = Somebody(), list[str]()
     story = play(some_hours(500), on_call=somebody, say=said.append)
     assert {state(next(story)) for _ in range(CHAPTERS[0].hours)} == {""}
