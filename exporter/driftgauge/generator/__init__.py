@@ -1,10 +1,10 @@
 """From `thresholds.yml` to everything that shows or uses a threshold: rules, Alertmanager, dashboards, runbooks.
 
-`parse` reads the file, `outputs` renders the whole set; nothing else is needed from outside.
+`parse` reads the file and `outputs` renders all files; other packages need nothing else.
 
-    alerts, thresholds    what the file may say, as pydantic classes
-    outputs               the table of all that is rendered: relative path → text
-    write                 the set on disk
+    alerts, thresholds    the keys of the file, as pydantic classes
+    outputs               the table of all rendered files: relative path → text
+    write                 writes them to disk
 
     promql, cases         parts of expressions; which models share a threshold
     recording             recording rules
@@ -12,5 +12,6 @@
     rules                 all of these as rule files
     …                     one module or package per other kind of output, each a row of `outputs`
 
-Apart from `write` this package is pure, and it never talks to Prometheus, Grafana or MLflow.
+Except for `write` and its own texts this package reads and writes no files, and it never contacts Prometheus, Grafana
+or MLflow.
 """

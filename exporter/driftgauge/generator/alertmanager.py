@@ -1,6 +1,6 @@
-"""`alertmanager.yml` and its message templates: who is told of an alert, and how often.
+"""`alertmanager.yml` and its message templates: who is notified of an alert, and how often.
 
-Severities and models choose the receiver; what the alerts mean is unknown here, but for the watchdog.
+Severities and models choose the receiver. Of the alerts this module knows only the watchdog.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Final
 from driftgauge.config.units import format_duration
 from driftgauge.generator.alerts import WATCHDOG
 from driftgauge.generator.inhibition import INHIBITIONS
-from driftgauge.generator.notifications import Delivery, Notifications
+from driftgauge.generator.notifications import Notifications, SeverityRoute
 from driftgauge.generator.promql import any_of
 from driftgauge.generator.receivers import WATCHDOG_RECEIVER, receiver_name, receivers, secret_files, smtp_settings
 from driftgauge.generator.rules import FOLDER, HEADER, yaml_text
@@ -45,7 +45,7 @@ def _configuration(thresholds: Thresholds) -> str:
 
 
 def _teams(thresholds: Thresholds) -> dict[str, list[str]]:
-    """Return the teams that have something to be told of, with their models; the default team has no need of any."""
+    """Return the teams that are notified of something, with their models; the default team needs none."""
     default = thresholds.notifications.default_team
     own: dict[str, list[str]] = {}
     for name, model in sorted(thresholds.models.items()):
@@ -58,7 +58,7 @@ def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], tar
     """Return the tree: watchdog first, then teams with models of their own, then the team of everything else."""
     default = notifications.default_team
     return {
-        # An alert without one of our severities is nobody's plan; it must not get lost.
+        # For alerts without one of our severities, so that none is lost.
         "receiver": receiver_name(default, "high"),
         "group_by": [*target, "model"],
         "routes": [
@@ -84,21 +84,21 @@ def _watchdog(notifications: Notifications) -> dict[str, Any]:
         "receiver": WATCHDOG_RECEIVER,
         "group_wait": "0s",
         "group_interval": format_duration(every),
-        # Shorter than group_interval, or each second time it would be a moment too early to repeat.
+        # Shorter than group_interval: otherwise every second group_interval would be too early to repeat.
         "repeat_interval": format_duration(every / 2),
     }
 
 
 def _by_severity(notifications: Notifications, team: str) -> list[dict[str, Any]]:
     return [
-        {"matchers": [f'severity="{severity}"'], "receiver": receiver_name(team, severity), **_rhythm(delivery)}
-        for severity, delivery in notifications.severities.items()
+        {"matchers": [f'severity="{severity}"'], "receiver": receiver_name(team, severity), **_rhythm(route)}
+        for severity, route in notifications.severities.items()
     ]
 
 
-def _rhythm(delivery: Delivery) -> dict[str, str]:
+def _rhythm(route: SeverityRoute) -> dict[str, str]:
     return {
-        "group_wait": format_duration(delivery.group_wait),
-        "group_interval": format_duration(delivery.group_interval),
-        "repeat_interval": format_duration(delivery.repeat_interval),
+        "group_wait": format_duration(route.group_wait),
+        "group_interval": format_duration(route.group_interval),
+        "repeat_interval": format_duration(route.repeat_interval),
     }

@@ -1,6 +1,6 @@
-"""What the file may say about each alert: one class per alert, with its thresholds beside what all alerts have.
+"""The keys of each alert in the thresholds file: one class per alert, with its thresholds and the keys of all alerts.
 
-No default stands here: the file that ships with driftgauge has them all. Units: seconds, ratios from 0 to 1.
+There are no defaults here: the shipped file has all of them. Units: seconds, ratios from 0 to 1.
 """
 
 from typing import Annotated, Any, Final, Literal, get_args
@@ -12,7 +12,7 @@ from driftgauge.config.sections import Section
 from driftgauge.config.units import DAY, SECOND
 
 Severity = Literal["critical", "high", "medium", "low", "none"]
-# The gravest first.
+# The most severe first.
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 Duration = Annotated[float, seconds_between(SECOND, 30 * DAY)]
@@ -24,7 +24,7 @@ Share = Annotated[Number, Field(ge=0, lt=1)]
 
 
 def watched(metrics: Any) -> Any:
-    """Leave out what is `false`: that is how a file takes away a metric which the one beneath it names."""
+    """Leave out what is `false`, with which a file removes a metric that the shipped one names."""
     return (
         {key: value for key, value in metrics.items() if value is not False} if isinstance(metrics, dict) else metrics
     )
@@ -45,7 +45,7 @@ COMMON_KEYS: Final = ("severity", "for", "keep_firing_for", "runbook", "within")
 
 
 class OnLabels(Alert):
-    """Decides on so many labelled predictions in the window and more."""
+    """Needs at least `min_labels` labelled predictions in the window."""
 
     min_labels: Count
 
@@ -56,7 +56,7 @@ class OnLabels(Alert):
 
 
 class OnPredictions(Alert):
-    """Decides on so many predictions in the window and more."""
+    """Needs at least `min_predictions` predictions in the window."""
 
     min_predictions: Count
 
@@ -77,7 +77,7 @@ class BelowFloor(OnLabels):
 
 
 class FeaturesDrifted(OnPredictions):
-    """So many features drifted, or more than such a share of them."""
+    """At least `features` features drifted, or more than the share `ratio` of them."""
 
     features: Count
     ratio: Share
@@ -90,29 +90,29 @@ class PredictionShifted(OnPredictions):
 
 
 class Flagged(OnPredictions):
-    """A drift flag is up; what raises it is decided in `driftgauge.yml`."""
+    """A drift flag is 1; `driftgauge.yml` says when it is set."""
 
 
 class MissingValues(OnPredictions):
-    """More than such a share of a feature is missing."""
+    """More than `missing_ratio` of a feature's values are missing."""
 
     missing_ratio: Share
 
 
 class UnseenCategories(OnPredictions):
-    """More than such a share of a feature's values are categories the reference never had."""
+    """More than `unseen_ratio` of a feature's values are categories the reference never had."""
 
     unseen_ratio: Share
 
 
 class Outliers(OnPredictions):
-    """More than such a share of a feature's values are far outside the reference."""
+    """More than `outlier_ratio` of a feature's values are far outside the reference."""
 
     outlier_ratio: Share
 
 
 class RowsRejected(Alert):
-    """More than such a share of the rows read within `within` could not be used."""
+    """More than `rejected_ratio` of the rows read within `within` could not be used."""
 
     rejected_ratio: Share
     within: Duration
@@ -120,7 +120,7 @@ class RowsRejected(Alert):
 
 
 class BatchesRejected(Alert):
-    """So many files and more could not be read within `within`."""
+    """At least `failures` files could not be read within `within`."""
 
     failures: Count
     within: Duration
@@ -133,7 +133,7 @@ class LatencyHigh(OnPredictions):
 
 
 class ErrorRatioHigh(OnPredictions):
-    """More than such a share of requests failed."""
+    """More than `error_ratio` of the requests failed."""
 
     error_ratio: Share
 
@@ -145,7 +145,7 @@ class TrafficStopped(Alert):
 
 
 class TrafficFell(Alert):
-    """Fewer predictions than such a share of last week's, which were at least `min_predictions`."""
+    """Fewer predictions than `share_of_last_week` of last week's, which were at least `min_predictions`."""
 
     share_of_last_week: Annotated[Number, Field(gt=0, lt=1)]
     min_predictions: Count
@@ -158,7 +158,7 @@ class LabelsLate(Alert):
 
 
 class LabelsMissing(Alert):
-    """Fewer than such a share of predictions have their label."""
+    """Fewer than the share `coverage` of predictions have their label."""
 
     coverage: Annotated[Number, Field(gt=0, lt=1)]
     min_predictions: Count
@@ -207,7 +207,7 @@ class Alerts(Section):
 
 
 ALERTS: Final[tuple[str, ...]] = tuple(Alerts.model_fields)
-# These say something of one model; the others of the exporter.
+# Alerts on a model; the others are on the exporter.
 MODEL_ALERTS: Final = tuple(name for name in ALERTS if name.startswith("Model"))
-# Fires always, so nothing about it waits.
+# Always fires, so its `for` is 0.
 WATCHDOG: Final = "DriftgaugeWatchdog"

@@ -1,8 +1,8 @@
-"""The words of an alert: pieces of Go template that a notification shows, and the links to where one looks next.
+"""The words of an alert: pieces of Go template for notifications, and the links to where one looks next.
 
-Written for somebody who was woken: what, how far off, on how many rows, then what to look at. Further figures are
-asked from Prometheus when the alert is shown (`query`), and simply left out when there are none, so that no alert is
-ever lost over its words. Which alert says what is unknown here.
+Written for a person who was woken: what, how far off, on how many rows, then what to look at. Further figures are
+queried from Prometheus when the notification is made, and left out when there are none, so that no alert is lost
+because of its words. This module does not know which alert says what.
 """
 
 from typing import Final, Literal
@@ -18,13 +18,13 @@ _FEATURE: Final = "{{ $each.Labels.feature }} ({{ printf `%.3g` $each.Value }})"
 
 
 def lookup(name: str, target: Target, *labels: str, **fixed: str) -> str:
-    """Return a selector for `query`, with the alert's own target labels and `labels` put in when it is shown."""
+    """Return a selector for `query`, into which the alert's own target labels and `labels` are put at notification."""
     own = [f"{label}=%q" for label in (*target.labels, *labels)]
     return f"{name}{{{', '.join((*own, *(f'{label}={quoted(value)}' for label, value in fixed.items())))}}}"
 
 
-def asked(promql: str, target: Target, *labels: str) -> str:
-    """Return the pipeline that asks Prometheus for what `lookup` was put into, once or several times."""
+def query(promql: str, target: Target, *labels: str) -> str:
+    """Return the template pipeline that queries an expression with one or several selectors of `lookup`."""
     values = [f"$labels.{label}" for label in (*target.labels, *labels)]
     times = promql.count("%q") // len(values)
     return f"printf `{promql}` {' '.join(values * times)} | query"
@@ -32,13 +32,13 @@ def asked(promql: str, target: Target, *labels: str) -> str:
 
 def figure(promql: str, target: Target, *labels: str, text: str) -> str:
     """Return `text`, in which `.` is the sample that was found; nothing when there is none."""
-    return f"{{{{ with {asked(promql, target, *labels)} }}}}{{{{ with . | first }}}}{text}{{{{ end }}}}{{{{ end }}}}"
+    return f"{{{{ with {query(promql, target, *labels)} }}}}{{{{ with . | first }}}}{text}{{{{ end }}}}{{{{ end }}}}"
 
 
 def worst_features(promql: str, target: Target, *labels: str) -> str:
     """Return the features with the highest values, each with its value, and how many more there are."""
     return (
-        f"{{{{ with {asked(f'sort_desc({promql})', target, *labels)} }}}}"
+        f"{{{{ with {query(f'sort_desc({promql})', target, *labels)} }}}}"
         "{{ range $place, $each := . }}"
         f"{{{{ if lt $place {_NAMED} }}}}{{{{ if $place }}}}, {{{{ end }}}}{_FEATURE}{{{{ end }}}}"
         f"{{{{ if eq $place {_NAMED} }}}} and more{{{{ end }}}}"

@@ -1,7 +1,7 @@
 """Which models share one threshold: the cases of an alert, as matchers of PromQL and as branches of a template.
 
 An alert is one rule for all models. Where models differ, its expression is a chain of `or`, one link per case; each
-model is in exactly one case, or in none when the alert is disabled for it. What is compared is unknown here.
+model is in exactly one case, or in none when the alert is disabled for it. This module does not know the expressions.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from driftgauge.generator.alerts import Alert, Alerts
 from driftgauge.generator.promql import any_of, none_of, quoted
-from driftgauge.generator.thresholds import Model, Thresholds, Windows
+from driftgauge.generator.thresholds import ModelThresholds, Thresholds, Windows
 
 AlertT = TypeVar("AlertT", bound=Alert)
 
@@ -36,11 +36,11 @@ def cases(
 ) -> list[Case[AlertT]]:
     """Return the cases of an alert: those of named models first, then that of all others."""
 
-    def key(model: Model) -> tuple[AlertT, str]:
+    def key(model: ModelThresholds) -> tuple[AlertT, str]:
         return limits(model.alerts), window(model.windows)
 
     anyone = key(thresholds.for_model(""))
-    # Limits may hold mappings, so they are compared rather than hashed.
+    # Limits may contain mappings, so they are compared rather than hashed.
     groups: list[tuple[tuple[AlertT, str], list[str]]] = []
     for name, model in thresholds.models.items():
         own = key(model)
@@ -57,7 +57,7 @@ def cases(
 
 
 def by_case(found: Sequence[Case[AlertT]], text: Callable[[Case[AlertT]], str]) -> str:
-    """Return a piece of template that gives the text of the case which the alert's model is in; empty without cases."""
+    """Return a piece of template with the text of the case of the alert's model; empty without cases."""
     texts = [(each.names, text(each)) for each in found]
     if len({said for _, said in texts}) <= 1:
         return "".join(said for _, said in texts[:1])

@@ -1,7 +1,7 @@
-"""What stays silent while something worse explains it, as a table.
+"""Which alerts are muted while a worse one explains them, as a table.
 
-Alertmanager compares the labels in `equal`, and two alerts that both lack one are equal in it. So each rule asks for
-the labels it compares, on both sides. Who is told of what stays audible is unknown here.
+Alertmanager compares the labels in `equal`, and two alerts that both lack one are equal in it. So each rule requires
+the labels it compares, on both sides. This module does not know who is notified.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _JOB: Final = ("job",)
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While `by` fires, `muted` is not told, where both have the labels `common` and agree in them.
+    """While `by` fires, `muted` is not notified, if both have the labels `common` with equal values.
 
-    per_target: whether they must agree in the configured target labels too. `absent()` knows none of these.
+    per_target: whether the configured target labels must be equal too. Alerts from `absent()` have none of these.
     """
 
     why: str
@@ -38,7 +38,7 @@ class Inhibition:
 
 INHIBITIONS: Final = (
     Inhibition(
-        why="Something critical about a version mutes the rest about it. Traffic and labels are still told.",
+        why="Something critical about a version mutes the rest about it. Traffic and labels are still notified.",
         muted='severity=~"high|medium|low"',
         by='severity="critical"',
         common=_VERSION,
@@ -56,7 +56,7 @@ INHIBITIONS: Final = (
         common=_VERSION,
     ),
     Inhibition(
-        why="That there is less traffic is no news once there is none.",
+        why="Less traffic is no news when there is none.",
         muted='alertname="ModelTrafficFell"',
         by='alertname="ModelTrafficStopped"',
         common=_MODEL,

@@ -1,7 +1,7 @@
 """The section `notifications:` of the thresholds file: which severity reaches which team, by which channel, how often.
 
 Secrets are never in the file: Alertmanager reads each from a file of its own, whose fixed name follows from the team
-(`secret_files`). What an alert is, and how Alertmanager spells a route, is unknown here. Units: seconds.
+(`secret_files`). This module knows neither alerts nor Alertmanager's format. Units: seconds.
 """
 
 import re
@@ -18,7 +18,7 @@ from driftgauge.config.wording import RuleError, suggestion
 Channel = Literal["pagerduty", "slack", "email", "webhook"]
 PagedSeverity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final[tuple[PagedSeverity, ...]] = ("critical", "high", "medium", "low")
-# Alertmanager forgets after five days what it has sent; a longer repeat_interval would be cut to that.
+# Alertmanager forgets after five days what it has sent, so a longer repeat_interval would have no effect.
 _LONGEST_MEMORY: Final = 5 * DAY
 _HOW_TO_REACH: Final = {"slack": "slack_channel", "email": "email", "webhook": "webhook"}
 
@@ -57,22 +57,22 @@ class Smtp(Section):
 
 
 class Webhook(Section):
-    """Where alerts are posted as Alertmanager's JSON. `bearer_token`: send the token that stands in the team's file."""
+    """Where alerts are posted as Alertmanager's JSON. `bearer_token`: send the token in the team's file."""
 
     url: Url
     bearer_token: bool = True
 
 
 class Watchdog(Section):
-    """The dead man's switch: it is told that all is well this often, and pages by itself when it is told nothing."""
+    """The dead man's switch: it gets a message this often, and pages on its own when none comes."""
 
     url: Url
     bearer_token: bool = True
     every: Annotated[float, seconds_between(SECOND, HOUR)]
 
 
-class Delivery(Section):
-    """How alerts of one severity go out. See `group_wait`, … in Alertmanager's documentation."""
+class SeverityRoute(Section):
+    """How alerts of one severity are sent. See `group_wait`, … in Alertmanager's documentation."""
 
     channels: Annotated[tuple[Channel, ...], at_least_one]
     group_wait: Wait
@@ -81,15 +81,15 @@ class Delivery(Section):
 
 
 class Severities(Section):
-    """One delivery for each severity that reaches people."""
+    """One route per severity that is sent to people."""
 
-    critical: Delivery
-    high: Delivery
-    medium: Delivery
-    low: Delivery
+    critical: SeverityRoute
+    high: SeverityRoute
+    medium: SeverityRoute
+    low: SeverityRoute
 
-    def items(self) -> Iterator[tuple[PagedSeverity, Delivery]]:
-        """Yield severities, the worst first, with how they go out."""
+    def items(self) -> Iterator[tuple[PagedSeverity, SeverityRoute]]:
+        """Yield severities, the worst first, with how they are sent."""
         for severity in SEVERITIES:
             yield severity, getattr(self, severity)
 
@@ -117,8 +117,8 @@ class Notifications(Section):
     @classmethod
     def _reachable(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
         severities = info.data.get("severities")
-        for severity, delivery in severities.items() if severities else ():
-            for channel in delivery.channels:
+        for severity, route in severities.items() if severities else ():
+            for channel in route.channels:
                 key = _HOW_TO_REACH.get(channel)
                 for name, team in teams.items():
                     if key and not getattr(team, key):

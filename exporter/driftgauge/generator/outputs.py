@@ -1,7 +1,7 @@
-"""The table of all that is rendered from the thresholds: which part renders, and under which paths.
+"""The table of all files that are rendered from the thresholds, with the functions that render them.
 
-A new kind of output is a function from thresholds to texts by relative path, and a row of `PARTS`. Paths are those of
-this repository, and the same in a user's folder. Where the folder is, and what is in it already, is unknown here.
+A new kind of output is a function from thresholds to texts by relative path, and a row of `PARTS`. Paths are the same
+in this repository and in a user's folder. This module does not read or write files.
 """
 
 from collections.abc import Callable, Mapping

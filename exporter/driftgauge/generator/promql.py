@@ -1,7 +1,7 @@
-"""PromQL from parts: selectors that can only name what `families` has, and label lists that survive replicas.
+"""PromQL from parts: selectors that can only name families that exist, and label lists that merge replicas.
 
-Two exporters may watch the same models, so every value is first reduced to one series per job, the configured target
-labels, and what it is about; `instance` and the like are gone after that. Which thresholds there are is unknown here.
+Two exporters may watch the same models, so every value is first reduced to one series per job, configured target labels
+and model labels, without `instance` and the like. This module does not know the thresholds.
 """
 
 import json
@@ -20,7 +20,7 @@ TARGET_SERIES: Final = frozenset({"up", "process_start_time_seconds"})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The scrape job all selectors are narrowed to, and the labels that tell two scraped installations apart."""
+    """The scrape job of all selectors, and the labels by which two scraped installations differ."""
 
     job: str
     labels: tuple[str, ...]
@@ -78,7 +78,7 @@ def narrowed(name: str, matchers: Iterable[str]) -> str:
 
 
 def either(parts: Iterable[str]) -> str:
-    """Return an expression that has the series of the first part, and of the others what it has not."""
+    """Return an expression with the series of the first part, and those of the others that it lacks."""
     return "\nor\n".join(parts)
 
 

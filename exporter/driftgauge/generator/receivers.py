@@ -1,6 +1,6 @@
 """Alertmanager's receivers: one per team and severity, with the message templates and secret files of each channel.
 
-Valid for Alertmanager 0.25 and later. Which alert goes to which receiver is unknown here.
+Valid for Alertmanager 0.25 and later. The routes are in `alertmanager`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,9 +29,9 @@ def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[s
     """Return the receivers of these teams for every severity, and the watchdog's."""
     found: list[dict[str, Any]] = [
         {"name": receiver_name(team, severity)}
-        | {f"{channel}_configs": [_CHANNELS[channel](notifications, team)] for channel in delivery.channels}
+        | {f"{channel}_configs": [_CHANNELS[channel](notifications, team)] for channel in route.channels}
         for team in teams
-        for severity, delivery in notifications.severities.items()
+        for severity, route in notifications.severities.items()
     ]
     watchdog = notifications.watchdog
     token = notifications.secret_file(WATCHDOG_TOKEN_FILE) if watchdog.bearer_token else None
@@ -40,7 +40,7 @@ def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[s
 
 def secret_files(notifications: Notifications, teams: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the path of every secret that Alertmanager will read, and what it is."""
-    used = {channel for _, delivery in notifications.severities.items() for channel in delivery.channels}
+    used = {channel for _, route in notifications.severities.items() for channel in route.channels}
     if "email" in used and notifications.smtp.username:
         yield notifications.secret_file(SMTP_PASSWORD_FILE), f"password of {notifications.smtp.username}, the mail user"
     for team in teams:

@@ -1,13 +1,13 @@
 """Recording rules: what several alerts and panels compare, smoothed and with replicas merged.
 
-Names are `level:metric:operations`. The level says what one series is about, beside job and target labels:
+Names are `level:metric:operations`. The level says which labels a series has, in addition to job and target labels:
 
     version    model, version, window           the worst of `smoothing`, of all replicas
     feature    model, version, window, feature  the same
     model      model, and window where there is one
 
-A count that thresholds are held against (`…:min`) is the smallest of `smoothing`: a bad value counts only when there
-were enough rows throughout, also on a replica that is just filling up. No threshold is compared here.
+A number of rows that alerts compare with a minimum (`…:min`) is the smallest of `smoothing`: a bad value counts only
+when there were enough rows all the time, also on a replica that has just started. No threshold is compared here.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ VERSION: Final = ("model", "version", "window")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """labels: of the series, beside job and target labels. expr: its expression."""
+    """labels: of the series, in addition to job and target labels. expr: its expression."""
 
     labels: tuple[str, ...]
     expr: Callable[[Thresholds], str]
@@ -41,7 +41,7 @@ def _worst(family: str, *more: str, how: str = "max", **only: str) -> Recording:
 
 
 def _of_model(family: str) -> Recording:
-    """Record the sum over a model's versions. With gaps bridged upwards: fewer rows than this there were not."""
+    """Record the sum over a model's versions of the largest recent values: an upper bound of the rows."""
 
     def expr(thresholds: Thresholds) -> str:
         target = Target.of(thresholds)
@@ -59,7 +59,7 @@ def _increase(thresholds: Thresholds) -> str:
 
 
 def _replaced(thresholds: Thresholds) -> str:
-    """Find versions that made no prediction while others of the model did; a version that is new is none of them."""
+    """Find versions without predictions while others of the model had some; a new version does not count."""
     target = Target.of(thresholds)
     version, model = target.by("model", "version"), target.by("model")
     known = f"max_over_time({target.series('model_predictions_total')}[{duration(thresholds.smoothing)}]"
@@ -71,10 +71,10 @@ def _replaced(thresholds: Thresholds) -> str:
 
 
 def _grown(target: Target, family: str, *, label: str, within: float) -> str:
-    """Return by how much a counter grew, summed over `label`; no series while nothing is known of that long ago.
+    """Return by how much a counter grew, summed over `label`; no series unless the exporter ran that long ago.
 
-    `increase()` would not do: the series of a reason appears with its first failure, and the step from nothing to the
-    first value, which may be a whole file, is invisible to it.
+    `increase()` does not work here: the series of a reason appears with its first failure, and `increase()` does not
+    see the step from no series to the first value, which may be a whole file.
     """
     series = f"last_over_time({target.series(family)}[5m]"
     labels = target.by("model", label)

@@ -1,4 +1,4 @@
-"""One alert as a value: its expression, its words and where its links lead. What it looks like in a file is unknown."""
+"""One alert as a value: its expression, words and links. `rules` writes it as YAML."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,5 +19,5 @@ class Alarm:
     links: Mapping[str, str]
 
 
-# None: as the thresholds are, there is nothing to watch.
+# None: with these thresholds there is nothing to watch.
 Definition = Callable[[Thresholds], Alarm | None]

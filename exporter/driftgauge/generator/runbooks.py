@@ -1,7 +1,7 @@
 """The runbooks: prose from `text/runbooks`, with the settings of the alert as a table in front.
 
-One file per alert, also for alerts that are switched off, because runbooks refer to each other. What Prometheus,
-Grafana and MLflow look like is in the prose; this module knows only settings.
+One file per alert, also for disabled alerts, because runbooks refer to each other. This module knows only settings;
+the prose describes what to do in Prometheus, Grafana and MLflow.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _NOT_SETTINGS: Final = frozenset({"enabled", "runbook", "severity"})
 
 
 class Fact(NamedTuple):
-    """One row of the table: what, and its value."""
+    """One row of the table: a setting and its value."""
 
     name: str
     value: str
@@ -85,8 +85,8 @@ def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
 def _delivered(alert: Alert, thresholds: Thresholds) -> str:
     if alert.severity == "none":
         return "the dead man's switch"
-    delivery = getattr(thresholds.notifications.severities, alert.severity)
-    channels, again = ", ".join(delivery.channels), format_duration(delivery.repeat_interval)
+    route = getattr(thresholds.notifications.severities, alert.severity)
+    channels, again = ", ".join(route.channels), format_duration(route.repeat_interval)
     return f"{channels}; again every {again}"
 
 

@@ -1,14 +1,13 @@
 """`thresholds.yml` as frozen values: the one source of every severity, threshold, window and waiting time.
 
     thresholds = parse(text, filename="thresholds.yml")        # or `shipped()`
-    thresholds.alerts.ModelPredictionShifted.psi               # what holds for all models
+    thresholds.alerts.ModelPredictionShifted.psi               # for all models
     thresholds.alert("ModelPredictionShifted").severity        # by name
-    thresholds.for_model("churn-predictor").alerts…            # what holds for one model; same shape
+    thresholds.for_model("churn-predictor").alerts…            # for one model; same structure
     thresholds.for_model("churn-predictor").windows.drift.name
 
-A file of the user's lies on top of the one that ships with driftgauge, so it needs only what differs. The same is true
-of `models.<name>.alerts` and `models.<name>.windows`: they lie on top of the file's own. What is rendered from all this
-is unknown here.
+A user's file is merged over the shipped one, so it needs only what differs. In the same way `models.<name>.alerts` and
+`models.<name>.windows` are merged over the file's own. This module does not know what is rendered from them.
 """
 
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Ale
 from driftgauge.generator.notifications import Notifications
 
 SHIPPED: Final = "thresholds.yml"
-# Where it lies in this repository and in a folder that was rendered.
+# Its path in this repository and in a rendered folder.
 FILE: Final = f"alerting-rules/{SHIPPED}"
 
 
@@ -57,7 +56,7 @@ class Links(Section):
     mlflow: Address
 
 
-class Exporter(Section):
+class ScrapeJob(Section):
     """How Prometheus scrapes driftgauge. `refresh_interval` in seconds."""
 
     job: Name
@@ -66,7 +65,7 @@ class Exporter(Section):
 
 
 class Windows(Section):
-    """The window each kind of alert looks at; `name` is the value of the label `window`."""
+    """The window of each kind of alert; `name` is the value of the label `window`."""
 
     performance: WindowField
     drift: WindowField
@@ -76,8 +75,8 @@ class Windows(Section):
     labels: WindowField
 
 
-class Model(Section):
-    """What one model has of its own. `alerts` and `windows` are complete: what the file does not say is filled in."""
+class ModelThresholds(Section):
+    """The settings of one model. `alerts` and `windows` are complete: keys that its section lacks are filled in."""
 
     team: Name | None = None
     floors: Bounds = Field(default_factory=dict)
@@ -106,26 +105,26 @@ class Thresholds(Section):
     """The whole file. `smoothing` and `activity` in seconds."""
 
     links: Links
-    exporter: Exporter
+    exporter: ScrapeJob
     windows: Windows
     smoothing: Duration
     activity: Duration
     notifications: Notifications
     alerts: Alerts
-    models: dict[Name, Model]
+    models: dict[Name, ModelThresholds]
 
     def alert(self, name: str) -> Alert:
         """Return an alert by its name."""
         found: Alert = getattr(self.alerts, name)
         return found
 
-    def for_model(self, name: str) -> Model:
-        """Return what holds for a model, whether the file names it or not."""
+    def for_model(self, name: str) -> ModelThresholds:
+        """Return the settings for a model, whether the file names it or not."""
         return self.models.get(name) or self._any_model
 
     @cached_property
-    def _any_model(self) -> Model:
-        return Model(windows=self.windows, alerts=self.alerts)
+    def _any_model(self) -> ModelThresholds:
+        return ModelThresholds(windows=self.windows, alerts=self.alerts)
 
     @model_validator(mode="after")
     def _known_teams(self) -> Self:
@@ -136,7 +135,7 @@ class Thresholds(Section):
         return self
 
     @model_validator(mode="after")
-    def _told_to_somebody(self) -> Self:
+    def _severity_is_notified(self) -> Self:
         for name in Alerts.model_fields:
             if name != WATCHDOG and self.alert(name).severity == "none":
                 text = f'"none" is the severity of {WATCHDOG} alone; write low, or enabled: false'
@@ -177,21 +176,21 @@ def parse(text: str, *, filename: str) -> Thresholds:
     Raises ConfigError; its message has one line per mistake, `filename:line: path: what; remedy`, in file order.
     """
     document = read(text, filename=filename, environ={})
-    beneath = _shipped_values()
-    values = _on_top(beneath, document.values)
+    shipped_values = _shipped_values()
+    values = _on_top(shipped_values, document.values)
     models = values["models"]
     mistakes = [*document.mistakes, *_common_keys_of_models(document)]
     if isinstance(models, dict):
-        # First without what models inherit, so that a mistake in it is not told again for each of them.
-        plain = {name: _completed(model, beneath, own=False) for name, model in models.items()}
+        # First without the settings that models inherit, so that a mistake in these is reported once.
+        plain = {name: _completed(model, shipped_values, own=False) for name, model in models.items()}
         checked(Thresholds, values | {"models": plain}, document=document, filename=filename, mistakes=mistakes)
         values |= {"models": {name: _completed(model, values, own=True) for name, model in models.items()}}
     return checked(Thresholds, values, document=document, filename=filename, mistakes=mistakes)
 
 
-def _on_top(beneath: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _on_top(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Merge mappings, key by key; a key with nothing after it counts as not written."""
-    merged = dict(beneath)
+    merged = dict(base)
     for key, value in above.items():
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
@@ -202,7 +201,7 @@ def _on_top(beneath: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
 
 
 def _completed(model: Any, values: Mapping[str, Any], *, own: bool) -> Any:
-    """Lay what a model says on top of what holds for all; without what is its `own`, only that is left."""
+    """Merge a model's section over the settings for all models; without its `own` settings when that is false."""
     if model is None:
         model = {}
     if not isinstance(model, dict):

@@ -1,7 +1,4 @@
-"""The set on disk: written file by file, each as a whole, and never outside the folder that was given.
-
-What the texts are is unknown here.
-"""
+"""Writes the rendered files: each by an atomic rename, and never outside the given folder."""
 
 import os
 from collections.abc import Mapping
@@ -11,10 +8,10 @@ from driftgauge.errors import ConfigError
 
 
 def write(texts: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write every text under its relative path, unless it is there already; return the files that changed.
+    """Write every text under its relative path, unless the file has it already; return the files that changed.
 
-    A reader sees the old file or the new one. Raises ConfigError when the folder cannot be written, or a path leads out
-    of it, before anything is written.
+    A reader sees the old file or the new one. Raises ConfigError when the folder cannot be written, or, before anything
+    is written, when a path leads out of it.
     """
     files = {_inside(folder, relative): text for relative, text in texts.items()}
     changed = [path for path, text in files.items() if not _has(path, text)]
@@ -35,7 +32,7 @@ def differing(texts: Mapping[str, str], folder: Path) -> list[Path]:
 
 
 def _inside(folder: Path, relative: str) -> Path:
-    """Return where a text goes. A link in the folder may lead elsewhere, and what is there is not ours."""
+    """Return the path of a text. A symbolic link in the folder may lead out of it, to files that are not ours."""
     path = folder / relative
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"--output: {path.parent} leads out of {folder}; remove the link, or give another folder")
@@ -50,9 +47,9 @@ def _has(path: Path, text: str) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(text.encode())
-        beside.replace(path)
+        partial.write_bytes(text.encode())
+        partial.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

@@ -1,7 +1,4 @@
-"""A whole dashboard: its variables, annotations and links, and where its panels stand.
-
-Which panels there are is unknown here.
-"""
+"""A whole dashboard: its variables, annotations and links, and the positions of the given panels."""
 
 import json
 from collections.abc import Sequence

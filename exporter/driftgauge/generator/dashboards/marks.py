@@ -1,7 +1,6 @@
 """The numbers at which panels change colour, each with the severity that gives the colour.
 
-They are the thresholds of the alerts, so a panel turns red when somebody is paged. Which panel uses which is unknown
-here.
+They are the thresholds of the alerts, so a panel turns red when somebody is paged. This module knows no panels.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The kinds of panels: each function turns what is shown into one Grafana panel.
 
 Title, description, unit, the text in place of missing data and a link are required, so no panel can be without.
-Positions and ids are given later, and which model or metric is meant is unknown here. Tables are in `tables`.
+`board` sets positions and ids. This module does not know models and metrics. Tables are in `tables`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -167,7 +167,7 @@ def heat(about: About, query: Query, *, scale: Scale, colours: Heat, links: Sequ
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
     )
     panel = composed("heatmap", about, [query], options=options, scale=scale, custom=heatmap.FieldConfig(), links=links)
-    # Finer than this, cells are too narrow to be told apart.
+    # Finer cells are too narrow to see.
     panel.max_data_points = 120
     return panel
 

@@ -1,10 +1,10 @@
 """PromQL of the dashboards: selectors narrowed by dashboard variables, and the few aggregations they need.
 
-A selector can only name what `families` has, so no panel asks for a metric or label that does not exist. What a panel
-looks like is unknown here.
+A selector can only name what `families` has, so no panel uses a metric or label that does not exist. This module does
+not know panels.
 
 Two exporters may watch the same models (replicas), so every figure is first reduced by `max by (…)` to one series per
-model, version and what else it is about; sums come after that.
+model, version and further labels of the figure; sums come after that.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from driftgauge.families import FAMILIES
 
-# What each histogram exposes beside its family's name.
+# The suffixes of a histogram's series.
 Part = Literal["", "_bucket", "_count", "_sum", "_gcount", "_gsum"]
 Form = Literal["time_series", "table", "heatmap"]
 
@@ -27,7 +27,7 @@ _TARGET: Final = 'job=~"$job", instance=~"$instance"'
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query of a panel. instant: only the end of the time range is asked for."""
+    """One query of a panel. instant: only at the end of the time range."""
 
     expr: str
     legend: str = ""

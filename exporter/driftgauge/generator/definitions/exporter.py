@@ -1,6 +1,6 @@
 """Alerts on driftgauge itself: absent, down, failing, stale, blind, misconfigured; and the one that always fires.
 
-Instances are told apart: of two replicas one may fail alone.
+Alerts are per instance: of two replicas one may fail alone.
 """
 
 from typing import Final

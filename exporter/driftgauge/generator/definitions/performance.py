@@ -73,7 +73,7 @@ def _limit(case: Case[PerformanceDegraded]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class _MetricBound:
     """A floor or ceiling of one metric."""
 
     metric: str
@@ -88,10 +88,10 @@ class _Bound:
 def below_floor(thresholds: Thresholds) -> Alarm | None:
     """Compare metrics with the floors and ceilings of the models that have some."""
     bounds = {
-        name: [_Bound(metric, value) for metric, value in (model.floors | model.ceilings).items()]
+        name: [_MetricBound(metric, value) for metric, value in (model.floors | model.ceilings).items()]
         for name, model in thresholds.models.items()
     }
-    # Each model for itself: bounds are no limits of the alert, so its cases do not tell them apart.
+    # Per model: bounds are not limits of the alert, so its cases do not separate them.
     found = [
         Case(model.alerts.ModelBelowFloor, model.windows.performance.name, any_of("model", [name]), (name,))
         for name, model in thresholds.models.items()
@@ -116,7 +116,7 @@ def below_floor(thresholds: Thresholds) -> Alarm | None:
     )
 
 
-def _beyond(thresholds: Thresholds, case: Case[BelowFloor], bound: _Bound) -> str:
+def _beyond(thresholds: Thresholds, case: Case[BelowFloor], bound: _MetricBound) -> str:
     target = Target.of(thresholds)
     how, beyond = ("max", ">") if bound.is_ceiling else ("min", "<")
     gauge = target.series(PERFORMANCE_GAUGES[bound.metric], model=case.names[0], window=case.window)

@@ -128,6 +128,6 @@ def batches_rejected(thresholds: Thresholds) -> Alarm | None:
         description=f"{MODEL}: {{{{ $value }}}} of its files could not be read in the last {within} and were set "
         f"aside; the limit is {by_case(found, lambda case: str(case.limits.failures))}."
         f"{by_reason(target, 'model_batch_failures_total', 'model')}\n"
-        "Their rows are missing until the files are repaired; they are tried again by themselves.",
+        "Their rows are missing until the files are repaired; they are tried again automatically.",
         links=model_links(thresholds, "quality"),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from driftgauge.generator.alerts import OnLabels, OnPredictions
-from driftgauge.generator.annotations import Board, asked, dashboard, figure, lookup, mlflow_experiment, mlflow_run
+from driftgauge.generator.annotations import Board, dashboard, figure, lookup, mlflow_experiment, mlflow_run, query
 from driftgauge.generator.cases import AlertT, Case
 from driftgauge.generator.promql import Target, either, matcher, narrowed
 from driftgauge.generator.recording import VERSION
@@ -99,7 +99,7 @@ def by_reason(target: Target, family: str, *labels: str) -> str:
     counted = f"sort_desc(max by (reason) ({lookup(family, target, *labels)}))"
     each = "{{ $each.Labels.reason }} {{ $each.Value }}"
     return (
-        f"{{{{ with {asked(counted, target, *labels)} }}}} Since the start, by reason: "
+        f"{{{{ with {query(counted, target, *labels)} }}}} Since the start, by reason: "
         f"{{{{ range $place, $each := . }}}}{{{{ if $place }}}}, {{{{ end }}}}{each}{{{{ end }}}}.{{{{ end }}}}"
     )
 
