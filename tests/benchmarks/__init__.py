@@ -1,12 +1,12 @@
-"""Measurements of the product at the size it is meant for, each line against what people use instead.
+"""Benchmarks of the product at the size it is meant for, each line against what people use instead.
 
     __main__        which lines run, where their results go
-    measuring       clocks, processes, rounds that take turns, targets
-    peers           other people's libraries, in virtual environments of their own; peer_scripts runs there
+    measuring       clocks, processes, alternating rounds, targets
+    peers           other libraries, in virtual environments of their own, which run peer_scripts
     product         the product's own steps without files and MLflow
     datasets        the rows that are measured
     stores          MLflow stores filled at size
-    fitting         lines through what was measured
+    fitting         lines fitted through the measurements
     report, plots   from results to the table and the plots of exporter/docs/performance.md
 
 The lines: folding (B1), window (B2), decoding (B3), pulling (B4), scraping (B5), memory (B6), late_labels (B7),

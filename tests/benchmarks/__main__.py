@@ -1,10 +1,10 @@
 """All measurements, or some: `python -m tests.benchmarks [--only B1 B5 …] [--no-docs]`.
 
-One step of a line, in a process of its own: `python -m tests.benchmarks --step MODULE STEP ARGUMENT …`. Lines are no
-scripts themselves: workers that the product starts would import such a script again, but they leave out a `__main__`.
+One step of a line, in a process of its own: `python -m tests.benchmarks --step MODULE STEP ARGUMENT …`. Lines are not
+scripts: workers that the product starts would import such a script again, but they skip a `__main__` module.
 
-Prints each row as it is found. Results go to `.bench/results.json`, line by line: those measured at another time
-stay. From there the tables and plots of exporter/docs/performance.md are written.
+Prints each row when it is measured. Results go to `.bench/results.json`, line by line; those of lines that do not run
+stay. The tables and plots of exporter/docs/performance.md are written from that file.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LINES: Final = {
 
 
 def main() -> None:
-    """Measure the chosen lines and write down what was found."""
+    """Measure the chosen lines and write the results."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=LINES, default=[], help="these lines; default all")
     parser.add_argument("--no-docs", action="store_true", help="leave performance.md and its plots as they are")
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measure(names: Sequence[str], *, docs: bool) -> None:
-    """Run lines one after another; keep what each found before the next begins."""
+    """Run lines one after another; save the results of each before the next begins."""
     for name in names:
         began, notes = time.perf_counter(), Notes()
         say(f"{name}:")

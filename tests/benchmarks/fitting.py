@@ -12,7 +12,7 @@ Series = dict[str, Any]
 
 
 def fitted(name: str, unit: str, points: Sequence[tuple[float, float]]) -> Series:
-    """Fit a + b x to milliseconds by x; relative deviations count alike, in R² too. `unit` is one of x."""
+    """Fit a + b x to milliseconds by x; relative deviations have equal weight, in R² too. `unit` is one of x."""
     x, y = np.array(points, dtype=np.float64).T
     slope, constant = (float(value) for value in np.polyfit(x, y, 1, w=1 / y))
     line = constant + slope * x

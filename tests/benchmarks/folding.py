@@ -1,7 +1,7 @@
 """B1: a million decoded rows x 20 float columns into aggregates, and all statistics of their window.
 
-Against sorting the same columns, a loop of scipy's KS test over them, and three drift libraries on the same files. The
-reference is compiled, profiled or fitted before; Evidently has no such step.
+Against sorting the same columns, a loop of scipy's KS test over them, and Evidently on the same files. Our reference is
+compiled before; Evidently has no such step.
 """
 
 from collections.abc import Sequence
@@ -50,16 +50,12 @@ def run(notes: Notes) -> None:
             Contestant("three windows", lambda: timed(lambda: ours(product.WINDOWS)), 3),
             Contestant("numpy.sort", lambda: timed(sort), 5),
             Contestant("scipy loop", lambda: timed(scipy_loop), 3),
-            Contestant("NannyML", lambda: peers.NANNYML.run(notes, *files), 3),
-            Contestant("whylogs", lambda: peers.WHYLOGS.run(notes, *files), 1),
             Contestant("Evidently", lambda: peers.EVIDENTLY.run(notes, *files), 1),
         ]
     )
     targets = {
-        "numpy.sort": Target(most=3),
-        "scipy loop": Target(least=5),
-        "NannyML": Target(least=5),
-        "whylogs": None,
+        "numpy.sort": Target(most=4 if _sorts_with_avx512() else 1),
+        "scipy loop": Target(least=10),
         "Evidently": Target(least=100),
     }
     for contestant, work in (("ours", WORK), ("of one hour", f"{WORK}, the rows of one hour")):
@@ -68,3 +64,9 @@ def run(notes: Notes) -> None:
             notes.add(row)
     three = median(found["three windows"], "seconds")
     notes.add(Row("B1", "the same rows into three windows (the default)", seconds(three)))
+
+
+def _sorts_with_avx512() -> bool:
+    """Return whether numpy sorts with AVX-512 here, which makes its sort several times as fast."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    return not {"AVX512_SKX", "X86_V4"}.isdisjoint(found)

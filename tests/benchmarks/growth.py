@@ -83,7 +83,7 @@ def run(notes: Notes) -> None:
 
 
 def measured(case: Case) -> Figures:
-    """Return the CPU milliseconds of folding and of the statistics, and the bytes kept and foretold."""
+    """Return the CPU milliseconds of folding and of the statistics, and the bytes kept and predicted."""
     reference = product.compiled(case.reference, grid=case.grid)
     by, pieces = product.terms(reference, case.windows), product.chunks(case.batch)
     delta = product.folded(pieces, by)
@@ -94,7 +94,7 @@ def measured(case: Case) -> Figures:
         "fold": median(folding, "cpu") * 1e3,
         "statistics": median(computing, "cpu") * 1e3,
         "kept": kept(lambda: _held(case)),
-        "formula": foretold(reference, delta),
+        "formula": predicted(reference, delta),
     }
 
 
@@ -127,7 +127,7 @@ def kept(make: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def foretold(reference: Reference, delta: Delta) -> float:
+def predicted(reference: Reference, delta: Delta) -> float:
     """Return what the formula of performance.md says that a reference and panes hold (bytes)."""
     points = sum(
         len(profile.areas) * _POINT_BYTES

@@ -1,7 +1,7 @@
-"""How a figure is measured and judged: two clocks, rounds that take turns, processes of their own, targets.
+"""How a figure is measured and judged: two clocks, alternating rounds, separate processes, targets.
 
 A ratio is the median of the ratios of single rounds, in which product and reference follow each other, so that a busy
-machine slows both. Knows nothing of what is measured.
+machine slows both. This module does not know what is measured.
 """
 
 import json
@@ -26,7 +26,7 @@ _TICK: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """Something that is measured `rounds` times, taking turns with the others."""
+    """Something that is measured `rounds` times, alternating with the others."""
 
     name: str
     run: Callable[[], Figures]
@@ -51,7 +51,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: `ours` beside the reference's figure, and what of both (`ratio` or `ours`) has a target.
+    """One row of the table: `ours`, the reference's figure, and the target of the ratio or of `ours`.
 
     ratio: of ours to the reference, or of the reference to ours where the target says how much faster. spread: its
     lowest and highest by round. cpu_ratio: the same of CPU time. holds: None where there is no target.
@@ -67,7 +67,7 @@ class Row:
     target: str = ""
     holds: bool | None = None
 
-    def told(self) -> str:
+    def printed(self) -> str:
         """Return the row as one printed line."""
         verdict = {True: "holds", False: "MISSED", None: ""}[self.holds]
         parts = [f"{self.line} {self.work}: {self.ours}"]
@@ -87,9 +87,9 @@ class Notes:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        """Take a row and print it at once."""
+        """Add a row and print it."""
         self.rows.append(row)
-        say(row.told())
+        say(row.printed())
 
 
 def ratio_words(row: Row) -> str:
@@ -100,12 +100,12 @@ def ratio_words(row: Row) -> str:
         f"{number(row.spread[0])} to {number(row.spread[1])}" if row.spread and row.spread[0] != row.spread[1] else ""
     )
     cpu = f"CPU {number(row.cpu_ratio)}" if row.cpu_ratio is not None else ""
-    beside = ", ".join(text for text in (spread, cpu) if text)
-    return f"{number(row.ratio)} {TIMES}" + (f" ({beside})" if beside else "")
+    details = ", ".join(text for text in (spread, cpu) if text)
+    return f"{number(row.ratio)} {TIMES}" + (f" ({details})" if details else "")
 
 
 def interleaved(contestants: Sequence[Contestant]) -> dict[str, list[Figures]]:
-    """Measure all in turn, as often as each has rounds; return the figures of each by round."""
+    """Measure all alternately, each as often as it has rounds; return the figures of each by round."""
     found: dict[str, list[Figures]] = {contestant.name: [] for contestant in contestants}
     for turn in range(max(contestant.rounds for contestant in contestants)):
         for contestant in contestants:
@@ -136,7 +136,7 @@ def compared(
 
 
 def _ratios(ours: Sequence[Figures], reference: Sequence[Figures], clock: str, *, inverse: bool) -> list[float]:
-    """Return the ratios by round; a contestant with fewer rounds counts with its last in those it has not."""
+    """Return the ratios by round; a contestant with fewer rounds counts with its last one in the others."""
     rounds = max(len(ours), len(reference))
     pairs = [(ours[min(n, len(ours) - 1)], reference[min(n, len(reference) - 1)]) for n in range(rounds)]
     kept = [(own[clock], other[clock]) for own, other in pairs if own.get(clock) and other.get(clock)]
@@ -160,7 +160,7 @@ def seconds(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number as people read it: three significant digits, and all of those before the point."""
+    """Return a number with three significant digits, and all digits before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -212,7 +212,7 @@ def process_cpu(pid: int) -> float:
 
 def peak() -> float:
     """Return the most memory this process ever had resident (10^6 bytes)."""
-    # Not the process's resource usage, which begins with what the one had that started it.
+    # Not getrusage, whose maximum is inherited from the process that started this one.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
@@ -226,7 +226,7 @@ def child(module: str, step: str, *arguments: object) -> Figures:
 
 
 def answered(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Any:
-    """Run a command and return the JSON of the last line it prints; end everything when it fails."""
+    """Run a command and return the JSON of the last line it prints; exit when it fails."""
     done = subprocess.run(
         command, cwd=ROOT, check=False, capture_output=True, text=True, env=None if env is None else os.environ | env
     )
@@ -238,12 +238,12 @@ def answered(command: Sequence[str], *, env: Mapping[str, str] | None = None) ->
 
 
 def expect(found: object, wanted: object, what: str) -> None:
-    """End the measurement when its result is wrong: a fast wrong answer is worth nothing."""
+    """End the measurement when its result is wrong."""
     if found != wanted:
-        raise SystemExit(f"{what}: {found} where {wanted} was due")
+        raise SystemExit(f"{what}: {found} instead of {wanted}")
 
 
 def say(line: str) -> None:
-    """Print at once: a line takes minutes, and somebody waits."""
+    """Print at once, since a line takes minutes."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Other people's libraries, each in a virtual environment of its own under `.bench`; never our dependencies."""
+"""Other libraries, each in its own virtual environment under `.bench`; they are not dependencies of driftgauge."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from typing import Any, Final
 from .measuring import BENCH, ROOT, Figures, Notes, answered, say
 
 _SCRIPTS: Final = ROOT / "tests" / "benchmarks" / "peer_scripts"
-# None of the peers may report home, or count the time of trying to.
-_QUIET: Final = {"DO_NOT_TRACK": "1", "WHYLOGS_NO_ANALYTICS": "True", "NML_DISABLE_USAGE_LOGGING": "1"}
+# Peers must not send telemetry, which would be counted in their time.
+_NO_TELEMETRY: Final = {"DO_NOT_TRACK": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class Peer:
     requirements: tuple[str, ...] = ()
 
     def run(self, notes: Notes, *arguments: object) -> Figures:
-        """Run the script, on files for instance, and return its figures; its versions go to the notes."""
+        """Run the script and return its figures; the versions it used go to the notes."""
         found: dict[str, Any] = answered(
-            [str(self._python()), str(_SCRIPTS / self.script), *map(str, arguments)], env=_QUIET
+            [str(self._python()), str(_SCRIPTS / self.script), *map(str, arguments)], env=_NO_TELEMETRY
         )
         notes.versions |= found.pop("versions")
         return found
 
     def _python(self) -> Path:
-        """Return the interpreter of the peer's environment, made first if it is not there."""
+        """Return the interpreter of the peer's environment, which is created if needed."""
         if not self.requirements:
             return Path(sys.executable)
         home = BENCH / self.name.lower()
@@ -46,9 +46,6 @@ class Peer:
 
 
 EVIDENTLY: Final = Peer("Evidently", "evidently_drift.py", ("evidently==0.7.23", "pandas<3", "pyarrow"))
-WHYLOGS: Final = Peer("whylogs", "whylogs_drift.py", ("whylogs[viz]==1.6.4", "pandas<3", "pyarrow"))
-# NannyML imports statsmodels without requiring it.
-NANNYML: Final = Peer("NannyML", "nannyml_drift.py", ("nannyml==0.13.1", "pandas<3", "statsmodels"))
 POLARS: Final = Peer("polars", "polars_parse.py", ("polars==1.42.1",))
 PYARROW: Final = Peer("pyarrow", "pyarrow_parse.py")
 MLFLOW: Final = Peer("MLflow", "mlflow_loop.py")

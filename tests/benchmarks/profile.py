@@ -75,12 +75,12 @@ def run(notes: Notes) -> None:
     """Profile and note the table."""
     with tempfile.TemporaryDirectory(dir=BENCH) as folder:
         counts, elapsed = _profiled(Path(folder))
-    table = told(counts, elapsed)
+    table = table_text(counts, elapsed)
     notes.figures["table"] = table
     say(table)
 
 
-def told(counts: Counter[tuple[str, str]], elapsed: float) -> str:
+def table_text(counts: Counter[tuple[str, str]], elapsed: float) -> str:
     """Return the share of each module, with its costliest functions."""
     total = counts.total()
     modules: Counter[str] = Counter()

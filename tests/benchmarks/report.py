@@ -1,6 +1,6 @@
 """From results to the page: `.bench/results.json`, and the tables and plots of exporter/docs/performance.md.
 
-The page is written by hand but for what stands between the marks `<!-- bench: NAME -->` and `<!-- end -->`.
+The page is written by hand except between the marks `<!-- bench: NAME -->` and `<!-- end -->`.
 """
 
 import json
@@ -28,7 +28,7 @@ Results = dict[str, Any]
 
 
 def keep(line: str, notes: Notes) -> None:
-    """Put what a line found in place of what it found before."""
+    """Replace the earlier results of a line."""
     results = _read()
     results[line] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,7 +41,7 @@ def keep(line: str, notes: Notes) -> None:
 
 
 def write() -> None:
-    """Write the tables into the page and the plots beside it; blocks without results stay as they are."""
+    """Write the tables into the page and the plots next to it; blocks without results stay as they are."""
     results = _read()
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(_BLOCK.sub(lambda block: _filled(block, results), text), encoding="utf-8")
@@ -61,7 +61,7 @@ def _filled(block: re.Match[str], results: Results) -> str:
 
 
 def versions(found: Mapping[str, str]) -> str:
-    """Return the versions of what we are made of, and of what else was found."""
+    """Return the versions of our dependencies and those in `found`."""
     ours = {name: version(name) for name in _OURS}
     return ", ".join(
         f"{name} {text}" for name, text in sorted((ours | found).items(), key=lambda item: item[0].lower())
@@ -81,7 +81,7 @@ def _table(results: Results) -> str:
 
 
 def _versions(results: Results) -> str:
-    """Return where and with what was measured."""
+    """Return the machine and the versions that were measured."""
     found: dict[str, str] = {}
     for line in results.values():
         found |= line["versions"]
@@ -100,7 +100,7 @@ def _processor() -> str:
 
 
 def _growth(results: Results) -> str:
-    """Return the slopes as a table, and the memory formula beside what was measured."""
+    """Return the slopes as a table, and the memory formula with the measured memory."""
     return str(results["growth"]["figures"]["table"]) if "growth" in results else ""
 
 
