@@ -32,8 +32,10 @@ class SnapshotCollector(Collector):
 def _metric(family: Family, series: Sequence[Sample | HistogramSample]) -> Metric:
     suffix = _SAMPLE_SUFFIX.get(family.type, "")
     metric = Metric(family.name.removesuffix(suffix), family.help, family.type)
-    for sample in sorted(series, key=lambda sample: sample.labels):
+    for sample in sorted(series, key=lambda sample: (sample.labels, sample.segment)):
         labels = dict(zip(family.labels, sample.labels, strict=True))
+        if sample.segment:
+            labels["segment"] = sample.segment
         if isinstance(sample, HistogramSample):
             _add_histogram(metric, family, sample, labels)
         else:

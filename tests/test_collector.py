@@ -47,6 +47,27 @@ model_accuracy{model="churn",version="3",window="24h"} 0.75
 """,
     ),
     (
+        "model_missing_ratio",
+        [
+            Sample(("churn", "3", "24h"), 0.5, 'a "b"\\'),
+            Sample(("churn", "3", "24h"), 0.25),
+            Sample(("churn", "2", "24h"), 0, "germany"),
+        ],
+        """\
+# TYPE model_missing_ratio gauge
+model_missing_ratio{model="churn",segment="germany",version="2",window="24h"} 0.0
+model_missing_ratio{model="churn",version="3",window="24h"} 0.25
+model_missing_ratio{model="churn",segment="a \\"b\\"\\\\",version="3",window="24h"} 0.5
+""",
+        """\
+# TYPE model_missing_ratio gauge
+model_missing_ratio{model="churn",segment="germany",version="2",window="24h"} 0.0
+model_missing_ratio{model="churn",version="3",window="24h"} 0.25
+model_missing_ratio{model="churn",segment="a \\"b\\"\\\\",version="3",window="24h"} 0.5
+# EOF
+""",
+    ),
+    (
         "model_predictions_total",
         [Sample(("churn", "3"), 1234567)],
         """\
@@ -262,7 +283,7 @@ amounts = st.one_of(st.integers(0, 10**18), st.floats(0, 1e300))
 
 
 @given(
-    st.dictionaries(st.tuples(names, names, names), numbers, max_size=6),
+    st.dictionaries(st.tuples(names, names, names, names), numbers, max_size=6),
     st.dictionaries(st.tuples(names, names), st.tuples(amounts, amounts, numbers), max_size=4),
     st.dictionaries(st.tuples(names, names, names), st.tuples(amounts, amounts, numbers), max_size=4),
 )
@@ -278,7 +299,7 @@ def test_anything_is_written_as_prometheus_client_does(
 
     exactly_as_prometheus_client(
         {
-            "model_accuracy": [Sample(labels, value) for labels, value in gauges.items()],
+            "model_accuracy": [Sample(labels[:3], value, labels[3]) for labels, value in gauges.items()],
             "model_latency_seconds": distributions(histograms),
             "model_window_latency_seconds": distributions(window_histograms),
         }
@@ -393,6 +414,12 @@ REFUSED: list[tuple[str, Samples, str]] = [
         "expected the labels ('model', 'version', 'window')",
     ),
     ("duplicate", {"model_accuracy": [Sample(LABELS, 1), Sample(LABELS, 0)]}, "duplicate series"),
+    ("segment of a counter", {"model_batches_total": [Sample(("m",), 1, "germany")]}, "the family has no segments"),
+    (
+        "duplicate of a segment",
+        {"model_accuracy": [Sample(LABELS, 1, "a"), Sample(LABELS, 0, "a")]},
+        "duplicate series",
+    ),
     ("surrogate", {"model_batches_total": [Sample(("\ud800",), 1)]}, "label values must be text that UTF-8 can encode"),
     ("NaN", {"model_accuracy": [Sample(LABELS, math.nan)]}, "nan is not a finite number"),
     ("infinite", {"model_accuracy": [Sample(LABELS, -math.inf)]}, "-inf is not a finite number"),

@@ -182,7 +182,7 @@ BAD_FILES = {
     "baseline-percent": "4: models[0].baseline.accuracy: must be between 0 and 1, but is 92",
     "baseline-unknown-metric": '4: models[0].baseline.acuracy: unknown metric "acuracy"; did you mean "accuracy"?',
     "bins-fraction": "4: models[0].drift.bins: must be a whole number, but is 7.5",
-    "bins-yes": "4: models[0].drift.bins: must be a number, but is true",
+    "bins-yes": '4: models[0].drift.bins: must be a whole number, but is "yes"',
     "column-with-two-roles": "6: models[0].columns.score: is the column of prediction already; a column has one role",
     "control-character": "2: holds a character that YAML does not allow; remove it",
     "drift-is-text": '4: models[0].drift: must be a mapping of keys to values, but is "high"',
@@ -244,6 +244,20 @@ BAD_FILES = {
     "secret-in-wrong-place": (
         f'1: mlflow: must be a mapping of keys to values, but is "https://<secret>@mlflow:5000?<secret>"\n'
         f'2: refresh_interval: {DURATION}, but is "<secret>"'
+    ),
+    "segment-without-condition": ("4: models[0].segments.everyone: must have at least one condition, like country: DE"),
+    "segments": (
+        "6: models[0].segments.germany.country[1]: must be a text, a number, true or false, but is a mapping\n"
+        '7: models[0].segments.new.tenure.bellow: unknown key "bellow"; did you mean "below"?\n'
+        "8: models[0].segments.none.age: holds for no value: at_least must be less than below\n"
+        "9: models[0].segments.empty.age: must have at least one value\n"
+        "10: models[0].segments.open.age: must have a bound: at_least or below\n"
+        '11: models[0].segments.odd.age.below: must be a finite number, but is "yes"\n'
+        '12: models[0].segments.text: must be a mapping of keys to values, but is "DE"\n'
+        "13: models[0].segments: a key must be one word, without brackets"
+    ),
+    "segments-of-features": (
+        "7: models[0].segments.one.customer: is no feature, as features says, so no row could meet it"
     ),
     "significance-infinite": "4: models[0].drift.significance: must be a finite number, but is inf",
     "size": '1: limits.max_artifact_bytes: must be a size like 512MiB, 1GB or 1048576, but is "512 megs"',
@@ -540,6 +554,31 @@ def test_redacted_parses_to_the_same(values: dict[str, Any]) -> None:
     assert parse(redacted(config), filename="redacted.yml", environ={}) == config
 
 
+SCALARS = NAMES | st.integers(-(10**20), 10**20) | st.booleans() | st.floats(-1e300, 1e300)
+CONDITIONS = (
+    SCALARS
+    | st.lists(SCALARS, min_size=1, max_size=3)
+    | st.fixed_dictionaries({"below": st.floats(0, 9)}, optional={"at_least": st.floats(-9, -1)})
+)
+
+
+@pytest.mark.no_cover
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(NAMES.filter(lambda name: len(name) <= 200), st.dictionaries(NAMES, CONDITIONS, min_size=1)))
+def test_segments_are_shown_as_they_are_written(segments: dict[str, Any]) -> None:
+    """What `/config` shows of segments, of any names and values, is read as the same segments."""
+    values = {"models": [{"name": "churn", "predictions": {"experiment": "e"}, "segments": segments}]}
+    config = parsed(yaml.safe_dump(dollars_doubled(values)))
+    assert list(config.models[0].segments) == sorted(segments)
+    assert parse(redacted(config), filename="redacted.yml", environ={}) == config
+
+
+def test_a_country_is_no_truth_value() -> None:
+    """NO and on are texts, as in YAML 1.2; true, 1 and 1.0 are what they are."""
+    config = parsed(model("segments: {norway: {country: [NO, on, true, 1, 1.0]}}"))
+    assert repr(config.models[0].segments["norway"]["country"].values) == "('NO', 'on', True, 1, 1.0)"
+
+
 def documented_rows() -> dict[str, str]:
     """Return key -> default, as the tables of the documentation have them."""
     rows = re.findall(r"^\| `([^`]+)` \|[^|]*\| ([^|]*) \|", DOCUMENTATION.read_text(), re.MULTILINE)
@@ -564,9 +603,9 @@ def test_documented_defaults_are_the_defaults() -> None:
 
 
 def test_documented_examples_parse() -> None:
-    """Both examples of the documentation can be used as they stand."""
+    """The examples of the documentation can be used as they stand."""
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    assert [len(parsed(example).models) for example in examples] == [1, 2]
+    assert [len(parsed(example).models) for example in examples] == [1, 2, 1]
 
 
 def test_another_file_is_a_plain_mapping() -> None:

@@ -63,6 +63,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     ),
     (("reason",), "counter", "driftgauge_refresh_failures_total"),
     ((), "counter", "driftgauge_series_dropped_total"),
+    (("model",), "gauge", "driftgauge_segments_dropped"),
 ]
 
 families = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
@@ -95,9 +96,16 @@ def test_help_is_a_sentence(family: Family) -> None:
 
 @families
 def test_scope_says_whose_number_it_is(family: Family) -> None:
-    """Families about the exporter bear its name and no model label; all others have a model."""
+    """Families about the exporter bear its name; all others have a model."""
     assert (family.scope == "exporter") == family.name.startswith("driftgauge_")
-    assert ("model" in family.labels) == (family.scope == "model")
+    assert family.scope == "exporter" or "model" in family.labels
+
+
+@families
+def test_windows_are_cut_into_segments(family: Family) -> None:
+    """What is about a window is about a segment too, and counters, freshness and the exporter's own are not."""
+    assert family.segmented == ("window" in family.labels)
+    assert "segment" not in family.labels
 
 
 def test_feature_and_output_statistics_are_the_same() -> None:

@@ -320,6 +320,22 @@ def test_within_limit(most: int, kept: dict[str, int], dropped: int) -> None:
     assert (len(FEATURES["model_feature_psi"]), len(ACCURACY["model_accuracy"])) == (3, 3)
 
 
+def test_segments_are_the_first_beyond_the_limit() -> None:
+    """However many segments there are, what is about all rows stays, in all its detail."""
+    of_segment: Samples = {
+        name: [replace(each, segment="new") for each in of] for name, of in (FEATURES | ACCURACY).items()
+    }
+    both = {name: [*of_segment[name], *of] for name, of in (FEATURES | ACCURACY).items()}
+
+    assert within_limit([both], max_series=6)[0] == ACCURACY | FEATURES
+    kept, dropped = within_limit([both], max_series=8)
+    assert {name: [each.segment for each in of] for name, of in kept.items()} == {
+        "model_accuracy": ["", "", "", "new", "new"],
+        "model_feature_psi": ["", "", ""],
+    }
+    assert dropped == 4
+
+
 def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that hold something new are compared, those alike once, and all when the reference is another."""
     compared: list[Distribution] = []

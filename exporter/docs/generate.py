@@ -33,6 +33,8 @@ LABELS: Final = {
     "version": "The model version as the records or their run say it, else `unknown`; for `driftgauge_build_info`, "
     "that of driftgauge.",
     "window": "The window as written in the configuration, for example `24h`. It ends at the last refresh.",
+    "segment": "The segment's name in the configuration. Series about all rows do not have this label, so "
+    '`segment=""` selects them.',
     "feature": "The feature's name as the records have it.",
     "class": "The class, as the labels spell it.",
     "metric": "Which performance metric; see the table below.",
@@ -84,11 +86,15 @@ def _groups() -> Iterator[str]:
 
 
 def _label_list(family: Family) -> str:
-    return ", ".join(f"`{label}`" for label in family.labels) or "none"
+    return ", ".join(f"`{label}`" for label in _label_names(family)) or "none"
+
+
+def _label_names(family: Family) -> tuple[str, ...]:
+    return (*family.labels, "segment") if family.segmented else family.labels
 
 
 def _labels() -> str:
-    used = {label for family in FAMILIES.values() for label in family.labels}
+    used = {label for family in FAMILIES.values() for label in _label_names(family)}
     rows = ((f"`{label}`", LABELS[label]) for label in sorted(used, key=list(LABELS).index))
     return f"## Labels\n\n{_table(('Label', 'Value'), rows)}"
 

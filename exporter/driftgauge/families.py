@@ -32,13 +32,22 @@ class Family:
     scope: Scope
     group: str
 
+    @property
+    def segmented(self) -> bool:
+        """Whether each segment has series of its own, with a label `segment`; those about all rows have none."""
+        return "window" in self.labels
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One finite number, with label values in the order of its family's `labels`."""
+    """One finite number, with label values in the order of its family's `labels`.
+
+    segment: the rows that it is about, "" for all of them; only of a family that is `segmented`.
+    """
 
     labels: tuple[str, ...]
     value: float
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,14 @@ class HistogramSample:
 
     bounds: (k,) finite upper bounds, increasing, inclusive. sum: of the observed values.
     counts: (k + 1,) observations per bucket, NOT cumulative; the last one holds what is above every bound.
+    segment: as of `Sample`.
     """
 
     labels: tuple[str, ...]
     bounds: tuple[float, ...]
     counts: tuple[float, ...]
     sum: float
+    segment: str = ""
 
 
 Samples = Mapping[str, Sequence[Sample | HistogramSample]]
@@ -312,6 +323,14 @@ _EXPORTER: Final = (
         ("reason",),
         {"driftgauge_refresh_failures_total": "Refreshes that failed for at least one model, by reason."},
         kind="counter",
+    ),
+    *_families(
+        "The exporter itself",
+        _MODEL,
+        {
+            "driftgauge_segments_dropped": "Segments left out because of limits.max_segments; absent for a model "
+            "without segments.",
+        },
     ),
     *_families(
         "The exporter itself",

@@ -40,6 +40,7 @@ class PaneKey:
     """A pane of one version: `start` and `length` in seconds; nothing in it counts before `visible` (seconds, or 0).
 
     rebuilt: the pane holds outcomes joined from label files, which a corrected label replaces as a whole.
+    segment: the rows that it holds, "" for all of them.
     part: a pane is the sum of its parts, numbered from 0, so that adding a few rows does not rewrite all of it.
     """
 
@@ -49,6 +50,7 @@ class PaneKey:
     visible: int = 0
     rebuilt: bool = False
     part: int = 0
+    segment: str = ""
 
 
 def is_future(time: IntArray, now: int) -> BoolArray:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from driftgauge.families import FAMILIES
+from driftgauge.families import FAMILIES, Family
 from driftgauge.generator.recording import RECORDINGS
 from generator.promql_trees import parsed, selectors
 
@@ -27,12 +27,16 @@ def labels_of(name: str) -> frozenset[str] | None:
     if name in RECORDINGS:
         return frozenset(RECORDINGS[name].labels) | {"job"}
     if name in FAMILIES and FAMILIES[name].type not in _SUFFIXES:
-        return frozenset(FAMILIES[name].labels) | TARGET_LABELS
+        return _own(FAMILIES[name]) | TARGET_LABELS
     for family in FAMILIES.values():
         if name in (f"{family.name}{suffix}" for suffix in _SUFFIXES.get(family.type, ())):
             bucket = {"le"} if name.endswith("_bucket") else set()
-            return frozenset(family.labels) | TARGET_LABELS | bucket
+            return _own(family) | TARGET_LABELS | bucket
     return None
+
+
+def _own(family: Family) -> frozenset[str]:
+    return frozenset(family.labels) | ({"segment"} if family.segmented else set())
 
 
 def unknown(expression: str) -> list[str]:

@@ -22,7 +22,7 @@ TARGET = 'job=~"$job", instance=~"$instance"'
     [
         (
             SCOPE.of("model_accuracy"),
-            f'model_accuracy{{{TARGET}, window="$window", model=~"$model", version=~"$version"}}',
+            f'model_accuracy{{{TARGET}, window="$window", model=~"$model", version=~"$version", segment=""}}',
         ),
         (SCOPE.of("model_batches_total"), f'model_batches_total{{{TARGET}, model=~"$model"}}'),
         (SCOPE.of("driftgauge_build_info"), f"driftgauge_build_info{{{TARGET}}}"),

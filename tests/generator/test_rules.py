@@ -223,7 +223,8 @@ def test_selectors_refuse_what_does_not_exist() -> None:
     """A misspelt metric or label fails when rules are rendered, not in production."""
     target = Target.of(shipped())
 
-    assert target.series("model_window_labels", model='a"b') == 'model_window_labels{job="driftgauge", model="a\\"b"}'
+    selected = target.series("model_window_labels", model='a"b')
+    assert selected == 'model_window_labels{job="driftgauge", segment="", model="a\\"b"}'
     with pytest.raises(KeyError):
         target.series("model_windows_labels")
     with pytest.raises(KeyError):

@@ -23,17 +23,21 @@ def validate(samples: Samples) -> None:
             raise ValueError(f"{name}: no such family in driftgauge.families")
         seen: set[tuple[str, ...]] = set()
         for sample in series:
-            mistake = _label_mistake(family, sample.labels, seen, legible) or _value_mistake(family, sample)
+            labels = (*sample.labels, sample.segment)
+            mistake = _label_mistake(family, labels, seen, legible) or _value_mistake(family, sample)
             if mistake:
-                raise ValueError(f"{name}{sample.labels}: {mistake}")
-            seen.add(sample.labels)
+                raise ValueError(f"{name}{labels if sample.segment else sample.labels}: {mistake}")
+            seen.add(labels)
 
 
 def _label_mistake(
     family: Family, values: tuple[str, ...], seen: set[tuple[str, ...]], legible: set[tuple[str, ...]]
 ) -> str | None:
-    if len(values) != len(family.labels):
+    """Return what is wrong with the values of the family's labels, the segment's last."""
+    if len(values) != len(family.labels) + 1:
         return f"expected the labels {family.labels}"
+    if values[-1] and not family.segmented:
+        return "the family has no segments"
     if values in seen:
         return "duplicate series"
     # Most families have the same series, whose texts need one look.

@@ -34,7 +34,7 @@ _FIRST_EXPONENT: Final = 1e6
 write_text: Callable[[Collector], bytes] = generate_latest
 write_openmetrics: Callable[[Collector], bytes] = exposition.generate_latest
 _go_float: Callable[[float], str] = floatToGoString
-_labels: Callable[[Any], tuple[str, ...]] = attrgetter("labels")
+_order: Callable[[Any], tuple[tuple[str, ...], str]] = attrgetter("labels", "segment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Section:
 
 
 def sections(samples: Samples) -> Iterator[Section]:
-    """Yield the families that have samples in table order, the series of each ordered by labels."""
+    """Yield the families that have samples in table order, the series of each ordered by labels, then by segment."""
     wordings: dict[tuple[str, ...], _Wording] = {}
     for name, family in FAMILIES.items():
-        series = sorted(samples.get(name, ()), key=_labels)
+        series = sorted(samples.get(name, ()), key=_order)
         if not series:
             continue
         histograms = [sample for sample in series if isinstance(sample, HistogramSample)]
@@ -62,15 +62,21 @@ def sections(samples: Samples) -> Iterator[Section]:
 
 
 class _Wording(dict[tuple[str, ...], str]):
-    """Label values -> how they are written under these names, braces included; made on first use."""
+    """Label values, the segment's first -> how they are written under these names, braces included; made on first use.
+
+    The segment is left out where it is empty.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
-        self._order = sorted(range(len(names)), key=names.__getitem__)
-        self._format = "{{" + ",".join(f'{names[at]}="{{}}"' for at in self._order) + "}}" if names else ""
+        self._names = ("segment", *names)
 
     def __missing__(self, values: tuple[str, ...]) -> str:
-        self[values] = found = self._format.format(*(_escaped(values[at]) for at in self._order))
+        named = sorted(zip(self._names, values, strict=True))
+        if not values[0]:
+            named.remove(("segment", ""))
+        written = ",".join(f'{name}="{_escaped(value)}"' for name, value in named)
+        self[values] = found = f"{{{written}}}" if named else ""
         return found
 
 
@@ -85,7 +91,9 @@ def _number(value: float) -> str:
 
 def _numbers(family: Family, series: Iterable[Any], wording: _Wording) -> Section:
     name = family.name
-    lines = "".join([f"{name}{wording[sample.labels]} {_number(sample.value)}\n" for sample in series]).encode()
+    lines = "".join(
+        [f"{name}{wording[sample.segment, *sample.labels]} {_number(sample.value)}\n" for sample in series]
+    ).encode()
     text, openmetrics = _heads(_base_name(family), family.help, family.type)
     return Section((text, lines), (openmetrics, lines))
 
@@ -117,10 +125,11 @@ def _distribution(
     for sample in series:
         totals = list(accumulate(map(float, sample.counts)))
         bounds = zip(map(_go_float, (*sample.bounds, math.inf)), totals, strict=True)
-        lines = [f"{family.name}_bucket{bucket[*sample.labels, le]} {_number(many)}\n" for le, many in bounds]
+        labels = sample.segment, *sample.labels
+        lines = [f"{family.name}_bucket{bucket[*labels, le]} {_number(many)}\n" for le, many in bounds]
         buckets.append("".join(lines).encode())
-        counts.append(f"{family.name}{count}{plain[sample.labels]} {_number(totals[-1])}\n".encode())
-        sums.append(f"{family.name}{total}{plain[sample.labels]} {_number(sample.sum)}\n".encode())
+        counts.append(f"{family.name}{count}{plain[labels]} {_number(totals[-1])}\n".encode())
+        sums.append(f"{family.name}{total}{plain[labels]} {_number(sample.sum)}\n".encode())
     return buckets, counts, sums
 
 

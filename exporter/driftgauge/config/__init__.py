@@ -11,7 +11,7 @@ User documentation of every key: exporter/docs/configuration.md.
     reading, redaction    `parse` and `redacted`
 """
 
-from driftgauge.config.fields import Window
+from driftgauge.config.fields import Condition, Scalar, Window
 from driftgauge.config.reading import load_mapping, parse
 from driftgauge.config.redaction import redacted
 from driftgauge.config.sections import (
@@ -29,6 +29,7 @@ from driftgauge.config.units import format_duration, format_size, parse_duration
 from driftgauge.config.wording import without_secrets
 
 __all__ = [
+    "Condition",
     "Config",
     "Drift",
     "Features",
@@ -38,6 +39,7 @@ __all__ = [
     "ModelConfig",
     "Predictions",
     "ReferenceSource",
+    "Scalar",
     "Window",
     "format_duration",
     "format_size",

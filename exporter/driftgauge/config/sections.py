@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from driftgauge.config.fields import (
     METRICS,
     Bytes,
+    Condition,
+    ConditionField,
     Effect,
     Fraction,
     Glob,
@@ -61,6 +63,7 @@ class Limits(Section):
     max_categories: Whole = Field(200, ge=1)
     max_versions: Whole = Field(5, ge=1)
     max_series: Whole = Field(200_000, ge=1)
+    max_segments: Whole = Field(20, ge=1)
 
 
 class Predictions(Section):
@@ -133,6 +136,7 @@ class ModelConfig(Section):
     average: Average = "weighted"
     columns: dict[Role, Text] = Field(default_factory=dict)
     features: Features = Features()
+    segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
 
     @field_validator("labels")
@@ -173,6 +177,20 @@ class ModelConfig(Section):
                 raise RuleError(f"is the column of {role_of[column]} already; a column has one role", at=(role,))
             role_of[column] = role
         return columns
+
+    @field_validator("segments")
+    @classmethod
+    def _of_features(
+        cls, segments: dict[str, dict[str, Condition]], info: ValidationInfo
+    ) -> dict[str, dict[str, Condition]]:
+        features: Features = info.data.get("features", Features())
+        for name, conditions in segments.items():
+            if not conditions:
+                raise RuleError("must have at least one condition, like country: DE", at=(name,))
+            for feature in conditions:
+                if feature in features.exclude or (features.include and feature not in features.include):
+                    raise RuleError("is no feature, as features says, so no row could meet it", at=(name, feature))
+        return segments
 
 
 class Config(Section):

@@ -1,9 +1,10 @@
 """YAML text to a bounded graph of nodes; syntax errors as one line with a remedy.
 
-Only the safe core of YAML is allowed: mappings, lists, text, numbers, true and false. Dates stay text and tags are
-refused. This module does not know what the nodes mean.
+Only the safe core of YAML is allowed: mappings, lists, text, numbers, true and false. Dates stay text, as yes
+and no do, and tags are refused. This module does not know what the nodes mean.
 """
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -26,11 +27,20 @@ class Refused(yaml.MarkedYAMLError):
         self.line = line
 
 
+# Those of YAML 1.2. PyYAML follows 1.1, where `country: NO` is no country but false.
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_TRUE_OR_FALSE: Final = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+
+
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that dates stay text: a model name may look like one."""
+    """PyYAML's safe loader, except that dates stay text, for a model name may look like one, and so do yes and no."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own protocol
-        first: [(tag, pattern) for tag, pattern in resolvers if tag in _NUMBERS_AND_WORDS]
+        first: [
+            (tag, _TRUE_OR_FALSE if tag == _BOOL else pattern)
+            for tag, pattern in resolvers
+            if tag in _NUMBERS_AND_WORDS
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 

@@ -7,7 +7,7 @@ because of its words. This module does not know which alert says what.
 
 from typing import Final, Literal
 
-from driftgauge.generator.promql import Target, quoted
+from driftgauge.generator.promql import Target, all_rows, matcher, narrowed
 from driftgauge.generator.thresholds import Links
 
 Board = Literal["fleet", "model", "features", "quality", "exporter"]
@@ -20,7 +20,7 @@ _FEATURE: Final = "{{ $each.Labels.feature }} ({{ printf `%.3g` $each.Value }})"
 def lookup(name: str, target: Target, *labels: str, **fixed: str) -> str:
     """Return a selector for `query`, into which the alert's own target labels and `labels` are put at notification."""
     own = [f"{label}=%q" for label in (*target.labels, *labels)]
-    return f"{name}{{{', '.join((*own, *(f'{label}={quoted(value)}' for label, value in fixed.items())))}}}"
+    return narrowed(name, (*own, *(matcher(*pair) for pair in fixed.items()), *all_rows(name)))
 
 
 def query(promql: str, target: Target, *labels: str) -> str:

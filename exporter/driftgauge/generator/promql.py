@@ -38,7 +38,9 @@ class Target:
         known = () if name in TARGET_SERIES else FAMILIES[name].labels
         if unknown := labels.keys() - set(known):
             raise KeyError(f"{name} has no label {', '.join(sorted(unknown))}")
-        return narrowed(name, (matcher("job", self.job), models, *(matcher(*pair) for pair in labels.items())))
+        return narrowed(
+            name, (matcher("job", self.job), models, *all_rows(name), *(matcher(*pair) for pair in labels.items()))
+        )
 
     def by(self, *labels: str) -> str:
         """Return a list of labels for `by` and `on`, the target's first."""
@@ -53,6 +55,14 @@ def quoted(text: str) -> str:
 def matcher(label: str, value: str) -> str:
     """Return the matcher of one value."""
     return f"{label}={quoted(value)}"
+
+
+def all_rows(family: str) -> tuple[str, ...]:
+    """Return the matchers of a series about all rows, where there may be others about segments: no alert is for these.
+
+    A label that a series does not have is empty to PromQL.
+    """
+    return (matcher("segment", ""),) if family in FAMILIES and FAMILIES[family].segmented else ()
 
 
 def any_of(label: str, values: Iterable[str]) -> str:

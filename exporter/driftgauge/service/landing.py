@@ -55,7 +55,7 @@ def _model(model: ModelConfig, config: Config, publication: Publication) -> Mode
 
 def _value(samples: Samples, family: str, labels: tuple[str, ...]) -> float | None:
     for sample in samples.get(family, ()):
-        if isinstance(sample, Sample) and sample.labels == labels:
+        if isinstance(sample, Sample) and sample.labels == labels and not sample.segment:
             return sample.value
     return None
 

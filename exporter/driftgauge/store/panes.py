@@ -20,7 +20,7 @@ from driftgauge.windows import PaneKey
 
 _PREDICTIONS: Final = "predictions"
 _OUTCOMES: Final = "outcomes"
-_KEY: Final = ("version", "start", "visible", "rebuilt", "part")
+_KEY: Final = ("version", "start", "visible", "rebuilt", "part", "segment")
 
 # Panes are packed and given to DuckDB in portions of about this many bytes, which are then in memory twice.
 _AT_ONCE: Final = 4 * 2**20
@@ -149,7 +149,8 @@ def _write(
         if length not in lengths:
             tx.run(
                 f"CREATE TABLE {tx.panes(length)} "
-                "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, data BLOB)"
+                "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, "
+                "segment VARCHAR, data BLOB)"
             )
             tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
         for some in _packed(panes, keys, ahead):

@@ -152,6 +152,11 @@ def _series(marks: Marks) -> list[Panel]:
             "Predictions kept until their label comes or their horizon ends.",
             "driftgauge_pending_predictions",
         ),
+        (
+            "Segments dropped",
+            "Segments of the model that has most of them left out because of limits.max_segments.",
+            "driftgauge_segments_dropped",
+        ),
     ]
     return [
         *(

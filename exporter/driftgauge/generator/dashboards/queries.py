@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from driftgauge.families import FAMILIES
+from driftgauge.generator.promql import all_rows
 
 # The suffixes of a histogram's series.
 Part = Literal["", "_bucket", "_count", "_sum", "_gcount", "_gsum"]
@@ -55,6 +56,7 @@ class Scope:
         variables = () if about.scope == "exporter" else (*self.one, *self.several)
         narrowed = [name for name in variables if name in about.labels and name not in all_of]
         wanted = [f'{name}{"=~" if name in self.several else "="}"${name}"' for name in narrowed]
+        wanted += all_rows(family)
         wanted += [_matcher(name, value) for name, value in labels.items()]
         return f"{family}{part}{{{', '.join((_TARGET, *wanted))}}}"
 

@@ -1,0 +1,105 @@
+"""Segments: named slices of a model's rows, by conditions on features that must all hold.
+
+A row may be in several segments, or in none. A row whose feature is missing is in no segment with a condition on it.
+Values compare by value, whatever type a file gives them. This module does not know what is computed for a segment.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.batch.values import category_text, mask, number_text, numbers
+from driftgauge.columns import BoolArray, Columns, FloatArray, TextArray
+from driftgauge.config import Condition, Limits, ModelConfig, Scalar
+
+# Segment names are label values; the empty one stands for all rows.
+ALL_ROWS: Final = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One configured segment: its name, and a condition for each of one or more features."""
+
+    name: str
+    conditions: Mapping[str, Condition]
+
+    @cached_property
+    def identity(self) -> str:
+        """Hex digest that changes with the name or what the conditions say: what was counted as one is no other."""
+        conditions = sorted((feature, repr(condition)) for feature, condition in self.conditions.items())
+        return hashlib.blake2b(repr((self.name, conditions)).encode(), digest_size=8).hexdigest()
+
+    def members(self, rows: Columns) -> BoolArray:
+        """Return which rows (n,) are in it."""
+        found = np.ones(len(rows), np.bool_)
+        for feature, condition in self.conditions.items():
+            if feature in rows.numbers:
+                found &= _among_numbers(rows.numbers[feature], condition)
+            elif feature in rows.categories:
+                found &= _among_texts(rows.categories[feature], condition)
+            else:
+                found[:] = False
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The segments of a model that are in effect, in the order of the file, and the names of those beyond the limit."""
+
+    kept: tuple[Segment, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, model: ModelConfig, limits: Limits) -> Self:
+        """Return what `limits.max_segments` leaves of the configured segments."""
+        found = tuple(Segment(name, conditions) for name, conditions in model.segments.items())
+        return cls(found[: limits.max_segments], tuple(segment.name for segment in found[limits.max_segments :]))
+
+
+def _among_numbers(values: FloatArray, condition: Condition) -> BoolArray:
+    """Return which numbers (n,), NaN where missing, meet the condition."""
+    if condition.values:
+        wanted = np.array([number for value in condition.values for number in _as_numbers(value)], np.float64)
+        return np.isin(values, wanted)
+    found = ~np.isnan(values)
+    if condition.at_least is not None:
+        found &= _in_single(values, condition.at_least) >= condition.at_least
+    if condition.below is not None:
+        found &= _in_single(values, condition.below) < condition.below
+    return found
+
+
+def _in_single(values: FloatArray, bound: float) -> FloatArray:
+    """Return the values with the single-precision number nearest to `bound` as `bound`, for columns of float32."""
+    return np.where(values == _single(bound), bound, values)
+
+
+def _single(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
+def _as_numbers(value: Scalar) -> list[float]:
+    """Return the numbers that are equal to a value in a numeric column: in double and in single precision."""
+    number = float(numbers(pa.array([value])).values[0]) if isinstance(value, str) else float(value)
+    return [] if np.isnan(number) else [number, _single(number)]
+
+
+def _among_texts(texts: TextArray, condition: Condition) -> BoolArray:
+    """Return which texts (n,), null where missing, meet the condition; a range is of those that are numbers."""
+    if condition.values:
+        wanted = category_text(pa.array([_as_text(value) for value in condition.values], pa.string()))
+        return mask(pc.is_in(texts, value_set=wanted.drop_null()))
+    return _among_numbers(numbers(texts).values, condition)
+
+
+def _as_text(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else number_text(float(value))

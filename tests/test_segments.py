@@ -1,0 +1,101 @@
+"""Which rows are in a segment: by value, whatever wrote it, and never by what is missing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data_builders import a_model, features
+from driftgauge.config import Limits
+from driftgauge.segments import Segment, Segments
+
+NAN = float("nan")
+NUMBERS = np.array([0, 1, 1.5, -0.0, NAN, 40, 65, float(np.float32(0.7)), 1e300])
+TEXTS = ["DE", "de", "1", None, "true", "1.50", "7", "NO", "-2"]
+
+
+def segment(**conditions: Any) -> Segment:
+    """Return the segment with these conditions, as the configuration would have them."""
+    (found,) = Segments.of(a_model(segments={"s": conditions}), Limits()).kept
+    return found
+
+
+@pytest.mark.parametrize(
+    ("condition", "members"),
+    [
+        (1, [1]),
+        (1.0, [1]),
+        (True, [1]),
+        ("1", [1]),
+        ("1.0", [1]),
+        ("yes", []),
+        (0, [0, 3]),
+        (False, [0, 3]),
+        ([1.5, "40", 7], [2, 5]),
+        (0.7, [7]),
+        ({"below": 1}, [0, 3, 7]),
+        ({"at_least": 40, "below": 65}, [5]),
+        ({"at_least": 0.7, "below": 1}, [7]),
+        ({"below": 0.7}, [0, 3]),
+        ({"at_least": 1e300}, [8]),
+        (10**300, [8]),
+    ],
+    ids=str,
+)
+def test_numbers(condition: Any, members: list[int]) -> None:
+    """A numeric feature is compared as a number, in the precision that it came in; NaN is in no segment."""
+    assert np.flatnonzero(segment(x=condition).members(features(x=NUMBERS))).tolist() == members
+
+
+@pytest.mark.parametrize(
+    ("condition", "members"),
+    [
+        ("DE", [0]),
+        (["DE", "NO", "FR"], [0, 7]),
+        (1, [2]),
+        (1.0, [2]),
+        ("1.0", [2]),
+        (True, [4]),
+        ("True", [4]),
+        (7, [6]),
+        ("", None),
+        ({"below": 2}, [2, 5, 8]),
+        ({"at_least": 1.5}, [5, 6]),
+    ],
+    ids=str,
+)
+def test_texts(condition: Any, members: list[int] | None) -> None:
+    """A categorical feature is compared text by text, ranges with those that are numbers; null is in no segment."""
+    if members is None:
+        with pytest.raises(ValueError, match="must be a text"):
+            segment(x=condition)
+        return
+    assert np.flatnonzero(segment(x=condition).members(features(x=TEXTS))).tolist() == members
+
+
+def test_all_conditions_hold() -> None:
+    """A row is in the segment if it meets each condition; without one of the columns no row is."""
+    rows = features(country=["DE", "DE", "FR", None], tenure=np.array([0.5, 3, 0.5, 0.5]))
+
+    assert segment(country="DE", tenure={"below": 1}).members(rows).tolist() == [True, False, False, False]
+    assert not segment(country="DE", plan="A").members(rows).any()
+
+
+def test_a_changed_segment_is_another() -> None:
+    """The identity follows name and conditions, whose order means nothing, and nothing else."""
+    one = segment(country="DE", tenure={"below": 1})
+
+    assert one.identity == segment(tenure={"below": 1.0}, country="DE").identity
+    others = [segment(country="DE"), segment(country="DE", tenure={"at_least": 1}), segment(country="FR")]
+    assert len({one.identity, *(each.identity for each in others)}) == 4
+    renamed = Segments.of(a_model(segments={"t": {"country": "DE"}}), Limits()).kept[0]
+    assert renamed.identity != others[0].identity
+
+
+def test_segments_beyond_the_limit() -> None:
+    """The first ones of the file stay, in its order; the others are named."""
+    model = a_model(segments={name: {"x": 1} for name in ("z", "a", "m")})
+
+    found = Segments.of(model, Limits(max_segments=2))
+
+    assert ([each.name for each in found.kept], found.dropped) == (["z", "a"], ("m",))
