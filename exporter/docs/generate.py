@@ -24,7 +24,7 @@ INTRODUCTION: Final = """\
 Every metric driftgauge exposes, in the order of `/metrics`. A value that cannot be computed (too few rows, one class
 only, a constant reference) is an absent series: never NaN, 0 or an old number.
 
-Beside these, `/metrics` has the `process_*` and `python_*` metrics of the Python client library, about the exporter's
+`/metrics` also has the `process_*` and `python_*` metrics of the Python client library, about the exporter's
 own process.
 """
 
