@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.columns import Columns
-from driftgauge.config import Drift, ModelConfig
+from driftgauge.config import Drift, Limits, ModelConfig
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.grid import Layout
 from driftgauge.reference import Reference, compile_reference
+from driftgauge.signals import Basis, Fitted, Rows, fit_all, fold_one
+from driftgauge.signals.distribution import FittedDistribution
 
 MICROS = 1_000_000
 CATEGORY_LIMIT = 200
@@ -67,9 +69,20 @@ def counted(reference: Reference, rows: Columns, *, limit: int = CATEGORY_LIMIT)
 
 def on_layout(layout: Layout, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> Distribution:
     """Count rows on a layout."""
-    found = PredictionPane.fold(rows, layout, category_limit=limit).distribution
-    assert found is not None
+    (found,) = FittedDistribution(layout, limit).fold(rows, np.array([len(rows)]))
     return found
+
+
+def fitted(reference: Reference | None = None, *, category_limit: int = CATEGORY_LIMIT) -> dict[str, Fitted]:
+    """Return the signals of a model, with or without a reference."""
+    return fit_all(Basis(a_model(), Limits(max_categories=category_limit), reference))
+
+
+def a_pane(
+    rows: Columns, reference: Reference | None = None, *, category_limit: int = CATEGORY_LIMIT, of: Rows = "predictions"
+) -> Pane:
+    """Fold rows into one pane."""
+    return fold_one(rows, fitted(reference, category_limit=category_limit), of)
 
 
 def compared(reference: Columns, window: Columns, **drift: Any) -> Mapping[str, ColumnDrift]:

@@ -31,6 +31,7 @@ from driftgauge.config.document import Document
 from driftgauge.config.mistakes import mistake
 from driftgauge.config.sections import Section
 from driftgauge.errors import ConfigError
+from driftgauge.families import BASIC_SIGNALS
 
 DATA = Path(__file__).parent / "data" / "config"
 DOCUMENTATION = Path(__file__).parent.parent / "exporter" / "docs" / "configuration.md"
@@ -120,6 +121,14 @@ def test_values_of_a_model(description: str, more: str, where: str, expected: ob
 def test_size_as_plain_number() -> None:
     """A size without unit is bytes."""
     assert parsed(f"limits: {{max_artifact_bytes: 1048576}}\n{MINIMAL}").limits.max_artifact_bytes == 1_048_576
+
+
+def test_signals() -> None:
+    """By default a model has all signals; the basic ones stay, whatever a list leaves out."""
+    every = parsed(model("task: binary")).models[0].signals
+    assert parsed(model("signals: default")).models[0].signals == every
+    assert parsed(model("signals: [latency]")).models[0].signals == BASIC_SIGNALS
+    assert parsed(model("signals: []")).models[0].signals == BASIC_SIGNALS
 
 
 def test_section_of_another_task() -> None:
@@ -259,6 +268,7 @@ BAD_FILES = {
     "segments-of-features": (
         "7: models[0].segments.one.customer: is no feature, as features says, so no row could meet it"
     ),
+    "signal": '4: models[0].signals[1]: unknown signal "momnets"; did you mean "moments"?',
     "significance-infinite": "4: models[0].drift.significance: must be a finite number, but is inf",
     "size": '1: limits.max_artifact_bytes: must be a size like 512MiB, 1GB or 1048576, but is "512 megs"',
     "tab": (

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_builders import MICROS, a_model, a_reference, features, folded, make_columns
+from data_builders import MICROS, a_model, a_pane, a_reference, features, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
 from driftgauge.collector import validate, within_limit
@@ -34,10 +34,9 @@ PANE = NOW // MICROS // 120 * 120
 Samples = Mapping[str, Sequence[Sample | HistogramSample]]
 
 
-def predictions(rows: Columns, reference: Reference | None = None) -> dict[PaneKey, PredictionPane]:
+def predictions(rows: Columns, reference: Reference | None = None) -> dict[PaneKey, Pane]:
     """Fold rows of version 1 into one pane of the last hour."""
-    layout = reference.layout if reference else None
-    return {PaneKey("1", PANE, 120): PredictionPane.fold(rows, layout, category_limit=9)}
+    return {PaneKey("1", PANE, 120): a_pane(rows, reference)}
 
 
 def samples(
@@ -239,7 +238,7 @@ def test_versions_beyond_the_limit_are_not_published() -> None:
 def test_performance() -> None:
     """Metrics, classes and degradation are published; what is undefined is absent."""
     rows = make_columns(4, label=["1", "1", "0", "1"], predicted=["1", "0", "0", "1"])
-    outcomes = {PaneKey("1", PANE, 120): folded(rows)}
+    outcomes = {PaneKey("1", PANE, 120): a_pane(rows, of="labelled")}
 
     found = samples(outcomes=outcomes, baseline={"accuracy": 0.8, "roc_auc": 0.9}, settings={"average": "binary"})
 
@@ -259,7 +258,9 @@ def test_performance() -> None:
 def test_panes_of_other_times_do_not_count() -> None:
     """Only panes inside the window are summed."""
     rows = make_columns(2, label=["1", "1"], predicted=["1", "0"])
-    outcomes = {PaneKey("1", start, 120): folded(rows) for start in (PANE - 3720, PANE - 3600, PANE, PANE + 120)}
+    outcomes = {
+        PaneKey("1", start, 120): a_pane(rows, of="labelled") for start in (PANE - 3720, PANE - 3600, PANE, PANE + 120)
+    }
 
     assert on_window(samples(outcomes=outcomes), "model_window_labels") == {"": 4}
 
@@ -358,7 +359,7 @@ def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyP
         found = model_samples(state, windows=windows, limits=LIMITS, now=NOW, cache=cache)
         return len(compared), found
 
-    def pane(hours: int, reference: Reference = reference) -> dict[PaneKey, PredictionPane]:
+    def pane(hours: int, reference: Reference = reference) -> dict[PaneKey, Pane]:
         found = predictions(features(x=rng.normal(size=50)), reference)
         return {replace(key, start=key.start - 3600 * hours): pane for key, pane in found.items()}
 
@@ -394,11 +395,11 @@ def test_what_earlier_snapshots_added_up_changes_nothing() -> None:
             start = (now // MICROS - 60 * int(rng.integers(0, 90))) // 120 * 120
             new = predictions(features(x=rng.normal(size=5)), reference)[PaneKey("1", PANE, 120)]
             key = PaneKey(version, start, 120)
-            panes[key] = PredictionPane.combine([panes[key], new]) if key in panes else new
+            panes[key] = Pane.combine([panes[key], new]) if key in panes else new
         for key, target in tiers.outgrown(panes, now).items():
             left = panes.pop(key)
             if target:
-                panes[target] = PredictionPane.combine([left, panes[target]]) if target in panes else left
+                panes[target] = Pane.combine([left, panes[target]]) if target in panes else left
         state = replace(state, predictions=panes)
         caches = cache, SnapshotCache()
         asked = [plain(model_samples(state, windows=windows, limits=LIMITS, now=now, cache=each)) for each in caches]

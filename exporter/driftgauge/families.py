@@ -68,6 +68,11 @@ class HistogramSample:
 
 Samples = Mapping[str, Sequence[Sample | HistogramSample]]
 
+# What rows are folded to, see `driftgauge.signals`: signals that every model has, and those that the configuration
+# can leave out.
+BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
+OPTIONAL_SIGNALS: Final[tuple[str, ...]] = ()
+
 # Seconds. Finest where online models answer; the top end is where clients have long given up.
 LATENCY_BUCKETS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),

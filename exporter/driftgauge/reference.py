@@ -5,7 +5,7 @@ stores the result, so that it survives a restart without MLflow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
@@ -66,12 +66,16 @@ Profile = NumericProfile | CategoryProfile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """`rows` of reference data on `layout`; one profile per column of it. `dropped` features exceed the limit."""
+    """`rows` of reference data on `layout`; one profile per column of it. `dropped` features exceed the limit.
+
+    learned: what signals have to know of the reference's rows, arrays and JSON values by signal.
+    """
 
     layout: Layout
     profiles: Mapping[str, Profile]
     rows: int
     dropped: tuple[str, ...]
+    learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -88,14 +92,14 @@ class Reference:
             {"name": name, "grid": _grid_state(grid), "profile": _profile_state(self.profiles[name])}
             for name, grid in self.layout.grids.items()
         ]
-        return {"columns": columns, "rows": self.rows, "dropped": self.dropped}
+        return {"columns": columns, "rows": self.rows, "dropped": self.dropped, "learned": self.learned}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the reference that `to_state` described."""
         grids = {column["name"]: _grid_from(column["grid"]) for column in state["columns"]}
         profiles = {column["name"]: _profile_from(column["profile"]) for column in state["columns"]}
-        return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]))
+        return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]), state["learned"])
 
 
 def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: int, max_categories: int) -> Reference:

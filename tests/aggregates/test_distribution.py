@@ -1,12 +1,10 @@
 """Rows placed and counted on a layout."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from data_builders import a_reference, counted, features, make_columns, on_layout
-from driftgauge.aggregates.distribution import Distribution, Unseen, output_numbers
+from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.codec import pack, unpack
 from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
 
@@ -98,22 +96,6 @@ def test_unseen_names_beyond_the_limit_are_pooled() -> None:
 
     assert found.unseen == {"plan": Unseen({"w": 1, "x": 2}, rest=2)}
     assert found.unseen["plan"].total == 5
-
-
-@pytest.mark.parametrize(
-    ("description", "fields", "expected"),
-    [
-        ("a score", {"score": [0.25, NAN], "predicted": ["0", None]}, [0.25, None]),
-        ("a regression's prediction", {"predicted": np.array([3.5, NAN])}, [3.5, None]),
-        ("bare classes", {"predicted": ["0", "1"]}, None),
-    ],
-)
-def test_output_as_numbers(description: str, fields: dict[str, Any], expected: list[float | None] | None) -> None:
-    """The output is the score where there is one, a regression's prediction, and no number for bare classes."""
-    numbers = output_numbers(make_columns(2, **fields))
-
-    plain = None if numbers is None else [None if np.isnan(number) else number for number in numbers]
-    assert plain == expected, description
 
 
 def test_output_classes_are_counted_as_categories() -> None:

@@ -15,17 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders import a_reference, counted, features, folded, make_columns
+from data_builders import a_pane, a_reference, counted, features, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, Unseen
+from driftgauge.aggregates.latency import Latency
 from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.sketch import ValueSketch
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack, unpack
 from driftgauge.columns import Columns
 from driftgauge.families import LATENCY_BUCKETS
+from driftgauge.signals import AGGREGATES
 
 NAN = float("nan")
 BOUNDS = (0.1, 0.5, 1.0)
@@ -85,10 +87,20 @@ def fold_unseen(rows: Sequence[Row]) -> Unseen:
     return counted(REFERENCE, as_columns(rows), limit=NAMES).unseen.get("plan", Unseen({}))
 
 
-def fold_pane(rows: Sequence[Row]) -> PredictionPane:
-    """Fold everything about predictions."""
-    columns, layout = as_columns(rows), REFERENCE.layout
-    return PredictionPane.fold(columns, layout, category_limit=NAMES)
+def fold_latency(rows: Sequence[Row]) -> Latency:
+    """Fold latencies and failures."""
+    columns = as_columns(rows)
+    return Latency.fold(columns.latency, columns.failed, np.array([len(columns)]))[0]
+
+
+def fold_pane(rows: Sequence[Row]) -> Pane:
+    """Fold all signals of predictions."""
+    return a_pane(as_columns(rows), REFERENCE, category_limit=NAMES)
+
+
+def fold_labelled(rows: Sequence[Row]) -> Pane:
+    """Fold all signals of labelled rows."""
+    return a_pane(as_columns(rows), REFERENCE, of="labelled")
 
 
 def fold_multiclass(rows: Sequence[Row]) -> Outcomes:
@@ -134,6 +146,12 @@ class Subject:
     fold: Callable[[Sequence[Row]], Any]
     combine: Callable[[Sequence[Any]], Any]
     identity: Callable[[], Any]
+    restore: Callable[[dict[str, Any]], Any] | None = None
+
+
+def restore_pane(state: dict[str, Any]) -> Pane:
+    """Return the pane that was stored."""
+    return Pane.from_state(state, AGGREGATES)
 
 
 STORED = [
@@ -151,12 +169,9 @@ STORED = [
         Distribution.combine,
         lambda: Distribution.empty(REFERENCE.layout, limit=NAMES),
     ),
-    Subject(
-        "PredictionPane",
-        fold_pane,
-        PredictionPane.combine,
-        lambda: PredictionPane.empty(REFERENCE.layout, category_limit=NAMES),
-    ),
+    Subject("Latency", fold_latency, Latency.combine, Latency.empty),
+    Subject("Pane of predictions", fold_pane, Pane.combine, Pane, restore_pane),
+    Subject("Pane of labelled rows", fold_labelled, Pane.combine, Pane, restore_pane),
     Subject("Outcomes", lambda rows: folded(as_columns(rows)), Outcomes.combine, lambda: Outcomes.combine([])),
     Subject("Outcomes, multiclass", fold_multiclass, Outcomes.combine, lambda: Outcomes.combine([])),
     Subject("Outcomes, regression", fold_regression, Outcomes.combine, lambda: Outcomes.combine([])),
@@ -248,7 +263,7 @@ def test_round_trip(subject: Subject, rows: list[Row]) -> None:
     """What was stored comes back bit for bit, and can be combined again."""
     one = subject.fold(rows)
 
-    restored = type(one).from_state(unpack(pack(one.to_state())))
+    restored = (subject.restore or type(one).from_state)(unpack(pack(one.to_state())))
 
     assert plain(one) == plain(restored)
     assert_same(subject.combine([one, one]), subject.combine([restored, restored]))
@@ -287,12 +302,12 @@ LAYOUT, OTHER_LAYOUT = REFERENCE.layout, OTHER.layout
             [f"('{LAYOUT.fingerprint}', 2)", f"('{LAYOUT.fingerprint}', 3)"],
         ),
         (
-            PredictionPane.empty(LAYOUT, category_limit=2),
-            PredictionPane.empty(None, category_limit=2),
-            [LAYOUT.fingerprint, "None"],
+            a_pane(as_columns([]), REFERENCE, category_limit=2),
+            a_pane(as_columns([]), OTHER, category_limit=2),
+            ["distribution", f"{LAYOUT.fingerprint}:2", f"{OTHER_LAYOUT.fingerprint}:2"],
         ),
     ],
-    ids=["bounds", "groups", "limit of keys", "layout", "limit of names", "with and without reference"],
+    ids=["bounds", "groups", "limit of keys", "layout", "limit of names", "pane"],
 )
 def test_refuses_what_does_not_fit(one: Any, other: Any, named: list[str]) -> None:
     """Aggregates with different parameters are not combined, and the message names both."""

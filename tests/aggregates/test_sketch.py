@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from driftgauge.aggregates.pane import LATENCY_LIMIT
+from driftgauge.aggregates.latency import LIMIT as LATENCY_LIMIT
 from driftgauge.aggregates.sketch import ValueSketch
 
 TINY = 5e-324

@@ -110,7 +110,7 @@ def _held(case: Case) -> tuple[Reference, Delta]:
     reference = product.compiled(case.reference, grid=case.grid)
     by = product.terms(reference, case.windows)
     # Folded as in a worker, on a layout of its own: the exporter itself makes no tables to look values up in.
-    return reference, product.folded(product.chunks(case.batch), replace(by, layout=deepcopy(reference.layout)))
+    return reference, product.folded(product.chunks(case.batch), replace(by, fitted=deepcopy(by.fitted)))
 
 
 def kept(make: Callable[[], object]) -> float:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders import a_reference, features
+from data_builders import a_reference, features, fitted
 from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import Pane
 from driftgauge.codec import pack
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, ModelConfig, Window
@@ -112,7 +113,7 @@ class Run:
         ]
         self._read += new
         self._labels += labels
-        terms = Terms(self.state.config, WINDOWS, None, 5, self.now * MICROSECONDS)
+        terms = Terms(self.state.config, WINDOWS, fitted(), self.now * MICROSECONDS)
         times, versions = [SECONDS + each.at for each in chosen], [each.version for each in chosen]
         predicted = rows(new, times, versions, predicted=[each.predicted for each in chosen])
         keys, times, values = ([label[part] for label in labels] for part in range(3))
@@ -140,14 +141,16 @@ class Run:
                 found.setdefault(prediction.version, Counter())[value, prediction.predicted] += 1
         return found
 
-    def counted(self, outcomes: Mapping[Any, Outcomes], window: Window) -> dict[str, Counter[tuple[str, str]]]:
+    def counted(self, outcomes: Mapping[Any, Pane], window: Window) -> dict[str, Counter[tuple[str, str]]]:
         """Return the same counts from the panes that the window shows now."""
         found: dict[str, Counter[tuple[str, str]]] = {}
         for key in TIERS.visible(outcomes, window, self.now * MICROSECONDS):
-            found.setdefault(key.version, Counter()).update(outcomes[key].confusion)
+            aggregate = outcomes[key].find("outcomes", Outcomes)
+            assert aggregate is not None
+            found.setdefault(key.version, Counter()).update(aggregate.confusion)
         return {version: counts for version, counts in found.items() if counts}
 
-    def restored(self) -> Mapping[Any, Outcomes]:
+    def restored(self) -> Mapping[Any, Pane]:
         """Return the outcomes as a new process reads them."""
         with self._store.transaction(self.state.config.name, "binary") as tx:
             return read(tx).outcomes
@@ -217,7 +220,7 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     """What a commit writes follows its own rows; few parts stay, they add up to all rows, and are joined in the end."""
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model("in parts"))
-    terms = Terms(model, WINDOWS, reference.layout, 5, SECONDS * MICROSECONDS)
+    terms = Terms(model, WINDOWS, fitted(reference), SECONDS * MICROSECONDS)
     state = ModelState(model, reference=reference)
     batches = [feature_rows(seed, 3000) for seed in range(20)]
     written = 0
@@ -257,7 +260,7 @@ def test_small_parts_are_joined_eight_at_a_time(
     monkeypatch.setattr(commits, "_FEW_CELLS", few_cells)
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model(f"parts {few_cells}"))
-    terms = Terms(model, WINDOWS, reference.layout, 5, SECONDS * MICROSECONDS)
+    terms = Terms(model, WINDOWS, fitted(reference), SECONDS * MICROSECONDS)
     state = ModelState(model, reference=reference)
     found = []
     for seed in range(8):

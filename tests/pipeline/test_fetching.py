@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import pytest
 
-from data_builders import CATEGORY_LIMIT, a_model
+from data_builders import a_model, fitted
 from driftgauge.config import Window
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.pipeline import fetching
@@ -80,7 +80,7 @@ def lines(rows: Rows) -> bytes:
 
 def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     """Return how to read these files, each of a run of its own; those called labels are label files."""
-    terms = Terms(a_model(**settings), WINDOWS, None, CATEGORY_LIMIT, NOW)
+    terms = Terms(a_model(**settings), WINDOWS, fitted(), NOW)
     found = []
     for number, path in enumerate(paths):
         artifact = Artifact(f"run{number}", "1", "", path, None, NOW // 1000, None)
@@ -122,7 +122,11 @@ def _flat(state: Any, name: str = "") -> dict[str, Any]:
     """Return the numbers and texts of a state by their place in it; those of moments by column."""
     if isinstance(state, Mapping) and "means" in state:
         names = state["names"]
-        state = {kind: dict(zip(names, state[kind].tolist(), strict=True)) for kind in state if kind != "names"}
+        state = {
+            kind: dict(zip(names, state[kind].tolist(), strict=True))
+            for kind in state
+            if hasattr(state[kind], "tolist")
+        }
     if isinstance(state, Mapping):
         return {place: value for key, item in state.items() for place, value in _flat(item, f"{name}.{key}").items()}
     if isinstance(state, list | tuple | np.ndarray):

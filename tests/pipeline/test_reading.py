@@ -12,11 +12,12 @@ import pytest
 from structlog.testing import capture_logs
 
 import data_builders
-from data_builders import CATEGORY_LIMIT
 from driftgauge.grid import Layout, NumericGrid
 from driftgauge.pipeline import fetching, reading
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.reading import Job
+from driftgauge.signals import Fitted
+from driftgauge.signals.distribution import FittedDistribution
 from driftgauge.source import Artifact, Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, prediction, published
@@ -168,18 +169,21 @@ def test_a_replaced_file_says_so_even_if_it_is_broken(bench: Bench, monkeypatch:
 
 
 def test_a_layout_is_kept_from_file_to_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files on equal layouts, which each bring their own, are counted on one, whose tables are made once."""
+    """Files on equal layouts, which each bring their own, are counted on one, whose table is made once."""
     monkeypatch.setattr(reading, "_known", [])
     one, same, other = (Layout({"x": NumericGrid(np.arange(points))}) for points in (3.0, 3.0, 4.0))
     artifact = Artifact("run", "1", "bench", "a.csv", 9, 0, None)
 
-    def known(layout: Layout | None) -> Layout | None:
-        terms = Terms(data_builders.a_model(), [], layout, CATEGORY_LIMIT, NOW)
-        return reading._with_known_layout(Job(artifact, "predictions", terms, None, 9)).terms.layout
+    def known(layout: Layout) -> Fitted:
+        terms = Terms(data_builders.a_model(), [], {"distribution": FittedDistribution(layout, 9)}, NOW)
+        job = reading._with_known_signals(Job(artifact, "predictions", terms, None, 9))
+        return job.terms.fitted["distribution"]
 
-    found = [known(layout) for layout in (one, None, same, other, same)]
+    first, again, another = known(one), known(same), known(other)
 
-    assert [id(layout) for layout in found] == [id(layout) for layout in (one, None, one, other, same)]
+    assert again is first
+    assert another is not first
+    assert another.fingerprint != first.fingerprint
 
 
 def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

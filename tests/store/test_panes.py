@@ -4,11 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from data_builders import a_pane, make_columns
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack
 from driftgauge.config import Drift
@@ -17,13 +16,11 @@ from driftgauge.reference import Reference, compile_reference
 from driftgauge.store import Store, panes
 from driftgauge.store.panes import (
     Stored,
-    delete_outcomes,
-    delete_predictions,
+    delete_panes,
     delete_versions,
     packed_ahead,
     read,
-    write_outcomes,
-    write_predictions,
+    write_panes,
     write_reference,
     write_totals,
 )
@@ -39,9 +36,9 @@ def reference() -> Reference:
     return compile_reference([ROWS], drift=Drift(), max_features=10, max_categories=10)
 
 
-def outcomes(score: float) -> Outcomes:
-    """Return one labelled row."""
-    return Outcomes.fold(label=pa.array(["1"]), predicted=pa.array(["1"]), score=np.array([score]), class_scores={})
+def outcomes(score: float) -> Pane:
+    """Return a pane of one labelled row."""
+    return a_pane(make_columns(1, label=["1"], predicted=["1"], score=[score]), of="labelled")
 
 
 def reopened(store: Store) -> Stored:
@@ -66,14 +63,14 @@ def test_new_model_is_empty(store: Store) -> None:
 def test_everything_round_trips(store: Store) -> None:
     """Totals, reference, baseline and both kinds of panes come back equal, each under its own key."""
     compiled = reference()
-    pane = PredictionPane.fold(ROWS, compiled.layout, category_limit=5)
+    pane = a_pane(ROWS, compiled)
     totals = Totals(versions={"v": VersionTotals(predictions=3, origin=("run", "7"))}, rejected={"bad_label": 2})
     joined = {PaneKey("v", 0, 120, 120, rebuilt=True): outcomes(0.9), KEY: outcomes(0.1)}
     with store.transaction("churn", "binary") as tx:
         write_totals(tx, totals)
         write_reference(tx, compiled, "identity", {"accuracy": 0.75})
-        write_predictions(tx, {KEY: pane}, known=())
-        write_outcomes(tx, joined, known=())
+        write_panes(tx, "predictions", {KEY: pane}, known=())
+        write_panes(tx, "outcomes", joined, known=())
     stored = reopened(store)
     assert same(stored.totals, totals)
     assert stored.reference is not None
@@ -87,10 +84,10 @@ def test_everything_round_trips(store: Store) -> None:
 
 def test_panes_packed_ahead(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes made before the transaction are those that are stored; none are made of what takes much memory."""
-    pane, other = (PredictionPane.fold(ROWS, layout, category_limit=5) for layout in (reference().layout, None))
+    pane, other = (a_pane(ROWS, compiled) for compiled in (reference(), None))
     ahead = packed_ahead({KEY: pane})
     with store.transaction("churn", "binary") as tx:
-        write_predictions(tx, {KEY: other, replace(KEY, start=0): other}, known=(), ahead=ahead)
+        write_panes(tx, "predictions", {KEY: other, replace(KEY, start=0): other}, known=(), ahead=ahead)
     stored = reopened(store).predictions
     assert same(stored[KEY], pane)
     assert same(stored[replace(KEY, start=0)], other)
@@ -105,11 +102,11 @@ def test_pane_is_replaced(store: Store) -> None:
         PaneKey("w", 3600, 120), PaneKey("v", 3600, 3600), PaneKey("v", 0, 120), PaneKey("v", 3600, 120, 60),
         PaneKey("v", 3600, 120, rebuilt=True), PaneKey("v", 3600, 120, part=1),
     ]  # fmt: skip
-    pane = PredictionPane.empty(None, category_limit=5)
+    pane = Pane()
     with store.transaction("churn", "binary") as tx:
-        write_predictions(tx, {KEY: pane}, known=())
-        write_outcomes(tx, dict.fromkeys([KEY, *others], outcomes(0.5)), known=())
-        write_outcomes(tx, {KEY: outcomes(0.9)}, known=[KEY])
+        write_panes(tx, "predictions", {KEY: pane}, known=())
+        write_panes(tx, "outcomes", dict.fromkeys([KEY, *others], outcomes(0.5)), known=())
+        write_panes(tx, "outcomes", {KEY: outcomes(0.9)}, known=[KEY])
     stored = reopened(store)
     assert set(stored.outcomes) == {KEY, *others}
     assert [key for key, found in stored.outcomes.items() if same(found, outcomes(0.9))] == [KEY]
@@ -120,14 +117,14 @@ def test_deletions(store: Store) -> None:
     """Panes leave by their whole key, one kind and one model at a time, and with their version."""
     leaving, gone = PaneKey("v", 120, 120, 240, rebuilt=True), PaneKey("w", 120, 120)
     keys = [KEY, replace(leaving, rebuilt=False), replace(leaving, visible=0), leaving, gone]
-    pane = PredictionPane.empty(None, category_limit=5)
+    pane = Pane()
     for model in ("churn", "fraud"):
         with store.transaction(model, "binary") as tx:
-            write_outcomes(tx, dict.fromkeys(keys, outcomes(0.5)), known=())
-            write_predictions(tx, dict.fromkeys(keys, pane), known=())
+            write_panes(tx, "outcomes", dict.fromkeys(keys, outcomes(0.5)), known=())
+            write_panes(tx, "predictions", dict.fromkeys(keys, pane), known=())
     with store.transaction("churn", "binary") as tx:
-        delete_outcomes(tx, [leaving])
-        delete_predictions(tx, [KEY])
+        delete_panes(tx, "outcomes", [leaving])
+        delete_panes(tx, "predictions", [KEY])
         delete_versions(tx, ["w"])
         found = read(tx)
     assert set(found.outcomes) == set(keys) - {leaving, gone}
@@ -139,7 +136,7 @@ def test_deletions(store: Store) -> None:
 def test_damaged_pane(store: Store) -> None:
     """Bytes that are no pane are a StateError, never an exception of another kind."""
     with store.transaction("churn", "binary") as tx:
-        write_outcomes(tx, {KEY: outcomes(0.5)}, known=())
+        write_panes(tx, "outcomes", {KEY: outcomes(0.5)}, known=())
         tx.run(f"UPDATE {tx.panes(KEY.length)} SET data = 'no pane'::BLOB")  # noqa: S608 - a number
     with pytest.raises(StateError, match="damaged"):
         reopened(store)

@@ -16,17 +16,9 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from driftgauge.columns import Columns, FloatArray, IntArray, TextArray, ValueArray
+from driftgauge.columns import FloatArray, IntArray, TextArray, ValueArray
 from driftgauge.grid import CategoryGrid, Layout, NumericGrid, Tally, ends_among, tallied
-
-
-def output_numbers(columns: Columns) -> FloatArray | None:
-    """Return the model's output as numbers (n,): the score, or a regression's prediction; None for bare classes."""
-    if pa.types.is_floating(columns.predicted.type):
-        return as_floats(columns.predicted)
-    return columns.score if np.isfinite(columns.score).any() else None
 
 
 def as_floats(values: ValueArray) -> FloatArray:
@@ -145,6 +137,11 @@ class Distribution:
             for name in names
         }
         return cls.of(first.fingerprint, first.limit, _added(parts), unseen)
+
+    @property
+    def size(self) -> int:
+        """How many cells are occupied."""
+        return len(self.cells)
 
     def dense(self, start: int, end: int) -> tuple[IntArray, FloatArray]:
         """Return counts and sums of the flat cells from `start` up to `end`, zeros included."""

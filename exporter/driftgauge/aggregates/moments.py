@@ -59,13 +59,18 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """A `Moment` per column, as arrays (k,) in the order of `names`, which are sorted."""
+    """A `Moment` per column, as arrays (k,) in the order of `names`, which are sorted.
+
+    rows: all that were folded, whichever columns they had; answered: those whose request did not fail.
+    """
 
     names: tuple[str, ...] = ()
     counts: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     means: FloatArray = field(default_factory=lambda: np.zeros(0))
     m2: FloatArray = field(default_factory=lambda: np.zeros(0))
     others: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    rows: int = 0
+    answered: int = 0
 
     @classmethod
     def fold(cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], ends: IntArray) -> list[Self]:
@@ -113,6 +118,7 @@ class Moments:
             parts = [part.named(names) for part in parts]
         if len(parts) < 2:
             return parts[0] if parts else cls()
+        rows, answered = sum(part.rows for part in parts), sum(part.answered for part in parts)
         counts = np.stack([part.counts for part in parts])
         means = np.stack([part.means for part in parts])
         total = counts.sum(axis=0)
@@ -121,7 +127,8 @@ class Moments:
             mean = (means * (counts / np.maximum(total, 1))).sum(axis=0)
             between = (counts * np.square(means - mean)).sum(axis=0)
             m2 = np.sum([part.m2 for part in parts], axis=0) + between
-        return cls(parts[0].names, total, mean, m2, np.sum([part.others for part in parts], axis=0))
+        others = np.sum([part.others for part in parts], axis=0)
+        return cls(parts[0].names, total, mean, m2, others, rows, answered)
 
     def named(self, names: tuple[str, ...]) -> Self:
         """Return the same moments in the order of `names`, which has all of them."""
@@ -129,7 +136,12 @@ class Moments:
         counts, others = np.zeros((2, len(names)), np.int64)
         means, m2 = np.zeros((2, len(names)))
         counts[at], means[at], m2[at], others[at] = self.counts, self.means, self.m2, self.others
-        return type(self)(names, counts, means, m2, others)
+        return type(self)(names, counts, means, m2, others, self.rows, self.answered)
+
+    @property
+    def size(self) -> int:
+        """A few numbers per column are of no account."""
+        return 0
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""

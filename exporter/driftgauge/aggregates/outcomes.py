@@ -121,6 +121,11 @@ class Outcomes:
             labels=labels,
         )
 
+    @property
+    def size(self) -> int:
+        """At most `SCORE_LIMIT` cells per class, of labelled rows, are of no account."""
+        return 0
+
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
         return {

@@ -16,6 +16,7 @@ from pydantic_core import PydanticKnownError
 
 from driftgauge.config.units import DAY, MINUTE, format_duration, parse_duration, parse_size
 from driftgauge.config.wording import RuleError, quoted, shown, suggestion
+from driftgauge.families import BASIC_SIGNALS, OPTIONAL_SIGNALS
 from driftgauge.schema import SPELLINGS, Task
 
 # Line and paragraph separators break a log line as well.
@@ -31,6 +32,7 @@ class Range:
     words: str
 
 
+ALL_SIGNALS: Final = (*BASIC_SIGNALS, *OPTIONAL_SIGNALS)
 _SCORE: Final = Range(0, 1, "between 0 and 1")
 _LOSS: Final = Range(0, math.inf, "at least 0")
 _CLASSIFICATION: Final[tuple[Task, ...]] = ("binary", "multiclass")
@@ -119,6 +121,7 @@ Fraction = Annotated[Number, Field(gt=0, lt=1)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
 Role = Annotated[str, AfterValidator(_one_of("role", tuple(SPELLINGS)))]
 Metric = Annotated[str, AfterValidator(_one_of("metric", tuple(METRICS)))]
+Signal = Annotated[str, AfterValidator(_one_of("signal", ALL_SIGNALS))]
 
 
 Scalar = str | bool | int | float

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from driftgauge.config.fields import (
+    ALL_SIGNALS,
     METRICS,
     Bytes,
     Condition,
@@ -21,6 +22,7 @@ from driftgauge.config.fields import (
     Name,
     Number,
     Role,
+    Signal,
     Text,
     Whole,
     Window,
@@ -30,6 +32,7 @@ from driftgauge.config.fields import (
 )
 from driftgauge.config.units import DAY, HOUR, SECOND
 from driftgauge.config.wording import Path, RuleError
+from driftgauge.families import BASIC_SIGNALS
 from driftgauge.schema import Average, Task
 
 MAX_WINDOWS: Final = 8
@@ -138,6 +141,17 @@ class ModelConfig(Section):
     features: Features = Features()
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
+    signals: tuple[Signal, ...] = ALL_SIGNALS
+
+    @field_validator("signals", mode="before")
+    @classmethod
+    def _default_signals(cls, signals: Any) -> Any:
+        return ALL_SIGNALS if signals == "default" else signals
+
+    @field_validator("signals")
+    @classmethod
+    def _with_basic_signals(cls, signals: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in ALL_SIGNALS if name in BASIC_SIGNALS or name in signals)
 
     @field_validator("labels")
     @classmethod

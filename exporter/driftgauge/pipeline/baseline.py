@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 import pyarrow.compute as pc
@@ -15,17 +15,19 @@ from driftgauge.performance import metrics
 from driftgauge.pipeline.workers import Workers
 from driftgauge.reference import Reference, compile_reference
 from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
 # Bumped when the same file and settings would compile to something else.
-_COMPILER: Final = "1"
+_COMPILER: Final = "2"
 
 
 def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:
     """Return a text that changes when the reference must be compiled again: other data or other settings."""
     settings = (
         source.reference_identity(uri), model.task, model.threshold, model.average, model.columns, model.features,
-        model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories, _COMPILER,
+        model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories,
+        model.signals, _COMPILER,
     )  # fmt: skip
     return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
@@ -68,7 +70,7 @@ def _compile(file: BinaryIO, what: _Job) -> tuple[Reference, dict[str, float]]:
     compiled = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    return compiled, _baseline(chunks, model)
+    return replace(compiled, learned=learn_all(chunks, compiled, model)), _baseline(chunks, model)
 
 
 def _baseline(chunks: Sequence[Columns], model: ModelConfig) -> dict[str, float]:

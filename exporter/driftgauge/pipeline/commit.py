@@ -5,10 +5,9 @@ The state in memory is replaced only after the transaction has ended well, so th
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.pipeline.delta import VERSION_LIMIT, Delta, Terms, fold_joined, merged
 from driftgauge.pipeline.recount import NOTHING, recount
@@ -17,12 +16,10 @@ from driftgauge.store import FileRecord, Joined, Store, Transaction
 from driftgauge.store.join import expire, join, last_expiry, pending
 from driftgauge.store.ledger import write_files
 from driftgauge.store.panes import (
-    delete_outcomes,
-    delete_predictions,
+    delete_panes,
     delete_versions,
     packed_ahead,
-    write_outcomes,
-    write_predictions,
+    write_panes,
     write_totals,
 )
 from driftgauge.windows import MICROSECONDS, PaneKey
@@ -34,7 +31,6 @@ _MANY_CELLS: Final = 500_000
 _PARTS_JOINED: Final = 8
 _FEW_CELLS: Final = 65_536
 
-P = TypeVar("P")
 # Writes what belongs to the state of a model, and returns the state after that.
 Finish = Callable[[Transaction, ModelState], ModelState]
 
@@ -64,13 +60,13 @@ def commit(
         totals = Totals.combine([state.totals, delta.totals, addition.totals, late])
         recounted = recount(tx, joined.corrected, state.outcomes, terms) if joined else NOTHING
         # A recounted pane was read back after the join, so it has what this step adds to it already.
-        added = recounted.outside(merged([delta.outcomes, addition.outcomes], Outcomes))
-        outcomes = {**merged([_only(state.outcomes, added), added], Outcomes), **recounted.panes}
+        added = recounted.outside(merged([delta.outcomes, addition.outcomes]))
+        outcomes = {**merged([_only(state.outcomes, added), added]), **recounted.panes}
         # All that were there before and are to be replaced are among them.
-        delete_predictions(tx, joined_parts)
-        write_predictions(tx, predictions, known=(), ahead=ahead)
-        delete_outcomes(tx, recounted.replaced - outcomes.keys())
-        write_outcomes(tx, outcomes, known=state.outcomes)
+        delete_panes(tx, "predictions", joined_parts)
+        write_panes(tx, "predictions", predictions, known=(), ahead=ahead)
+        delete_panes(tx, "outcomes", recounted.replaced - outcomes.keys())
+        write_panes(tx, "outcomes", outcomes, known=state.outcomes)
         write_totals(tx, totals)
         write_files(tx, records, known=known)
         state = replace(
@@ -86,8 +82,8 @@ def commit(
 def _grown(
     state: ModelState,
     delta: Delta,
-    panes: Mapping[PaneKey, PredictionPane],
-    sums_of: Mapping[PaneKey, Sequence[PredictionPane]],
+    panes: Mapping[PaneKey, Pane],
+    sums_of: Mapping[PaneKey, Sequence[Pane]],
 ) -> tuple[Grown, ...]:
     """Return of what the panes are the sums that this step has joined, unless that is not worth the memory.
 
@@ -119,12 +115,12 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
     totals = replace(state.totals, versions={name: state.totals.versions[name] for name in versions})
     if gone:
         state = replace(state, predictions=_of(versions, state.predictions), outcomes=_of(versions, state.outcomes))
-    predictions, left_predictions = _joined_up(state.predictions, terms, PredictionPane)
-    outcomes, left_outcomes = _joined_up(state.outcomes, terms, Outcomes)
-    delete_predictions(tx, left_predictions)
-    delete_outcomes(tx, left_outcomes)
-    write_predictions(tx, predictions, known=state.predictions)
-    write_outcomes(tx, outcomes, known=state.outcomes)
+    predictions, left_predictions = _joined_up(state.predictions, terms)
+    outcomes, left_outcomes = _joined_up(state.outcomes, terms)
+    delete_panes(tx, "predictions", left_predictions)
+    delete_panes(tx, "outcomes", left_outcomes)
+    write_panes(tx, "predictions", predictions, known=state.predictions)
+    write_panes(tx, "outcomes", outcomes, known=state.outcomes)
     if gone:
         delete_versions(tx, gone)
         write_totals(tx, totals)
@@ -149,8 +145,8 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
 
 
 def _in_parts(
-    panes: Mapping[PaneKey, PredictionPane], added: Mapping[PaneKey, PredictionPane]
-) -> tuple[dict[PaneKey, PredictionPane], set[PaneKey], dict[PaneKey, list[PredictionPane]]]:
+    panes: Mapping[PaneKey, Pane], added: Mapping[PaneKey, Pane]
+) -> tuple[dict[PaneKey, Pane], set[PaneKey], dict[PaneKey, list[Pane]]]:
     """Add each pane as the newest part of one there is.
 
     Older parts are joined to it as long as they are at most twice as large, small ones once there are `_PARTS_JOINED`.
@@ -158,9 +154,9 @@ def _in_parts(
     follows the rows that are new. Returns the parts that are new, those joined to them, and what each new part is the
     sum of, if of several.
     """
-    found: dict[PaneKey, PredictionPane] = {}
+    found: dict[PaneKey, Pane] = {}
     gone: set[PaneKey] = set()
-    sums_of: dict[PaneKey, list[PredictionPane]] = {}
+    sums_of: dict[PaneKey, list[Pane]] = {}
     for key, pane in added.items():
         parts = [replace(key, part=0)]
         while parts[-1] in panes:
@@ -175,18 +171,18 @@ def _in_parts(
             continue
         gone.update(joined)
         sums_of[joined[-1]] = [pane, *(panes[part] for part in joined)]
-        found[joined[-1]] = PredictionPane.combine(sums_of[joined[-1]])
+        found[joined[-1]] = Pane.combine(sums_of[joined[-1]])
     return found, gone, sums_of
 
 
-def _joined_up(panes: Mapping[PaneKey, P], terms: Terms, aggregate: Any) -> tuple[dict[PaneKey, P], set[PaneKey]]:
+def _joined_up(panes: Mapping[PaneKey, Pane], terms: Terms) -> tuple[dict[PaneKey, Pane], set[PaneKey]]:
     """Join panes that no window needs apart; return those that others were joined to, and which ones have gone."""
     outgrown = terms.tiers.outgrown(panes, terms.now)
-    parts: dict[PaneKey, list[P]] = {}
+    parts: dict[PaneKey, list[Pane]] = {}
     for key, target in sorted(outgrown.items()):
         if target is not None:
             parts.setdefault(target, list(_only(panes, [target]).values())).append(panes[key])
-    return {key: aggregate.combine(found) for key, found in parts.items()}, set(outgrown)
+    return {key: Pane.combine(found) for key, found in parts.items()}, set(outgrown)
 
 
 def _join(tx: Transaction, delta: Delta, terms: Terms) -> Joined | None:
@@ -196,13 +192,13 @@ def _join(tx: Transaction, delta: Delta, terms: Terms) -> Joined | None:
     return join(tx, delta.waiting, delta.labels, horizon=int(labels.horizon * MICROSECONDS))
 
 
-def _of(versions: Container[str], panes: Mapping[PaneKey, P]) -> dict[PaneKey, P]:
+def _of(versions: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:
     return {key: pane for key, pane in panes.items() if key.version in versions}
 
 
-def _only(panes: Mapping[PaneKey, P], keys: Iterable[PaneKey]) -> dict[PaneKey, P]:
+def _only(panes: Mapping[PaneKey, Pane], keys: Iterable[PaneKey]) -> dict[PaneKey, Pane]:
     return {key: panes[key] for key in keys if key in panes}
 
 
-def _without(panes: Mapping[PaneKey, P], keys: Container[PaneKey]) -> dict[PaneKey, P]:
+def _without(panes: Mapping[PaneKey, Pane], keys: Container[PaneKey]) -> dict[PaneKey, Pane]:
     return {key: pane for key, pane in panes.items() if key not in keys}

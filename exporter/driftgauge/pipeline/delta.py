@@ -3,24 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
 from driftgauge.config import ModelConfig, Window
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
-from driftgauge.grid import Layout
+from driftgauge.signals import Fitted, fold
 from driftgauge.store.join import class_scores, staged_labels, staged_predictions
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers, is_future
-
-A = TypeVar("A")
 
 # Where rows were read: run id and experiment id.
 Origin = tuple[str, str]
@@ -34,12 +31,11 @@ VERSION_LIMIT: Final = 100
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """By what rows are folded. `now` in µs; `layout` is None while the model has no reference."""
+    """By what rows are folded: signals by name, and `now` in µs."""
 
     model: ModelConfig
     windows: Sequence[Window]
-    layout: Layout | None
-    category_limit: int
+    fitted: Mapping[str, Fitted]
     now: int
 
     @cached_property
@@ -58,8 +54,8 @@ class Delta:
     """Additions, and the tables of keyed predictions and labels still to be joined."""
 
     totals: Totals = field(default_factory=Totals)
-    predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
-    outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
+    predictions: Mapping[PaneKey, Pane] = field(default_factory=dict)
+    outcomes: Mapping[PaneKey, Pane] = field(default_factory=dict)
     waiting: tuple[pa.Table, ...] = ()
     labels: tuple[pa.Table, ...] = ()
     rows_read: int = 0
@@ -69,21 +65,21 @@ class Delta:
         """Add deltas; tables keep the order of the parts."""
         return cls(
             totals=Totals.combine([part.totals for part in parts]),
-            predictions=merged([part.predictions for part in parts], PredictionPane),
-            outcomes=merged([part.outcomes for part in parts], Outcomes),
+            predictions=merged([part.predictions for part in parts]),
+            outcomes=merged([part.outcomes for part in parts]),
             waiting=tuple(table for part in parts for table in part.waiting),
             labels=tuple(table for part in parts for table in part.labels),
             rows_read=sum(part.rows_read for part in parts),
         )
 
 
-def merged(parts: Sequence[Mapping[PaneKey, A]], aggregate: Any) -> dict[PaneKey, A]:
-    """Combine panes key by key; `aggregate` is their class."""
-    found: dict[PaneKey, list[A]] = {}
+def merged(parts: Sequence[Mapping[PaneKey, Pane]]) -> dict[PaneKey, Pane]:
+    """Combine panes key by key."""
+    found: dict[PaneKey, list[Pane]] = {}
     for part in parts:
         for key, pane in part.items():
             found.setdefault(key, []).append(pane)
-    return {key: panes[0] if len(panes) == 1 else aggregate.combine(panes) for key, panes in found.items()}
+    return {key: Pane.combine(panes) for key, panes in found.items()}
 
 
 def fold_predictions(rows: Columns, terms: Terms, *, origin: Origin) -> Delta:
@@ -155,7 +151,7 @@ def fold_joined(fresh: pa.Table, terms: Terms) -> Delta:
     return Delta(totals=Totals(versions=versions), outcomes=outcome_panes(rows, counted, terms, rebuilt=True))
 
 
-def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Outcomes]:
+def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Pane]:
     """Fold labelled predictions that were counted before, to replace their panes."""
     if not len(labelled):
         return {}
@@ -163,22 +159,16 @@ def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Outcomes]:
     return outcome_panes(rows, label_time if terms.by_label_time else rows.time, terms, rebuilt=True)
 
 
-def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool) -> dict[PaneKey, Outcomes]:
+def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool) -> dict[PaneKey, Pane]:
     """Fold labelled rows into the panes of the times (n,) at which they count."""
-    panes = {}
-    for key, at in terms.tiers.groups(*coded(rows.version), time, terms.now):
-        part = rows.take(at)
-        panes[replace(key, rebuilt=rebuilt)] = Outcomes.fold(
-            label=part.label, predicted=part.predicted, score=part.score, class_scores=part.class_scores
-        )
-    return panes
+    groups = dict(terms.tiers.groups(*coded(rows.version), time, terms.now))
+    panes = fold(rows, list(groups.values()), terms.fitted, "labelled")
+    return {replace(key, rebuilt=rebuilt): pane for key, pane in zip(groups, panes, strict=True)}
 
 
-def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[PaneKey, PredictionPane]:
+def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[PaneKey, Pane]:
     groups = dict(terms.tiers.groups(*versions, rows.time, terms.now))
-    at = list(groups.values())
-    panes = PredictionPane.fold_groups(rows, at, terms.layout, category_limit=terms.category_limit)
-    return dict(zip(groups, panes, strict=True))
+    return dict(zip(groups, fold(rows, list(groups.values()), terms.fitted, "predictions"), strict=True))
 
 
 def _version_totals(rows: Columns, versions: Coded, origins: Sequence[tuple[int, Origin]]) -> dict[str, VersionTotals]:

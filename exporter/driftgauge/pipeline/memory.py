@@ -7,16 +7,17 @@ from typing import Final
 
 import structlog
 
-from driftgauge.config import Config, ModelConfig, Window
+from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.sharing import share
 from driftgauge.reference import Reference
+from driftgauge.signals import Basis, current, fit_all
 from driftgauge.snapshot import ModelState, SnapshotCache
 from driftgauge.source import RunState
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.ledger import read_files, read_runs
-from driftgauge.store.panes import Stored, delete_outcomes, delete_predictions, read, write_windows
+from driftgauge.store.panes import Stored, delete_panes, read, write_windows
 from driftgauge.windows import MICROSECONDS, Tiers
 
 _log = structlog.get_logger("driftgauge.pipeline")
@@ -63,18 +64,17 @@ class Memory:
 
     def terms(self, config: Config, now: int) -> Terms:
         """Return by what the rows of a refresh at `now` (µs) are folded."""
-        reference = self.state.reference
-        layout = reference.layout if reference else None
-        return Terms(self.state.config, config.windows, layout, config.limits.max_categories, now)
+        fitted = fit_all(Basis(self.state.config, config.limits, self.state.reference))
+        return Terms(self.state.config, config.windows, fitted, now)
 
-    def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, category_limit: int) -> None:
+    def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, limits: Limits) -> None:
         """Compare with another reference from now on."""
         metrics = baseline.effective(computed, self.state.config)
         state = replace(self.state, reference=share(reference), baseline=metrics)
-        self.state, self.reference_identity = _on_current_layout(state, category_limit), identity
+        self.state, self.reference_identity = _with_current_signals(state, limits), identity
 
 
-def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], category_limit: int) -> Memory:
+def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limits: Limits) -> Memory:
     """Return what the store has of a model; a new model is empty."""
     with store.transaction(model.name, model.task) as tx:
         stored = _for_windows(tx, read(tx), windows, model.name)
@@ -93,7 +93,7 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], cate
         outcomes=stored.outcomes,
     )
     identity = stored.reference_identity if compared else ""
-    return Memory(_on_current_layout(state, category_limit), identity, files, dict(runs), stored.pending)
+    return Memory(_with_current_signals(state, limits), identity, files, dict(runs), stored.pending)
 
 
 def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:
@@ -104,8 +104,8 @@ def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], mod
     write_windows(tx, names)
     tiers = Tiers.of(windows)
     left = [key for key in (*stored.predictions, *stored.outcomes) if not tiers.fits(key)]
-    delete_predictions(tx, left)
-    delete_outcomes(tx, left)
+    delete_panes(tx, "predictions", left)
+    delete_panes(tx, "outcomes", left)
     if stored.windows:
         for name in sorted(set(stored.windows) - set(names)):
             _log.warning("window removed: what only it counted is deleted, all else is kept", model=model, window=name)
@@ -118,13 +118,11 @@ def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], mod
     )
 
 
-def _on_current_layout(state: ModelState, category_limit: int) -> ModelState:
-    """Empty the distributions of panes that were counted on another layout: those counts do not add."""
-    layout = state.reference.layout if state.reference else None
-    wanted = (layout.fingerprint, category_limit) if layout else None
-    panes = {}
-    for key, pane in state.predictions.items():
-        counted = pane.distribution
-        found = (counted.fingerprint, counted.limit) if counted else None
-        panes[key] = pane if found == wanted else pane.recounted_on(layout, category_limit=category_limit)
-    return replace(state, predictions=panes)
+def _with_current_signals(state: ModelState, limits: Limits) -> ModelState:
+    """Drop from panes what other signals folded than those of today: that does not add to what these fold."""
+    fitted = fit_all(Basis(state.config, limits, state.reference))
+    return replace(
+        state,
+        predictions={key: current(pane, fitted) for key, pane in state.predictions.items()},
+        outcomes={key: current(pane, fitted) for key, pane in state.outcomes.items()},
+    )

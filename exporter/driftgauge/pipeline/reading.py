@@ -11,10 +11,10 @@ from typing import BinaryIO, Final, Literal, TypeVar
 from driftgauge.batch import decode
 from driftgauge.columns import Columns
 from driftgauge.errors import BatchError, SourceMissing
-from driftgauge.grid import Layout
 from driftgauge.pipeline.delta import Delta, Origin, Terms, fold_labels, fold_predictions, fold_together
 from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
 from driftgauge.schema import UNKNOWN_VERSION, Kind
+from driftgauge.signals import Fitted
 from driftgauge.source import Artifact
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def fold_file(file: BinaryIO, what: Job) -> Reading:
 
     Raises BatchError when it has no rows at all or cannot be read as a whole: nothing of it counts then.
     """
-    what = _with_known_layout(what)
+    what = _with_known_signals(what)
     read, size = reading_at(file)
     with ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         # Beside decoding: to tell whether a large file has grown takes a tenth of the time that its rows take.
@@ -92,7 +92,7 @@ def fold_small(files: Sequence[Small]) -> Reading:
     together: dict[tuple[tuple[str, ...], ...], list[tuple[Columns, Origin]]] = {}
     found: list[Read | BatchError] = []
     for file in files:
-        what = _with_known_layout(file.what)
+        what = _with_known_signals(file.what)
         try:
             content = grown_content(*taking_at(file.data), what.artifact.path, what.content)
             chunks = _chunks(BytesIO(file.data), what)
@@ -106,25 +106,25 @@ def fold_small(files: Sequence[Small]) -> Reading:
                 found.append(Read(delta.rows_read, content))
         except BatchError as error:
             found.append(error)
-    parts += [fold_together(alike, _with_known_layout(files[0].what).terms) for alike in together.values()]
+    parts += [fold_together(alike, _with_known_signals(files[0].what).terms) for alike in together.values()]
     return Reading(Delta.combine(parts), tuple(found))
 
 
-# The layout of the last file.
-_known: list[Layout] = []
+# The signals of the last file.
+_known: list[Mapping[str, Fitted]] = []
 
 
-def _with_known_layout(what: Job) -> Job:
-    """Return the job on the layout of the file before if it is on an equal one, so that its tables are made once."""
-    layout = what.terms.layout
-    if layout is None:
-        return what
-    known = _known[0] if _known else layout
-    if known.fingerprint != layout.fingerprint:
-        known = layout
+def _with_known_signals(what: Job) -> Job:
+    """Return the job with the signals of the file before if they are equal, so that their tables are made once."""
+    fitted = what.terms.fitted
+    known = _known[0] if _known else fitted
+    if {name: one.fingerprint for name, one in known.items()} != {
+        name: one.fingerprint for name, one in fitted.items()
+    }:
+        known = fitted
     # Looked at once: without workers, several threads read files.
     _known[:] = [known]
-    return replace(what, terms=replace(what.terms, layout=known))
+    return replace(what, terms=replace(what.terms, fitted=known))
 
 
 def _chunks(file: BinaryIO, what: Job) -> Iterator[Columns]:

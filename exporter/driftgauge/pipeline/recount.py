@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.pane import Pane
 from driftgauge.pipeline.delta import Terms, coded, refold
 from driftgauge.store import Transaction
 from driftgauge.store.join import labelled_in
@@ -30,10 +30,10 @@ class Recount:
 
     length: int = 0
     stretches: frozenset[Stretch] = frozenset()
-    panes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
+    panes: Mapping[PaneKey, Pane] = field(default_factory=dict)
     replaced: frozenset[PaneKey] = frozenset()
 
-    def outside(self, panes: Mapping[PaneKey, Outcomes]) -> dict[PaneKey, Outcomes]:
+    def outside(self, panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:
         """Return the panes that were not counted anew."""
         return {key: pane for key, pane in panes.items() if _stretch(key, self.length) not in self.stretches}
 
@@ -41,7 +41,7 @@ class Recount:
 NOTHING: Final = Recount()
 
 
-def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Outcomes], terms: Terms) -> Recount:
+def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Pane], terms: Terms) -> Recount:
     """Count anew what `corrected` labels (`store.join.Joined`) leave or enter; `outcomes` are the panes so far."""
     labels, length = terms.model.labels, terms.tiers.lengths[-1]
     stretches = _touched(corrected, terms, length)
@@ -51,7 +51,7 @@ def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Out
     rows = dict.fromkeys(sorted(stretches), 0)
     for key in replaced:
         rows[key.version, key.start // length * length] += outcomes[key].rows
-    panes: dict[PaneKey, Outcomes] = {}
+    panes: dict[PaneKey, Pane] = {}
     for portion in _portions(rows):
         labelled = labelled_in(
             tx,

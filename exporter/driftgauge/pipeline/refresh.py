@@ -105,9 +105,8 @@ class Pipeline:
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
         self._log = structlog.get_logger("driftgauge.pipeline")
-        limit = config.limits.max_categories
         self._models = {
-            model.name: restore(store, model, windows=config.windows, category_limit=limit) for model in config.models
+            model.name: restore(store, model, windows=config.windows, limits=config.limits) for model in config.models
         }
         for model in config.models:
             if model.reference is None:
@@ -228,7 +227,7 @@ class Pipeline:
             self._log.warning(
                 "reference changed: drift is counted anew from now on, all else is kept", model=model.name, uri=uri
             )
-        memory.adopt(compiled, identity, computed, category_limit=limits.max_categories)
+        memory.adopt(compiled, identity, computed, limits=limits)
         features = len(compiled.kinds)
         self._log.info("reference compiled", model=model.name, uri=uri, rows=compiled.rows, features=features)
         if compiled.dropped:

@@ -2,7 +2,7 @@
 
     state         what is known of a model
     samples       every series of a model, window by window
-    predictions   what the families about predictions and drift say of one window
+    drifted       what the families about drift say of one window
     board         where samples are collected: what cannot be computed is left out here, once, for all families
     cache         what earlier snapshots computed, so that only what changed is computed again
     running_sums  the sums of panes among that

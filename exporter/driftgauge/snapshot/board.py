@@ -1,6 +1,6 @@
 """Where samples are collected; what is returned may be rendered without further checks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from driftgauge.aggregates.buckets import Buckets
@@ -27,6 +27,16 @@ class Board:
         """Add samples as they are, prefix included."""
         for family, found in samples.items():
             self.samples.setdefault(family, []).extend(found)
+
+    def take(self, samples: Samples) -> None:
+        """Add samples whose labels are those after the prefix."""
+        for family, found in samples.items():
+            for sample in found:
+                if isinstance(sample, Sample):
+                    self.put(family, sample.value, *sample.labels)
+                else:
+                    labels = (*self.prefix, *sample.labels)
+                    self.samples.setdefault(family, []).append(replace(sample, labels=labels))
 
     def histogram(self, family: str, buckets: Buckets) -> None:
         """Add a histogram that has values."""

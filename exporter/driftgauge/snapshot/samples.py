@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from driftgauge.aggregates.distribution import Distribution
+from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
 from driftgauge.families import PERFORMANCE_GAUGES, Samples
 from driftgauge.performance import class_counts, degradation, metrics
+from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
+from driftgauge.signals.moments import FittedMoments
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
-from driftgauge.snapshot.predictions import put_predictions
+from driftgauge.snapshot.drifted import put_drift
 from driftgauge.snapshot.running_sums import RunningSums
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
-
-A = TypeVar("A", bound=PredictionPane | Outcomes)
 
 
 class _Place(NamedTuple):
@@ -44,13 +46,14 @@ def model_samples(
         _put_version(board.under(version), model, version)
     places = [_Place(version, window.name, window.seconds) for window in windows for version in versions]
     grown = {id(grown.pane): grown.of for grown in model.grown}
-    predictions = _parts(model.predictions, cache.prediction_sums, PredictionPane.combine, windows, now, grown)
-    outcomes = _parts(model.outcomes, cache.outcome_sums, Outcomes.combine, windows, now, {})
+    predictions = _parts(model.predictions, cache.prediction_sums, windows, now, grown)
+    outcomes = _parts(model.outcomes, cache.outcome_sums, windows, now, {})
     panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
     labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
     terms = model.config, model.reference, limits
-    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, model, limits))
-    judged = _computed(cache.judged, (model.config, model.baseline), labelled, partial(_about_outcomes, model))
+    fitted = fit_all(Basis(model.config, limits, model.reference))
+    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, model, fitted))
+    judged = _computed(cache.judged, (*terms, model.baseline), labelled, partial(_about_outcomes, model, fitted))
     for place in places:
         here = board.under(place.version, place.window)
         here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
@@ -61,31 +64,30 @@ def model_samples(
 
 
 def _parts(
-    panes: Mapping[PaneKey, A],
+    panes: Mapping[PaneKey, Pane],
     sums: RunningSums,
-    combine: Callable[[Sequence[A]], A],
     windows: Sequence[Window],
     now: int,
-    grown: Mapping[int, Sequence[A]],
-) -> dict[tuple[str, int], tuple[A, ...]]:
+    grown: Mapping[int, Sequence[Pane]],
+) -> dict[tuple[str, int], tuple[Pane, ...]]:
     """Return what the windows are the sums of, by version and length in seconds: the same objects while these hold.
 
     A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
     """
     tiers = Tiers.of(windows)
-    found: dict[tuple[str, int], tuple[A, ...]] = {}
-    parts: dict[str, tuple[A, ...]] = {}
+    found: dict[tuple[str, int], tuple[Pane, ...]] = {}
+    parts: dict[str, tuple[Pane, ...]] = {}
     covered: set[PaneKey] = set()
     names: set[Hashable] = set()
     for window in sorted(windows, key=lambda window: window.seconds):
-        added: dict[str, list[A]] = {}
+        added: dict[str, list[Pane]] = {}
         for key in tiers.visible(panes, window, now):
             if key not in covered:
                 added.setdefault(key.version, []).append(panes[key])
                 covered.add(key)
         for version, new in added.items():
             names.add((window.seconds, version))
-            total = sums.combine((window.seconds, version), new, combine, grown=grown)
+            total = sums.combine((window.seconds, version), new, Pane.combine, grown=grown)
             parts[version] = *parts.get(version, ()), total
         found |= {(version, window.seconds): held for version, held in parts.items()}
     sums.keep(names)
@@ -95,8 +97,8 @@ def _parts(
 def _computed(
     latest: Latest[Samples],
     terms: tuple[object, ...],
-    parts: Mapping[_Place, tuple[A, ...]],
-    compute: Callable[[tuple[A, ...], Sequence[_Place]], Mapping[_Place, Samples]],
+    parts: Mapping[_Place, tuple[Pane, ...]],
+    compute: Callable[[tuple[Pane, ...], Sequence[_Place]], Mapping[_Place, Samples]],
 ) -> dict[_Place, Samples]:
     """Return the samples of each window with rows; only those whose parts or `terms` have changed are computed.
 
@@ -115,20 +117,29 @@ def _computed(
 
 
 def _about_predictions(
-    model: ModelState, limits: Limits, parts: tuple[PredictionPane, ...], places: Sequence[_Place]
+    model: ModelState, fitted: Mapping[str, Fitted], parts: tuple[Pane, ...], places: Sequence[_Place]
 ) -> dict[_Place, Samples]:
-    pane = PredictionPane.combine(parts)
-    compared = compare(model.reference, pane.distribution) if model.reference and pane.distribution else {}
+    pane = Pane.combine(parts)
+    alone = pane_samples(pane, fitted)
+    distribution, moments = pane.find("distribution", Distribution), pane.find("moments", Moments)
+    drifted = compare(model.reference, distribution) if model.reference and distribution else {}
+    known = fitted["moments"]
+    features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
     boards = {place: _board(model, place) for place in places}
     for board in boards.values():
-        put_predictions(board, model, pane, compared, limits)
+        board.take(alone)
+        put_drift(board, model, moments or Moments(), features, drifted)
     return {place: board.samples for place, board in boards.items()}
 
 
-def _about_outcomes(model: ModelState, parts: tuple[Outcomes, ...], places: Sequence[_Place]) -> dict[_Place, Samples]:
-    outcomes = Outcomes.combine(parts)
+def _about_outcomes(
+    model: ModelState, fitted: Mapping[str, Fitted], parts: tuple[Pane, ...], places: Sequence[_Place]
+) -> dict[_Place, Samples]:
+    pane = Pane.combine(parts)
+    alone, outcomes = pane_samples(pane, fitted), pane.find("outcomes", Outcomes) or Outcomes()
     boards = {place: _board(model, place) for place in places}
     for board in boards.values():
+        board.take(alone)
         _put_performance(board, model, outcomes)
     return {place: board.samples for place, board in boards.items()}
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import ModelConfig
 from driftgauge.reference import Reference
@@ -24,8 +23,8 @@ class Identity:
 class Grown:
     """A pane that took the place of others is the sum of these: `of` are those, and what is new."""
 
-    pane: PredictionPane
-    of: tuple[PredictionPane, ...]
+    pane: Pane
+    of: tuple[Pane, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +35,7 @@ class ModelState:
     reference: Reference | None = None
     baseline: Mapping[str, float] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
-    predictions: Mapping[PaneKey, PredictionPane] = field(default_factory=dict)
-    outcomes: Mapping[PaneKey, Outcomes] = field(default_factory=dict)
+    predictions: Mapping[PaneKey, Pane] = field(default_factory=dict)
+    outcomes: Mapping[PaneKey, Pane] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
     grown: tuple[Grown, ...] = ()

@@ -3,23 +3,23 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.aggregates.pane import PredictionPane
+from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, packed, unpack
 from driftgauge.reference import Reference
+from driftgauge.signals import AGGREGATES
+from driftgauge.store import ledger
 from driftgauge.store.database import Transaction
-from driftgauge.store.ledger import delete, insert
 from driftgauge.windows import PaneKey
 
-_PREDICTIONS: Final = "predictions"
-_OUTCOMES: Final = "outcomes"
+# Of predictions, or of labelled rows.
+Kind = Literal["predictions", "outcomes"]
 _KEY: Final = ("version", "start", "visible", "rebuilt", "part", "segment")
 
 # Panes are packed and given to DuckDB in portions of about this many bytes, which are then in memory twice.
@@ -38,8 +38,8 @@ class Stored:
     """
 
     totals: Totals
-    predictions: Mapping[PaneKey, PredictionPane]
-    outcomes: Mapping[PaneKey, Outcomes]
+    predictions: Mapping[PaneKey, Pane]
+    outcomes: Mapping[PaneKey, Pane]
     reference: Reference | None
     reference_identity: str
     baseline: Mapping[str, float]
@@ -55,8 +55,8 @@ def read(tx: Transaction) -> Stored:
     references = tx.connection.execute(f"SELECT data FROM {tx.reference}").fetchall()
     return Stored(
         totals=Totals.from_state(unpack(totals)) if isinstance(totals, bytes) else Totals(),
-        predictions={key: PredictionPane.from_state(state) for key, state in _panes(tx, _PREDICTIONS)},
-        outcomes={key: Outcomes.from_state(state) for key, state in _panes(tx, _OUTCOMES)},
+        predictions=_panes(tx, "predictions"),
+        outcomes=_panes(tx, "outcomes"),
         reference=Reference.from_state(unpack(references[0][0])) if references else None,
         reference_identity=str(identity or ""),
         baseline=unpack(baseline) if isinstance(baseline, bytes) else {},
@@ -78,36 +78,37 @@ def write_reference(tx: Transaction, reference: Reference | None, identity: str,
     tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
 
 
-def packed_ahead(panes: Mapping[PaneKey, PredictionPane]) -> Packed:
+def packed_ahead(panes: Mapping[PaneKey, Pane]) -> Packed:
     """Return the bytes of panes, packed before the transaction; of many large panes none, as they take much memory."""
     small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < _AT_ONCE
     return {key: packed(pane.to_state()) for key, pane in panes.items()} if small else {}
 
 
-def write_predictions(
-    tx: Transaction,
-    panes: Mapping[PaneKey, PredictionPane],
-    *,
-    known: Container[PaneKey],
-    ahead: Packed = _NONE,
+def write_panes(
+    tx: Transaction, kind: Kind, panes: Mapping[PaneKey, Pane], *, known: Container[PaneKey], ahead: Packed = _NONE
 ) -> None:
-    """Insert prediction panes, or replace those that are `known`; `ahead` are the bytes of those packed already."""
-    _write(tx, _PREDICTIONS, panes, known, ahead)
+    """Insert panes, or replace those that are `known`; `ahead` are the bytes of those packed already."""
+    lengths = _lengths(tx) if panes else []
+    for length, keys in _by_length(panes).items():
+        if length not in lengths:
+            tx.run(
+                f"CREATE TABLE {tx.panes(length)} "
+                "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, "
+                "segment VARCHAR, data BLOB)"
+            )
+            tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
+        for some in _packed(panes, keys, ahead):
+            there = [key for key in some if key in known]
+            if there:
+                ledger.delete(tx, tx.panes(length), _key_table(kind, there))
+            rows = _key_table(kind, list(some)).append_column("data", _binary(list(some.values())))
+            ledger.insert(tx, tx.panes(length), rows)
 
 
-def write_outcomes(tx: Transaction, panes: Mapping[PaneKey, Outcomes], *, known: Container[PaneKey]) -> None:
-    """Insert outcome panes, or replace those that are `known`."""
-    _write(tx, _OUTCOMES, panes, known)
-
-
-def delete_predictions(tx: Transaction, keys: Iterable[PaneKey]) -> None:
-    """Remove prediction panes."""
-    _delete(tx, _PREDICTIONS, keys)
-
-
-def delete_outcomes(tx: Transaction, keys: Iterable[PaneKey]) -> None:
-    """Remove outcome panes."""
-    _delete(tx, _OUTCOMES, keys)
+def delete_panes(tx: Transaction, kind: Kind, keys: Iterable[PaneKey]) -> None:
+    """Remove panes."""
+    for length, of_length in _by_length(keys).items():
+        ledger.delete(tx, tx.panes(length), _key_table(kind, of_length))
 
 
 def delete_versions(tx: Transaction, versions: Iterable[str]) -> None:
@@ -128,41 +129,18 @@ def _lengths(tx: Transaction) -> list[int]:
     return lengths if isinstance(lengths, list) else []
 
 
-def _panes(tx: Transaction, kind: str) -> list[tuple[PaneKey, dict[str, Any]]]:
+def _panes(tx: Transaction, kind: Kind) -> dict[PaneKey, Pane]:
+    """Return the panes of a kind in the order of their keys."""
     names = ", ".join(_KEY)
     found = []
     for length in _lengths(tx):
         rows = tx.connection.execute(f"SELECT {names}, data FROM {tx.panes(length)} WHERE kind = ?", [kind]).fetchall()
         found += [(PaneKey(**dict(zip(_KEY, row, strict=False)), length=length), unpack(row[-1])) for row in rows]
-    return sorted(found, key=lambda item: item[0])
-
-
-def _write(
-    tx: Transaction,
-    kind: str,
-    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
-    known: Container[PaneKey],
-    ahead: Packed = _NONE,
-) -> None:
-    lengths = _lengths(tx) if panes else []
-    for length, keys in _by_length(panes).items():
-        if length not in lengths:
-            tx.run(
-                f"CREATE TABLE {tx.panes(length)} "
-                "(kind VARCHAR, version VARCHAR, start BIGINT, visible BIGINT, rebuilt BOOLEAN, part BIGINT, "
-                "segment VARCHAR, data BLOB)"
-            )
-            tx.run("UPDATE models SET pane_lengths = list_append(pane_lengths, ?) WHERE id = ?", [length, tx.model])
-        for some in _packed(panes, keys, ahead):
-            there = [key for key in some if key in known]
-            if there:
-                delete(tx, tx.panes(length), _key_table(kind, there))
-            rows = _key_table(kind, list(some)).append_column("data", _binary(list(some.values())))
-            insert(tx, tx.panes(length), rows)
+    return {key: Pane.from_state(state, AGGREGATES) for key, state in sorted(found, key=lambda item: item[0])}
 
 
 def _packed(
-    panes: Mapping[PaneKey, PredictionPane] | Mapping[PaneKey, Outcomes],
+    panes: Mapping[PaneKey, Pane],
     keys: Iterable[PaneKey],
     ahead: Packed,
 ) -> Iterator[Packed]:
@@ -183,11 +161,6 @@ def _binary(values: Sequence[npt.NDArray[np.uint8]]) -> pa.Array:
     return pa.BinaryArray.from_buffers(
         pa.binary(), len(values), [None, pa.py_buffer(ends), pa.py_buffer(np.concatenate(values))]
     )
-
-
-def _delete(tx: Transaction, kind: str, keys: Iterable[PaneKey]) -> None:
-    for length, of_length in _by_length(keys).items():
-        delete(tx, tx.panes(length), _key_table(kind, of_length))
 
 
 def _by_length(keys: Iterable[PaneKey]) -> dict[int, list[PaneKey]]:

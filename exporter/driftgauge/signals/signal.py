@@ -1,0 +1,64 @@
+"""What a signal is: how it is fitted, how it folds rows, and what it says of an aggregate."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from driftgauge.aggregates.protocol import Aggregate
+from driftgauge.columns import Columns, IntArray
+from driftgauge.config import Limits, ModelConfig
+from driftgauge.families import Samples
+from driftgauge.reference import Reference
+
+# Which rows a signal is folded from: predictions, at their own time, or predictions with their labels.
+Rows = Literal["predictions", "labelled"]
+# Arrays and JSON values, which `codec` stores with the compiled reference.
+Learned = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What signals are fitted to. reference: None while the model has none."""
+
+    model: ModelConfig
+    limits: Limits
+    reference: Reference | None
+
+
+class Fitted(Protocol):
+    """A signal that is ready to fold. Immutable, and sent to the processes that fold."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Differs wherever aggregates do not combine; panes drop aggregates of another fingerprint."""
+        ...
+
+    def fold(self, rows: Columns, ends: IntArray) -> Sequence[Aggregate]:
+        """Return the aggregate of each group of rows that follow each other; ends: (p,) where each group ends.
+
+        No group is empty, unless there are no rows at all.
+        """
+        ...
+
+
+def no_values(_aggregate: Any, _fitted: Any) -> Samples:
+    """Return nothing: `drift` or `performance` speak for the signal."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A row of the table.
+
+    aggregate: what it folds rows to. fit: returns what folds, None where there is nothing to fold with.
+    values: the samples of an aggregate, as (aggregate, fitted); labels are those after model, version and window.
+    learn: what `fit` needs to know of the reference's rows. It gets the decoded rows and the compiled reference, once
+    for each, in a worker process; `reason` in what it returns says why there can be none, for the log.
+    """
+
+    name: str
+    rows: Rows
+    aggregate: type[Aggregate]
+    fit: Callable[[Basis], Fitted | None]
+    values: Callable[[Any, Any], Samples] = no_values
+    learn: Callable[[Sequence[Columns], Reference], Learned] | None = None

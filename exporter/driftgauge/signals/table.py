@@ -1,0 +1,17 @@
+"""The table of signals."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from driftgauge.aggregates.protocol import Aggregate
+from driftgauge.signals import distribution, latency, moments, outcomes
+from driftgauge.signals.signal import Signal
+
+SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType(
+    {signal.name: signal for signal in (latency.SIGNAL, moments.SIGNAL, distribution.SIGNAL, outcomes.SIGNAL)}
+)
+# The class of each signal's aggregate, for reading panes back.
+AGGREGATES: Final[Mapping[str, type[Aggregate]]] = MappingProxyType(
+    {name: signal.aggregate for name, signal in SIGNALS.items()}
+)

@@ -1,0 +1,57 @@
+"""What one window says of drift, column by column, and of the data's quality as far as it takes the reference."""
+
+from collections.abc import Mapping, Sequence
+
+from driftgauge.aggregates.moments import Moments
+from driftgauge.drift import ColumnDrift, flags
+from driftgauge.grid import OUTPUT
+from driftgauge.snapshot.board import Board
+from driftgauge.snapshot.state import ModelState
+
+
+def put_drift(
+    board: Board, model: ModelState, moments: Moments, features: Sequence[str], drifted: Mapping[str, ColumnDrift]
+) -> None:
+    """Add how far the columns of a window have moved; `features` are those to be published."""
+    if OUTPUT in drifted:
+        _put_column(board, "model_prediction", drifted[OUTPUT])
+    known = set(model.reference.profiles) if model.reference else None
+    for name in features:
+        if name in drifted:
+            _put_column(board, "model_feature", drifted[name], name)
+        elif known is not None and name not in known and moments.columns[name].present:
+            board.put("model_feature_unseen_ratio", 1.0, name)
+    fenced = [drifted[name] for name in features if name in drifted and drifted[name].outliers is not None]
+    values = sum(column.rows for column in fenced)
+    if values:
+        board.put("model_outlier_ratio", sum(column.outliers or 0 for column in fenced) / values)
+    _put_flags(board, model, {name: drifted[name] for name in features if name in drifted}, drifted.get(OUTPUT))
+
+
+def _put_column(board: Board, prefix: str, drift: ColumnDrift, *labels: str) -> None:
+    for statistic, value in drift.statistics.items():
+        board.put(f"{prefix}_{statistic}", value, *labels)
+    if drift.rows:
+        board.put(f"{prefix}_outlier_ratio", _ratio(drift.outliers, drift.rows), *labels)
+        board.put(f"{prefix}_unseen_ratio", _ratio(drift.unseen, drift.rows), *labels)
+
+
+def _put_flags(
+    board: Board, model: ModelState, features: Mapping[str, ColumnDrift], output: ColumnDrift | None
+) -> None:
+    judged = flags(features, model.config.drift)
+    for name, drifted in judged.items():
+        board.put("model_feature_drift_detected", drifted, name)
+    if judged:
+        board.put("model_drifted_features", sum(judged.values()))
+        board.put("model_drifted_features_ratio", sum(judged.values()) / len(judged))
+        board.put("model_drift_detected", any(judged.values()))
+    if model.reference:
+        board.put("model_monitored_features", len(judged))
+    if output:
+        for drifted in flags({OUTPUT: output}, model.config.drift).values():
+            board.put("model_prediction_drift_detected", drifted)
+
+
+def _ratio(part: int | None, whole: int) -> float | None:
+    return None if part is None else part / whole
