@@ -57,7 +57,7 @@ def test_what_belongs_to_the_file_stays_with_the_whole() -> None:
 
 
 def test_concat() -> None:
-    """Parts follow each other in every field, and give back what they were cut from."""
+    """Parts follow each other in every field, and together are what they were cut from."""
     parts = [ROWS.span(slice(0, 1)), ROWS.span(slice(1, 3))]
     whole = Columns.concat(parts)
 

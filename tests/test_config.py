@@ -1,4 +1,4 @@
-"""The configuration file: what is accepted, how each mistake is told, and that no secret is shown."""
+"""The configuration file: what is accepted, how each mistake is reported, and that no secret is shown."""
 
 import re
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def test_minimal_file_gets_every_default() -> None:
 
 
 def test_full_example_of_the_contract() -> None:
-    """The example of DESIGN §4, word for word, says what it says."""
+    """The example of the public contract, word for word, gives these values."""
     (churn,) = parse((DATA / "good-full.yml").read_text(), filename="good-full.yml", environ={}).models
     assert churn.labels == Labels(
         experiment="/monitoring/churn-labels",
@@ -311,7 +311,7 @@ def test_every_bad_file_has_its_message() -> None:
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_bad_file(name: str) -> None:
-    """Each mistake is told in one exact line: file, line, key, what is wrong, what to do."""
+    """Each mistake is one exact line: file, line, key, what is wrong, what to do."""
     path = DATA / f"bad-{name}.yml"
     environ = {} if name == "no-tracking-uri" else ENVIRON
     with pytest.raises(ConfigError) as caught:
@@ -405,7 +405,7 @@ def test_no_jargon(key: str) -> None:
 
 
 def test_kind_of_error_not_foreseen() -> None:
-    """A kind of error that a later pydantic brings is still told with its place."""
+    """A kind of error that a later pydantic brings is still reported with its place."""
     error = ErrorDetails(type="new_kind", loc=("state_dir",), msg="Something new", input=3)
     document = Document(values={}, lines={(): 1, ("state_dir",): 7}, masked={}, mistakes=())
     assert mistake(error, document, Config).line == 7
@@ -625,6 +625,6 @@ def test_another_file_is_a_plain_mapping() -> None:
 
 
 def test_mistake_in_another_file() -> None:
-    """What is wrong with it is told with its line."""
+    """A mistake in it is reported with its line."""
     with pytest.raises(ConfigError, match=r"^web\.yml:2: a: is written twice, first in line 1; keep one of the two$"):
         load_mapping("a: 1\na: 2\n", filename="web.yml")

@@ -22,7 +22,7 @@ DRIFT_SUFFIXES = """
     drift_detected mean stddev mean_shift missing_ratio outlier_ratio unseen_ratio
 """
 
-# The names of DESIGN §7, written out by hand: (labels, type, names).
+# The names of the public contract, written by hand: (labels, type, names).
 CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     (VERSION, "counter", "model_predictions_total model_prediction_errors_total model_labels_total"),
     (("model",), "counter", "model_batches_total"),
@@ -109,7 +109,7 @@ def test_windows_are_cut_into_segments(family: Family) -> None:
 
 
 def test_feature_and_output_statistics_are_the_same() -> None:
-    """A feature and the output have the same statistics, told in the same words."""
+    """A feature and the output have the same statistics, with the same help."""
     for suffix in STATISTICS:
         feature, output = FAMILIES[f"model_feature_{suffix}"], FAMILIES[f"model_prediction_{suffix}"]
         assert feature.help.replace("the feature", "the model's output (its score, if any)") == output.help

@@ -28,7 +28,7 @@ def test_sections_say_what_one_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", STATISTICS)
 def test_drift_sections_tell_the_cost(name: str) -> None:
-    """What a statistic costs is told of each that is computed per feature."""
+    """The page says the cost of each statistic that is computed per feature."""
     assert "- **Cost**: " in SECTIONS[name]
 
 

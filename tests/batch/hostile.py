@@ -141,21 +141,21 @@ def deep_schema(levels: int) -> bytes:
 
 
 def wide_schema(columns: int, name: bytes = b"x") -> bytes:
-    """Return a file that declares so many columns and has no rows."""
+    """Return a file that declares this many columns and has no rows."""
     return parquet_footer([schema_element(b"r", children=columns)] + [schema_element(name)] * columns)
 
 
 def declared_groups(groups: int, rows: int) -> bytes:
-    """Return a file that declares so many row groups, each of so many rows, and has no page."""
+    """Return a file that declares this many row groups and rows per group, and has no page."""
     schema = [schema_element(b"r", children=1), schema_element(b"x")]
     return parquet_footer(schema, groups=[row_group(rows, [column_chunk()])] * groups)
 
 
 def written(table: Any, **options: Any) -> bytes:
     """Return a table as Parquet."""
-    held = io.BytesIO()
-    pa.parquet.write_table(table, held, **options)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pa.parquet.write_table(table, buffer, **options)
+    return buffer.getvalue()
 
 
 def one_page(size: int) -> bytes:
@@ -164,7 +164,7 @@ def one_page(size: int) -> bytes:
 
 
 def zeros(rows: int) -> bytes:
-    """Return a small Parquet file of so many zeros of eight bytes each, in pages of the usual size."""
+    """Return a small Parquet file of this many zeros of eight bytes each, in pages of the usual size."""
     return written(pa.table({"a": pa.array([0.0]).take([0] * rows)}), compression="zstd", use_dictionary=False)
 
 
@@ -186,7 +186,7 @@ def long_dictionary(size: int, rows: int) -> bytes:
 
 
 def long_list(values: int) -> bytes:
-    """Return a Parquet file of one row: a list of so many nulls, which take no bytes."""
+    """Return a Parquet file of one row: a list of this many nulls, which take no bytes."""
     return written(pa.table({"a": pa.ListArray.from_arrays([0, values], pa.nulls(values, pa.int8()))}))
 
 

@@ -60,9 +60,9 @@ def churn_parquet() -> bytes:
     )
     table = table.set_column(table.column_names.index("features"), "features", features)
     table = table.append_column("__index_level_0__", pa.array(range(6)))
-    held = io.BytesIO()
-    pa.parquet.write_table(table, held, row_group_size=2)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pa.parquet.write_table(table, buffer, row_group_size=2)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("name", ["churn.jsonl", "churn.json", "churn-table.json", "churn.csv", "churn-german.csv"])
@@ -315,17 +315,17 @@ records = st.lists(
 def in_format(rows: list[dict[str, Any]], name: str) -> bytes:
     """Write records in the format of a file name."""
     table = pa.Table.from_pylist(rows)
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     match name.removesuffix(".gz"):
         case "a.jsonl":
-            held.write(jsonl(rows))
+            buffer.write(jsonl(rows))
         case "a.json":
-            held.write(json.dumps(rows, ensure_ascii=False, indent=1).encode())
+            buffer.write(json.dumps(rows, ensure_ascii=False, indent=1).encode())
         case "a.csv":
-            pa.csv.write_csv(table, held)
+            pa.csv.write_csv(table, buffer)
         case _:
-            pa.parquet.write_table(table, held)
-    return gzip.compress(held.getvalue()) if name.endswith(".gz") else held.getvalue()
+            pa.parquet.write_table(table, buffer)
+    return gzip.compress(buffer.getvalue()) if name.endswith(".gz") else buffer.getvalue()
 
 
 @pytest.mark.no_cover

@@ -111,8 +111,8 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_s
 @settings(deadline=None, max_examples=100)
 def test_round_trip(rows: list[tuple[str, str]], size: int) -> None:
     """Any text comes back from a file that a CSV writer wrote, wherever the blocks end."""
-    held = io.BytesIO()
-    pa.csv.write_csv(pa.table({"a": [a for a, _ in rows], "b": [b for _, b in rows]}), held)
-    data = held.getvalue()
+    buffer = io.BytesIO()
+    pa.csv.write_csv(pa.table({"a": [a for a, _ in rows], "b": [b for _, b in rows]}), buffer)
+    data = buffer.getvalue()
     pieces = iter([data[at : at + size] for at in range(0, len(data), size)])
     assert [(row["a"], row["b"]) for row in row_dicts(read_csv(pieces))] == rows

@@ -14,9 +14,9 @@ from driftgauge.errors import BatchError
 
 def parquet_bytes() -> bytes:
     """Write one row."""
-    held = io.BytesIO()
-    pa.parquet.write_table(pa.table({"a": ["x"]}), held)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pa.parquet.write_table(pa.table({"a": ["x"]}), buffer)
+    return buffer.getvalue()
 
 
 LINES, ARRAY, CSV = b'{"a": "x"}\n', b'[{"a": "x"}]', b"a\nx\n"

@@ -186,5 +186,5 @@ def test_text_cannot_leave_its_label(text: str) -> None:
 def test_a_row_over_the_block_size_in_parquet() -> None:
     """Parquet holds rows of any length up to its page limit: a row of 20 MB is read."""
     table = pa.table({"prediction": [1, 0], "feature_a": ["x" * 20 * MIB, "y"]})
-    held = io.BytesIO(written(table, use_dictionary=False, write_statistics=False))
-    assert sum(len(chunk) for chunk in decoded(held.getvalue(), "a.parquet")) == 2
+    buffer = io.BytesIO(written(table, use_dictionary=False, write_statistics=False))
+    assert sum(len(chunk) for chunk in decoded(buffer.getvalue(), "a.parquet")) == 2

@@ -33,21 +33,21 @@ def outcome(task: Any = "binary", *, threshold: float = 0.5, score_column: bool 
         ("scores as text", {"prediction": ["0.75", "1", "no"]}, ["1", "1", "0"], [0.75, 1.0, None], [False] * 3),
         ("a score and a class", {"prediction": [0, 1], "score": [0.9, 0.1]}, ["0", "1"], [0.9, 0.1], [False] * 2),
         ("scores only", {"score": [0.9, None, 0.1]}, ["1", None, "0"], [0.9, None, 0.1], [False] * 3),
-        ("a score beside a score", {"prediction": [0.9], "score": [0.2]}, ["0"], [0.2], [False]),
+        ("a score next to a score", {"prediction": [0.9], "score": [0.2]}, ["0"], [0.2], [False]),
         ("a margin", {"score": [-2.5, 3.0]}, ["0", "1"], [-2.5, 3.0], [False] * 2),
         ("outside", {"prediction": [2, -1]}, [None] * 2, [None] * 2, [True] * 2),
         ("no class", {"prediction": ["abc", UNUSABLE_TEXT, None]}, [None] * 3, [None] * 3, [True, True, False]),
         ("infinity", {"prediction": [INF, NAN]}, [None] * 2, [None] * 2, [True, False]),
         ("an object", {"prediction": [b"", None]}, [None] * 2, [None] * 2, [True, False]),
         ("a broken score alone", {"score": ["x", "0.5"]}, [None, "1"], [None, 0.5], [True, False]),
-        ("a broken score beside a class", {"prediction": [1], "score": ["x"]}, ["1"], [None], [False]),
+        ("a broken score next to a class", {"prediction": [1], "score": ["x"]}, ["1"], [None], [False]),
         ("nothing", {"id": [1]}, [None], [None], [False]),
     ],
 )
 def test_binary(
     description: str, columns: dict[str, Any], classes: list[Any], scores: list[Any], bad: list[bool]
 ) -> None:
-    """Classes, scores and mistakes are told apart value by value."""
+    """Classes, scores and mistakes are distinguished value by value."""
     result = outcome(**columns)
     assert (plain(result.predicted), plain(result.score), result.bad.tolist()) == (classes, scores, bad), description
 

@@ -38,7 +38,7 @@ def test_every_spelling_is_recognised_in_order(role: str) -> None:
         ("a spelling in outputs", ["outputs.y_pred"], {}, "prediction", ("outputs.y_pred",)),
         ("a score in outputs", ["outputs.score", "outputs.prediction"], {}, "score", ("outputs.score",)),
         ("a single output", ["outputs.churn"], {}, "score", ("outputs.churn",)),
-        ("beside a prediction", ["outputs.prediction", "outputs.churn"], {}, "score", ("outputs.churn",)),
+        ("next to a prediction", ["outputs.prediction", "outputs.churn"], {}, "score", ("outputs.churn",)),
         ("two outputs say nothing", ["outputs.a", "outputs.b"], {}, "score", ()),
         ("a single probability", ["proba_churn"], {}, "score", ("proba_churn",)),
         ("a probability in outputs", ["outputs.probability_x"], {}, "score", ("outputs.probability_x",)),

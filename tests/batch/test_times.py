@@ -57,7 +57,7 @@ def test_text_alone(text: str, expected: int) -> None:
 
 
 def test_text_of_mixed_notations() -> None:
-    """One column may hold them all, beside numbers, missing and bad values."""
+    """One column may hold them all, next to numbers, missing and bad values."""
     texts = [text for text, _ in ISO] + [str(number) for number, _ in NUMBERS]
     expected = [at for _, at in ISO] + [at for _, at in NUMBERS]
     missing = ["", "NaT", "None", None]

@@ -46,7 +46,7 @@ INF = float("inf")
     ],
 )
 def test_numbers(description: str, column: Any, values: list[Any], bad: list[bool]) -> None:
-    """Missing and bad are told apart, and neither is ever a finite number."""
+    """Missing and bad are distinguished, and neither is ever a finite number."""
     read = numbers(column)
     assert (plain(read.values), read.bad.tolist()) == (values, bad), description
 
@@ -157,5 +157,5 @@ def test_unusable() -> None:
 
 
 def test_loose_text_of_times() -> None:
-    """A time beside text of another column can still be read as one."""
+    """A time next to text of another column can still be read as one."""
     assert loose_text(pa.array([0], pa.timestamp("s", "UTC"))).to_pylist() == ["1970-01-01 00:00:00Z"]

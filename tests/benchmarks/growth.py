@@ -120,9 +120,9 @@ def kept(make: Callable[[], object]) -> float:
         before = tracemalloc.get_traced_memory()[0]
         value = make()
         gc.collect()
-        held = tracemalloc.get_traced_memory()[0] - before
+        allocated = tracemalloc.get_traced_memory()[0] - before
         del value
-        return float(held)
+        return float(allocated)
     finally:
         tracemalloc.stop()
 

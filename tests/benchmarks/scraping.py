@@ -242,7 +242,7 @@ class Scraper:
         return Scrape(began, taken, crc32(self._body[: self._beginning]))
 
     def during(self, seconds: float) -> list[Scrape]:
-        """Scrape for so long."""
+        """Scrape during this many seconds."""
         end, found = time.monotonic() + seconds, list[Scrape]()
         while time.monotonic() < end:
             found.append(self.scrape())

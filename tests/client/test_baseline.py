@@ -32,7 +32,7 @@ def expected(
 @pytest.mark.parametrize("average", ["weighted", "macro", "micro", "binary"])
 @pytest.mark.parametrize("threshold", [0.5, 0.3])
 def test_binary(average: Average, threshold: float) -> None:
-    """Scores alone, and classes beside scores, give the exporter's figures for every average."""
+    """Scores alone, and classes next to scores, give the exporter's figures for every average."""
     rng = np.random.default_rng(1)
     score = rng.random(ROWS)
     label = (rng.random(ROWS) < score).astype(int)

@@ -204,14 +204,14 @@ def test_an_upload_whose_answer_is_lost_counts_once(place: Place, fault: Any) ->
 
 def test_a_file_that_is_refused_holds_up_no_other(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """The others arrive, and it stays for another time; what the proxy's page says is not repeated."""
-    told: list[Any] = []
-    serving = place.logger(on_spooled=told.append)
+    spooled: list[Any] = []
+    serving = place.logger(on_spooled=spooled.append)
     place.proxy.refused = "-1-5.parquet"
     for first in (0, 5, 10, 15):
         log_rows(serving, first, first + 5)
     assert not serving.flush(TIMEOUT, upload=True)
-    assert files(place.spool) == [told[0].path]
-    assert f"{told[0].path.name} is not taken" in caplog.text
+    assert files(place.spool) == [spooled[0].path]
+    assert f"{spooled[0].path.name} is not taken" in caplog.text
     assert "geheim" not in caplog.text
 
     place.proxy.refused = ""
@@ -264,10 +264,10 @@ sys.stdin.read()
     elsewhere = PredictionLogger(place.experiment, "3", spool_dir=place.spool, tracking_uri="http://127.0.0.1:9")
     assert elsewhere.flush(TIMEOUT, upload=True)
     elsewhere.close(TIMEOUT)
-    told: list[Any] = []
-    serving = place.logger(on_spooled=told.append)
+    spooled: list[Any] = []
+    serving = place.logger(on_spooled=spooled.append)
     assert serving.flush(TIMEOUT, upload=True)
-    assert [(file.rows, file.recovered) for file in told] == [(10, True)]
+    assert [(file.rows, file.recovered) for file in spooled] == [(10, True)]
     assert (serving.health().recovered, serving.health().uploaded) == (10, 10)
     assert sorted(row["request_id"] for row in place.stored()) == sorted(numbers(0, 10))
     assert [run.info.status for run in place.runs()] == ["FINISHED"]

@@ -71,7 +71,7 @@ def test_a_batch_is_taken_as_a_whole(offline: OfflineLogger, spool: Path) -> Non
 def test_what_cannot_be_read_is_counted_and_said(
     offline: OfflineLogger, caplog: pytest.LogCaptureFixture, call: Any
 ) -> None:
-    """It is told by the result, counted and said once, and what follows is logged."""
+    """It is reported by the result, counted and said once, and what follows is logged."""
     serving = offline()
     assert [call(serving), call(serving)] == [None, None]
     assert serving.health().dropped["invalid"] >= 2
@@ -179,14 +179,14 @@ def test_coroutines_are_not_held_up(offline: OfflineLogger, spool: Path) -> None
     assert len(files(spool)) == 200
 
 
-def test_files_are_told_once_they_are_safe(offline: OfflineLogger) -> None:
+def test_on_spooled_is_called_once_they_are_safe(offline: OfflineLogger) -> None:
     """With their rows, and the file in its place."""
-    told: list[tuple[SpoolFile, bool]] = []
-    serving = offline(on_spooled=lambda file: told.append((file, file.path.is_file())))
+    spooled: list[tuple[SpoolFile, bool]] = []
+    serving = offline(on_spooled=lambda file: spooled.append((file, file.path.is_file())))
     serving.log_batch({"a": [1, 2, 3]}, [1, 2, 3])
     serving.log_labels(["a"], [1])
     assert serving.flush(TIMEOUT)
-    assert [(file.kind, file.rows, there) for file, there in told] == [("predictions", 3, True), ("labels", 1, True)]
+    assert [(file.kind, file.rows, there) for file, there in spooled] == [("predictions", 3, True), ("labels", 1, True)]
 
 
 def test_a_file_is_written_when_it_is_old_enough(offline: OfflineLogger, spool: Path) -> None:

@@ -1,4 +1,4 @@
-"""A mistake in what a logger is told is named at once, with its remedy."""
+"""A mistake in a logger's options is reported at once, with its remedy."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def test_the_environment_has_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert (given.folder, given.uri) == (tmp_path, "http://other:5000")
 
 
-def test_labels_go_to_the_same_experiment_unless_told() -> None:
+def test_labels_go_to_the_same_experiment_by_default() -> None:
     """As the exporter looks for them."""
     assert Options(experiment="/e", model_version="1").labels == "/e"
     assert Options(experiment="/e", model_version="1", labels_experiment="/l").labels == "/l"

@@ -124,7 +124,7 @@ def test_signals_can_be_left_alone(tmp_path: Path, setup: str) -> None:
 
 
 @pytest.mark.parametrize("status", [0, -signal.SIGTERM], ids=["exit", "SIGTERM"])
-def test_nothing_hangs_longer_than_told(tmp_path: Path, status: int) -> None:
+def test_nothing_hangs_longer_than_the_timeout(tmp_path: Path, status: int) -> None:
     """With a background thread that never answers, the process ends when `flush_timeout` is over."""
     setup = "log = a_logger(flush_timeout=0.2, on_spooled=lambda file: threading.Event().wait())\n"
     if status:

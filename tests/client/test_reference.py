@@ -141,7 +141,7 @@ def test_privacy_is_that_of_the_predictions(client: Any, model: str, tmp_path: P
 
 
 def test_columns_by_name(client: Any, model: str) -> None:
-    """Columns of one's own names play the roles they are told; the others are features, but for ids and times."""
+    """Columns with other names have the configured roles; the others are features, but for ids and times."""
     rows = pd.DataFrame({"p": [0.2, 0.9], "churned": [0, 1], "feature_time": [7, 8], "score": [1, 2], "id": [1, 2]})
     found = log_reference(rows, f"models:/{model}@champion", columns={"score": "p", "label": "churned"})
 

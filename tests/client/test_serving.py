@@ -32,8 +32,8 @@ _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 
 def post(url: str, body: object, headers: Mapping[str, str] | None = None) -> tuple[int, Any, Mapping[str, str]]:
     """Post JSON; return the status, what came back, and the headers."""
-    told = {"Content-Type": "application/json", **(headers or {})}
-    request = urllib.request.Request(url, json.dumps(body).encode(), told)  # noqa: S310 - our own server
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, json.dumps(body).encode(), all_headers)  # noqa: S310 - our own server
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - as above
             return answer.status, json.loads(answer.read()), answer.headers

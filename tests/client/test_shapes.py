@@ -40,7 +40,7 @@ def plain(columns: Any) -> Any:
     ],
 )
 def test_given(features: Any, rows: int, columns: dict[str, Any]) -> None:
-    """Features are told apart by name, or by position where there are no names."""
+    """Features are columns by name, or by position where there are no names."""
     found = input_columns(features)
 
     assert (found.rows, plain(found.columns)) == (rows, columns)
@@ -93,13 +93,13 @@ PROBABILITIES: Final = np.array([[0.25, 0.75], [0.5, 0.5]])
 def test_returned(output: Any, expected: dict[str, Any]) -> None:
     """An output of two rows gives predictions, scores or class probabilities, and nothing where it is unclear."""
     found = output_columns(output, rows=2)
-    told = {
+    parts = {
         "prediction": None if found.prediction is None else list(found.prediction),
         "score": None if found.score is None else list(found.score),
         "class_scores": plain(found.class_scores),
     }
 
-    assert {name: value for name, value in told.items() if value} == expected
+    assert {name: value for name, value in parts.items() if value} == expected
     assert found.empty == (not expected)
 
 

@@ -22,7 +22,7 @@ KIB: Final = 1024
 
 
 class Opened:
-    """A spool, and what it told."""
+    """A spool, and its callbacks."""
 
     def __init__(self, folder: Path, owner: str, max_bytes: int = 10 * KIB) -> None:
         self.announced: list[SpoolFile] = []
@@ -99,7 +99,7 @@ def test_a_failed_write_leaves_nothing(opened: Opened, tmp_path: Path) -> None:
 
 
 def test_when_it_is_full_the_oldest_go(opened: Opened, tmp_path: Path) -> None:
-    """Over all lanes; what was dropped is told."""
+    """Over all lanes; dropped files are reported."""
     added = [opened.add(4 * KIB, replace(DESTINATION, experiment=name)) for name in ("/e", "/labels", "/e")]
 
     assert [file and file.batch_id for file in opened.dropped] == [added[0] and added[0].batch_id]

@@ -31,11 +31,11 @@ class Angry:
         ("whole numbers", [1, None, 3], pa.int64(), [1, None, 3]),
         ("numbers with NaN", [1.5, float("nan"), None], pa.float64(), [1.5, None, None]),
         ("text", ["a", None], pa.string(), ["a", None]),
-        ("a boolean beside a number", [True, 2], pa.int64(), [1, 2]),
-        ("a whole number beside a fraction", [1, 2.5, None], pa.float64(), [1.0, 2.5, None]),
-        ("numbers beside text", [1, 2.0, 2.5, True, "high"], pa.string(), ["1", "2", "2.5", "true", "high"]),
+        ("a boolean next to a number", [True, 2], pa.int64(), [1, 2]),
+        ("a whole number next to a fraction", [1, 2.5, None], pa.float64(), [1.0, 2.5, None]),
+        ("numbers next to text", [1, 2.0, 2.5, True, "high"], pa.string(), ["1", "2", "2.5", "true", "high"]),
         ("beyond 64 bits", [2**70, 1], pa.string(), [str(2**70), "1"]),
-        ("beyond 64 bits beside a fraction", [2**70, 0.5], pa.float64(), [2.0**70, 0.5]),
+        ("beyond 64 bits next to a fraction", [2**70, 0.5], pa.float64(), [2.0**70, 0.5]),
         ("beyond floats", [10**400, 0.5], pa.string(), [str(10**400), "0.5"]),
         ("beyond all reason", [10**5000, 1], pa.int64(), [None, 1]),
         ("NumPy scalars", [np.float32(0.5), np.int8(2), np.bool_(1)], pa.float64(), [0.5, 2.0, 1.0]),
@@ -58,7 +58,7 @@ def test_a_column_has_the_narrowest_type_that_holds_its_values(
     assert (found.type, found.to_pylist()) == (kind, expected), description
 
 
-def test_long_text_is_cut_and_told_apart() -> None:
+def test_long_text_is_cut_and_distinguished() -> None:
     """Text over the bound is shortened, and different text stays different."""
     first, second = column(["x" * 5_000 + "a", "x" * 5_000 + "b"]).to_pylist()
     assert max(len(first), len(second)) <= MAX_TEXT

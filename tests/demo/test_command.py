@@ -19,11 +19,11 @@ import pytest
 from driftgauge.demo.directory import MARKER
 from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT
 
-# What takes a minute and a half by itself may take much longer on a machine that is busy with much else.
+# What takes a minute and a half alone may take much longer on a machine that is busy with much else.
 PATIENCE: Final = 600.0
 # Whether the story is followed to its end (`make story`) or to the end of the first drift.
 WHOLE: Final = "DEMO_WHOLE" in os.environ
-# Nearly three times as fast as by itself; the shortest window is still a minute.
+# Nearly three times as fast as alone; the shortest window is still a minute.
 FAST: Final = "--batch-interval=0.3"
 SHOWN: Final = re.compile(r"^\d\d:\d\d:\d\d  (FIRING|RESOLVED)\s+(\w+)  (\w+): ", re.MULTILINE)
 

@@ -41,7 +41,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def phone(tmp_path: Path, said: list[str]) -> Phone:
-    """Return a phone with one runbook, and a file beside the runbooks that is none of its business."""
+    """Return a phone with one runbook, and a file next to the runbooks that it must not serve."""
     (tmp_path / "runbooks").mkdir()
     (tmp_path / "runbooks" / "ModelFeaturesDrifted.md").write_text("# What to do", encoding="utf-8")
     (tmp_path / "secret.md").write_text("x", encoding="utf-8")

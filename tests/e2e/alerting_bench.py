@@ -139,13 +139,13 @@ class Stack:
         return bool(self.query(f"ALERTS{{{matchers}}}"))
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until the condition holds; fail with what was told so far when it never does."""
+        """Wait until the condition holds; fail with the notifications so far when it never does."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             if time.monotonic() > deadline:
-                told = "\n".join(f"{each.channel} {each.to}: {each.subject}" for each in self.inbox.notifications)
+                sent = "\n".join(f"{each.channel} {each.to}: {each.subject}" for each in self.inbox.notifications)
                 fire = [found["metric"] for found in self.query("ALERTS")]
-                pytest.fail(f"waited in vain for {what}; told:\n{told}\nalerts: {fire}")
+                pytest.fail(f"waited in vain for {what}; notifications:\n{sent}\nalerts: {fire}")
             time.sleep(0.1)
 
 

@@ -41,14 +41,14 @@ _POLL: Final = 0.02
 class Run:
     """What a run found.
 
-    told: batch id -> rows, as the writers were told. stored: request id -> how often MLflow has it. unharmed: writer's
-    life that no kill ended -> rows it logged. counted, refused: rows, by the exporter.
+    spooled: batch id -> rows, from `on_spooled`. stored: request id -> how often MLflow has it. unharmed: writer's life
+    that no kill ended -> rows it logged. counted, refused: rows, by the exporter.
     """
 
     logged: int = 0
     writer_kills: int = 0
     mlflow_kills: int = 0
-    told: dict[str, int] = field(default_factory=dict)
+    spooled: dict[str, int] = field(default_factory=dict)
     stored: Counter[str] = field(default_factory=Counter)
     unharmed: dict[str, int] = field(default_factory=dict)
     counted: float = 0
@@ -56,8 +56,8 @@ class Run:
 
     @property
     def accepted(self) -> int:
-        """How many rows the writers were told are safe."""
-        return sum(self.told.values())
+        """How many rows `on_spooled` reported to the writers."""
+        return sum(self.spooled.values())
 
 
 class Writer:
@@ -185,7 +185,7 @@ class Chain:
         sweeper.start()
         sweeper.join(_PATIENCE)
         assert sweeper.exitcode == 0
-        self._run.told = _told(self._place)
+        self._run.spooled = _spooled(self._place)
 
     def _count(self, exporter: Exporter) -> None:
         """Wait until the exporter has counted what was accepted, and two refreshes more: there must be no other."""
@@ -232,14 +232,14 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(_POLL)
 
 
-def _told(place: Place) -> dict[str, int]:
+def _spooled(place: Place) -> dict[str, int]:
     """Return what all journals say; a file that was found after a crash stands in several, with the same rows."""
-    told: dict[str, int] = {}
+    found: dict[str, int] = {}
     for journal in place.journals:
         for line in journal.read_text(encoding="utf-8").splitlines():
             batch_id, rows = line.split()
-            assert told.setdefault(batch_id, int(rows)) == int(rows)
-    return told
+            assert found.setdefault(batch_id, int(rows)) == int(rows)
+    return found
 
 
 def _request_ids(artifacts: Path) -> Counter[str]:

@@ -1,7 +1,7 @@
-"""Serving code that is killed: processes of several threads that log predictions and keep books of what was accepted.
+"""Serving code that is killed: processes of several threads that log predictions and record what was accepted.
 
-Accepted is what `on_spooled` told: each file is entered in the journal of its process before it is uploaded. A line is
-written by one call, so a process that is killed leaves whole lines.
+Accepted are the files that `on_spooled` was called with: each is entered in the journal of its
+process before it is uploaded. A line is written by one call, so a process that is killed leaves whole lines.
 """
 
 import os
@@ -16,7 +16,7 @@ from driftgauge.client import PredictionLogger, SpoolFile
 EXPERIMENT: Final = "/chain/predictions"
 VERSION: Final = "3"
 THREADS: Final = 4
-# A thread logs this many rows and rests for so long (s): fast serving code, of which a kill finds rows in memory, files
+# A thread logs this many rows and then sleeps this long (s): like fast serving code, with rows in memory, files
 # on disk and files under way.
 _PORTION: Final = 5
 _REST: Final = 0.02
@@ -53,7 +53,7 @@ def write(place: Place, name: str, logged: Any, allowed: Any) -> None:
 
 
 def sweep(place: Place) -> None:
-    """Deliver what the dead have left in the spool."""
+    """Deliver the files that killed writers left in the spool."""
     with _logger(place, "sweep") as logger:
         assert logger.flush(_PATIENCE, upload=True), "files are still in the spool"
 

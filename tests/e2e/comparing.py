@@ -1,4 +1,4 @@
-"""A page's series about models beside the oracle's: by the same keys, and how far apart within DESIGN §8."""
+"""Compares a page's series about models with the oracle's, within the tolerances of exporter/docs/statistics.md."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -7,7 +7,7 @@ from prometheus_client import Metric
 
 from e2e.oracle import Key, Series
 
-# DESIGN §8, and for what it does not name: rounding of sums in another order.
+# The tolerances of the statistics page; for values without one, rounding of sums in another order.
 EXACT: Final = 1e-9
 TOLERANCES: Final = {
     "model_feature_ks_statistic": 1e-12,
@@ -38,7 +38,7 @@ def deviations(published: Series, expected: Series) -> dict[str, float]:
 
 
 def beyond_tolerance(largest: Mapping[str, float]) -> dict[str, float]:
-    """Return the deviations that DESIGN §8 does not allow."""
+    """Return the deviations beyond the tolerances."""
     return {place: deviation for place, deviation in largest.items() if deviation > TOLERANCES.get(place, EXACT)}
 
 

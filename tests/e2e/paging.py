@@ -137,8 +137,8 @@ class _Mailbox:
         assert isinstance(mail, EmailMessage)
         plain = mail.get_body(("plain",))
         assert plain is not None
-        told = Notification("email", str(mail["To"]), str(mail["Subject"]), plain.get_content(), time.monotonic())
-        self.inbox.notifications.append(told)
+        sent = Notification("email", str(mail["To"]), str(mail["Subject"]), plain.get_content(), time.monotonic())
+        self.inbox.notifications.append(sent)
         return "250 OK"
 
 

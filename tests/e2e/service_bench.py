@@ -44,7 +44,7 @@ class Bench:
         client.set_terminated(run.info.run_id)
 
     def load(self) -> Config:
-        """Return the configuration as the command line reads it: through the parser, anew each time."""
+        """Return the configuration as the command line reads it: through the parser, again at each call."""
         models = [{"name": name, "predictions": {"experiment": name}} for name in self.models]
         fixed = {"mlflow": {"tracking_uri": self.uri}, "state_dir": str(self.folder / "state"), "models": models}
         text = json.dumps({"refresh_interval": "100ms", **fixed, **self.settings})

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 
 BAD_ROWS: Final = 800
 GOOD_ROWS: Final = 20_000
-# Who is told what, from beginning to end, and nothing else.
-TOLD: Final = {
+# All notifications from beginning to end, by receiver.
+SENT: Final = {
     ("pagerduty", "key-of-growth"): [
         "[FIRING CRITICAL] churn: ModelPerformanceDegraded (3 firing, 0 resolved)",
         "[RESOLVED] churn: ModelPerformanceDegraded (0 firing, 3 resolved)",
@@ -54,13 +54,13 @@ class Story:
     causes: dict[str, float] = field(default_factory=dict)
     cures: dict[str, float] = field(default_factory=dict)
 
-    def told(self, alert: str) -> list[Notification]:
+    def sent(self, alert: str) -> list[Notification]:
         """Return the notifications about an alert."""
         return self.servers.inbox.of(alert)
 
     def wait_until_told(self, alert: str, *, times: int) -> None:
-        """Wait until an alert was told so often."""
-        self.servers.wait(lambda: len(self.told(alert)) >= times, f"notification {times} of {alert}")
+        """Wait until an alert was notified `times` times."""
+        self.servers.wait(lambda: len(self.sent(alert)) >= times, f"notification {times} of {alert}")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def _two_get_good_again(story: Story) -> None:
 
 
 def _exporter_dies_and_comes_back(story: Story) -> None:
-    """Kill it while one model is drifted: that this is no longer seen must not be told as the end of it."""
+    """Kill it while one model is drifted: that drift is no longer seen must not be notified as its end."""
     servers = story.servers
     story.causes["DriftgaugeDown"] = servers.exporter.kill()
     story.wait_until_told("DriftgaugeDown", times=1)
@@ -117,15 +117,15 @@ def _third_gets_good_again(story: Story) -> None:
 
 def test_the_right_people_are_told_once(story: Story) -> None:
     """Each alert reaches its team by the channel of its severity, once when it begins and once when it is over."""
-    told: dict[tuple[str, str], list[str]] = {}
+    sent: dict[tuple[str, str], list[str]] = {}
     for each in story.servers.inbox.notifications:
-        told.setdefault((each.channel, each.to), []).append(each.subject)
+        sent.setdefault((each.channel, each.to), []).append(each.subject)
 
-    assert told == TOLD
+    assert sent == SENT
 
 
 def test_what_is_explained_stays_silent(story: Story) -> None:
-    """Each of the three drifted features, and that no exporter is left, fired and was told to nobody."""
+    """Each of the three drifted features, and that no exporter is left, fired and was sent to nobody."""
     for alert, labels in (("ModelFeatureDrifted", 'model="fraud"'), ("DriftgaugeAbsent", 'job="driftgauge"')):
         fired = f'count_over_time(ALERTS{{alertname="{alert}",alertstate="firing",{labels}}}[10m])'
         assert story.servers.query(fired), alert
@@ -171,7 +171,7 @@ WORDS: Final = {
 @pytest.mark.parametrize("alert", WORDS)
 def test_words(story: Story, alert: str) -> None:
     """The page says value, threshold, window and version, and links to dashboard, runbook and MLflow run."""
-    first, last = story.told(alert)
+    first, last = story.sent(alert)
 
     assert [words for words in WORDS[alert] if words not in first.text] == []
     assert (first.resolved, last.resolved) == (False, True)
@@ -208,7 +208,7 @@ def test_table(story: Story) -> None:
     """Print how long each took, from the batch (or the kill) to the notification, and from the cure to the end."""
     print(f"\n{'alert':26}{'severity':10}{'receiver':32}{'batch to page':>16}{'cure to end':>14}")  # noqa: T201
     for alert, severity in SEVERITIES.items():
-        first, last = story.told(alert)
+        first, last = story.sent(alert)
         began, ended = first.at - story.causes[alert], last.at - story.cures[alert]
         receiver = f"{first.channel} {first.to}"
         print(f"{alert:26}{severity:10}{receiver:32}{began:14.1f} s{ended:12.1f} s")  # noqa: T201

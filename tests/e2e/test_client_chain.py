@@ -27,12 +27,12 @@ def run(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_the_exporter_counts_what_was_accepted(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exporter's total is what the clients were told was accepted, to the row."""
+    """The exporter's total is exactly what the clients accepted."""
     difference = abs(run.counted - run.accepted)
     with capsys.disabled():
         sys.stdout.write(
             f"\nkills of writers {run.writer_kills}, of MLflow {run.mlflow_kills}; rows logged {run.logged}, accepted "
-            f"{run.accepted} in {len(run.told)} files, counted {run.counted:.0f}, twice "
+            f"{run.accepted} in {len(run.spooled)} files, counted {run.counted:.0f}, twice "
             f"{run.stored.total() - len(run.stored)}, differences {difference:.0f}\n"
         )
     assert difference == 0

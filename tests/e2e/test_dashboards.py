@@ -42,7 +42,7 @@ def wait_for(prometheus: Prometheus, expr: str) -> None:
 def until_now(watched: Watched) -> Timing:
     """Return the time since the first scrape, at the finest step.
 
-    Grafana is told a longer scrape interval than there is: on a busy machine some scrapes are late.
+    Grafana gets a longer scrape interval than the real one: on a busy machine some scrapes are late.
     """
     return Timing(start=watched.since, end=time.time(), interval=1, scrape_interval=5)
 

@@ -118,7 +118,7 @@ def log(uri: str, folder: Path, rows: pd.DataFrame, reference: pd.DataFrame) -> 
 
 @contextlib.contextmanager
 def text_proxy(target: str) -> Iterator[str]:
-    """Pass requests on, asking for plain text whatever the client accepts: Prometheus cannot be told to."""
+    """Pass requests on, asking for plain text whatever the client accepts, which Prometheus has no setting for."""
     server = _Proxy(("127.0.0.1", 0), _Pass)
     server.target = target
     thread = threading.Thread(target=server.serve_forever)

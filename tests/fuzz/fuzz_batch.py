@@ -22,7 +22,7 @@ _MEMORY: Final = 3 * 2**29
 
 
 def main() -> None:
-    """Decode inputs until the time is up, or so many; leave by an exception or a signal at the first finding."""
+    """Decode inputs for a time or a number of them; end with an exception or a signal at the first finding."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -66,7 +66,7 @@ def _guided(state: mmap.mmap, seed: int, seconds: float) -> None:
         random = Random(number)  # noqa: S311 - nothing secret
         if random.random() < 0.3:
             return bytes(atheris.Mutate(data, max_size))
-        # Beginning anew at times keeps valid files among the ancestors.
+        # Starting again from time to time keeps valid files among the ancestors.
         start = random.choice(corpus) if random.random() < 0.3 else data
         return mutated(start, random.choice(corpus), random)[:max_size]
 

@@ -68,9 +68,9 @@ def _parquet_files(lines: bytes) -> list[bytes]:
     ]
     files = []
     for chosen in options:
-        held = io.BytesIO()
-        pa.parquet.write_table(lists, held, **chosen)
-        files.append(held.getvalue())
+        buffer = io.BytesIO()
+        pa.parquet.write_table(lists, buffer, **chosen)
+        files.append(buffer.getvalue())
     return files
 
 

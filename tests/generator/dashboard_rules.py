@@ -1,7 +1,7 @@
 """The 17 rules of grafana/dashboard-linter, as functions from a dashboard to what breaks them.
 
 After https://github.com/grafana/dashboard-linter/blob/main/docs/index.md. Stricter in two ways: rules about
-panels hold for every type of panel, and counters are told by their family, not by how a selector happens to be written.
+panels hold for every type of panel, and counters are recognised by their family, not by the form of a selector.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""`alertmanager.yml` as amtool and a running Alertmanager understand it: who is told, and what stays silent."""
+"""`alertmanager.yml` as amtool and a running Alertmanager understand it: who is notified, and what stays silent."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ODD_NAME = 'a.b+ "c"\\d | x'
 
 @pytest.fixture(scope="module")
 def two_teams(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the configuration of a file with two teams beside the default one."""
+    """Return the configuration of a file with two teams besides the default one."""
     return written(parse(TWO_TEAMS, filename="thresholds.yml"), tmp_path_factory.mktemp("two"))
 
 
@@ -86,8 +86,8 @@ def test_groups_by_model() -> None:
     assert yaml.safe_load(text)["route"]["group_by"] == ["job", "env", "model"]
 
 
-def test_graver_is_told_sooner_and_again_sooner() -> None:
-    """The graver the sooner: so that what mutes a lesser alert is there when that one would be told."""
+def test_graver_is_sent_sooner_and_repeated_sooner() -> None:
+    """Graver alerts are sent sooner, so that they mute lesser ones before these are sent."""
     deliveries = [delivery for _, delivery in shipped().notifications.severities.items()]
 
     for key in ("group_wait", "group_interval", "repeat_interval"):

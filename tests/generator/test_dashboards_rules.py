@@ -80,7 +80,7 @@ BREAKS: Final[list[tuple[str, Callable[[Json], Any]]]] = [
 
 @pytest.mark.parametrize(("rule", "break_it"), BREAKS, ids=[rule for rule, _ in BREAKS])
 def test_rule_notices(rule: str, break_it: Callable[[Json], None]) -> None:
-    """A dashboard changed to break a rule is told so."""
+    """A dashboard changed to break a rule fails that rule."""
     dashboard = copy.deepcopy(DASHBOARDS["driftgauge-fleet"])
     break_it(dashboard)
 

@@ -30,7 +30,7 @@ def test_a_set_of_ones_own(tmp_path: Path) -> None:
     assert (written.returncode, checked.returncode) == (0, 0)
     assert written.stdout.splitlines() == [f"{tmp_path / path} written" for path in (*expected, FILE)]
     assert differing(expected, tmp_path) == []
-    # To change, and to render anew from.
+    # To change and render again.
     assert (tmp_path / FILE).read_text(encoding="utf-8") == OWN.read_text(encoding="utf-8")
 
     (tmp_path / "alerting-rules" / "models.rules.yml").write_text("groups: []\n")

@@ -24,7 +24,7 @@ CHURN_3 = {"model": "churn", "version": "3"}
 class Case:
     """Two alerts that fire together in an installation of their own, and whether the second is muted."""
 
-    told: Labels
+    posted: Labels
     other: Labels
     muted: bool
 
@@ -85,7 +85,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def muted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, bool]]:
-    """Post all cases, each as a job of its own, and ask which alert is muted; nobody is told within that time."""
+    """Post all cases, each as a job of its own, and ask which alert is muted; nothing is sent within that time."""
     folder = tmp_path_factory.mktemp("alertmanager")
     slow = ", ".join(f"{severity}: {{group_wait: 1h}}" for severity in ("critical", "high", "medium", "low"))
     text = f"exporter: {{target_labels: [env]}}\nnotifications: {{severities: {{{slow}}}}}"
@@ -96,8 +96,8 @@ def muted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, boo
     with running(command, health=f"{url}/-/ready", folder=folder):
         for name, case in {**CASES, LAST: CASES["several features over each"]}.items():
             # Labels that both lack stay missing: what has no model of ours has no job either.
-            job = {} if case.told["alertname"] == "SomethingElse" else {"job": name}
-            _post(url, [{**case.told, **job}, {**case.other, **job, "case": name}])
+            job = {} if case.posted["alertname"] == "SomethingElse" else {"job": name}
+            _post(url, [{**case.posted, **job}, {**case.other, **job, "case": name}])
         yield _answered(url)
 
 

@@ -22,7 +22,7 @@ MISTAKES = [
         "2: models.churn.team: is no team of notifications.teams; valid teams: ml-platform",
     ),
     (
-        "an alert that nobody would be told of",
+        "an alert that nobody would get",
         "alerts:\n  ModelOutliers: {severity: none}",
         (
             '2: alerts.ModelOutliers.severity: "none" is the severity of DriftgaugeWatchdog alone; '

@@ -29,7 +29,7 @@ def promtool(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def own_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Render the rules of somebody's own thresholds, with their stories beside them; return the folder."""
+    """Render the rules of somebody's own thresholds, with their tests; return the folder."""
     folder = tmp_path_factory.mktemp("own")
     write(rule_files(parse(OWN.read_text(encoding="utf-8"), filename=str(OWN))), folder)
     (folder / "alerting-rules" / "tests").mkdir()
@@ -61,7 +61,7 @@ def stories() -> list[dict[str, Any]]:
     return [story for text in texts for story in yaml.safe_load(text)["tests"]]
 
 
-def told(alert: str) -> list[list[dict[str, Any]]]:
+def notifications(alert: str) -> list[list[dict[str, Any]]]:
     """Return what is expected of an alert in each story that asks for its words, in the order of time."""
     of_alert = [[c for c in story.get("alert_rule_test", []) if c["alertname"] == alert] for story in stories()]
     return [checks for checks in of_alert if any(check["exp_alerts"] for check in checks)]
@@ -71,7 +71,7 @@ def resolved(alert: str) -> bool:
     """Tell whether some story looks for the end of an alert that fired, as an alert or as a series."""
     gone = f'ALERTS{{alertname="{alert}", alertstate="firing"}}'
     queries = [query for story in stories() for query in story.get("promql_expr_test", [])]
-    return any(checks[-1]["exp_alerts"] == [] for checks in told(alert)) or any(
+    return any(checks[-1]["exp_alerts"] == [] for checks in notifications(alert)) or any(
         query["expr"] == gone and query["exp_samples"] == [] for query in queries
     )
 
@@ -79,11 +79,11 @@ def resolved(alert: str) -> bool:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_has_its_story(alert: str) -> None:
     """No alert is without one that asks for: not yet, all labels and words, and the end."""
-    fired = [each for checks in told(alert) for check in checks for each in check["exp_alerts"]]
+    fired = [each for checks in notifications(alert) for check in checks for each in check["exp_alerts"]]
 
     assert all(set(each["exp_annotations"]) >= ANNOTATIONS for each in fired)
     assert all("severity" in each["exp_labels"] for each in fired)
     assert fired
     if alert != WATCHDOG:
-        assert any(checks[0]["exp_alerts"] == [] for checks in told(alert))
+        assert any(checks[0]["exp_alerts"] == [] for checks in notifications(alert))
         assert resolved(alert)

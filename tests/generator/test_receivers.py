@@ -48,12 +48,14 @@ def test_each_severity_has_its_channels(notifications: Notifications) -> None:
     assert "ml-platform-low" not in found
 
 
-def test_everything_but_the_watchdog_is_told_of_the_end(notifications: Notifications) -> None:
+def test_everything_but_the_watchdog_sends_the_end(notifications: Notifications) -> None:
     """People hear that an alert is resolved; a dead man's switch must not take that for a sign of life."""
     for receiver in receivers(notifications, notifications.teams):
-        told = [block["send_resolved"] for blocks in receiver.values() if isinstance(blocks, list) for block in blocks]
-        assert told
-        assert all(each is (receiver["name"] != "watchdog") for each in told)
+        send_resolved = [
+            block["send_resolved"] for blocks in receiver.values() if isinstance(blocks, list) for block in blocks
+        ]
+        assert send_resolved
+        assert all(each is (receiver["name"] != "watchdog") for each in send_resolved)
 
 
 def test_secrets_come_from_files(notifications: Notifications) -> None:
@@ -204,7 +206,7 @@ def test_mail_gets_no_markup_from_labels(config: Path) -> None:
     ],
 )
 def test_severity_as_channels_know_it(config: Path, severity: str, pagerduty: str, color: str) -> None:
-    """PagerDuty and Slack are told the severity in their own words."""
+    """PagerDuty and Slack get the severity in their own words."""
     both = '{{ template "driftgauge.pagerduty.severity" . }} {{ template "driftgauge.slack.color" . }}'
 
     assert filled_in(config, both, _group(DEGRADED, severity=severity)) == f"{pagerduty} {color}"

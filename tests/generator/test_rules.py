@@ -29,7 +29,7 @@ Rule = dict[str, Any]
 # Each asks Prometheus for something when the alert is shown.
 LOOKUP: Final = re.compile(r"printf `([^`]+)`((?: \$labels\.\w+)+) \| query")
 COUNTERS_ONLY: Final = {"rate", "irate", "increase"}
-# Only asked whether they are there at all, as far back as Prometheus looks by itself.
+# Only asked whether they are there at all, within the default lookback of Prometheus.
 ONLY_PRESENT: Final = {"driftgauge_build_info", "model_last_label_timestamp_seconds"}
 NAME: Final = re.compile(r"(version|feature|model):model_\w+:(max|min|sum|increase|replaced)")
 
@@ -73,7 +73,7 @@ def rates_a_gauge(rule: Rule) -> Iterator[str]:
 
 
 def forgets_a_missed_scrape(rule: Rule) -> Iterator[str]:
-    """Find series looked at for an instant: one missed scrape would begin the waiting time anew."""
+    """Find series looked at for an instant: one missed scrape would restart the waiting time."""
     for each in scraped(rule):
         if each.range_seconds is None and each.name not in ONLY_PRESENT:
             yield each.name

@@ -26,7 +26,7 @@ def test_the_shipped_file_is_the_one_in_the_repository() -> None:
 
 
 def test_severities_of_the_design() -> None:
-    """The thresholds that DESIGN §10 names are what ships."""
+    """The shipped thresholds are those of the public contract."""
     alerts = shipped().alerts
     degraded, many = alerts.ModelPerformanceDegraded, alerts.ModelFeaturesDrifted
 
@@ -169,7 +169,7 @@ MISTAKES: Final = [
 
 
 @pytest.mark.parametrize(("text", "message"), MISTAKES, ids=[text for text, _ in MISTAKES])
-def test_mistakes_are_told_with_place_and_remedy(text: str, message: str) -> None:
+def test_mistakes_have_place_and_remedy(text: str, message: str) -> None:
     """Each mistake is one line: file, line, path, what is wrong and what to do."""
     with pytest.raises(ConfigError) as raised:
         parse(text, filename="own.yml")
@@ -177,7 +177,7 @@ def test_mistakes_are_told_with_place_and_remedy(text: str, message: str) -> Non
     assert str(raised.value) == f"own.yml:{message}"
 
 
-def test_a_mistake_in_what_holds_for_all_is_told_once() -> None:
+def test_a_mistake_in_what_holds_for_all_is_reported_once() -> None:
     """Models inherit it, but it is to be corrected in one place."""
     with pytest.raises(ConfigError) as raised:
         parse("alerts: {ModelOutliers: {outlier_ratio: 7}}\nmodels: {a: {team: }, b: }", filename="own.yml")

@@ -1,4 +1,4 @@
-"""`python -m pictures`: draws all dashboards anew, in some minutes.
+"""`python -m pictures`: draws all dashboards, in a few minutes.
 
 The processes that decode files import this module as well, so it imports nothing before it is run.
 """

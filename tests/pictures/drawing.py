@@ -72,7 +72,7 @@ class Picture:
         return self._figure.add_axes((left / width, 1 - (top + high) / height, wide / width, high / height))
 
     def _inner(self, frame: Axes, *, left: float, bottom: float, right: float = 10, top: float = 26) -> Axes:
-        """Return axes within a panel, so many pixels from its edges."""
+        """Return axes within a panel, with this margin in pixels."""
         place = frame.get_position()
         width, height = self._pixels
         return self._figure.add_axes(

@@ -110,7 +110,7 @@ class Exporter:
         """Send SIGKILL and wait until the process is gone."""
         self._process.kill()
         self._process.join()
-        assert self._process.exitcode == -9, f"driftgauge ended by itself:\n{self._log.read_text()}"
+        assert self._process.exitcode == -9, f"driftgauge ended without a kill:\n{self._log.read_text()}"
 
 
 def parsed(text: str) -> Page:

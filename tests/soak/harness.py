@@ -40,8 +40,8 @@ _ONCE_SECONDS: Final = 120
 _MINUTE: Final = 60
 # By then rows have left every window, and predictions and labels that still wait are past eta's horizon.
 _LATER: Final = 2 * 3600
-# One kill in so many must fall inside a commit. Whether one does is a race with the commit that a busy machine loses
-# often, so it is tried until enough have, up to so many times the kills asked for.
+# One kill in this many must hit a commit. Whether one does is a race that a busy machine often loses, so kills go on
+# until enough have, up to this many times the requested number.
 INSIDE: Final = 4
 _TRIES: Final = 3
 # Seconds. As fine as sleeping allows: the write-ahead log grows for a few milliseconds per commit.

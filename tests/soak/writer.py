@@ -210,7 +210,7 @@ class Eta:
 
 
 def write(tracking_uri: str, folder: Path, seed: int, line: Connection) -> None:
-    """Make the experiments and say so; log until told to stop by a word on the line; send the books back."""
+    """Make the experiments and say so; log until a word on the line says stop; return what was logged."""
     environment.prepare(timeout=20)
     from mlflow import MlflowClient  # noqa: PLC0415 - after the environment is prepared
 

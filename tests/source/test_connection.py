@@ -62,7 +62,7 @@ def test_refusals(canned: Canned, status: int, expected: str) -> None:
     [(401, "credentials (401)"), (403, "denied (403)"), (429, "requests (429)"), (503, "fails (5xx)")],
 )
 def test_refusal_after_a_good_start(canned: Canned, status: int, expected: str) -> None:
-    """A failure of a later request, which MLflow's own client makes, is told in the same words."""
+    """A failure of a later request, which MLflow's own client makes, has the same words."""
     canned.answers[f"{API}experiments/search"] = (200, {}, b"{}")
     canned.answers["/"] = (status, {}, b"no")
     assert expected in failure_of(canned.url)

@@ -178,7 +178,7 @@ def test_download(
 
 
 def test_download_cut_without_a_sign(stock: Bench, proxy: FaultProxy, source: Source) -> None:
-    """Half a file that passes for a whole one is told by the listed size."""
+    """Half a file that passes for a whole one is recognised by the listed size."""
     artifact = source.runs(stock.experiment, known={}, full=True).artifacts[0]
     with proxy.spoiling(DOWNLOAD, fault_proxy.hidden_cut), pytest.raises(BatchError) as failure:
         source.open(artifact)

@@ -45,7 +45,7 @@ def test_matches(description: str, path: str, pattern: str, *, expected: bool) -
     ],
 )
 def test_is_data_file(path: str, *, expected: bool) -> None:
-    """Files are told by the suffixes that can be decoded, in any case."""
+    """Files are recognised by the suffixes that can be decoded, in any case."""
     assert is_data_file(path) is expected
 
 

@@ -128,7 +128,7 @@ def test_transaction_rolls_back_wholly(store: Store, error: type[BaseException])
 
 
 def test_database_failure_is_a_state_error(store: Store) -> None:
-    """What DuckDB raises inside a transaction is told as a StateError that names the model."""
+    """What DuckDB raises inside a transaction becomes a StateError that names the model."""
 
     def failing() -> None:
         with store.transaction("churn", "binary") as tx:
@@ -160,7 +160,7 @@ def test_outside_access_is_off(store: Store, tmp_path: Path) -> None:
 
 
 def test_settling(tmp_path: Path) -> None:
-    """What was committed is there after unused memory was given back."""
+    """What was committed is there after unused memory was released."""
     _written(tmp_path)
     store = Store.open(str(tmp_path))
     store.settle(after_large=True)

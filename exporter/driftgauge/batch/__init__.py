@@ -4,11 +4,11 @@
     jsonlines, documents, delimited, parquet      one format each, into `Rows`: flat typed columns
     json_text                                     a document's values, through a window of its text
     rows, records                                 what all formats have in common
-    roles, values, times, outcomes, features      which column is what, and what its values mean
+    roles, values, times, outcomes, features      the role of each column, and the meaning of its values
     reasons                                       why a row or a file cannot be used
-    decoding                                      the order of all that
+    decoding                                      the order of these steps
 
-Pure: it reads from the open file it is given and knows no path, clock or network.
+It reads only from the open file it is given and knows no path, clock or network.
 """
 
 from driftgauge.batch.decoding import decode

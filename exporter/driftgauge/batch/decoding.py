@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 Role = Literal["predictions", "labels", "reference"]
 
-# Rows that leave in one chunk at most: what everything after this holds at once.
+# The most rows in one chunk, which bounds the memory of everything after this.
 CHUNK_ROWS: Final = 2**17
-# Words in an error column that say there was none; an empty object, a zero and false say so as well.
+# Words in an error column that mean no error; so do an empty object, zero and false.
 _NO_ERROR: Final = pa.array(["", "0", "0.0", "false", "none", "null", "nan", "na", "n/a", "<na>"])
 
 
@@ -45,7 +45,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     """Yield the usable rows of a seekable binary file, at most `CHUNK_ROWS` at a time.
 
     name: the artifact's path; its suffix says the format. default_time (microseconds since 1970) and
-    default_version stand in where a record has none. kinds: feature -> kind of the compiled reference, or None.
+    default_version replace missing ones. kinds: feature -> kind of the compiled reference, or None.
     skip: rows at the start that were consumed before; they appear nowhere in the result. The sum of `rows_read`
     over the chunks is the number of rows in the file minus `skip`. max_bytes bounds what compressed and
     Parquet files unpack to, and the number of values (rows times columns) in any file.
@@ -80,7 +80,7 @@ def _surveyed_kinds(blocks: Iterator[Rows], model: "ModelConfig") -> dict[str, K
 
 
 class _Decoder:
-    """Turns the blocks of one file into `Columns`, and remembers what earlier blocks of it showed."""
+    """Turns the blocks of one file into `Columns`, and keeps the kinds that earlier blocks showed."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class _Decoder:
         reject(reasons, bad_label, "bad_label")
         if self._role == "predictions":
             reject(reasons, ~mask(outcome.predicted.is_valid()) & ~failed, "no_prediction")
-        # What a failed request sent along is no output of the model.
+        # The prediction of a failed request is not an output of the model.
         outcome = outcome.without(failed)
         found, categories = self._features.read(rows, roles)
         return Columns(
@@ -171,7 +171,7 @@ def _key(rows: Rows, roles: Roles) -> TextArray:
 
 
 def _latency(rows: Rows, roles: Roles) -> FloatArray:
-    """Return seconds; what is no duration is missing, for a request without a latency is still a request."""
+    """Return seconds; a value that is no duration is missing, and its request still counts."""
     seconds = np.full(len(rows), np.nan)
     for path in roles.paths["latency"]:
         values = numbers(rows.columns[path]).values

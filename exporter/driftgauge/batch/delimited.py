@@ -2,7 +2,7 @@
 
 Everything is read as text and only given a type once its role is known, because "007" may be a key and "1.10" a
 version. The separator (comma, semicolon or tab) is the one the header uses most. Of columns with the same name the
-first wins; columns without a name (a data frame's index) or with one over `MAX_NAME` are ignored; blank lines are no
+first wins; columns without a name (a data frame's index) or with one over `MAX_NAME` are ignored; blank lines are not
 rows.
 """
 
@@ -56,7 +56,7 @@ def _rows(body: bytes, names: Sequence[str], separator: str) -> Iterator[Rows]:
     table, ragged = _parse(body, len(names), separator)
     reasons = all_fine(table.num_rows + len(ragged))
     if ragged:
-        # Row numbers count from 1; the rows in between move apart to make room for the ragged ones.
+        # Row numbers count from 1; the other rows keep their numbers between the ragged ones.
         reasons[np.asarray(ragged) - 1] = CODES["invalid_row"]
         fine = reasons == FINE
         table = table.take(pa.array(np.cumsum(fine) - 1, mask=~fine))
@@ -72,7 +72,7 @@ def _parse(body: bytes, width: int, separator: str) -> tuple[Any, list[int]]:
     try:
         return _parse_once(body, width, separator, ragged=None), []
     except pa.ArrowException:
-        # A ragged row, or a cell longer than the blocks that threads share; the second attempt tells.
+        # A ragged row, or a cell longer than the blocks that threads share; the second attempt shows which.
         pass
     ragged: list[int] = []
     try:
@@ -135,5 +135,5 @@ def _last_row_end(block: bytes) -> int:
         quotes -= block.count(b'"', max(0, at), end)
     if at >= 0:
         return at + 1
-    # A lone quote inside a cell upsets the count: rather cut at any newline than hold on to the whole file.
+    # A single quote inside a cell breaks the count: then cut at any newline instead of buffering the whole file.
     return block.rfind(b"\n") + 1 if len(block) >= BLOCK_BYTES else 0

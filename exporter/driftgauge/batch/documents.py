@@ -1,7 +1,7 @@
 """`.json` files: one record, an array of records, or the table form that MLflow's `log_table` writes.
 
-Arrays and tables are never held as a whole: their records are found one by one, and those of an array go the way
-of JSON lines. In a document beyond `BLOCK_BYTES`, no record may be longer than that, and a table has to name its
+Arrays and tables are never in memory as a whole: their records are found one by one, and those of an array are read
+like JSON lines. In a document beyond `BLOCK_BYTES`, no record may be longer than that, and a table has to name its
 columns before its data; what follows its data is not read.
 """
 
@@ -40,13 +40,13 @@ def read_document(pieces: Iterator[bytes], *, skip: int) -> Iterator[Rows]:
 def _array(text: JsonText) -> Iterator[Rows]:
     reader = RecordReader()
     lines: list[bytes] = []
-    held = 0
+    size = 0
     for _, source in _elements(text):
         lines.append(_one_line(source))
-        held += len(source)
-        if held >= BLOCK_BYTES or len(lines) == MOST_LINES:
+        size += len(source)
+        if size >= BLOCK_BYTES or len(lines) == MOST_LINES:
             yield from reader.rows(Lines.of(lines))
-            lines, held = [], 0
+            lines, size = [], 0
     yield from reader.rows(Lines.of(lines))
     if text.peek():
         text.broken("something follows the array")
@@ -65,7 +65,7 @@ def _elements(text: JsonText) -> Iterator[tuple[Any, str]]:
 
 
 def _one_line(record: str) -> bytes:
-    """Newlines can only stand between the tokens of a record, so a space does as well."""
+    """Return a record on one line. Newlines can only be between its tokens, where a space means the same."""
     return record.replace("\r", " ").replace("\n", " ").encode()
 
 
@@ -92,13 +92,13 @@ def _long_table(text: JsonText) -> Iterator[Rows]:
 def _table_data(names: Sequence[str], text: JsonText) -> Iterator[Rows]:
     paths = PathLimit()
     data: list[Any] = []
-    held = 0
+    size = 0
     for cells, source in _elements(text):
         data.append(cells)
-        held += len(source)
-        if len(data) == _TABLE_ROWS or held >= BLOCK_BYTES:
+        size += len(source)
+        if len(data) == _TABLE_ROWS or size >= BLOCK_BYTES:
             yield _table_rows(names, data, paths)
-            data, held = [], 0
+            data, size = [], 0
     if data:
         yield _table_rows(names, data, paths)
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class FeatureReader:
     """Reads the features of one file, block by block.
 
-    `kinds` is what the compiled reference knows, None without one. `plain_table` says that a file without any
-    feature object or prefix consists of features (a training table, such as a reference).
+    `kinds` are those of the compiled reference, None without one. `plain_table`: a file without any feature object or
+    prefix consists of features (a training table, such as a reference).
     """
 
     def __init__(self, model: "ModelConfig", kinds: Mapping[str, Kind] | None, *, plain_table: bool) -> None:
@@ -36,7 +36,7 @@ class FeatureReader:
         self._plain_table = plain_table
 
     def survey(self, rows: Rows, roles: Roles) -> Iterator[tuple[str, Kind]]:
-        """Yield the features of a block whose kind its values tell, with that kind."""
+        """Yield the features of a block whose kind follows from its values, with that kind."""
         for name, paths in self._paths(rows, roles).items():
             kind = _shown_kind(rows, paths)
             if kind is not None:
@@ -45,7 +45,7 @@ class FeatureReader:
     def read(self, rows: Rows, roles: Roles) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
         """Return the numeric and the categorical features of a block as in `Columns`.
 
-        A feature that only ever was missing so far is numeric for the time being.
+        A feature without any value so far is numeric until one comes.
         """
         found: dict[str, FloatArray] = {}
         categories: dict[str, TextArray] = {}
@@ -84,7 +84,7 @@ class FeatureReader:
 
 
 def _shown_kind(rows: Rows, paths: Paths) -> Kind | None:
-    """Tell what the values are: categorical as soon as one of the columns holds other than numbers."""
+    """Return the kind of the values: categorical if one of the columns has values other than numbers."""
     shown = {_column_kind(rows, path) for path in paths}
     return "categorical" if "categorical" in shown else "numeric" if "numeric" in shown else None
 

@@ -1,4 +1,4 @@
-"""Which reader a file's name asks for. The name decides alone: content is never guessed at."""
+"""Chooses the reader of a file by its name. Only the name decides: content is never guessed."""
 
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -30,7 +30,7 @@ def read_rows(file: BinaryIO, *, name: str, skip: int, max_bytes: int) -> Iterat
 
 
 def _bounded(blocks: Iterator[Rows], max_cells: int) -> Iterator[Rows]:
-    """Pass blocks on until their cells are too many: absent values cost time although no bytes stand for them."""
+    """Pass blocks on until they have too many cells: absent values take time although they have no bytes."""
     cells = 0
     for rows in blocks:
         cells += len(rows) * max(1, len(rows.columns))

@@ -1,6 +1,6 @@
 """A JSON document as values one after another, with only a window of its text in memory.
 
-A value has to fit the window; nothing here knows what the values mean.
+A value has to fit the window. This module does not know what the values mean.
 """
 
 import codecs
@@ -33,7 +33,7 @@ class JsonText:
         self._ended = False
 
     def all_in_sight(self) -> bool:
-        """Tell whether the rest of the document fits the window."""
+        """Return whether the rest of the document is in the window."""
         self._refill()
         return self._ended
 
@@ -48,7 +48,7 @@ class JsonText:
             self._refill()
 
     def take(self, expected: str) -> str:
-        """Read one of the `expected` characters, or complain that none of them is next."""
+        """Read one of the `expected` characters; raise when another one is next."""
         character = self.peek()
         if not character or character not in expected:
             self.broken(f"expected {' or '.join(expected)}")
@@ -56,7 +56,7 @@ class JsonText:
         return character
 
     def value(self) -> tuple[Any, str]:
-        """Read a value, and return with it its text."""
+        """Read a value; return it and its text."""
         self.peek()
         self._refill()
         try:
@@ -73,7 +73,7 @@ class JsonText:
         return value, source
 
     def broken(self, what: str) -> NoReturn:
-        """Complain about what stands here."""
+        """Raise an error about the text at this place."""
         raise _broken(self._before + self._at, what)
 
     def _cut_or_broken(self, error: json.JSONDecodeError) -> NoReturn:
@@ -83,7 +83,7 @@ class JsonText:
         raise _broken(self._before + error.pos, error.msg) from error
 
     def _refill(self) -> None:
-        """Have a whole block ahead, or all that is left."""
+        """Fill the window to a whole block, or with the rest of the document."""
         while not self._ended and len(self._window) - self._at < BLOCK_BYTES:
             piece = next(self._pieces, b"")
             self._ended = not piece

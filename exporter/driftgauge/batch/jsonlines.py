@@ -1,10 +1,10 @@
 """JSON records, one text each, into rows: columnar when the records are clean, one by one when they are not.
 
-pyarrow.json parses a clean block about as fast as it can be read, but it stops at the first surprise, guesses
-that text which looks like a date is one, and can crash the process on text that is no object or nested too
+pyarrow.json parses a clean block about as fast as it can be read, but it stops at the first irregularity, takes
+text that looks like a date for one, and can crash the process on text that is not an object or nested too
 deeply. So only blocks that look like one object per line reach it; columns that it takes for dates are read
-again as text, exactly as written; and where it gives up, ever smaller pieces are tried before Python's own
-parser takes over and rejects what is broken, row by row.
+again as text, exactly as written; and where it fails, smaller and smaller pieces are tried before Python's own
+parser reads them row by row and rejects broken rows.
 """
 
 import json
@@ -26,10 +26,10 @@ from driftgauge.batch.streams import blocks
 
 # A block of the shortest records would take many times its size as one list of them.
 MOST_LINES: Final = 2**18
-# Records that the slow way takes at once: few enough that one broken line does not slow down many good ones.
+# How many records the slow parser takes at once: few, so that one broken line does not slow down many good ones.
 _PIECE: Final = 2_048
-# What the columns of a block are is found out on pieces of it that cannot take much memory, whatever they name: a
-# piece has no more columns than colons.
+# The columns of a block are determined on pieces of it that cannot take much memory, whatever names they have: a piece
+# has no more columns than colons.
 _LEARNT_ROWS: Final = 512
 _LEARNT_COLONS: Final = 2**15
 # Rows times columns of a block; only data used as names comes near it, and takes memory by the square of its rows.
@@ -52,7 +52,7 @@ def read_json_lines(pieces: Iterator[bytes], skip: int) -> Iterator[Rows]:
 
 
 class RecordReader:
-    """Turns the texts of records into rows, and remembers for the rest of the file its columns and which are text.
+    """Turns the texts of records into rows, and keeps for the rest of the file its columns and which are text.
 
     The first `MAX_COLUMNS` paths of a file are read; what comes later under other paths is left out.
     """
@@ -111,7 +111,7 @@ class RecordReader:
                 schema = found if schema is None else _merged(schema, found)
             if schema is None or not _names_fit(schema):
                 return None
-            # Names that keep coming will go on to come: nothing more is spent on finding that out again.
+            # A file with ever new names will have more of them, so this is not tried again.
             self._too_wide = _width(schema) > MAX_COLUMNS
             if self._too_wide or len(lines) * _width(schema) > _MAX_CELLS:
                 return None
@@ -158,7 +158,7 @@ def _small_pieces(lines: Lines) -> Iterator[bytes]:
 
 
 def one_by_one(lines: Lines, paths: PathLimit) -> Rows:
-    """Return the rows as Python's parser reads them; whatever is no JSON object is rejected."""
+    """Return the rows as Python's parser reads them; anything but a JSON object is rejected."""
     reasons = all_fine(len(lines))
     records: list[dict[str, Any] | None] = []
     for at, line in enumerate(lines):
@@ -197,7 +197,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _lost_digits(column: Any) -> bool:
-    """Tell whether whole numbers, such as identifiers, may have been rounded to floats."""
+    """Return whether whole numbers, such as identifiers, may have been rounded to floats."""
     if not pa.types.is_floating(column.type):
         return False
     extremes = pc.min_max(column).as_py()
@@ -205,7 +205,7 @@ def _lost_digits(column: Any) -> bool:
 
 
 def _width(fields: Any) -> int:
-    """Count columns, objects and lists, for each of them takes memory."""
+    """Count columns, objects and lists, each of which takes memory."""
     return sum(1 + _width(_children(field.type)) for field in fields)
 
 

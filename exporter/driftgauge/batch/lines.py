@@ -1,6 +1,6 @@
-"""The lines of a block of text, found and looked at all at once: a Python object for each would cost more than parsing.
+"""The lines of a block of text, found with numpy: a Python object for each would cost more than parsing.
 
-Nothing here knows what a line means.
+This module does not know what a line means.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Why a row or a file could not be used: the fixed words that become the `reason` label of two counters.
 
 Inside `batch` a row carries its verdict as a small code, 0 for "fine so far", so that verdicts can be kept
-beside the columns in one array and sliced together with them.
+in one array next to the columns and sliced with them.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = "request_id"
 _OUTPUTS: Final = f"{OUTPUT_OBJECT}."
 _OUTPUT_ROLES: Final = ("prediction", "score")
-# Index columns that data frames leave in files; no one means them as data.
+# Index columns that data frames leave in files; they are not data.
 _INDEX_PREFIXES: Final = ("__index_level_", "Unnamed: ")
 
 
@@ -102,13 +102,13 @@ def _class_scores(rows: Rows, taken: set[str]) -> dict[str, Paths]:
 
 
 def _class_name(written: str) -> str:
-    """Spell a class in a column's name as the same class is spelled in a column's values."""
+    """Return the class in a column's name, spelled like the same class in a column's values."""
     text: str | None = category_text(pa.array([written]))[0].as_py()
     return text or written
 
 
 def _implied(rows: Rows, model: "ModelConfig", class_scores: Mapping[str, Paths], taken: set[str]) -> tuple[str, Paths]:
-    """Find outputs that are the score (binary) or the prediction (regression) although no spelling says so."""
+    """Find outputs that are the score (binary) or the prediction (regression) without a known spelling."""
     role = "score" if model.task == "binary" else "prediction"
     if role in model.columns or model.task == "multiclass":
         return role, ()
@@ -119,7 +119,7 @@ def _implied(rows: Rows, model: "ModelConfig", class_scores: Mapping[str, Paths]
 
 
 def _positive_scores(class_scores: Mapping[str, Paths]) -> Paths:
-    """Of two class probabilities take that of the positive class; a single one is it by whatever name."""
+    """Of two class probabilities return that of the positive class; of one, that one, whatever its name."""
     if len(class_scores) == 1:
         return next(iter(class_scores.values()))
     return next((paths for name, paths in class_scores.items() if name.lower() in POSITIVE_WORDS), ())

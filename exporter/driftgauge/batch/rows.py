@@ -1,12 +1,12 @@
 """Rows as every format delivers them: flat, typed columns under dotted paths, and a verdict per row.
 
 A nested object becomes one column per leaf (`features.plan`), which is also how flat files spell it, so that
-nothing after this module cares where a value came from. Only a few types get through:
+the modules after this one need not know where a value came from. Only a few types remain:
 
     null · bool · integers · float64 · text · timestamp · binary
 
-Binary stands for "something is there that no role can use" (a list, an object, real bytes): such a column is
-only ever asked whether a value is present. Which path plays which role is not known here.
+Binary means "a value that no role can use" (a list, an object, real bytes): of such a column only the presence of
+values matters. This module does not know the roles of paths.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +20,11 @@ from driftgauge.batch.reasons import ReasonArray
 
 # Deeper objects count as unusable values. No sensible record comes near it, and recursion stays bounded.
 MAX_DEPTH: Final = 16
-# Paths in one block; beyond it something uses data as names, and memory would grow with rows times columns.
+# Paths in one block; more of them mean that data is used as names, and memory would grow with rows times columns.
 MAX_COLUMNS: Final = 2_000
-# Longer names are data; as parts of paths they would be repeated for everything beneath them.
+# Longer names are data; as parts of paths they would be repeated for everything below them.
 MAX_NAME: Final = 1_000
-# Stands for an unusable value inside a column of text; binary columns stand for it everywhere else.
+# Marks an unusable value in a column of text; elsewhere binary columns do.
 UNUSABLE_TEXT: Final = "\x00"
 
 
@@ -81,7 +81,7 @@ def flatten(table: Any) -> list[tuple[str, Any]]:
     if isinstance(table, pa.RecordBatch):
         columns = zip(table.schema.names, table.columns, strict=True)
         return [leaf for name, column in columns for leaf in _leaves(name, column)]
-    # Batch by batch, for Arrow's JSON parser makes lists of nulls that cannot be joined before they are reduced.
+    # Batch by batch, because Arrow's JSON parser makes lists of nulls that cannot be joined before they are reduced.
     batches = [flatten(batch) for batch in table.to_batches()]
     return [(leaves[0][0], pa.concat_arrays([array for _, array in leaves])) for leaves in zip(*batches, strict=True)]
 
@@ -95,7 +95,7 @@ def first_of_each(leaves: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_unusable(column: Any) -> bool:
-    """Tell whether a column holds nothing but values that no role can use."""
+    """Return whether a column has only values that no role can use."""
     return bool(pa.types.is_binary(column.type))
 
 
@@ -126,7 +126,7 @@ def _plain(array: Any) -> Any:
 
 
 def _number(decimal: Any) -> Any:
-    """Whole decimals that fit stay exact, for they may be keys; the others are measurements."""
+    """Return decimals as numbers: whole ones that fit stay exact, since they may be keys."""
     whole = decimal.type.scale <= 0 and decimal.type.precision - decimal.type.scale <= 18
     return decimal.cast(pa.int64() if whole else pa.float64(), safe=False)
 

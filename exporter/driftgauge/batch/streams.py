@@ -1,6 +1,6 @@
 """Bytes of text files in bounded blocks: decompressed, checked for their encoding, cut between rows.
 
-Nothing here knows what a row looks like beyond the function that finds the last complete one.
+Of rows this module knows only the function that finds the end of the last complete one.
 """
 
 import gzip
@@ -14,7 +14,7 @@ BLOCK_BYTES: Final = 16 * 2**20
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
-# Gets a buffer and says after which byte its last complete row ends; 0 when there is none.
+# Returns the position after the last complete row of a buffer; 0 when there is none.
 Cut = Callable[[bytes], int]
 
 
@@ -39,19 +39,19 @@ def text_pieces(file: BinaryIO, *, compressed: bool, max_bytes: int) -> Iterator
 
 def blocks(pieces: Iterator[bytes], cut: Cut) -> Iterator[bytes]:
     """Yield the same bytes in blocks that end where a row ends. Raises BatchError too_large for an endless row."""
-    held = b""
+    pending = b""
     for piece in pieces:
-        at = cut(held)
-        if at == 0 and len(held) > BLOCK_BYTES:
+        at = cut(pending)
+        if at == 0 and len(pending) > BLOCK_BYTES:
             raise BatchError(
                 "too_large",
                 f"A row is longer than {BLOCK_BYTES} bytes; end each row with a newline, or log smaller rows.",
             )
         if at:
-            yield held[:at]
-        held = held[at:] + piece
-    if held:
-        yield held
+            yield pending[:at]
+        pending = pending[at:] + piece
+    if pending:
+        yield pending
 
 
 def _decompressed(file: BinaryIO, max_bytes: int) -> Iterator[bytes]:

@@ -1,10 +1,10 @@
-"""Points in time, from every way that records write them, as microseconds since 1970 (UTC).
+"""Points in time, in every notation that records use, as microseconds since 1970 (UTC).
 
 - Text: ISO 8601, with a zone or without (then UTC), a date alone, a space for the T; or a number as below.
 - Numbers: time since 1970 in seconds, milliseconds, microseconds or nanoseconds. The unit is decided value by
   value from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
   Each unit then covers all of 1973 to 2200, and only seconds can express 1970 to 1973.
-- Anything outside 1970 to 2200 is a mistake of the sender. Whether a time lies in the future is for others to say.
+- Anything outside 1970 to 2200 is a mistake of the sender. `windows` rejects times in the future.
 """
 
 import re
@@ -30,7 +30,7 @@ _SPACED_OFFSET: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 
 class Instants(NamedTuple):
-    """micros: (n,) int64, the default where missing or bad. bad: (n,) a value is there that is no point in time."""
+    """micros: (n,) int64, the default where missing or bad. bad: (n,) there is a value that is not a point in time."""
 
     micros: IntArray
     bad: BoolArray
@@ -69,7 +69,7 @@ def _read_nothing(column: Any) -> _Read:
 
 
 def _read_timestamps(column: Any) -> _Read:
-    """Timestamps without a zone hold UTC by our convention, those with one by Arrow's."""
+    """Read timestamps: without a zone they are UTC by our convention, with one by Arrow's."""
     ticks = _int64(column)
     per_second = _UNITS_PER_SECOND[column.type.unit]
     in_range = (ticks >= 0) & (ticks < _END // 10**6 * per_second)
@@ -107,7 +107,7 @@ def _read_text(column: Any) -> _Read:
     first = text.drop_null().slice(0, 1)
     for target, read in _UNIFORM:
         try:
-            # Arrow tries every row before it gives up, so the first is asked alone.
+            # Arrow tries every row before it fails, so the first row is tried alone.
             first.cast(target)
             cast = text.cast(target)
         except pa.ArrowInvalid:
@@ -153,7 +153,7 @@ _READERS: Final[dict[str, Callable[[Any], _Read]]] = {
     "float": _read_floats,
     "text": _read_text,
 }
-# What a whole column of text is tried as, most likely first; numbers before they could be taken for compact dates.
+# Notations tried on a whole column of text, most likely first; numbers before they could be taken for compact dates.
 _UNIFORM: Final = (
     (pa.timestamp("us"), _read_timestamps),
     (pa.timestamp("us", "UTC"), _read_timestamps),

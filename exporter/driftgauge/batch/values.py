@@ -6,7 +6,7 @@ The same value compares equal across formats, so all of this is decided here and
   data frames write for it (NA, NaN, null, None, …). A category may be called "NA" (Namibia) or "None".
 - Category text: booleans are "true" and "false" (pandas writes True and False); numbers are written the
   shortest way, so 1, 1.0, "1" and "1.0" are one category; all other text stays exactly as it is, so "007" is not "7".
-- Long text is cut and told apart by a digest: it may end up in a metric label.
+- Long text is cut and ends with a digest of the whole: it may end up in a metric label.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ _CONTROLS: Final = r"[\x00-\x1f\x7f-\x9f]"
 
 
 class Numbers(NamedTuple):
-    """values: (n,) float64, NaN where missing or bad. bad: (n,) something is there that is no finite number."""
+    """values: (n,) float64, NaN where missing or bad. bad: (n,) there is a value that is not a finite number."""
 
     values: FloatArray
     bad: BoolArray
@@ -65,7 +65,7 @@ def numbers(column: Any) -> Numbers:
 
 
 def unusable(column: Any) -> BoolArray:
-    """Return (n,) where a list or an object stands in the place of a value."""
+    """Return where (n,) there is a list or an object in place of a value."""
     if pa.types.is_binary(column.type):
         return mask(column.is_valid())
     if pa.types.is_string(column.type):
@@ -169,7 +169,7 @@ def _text_or_null(text: TextArray, missing: Any) -> TextArray:
 
 
 def _float_text(column: Any) -> TextArray:
-    """Write floats the shortest way; whole ones, such as keys beside a null, without looking at each."""
+    """Write floats the shortest way; whole ones, such as keys in a column with nulls, all at once."""
     present = without_missing(column)
     values = _floats(present.drop_null())
     if np.all(np.trunc(values) == values) and np.all(np.abs(values) < 2**63):
@@ -184,7 +184,7 @@ def _is_whole(value: float) -> bool:
 
 
 def _tidy(text: TextArray) -> TextArray:
-    """Undo what data frames do to booleans and to whole numbers beside a missing one."""
+    """Undo what data frames do to booleans and to whole numbers in a column with a missing value."""
     booleans = pc.is_in(text, value_set=_BOOLEANS)
     if pc.any(booleans).as_py():
         text = pc.if_else(booleans, pc.utf8_lower(text), text)
