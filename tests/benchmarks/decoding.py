@@ -5,11 +5,17 @@ cores. Ours runs twice: in this process, and as deployed, in a worker process th
 """
 
 import statistics as medians
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from driftgauge.pipeline.reading import Job, Reading, fold_file
-from driftgauge.pipeline.workers import Workers
+from driftgauge.openers import LocalFile
+from driftgauge.pipeline.executor import Executor, Inline
+from driftgauge.pipeline.processes import Processes
+from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
+from driftgauge.signals import Fitted
 from driftgauge.source import Artifact
 
 from . import datasets, peers, product
@@ -26,27 +32,28 @@ def run(notes: Notes) -> None:
     """Measure and note the line."""
     reference = product.compiled(product.columns(datasets.read(datasets.reference())))
     by = product.terms(reference, product.WINDOWS[1:2])
-    workers = Workers(1, max_bytes=MAX_BYTES)
+    folder = TemporaryDirectory()
+    workers = Processes(1, max_bytes=MAX_BYTES, folder=Path(folder.name))
     try:
         for kind, path in (("JSON lines", datasets.jsonl()), ("Parquet", datasets.parquet())):
-            job = Job(_artifact(path), "predictions", by, reference.kinds, MAX_BYTES)
-            _compare(notes, kind, path, job, workers)
+            job = Job(_artifact(path), "predictions", replace(by, fitted={}), reference.kinds, MAX_BYTES)
+            _compare(notes, kind, path, job, by.fitted, workers)
     finally:
         workers.close()
+        folder.cleanup()
 
 
-def _compare(notes: Notes, kind: str, path: Path, job: Job, workers: Workers) -> None:
+def _compare(notes: Notes, kind: str, path: Path, job: Job, fitted: Mapping[str, Fitted], workers: Executor) -> None:
     # Read once before, so that every contestant finds the file in the page cache.
     path.read_bytes()
 
-    def in_process() -> Figures:
-        with path.open("rb") as file:
-            return timed(lambda: _check(fold_file(file, job)))
+    files = [Fetched(job, LocalFile(str(path.parent), path.name, path.stat().st_size, MAX_BYTES))]
 
-    def in_worker() -> Figures:
-        with path.open("rb") as file:
-            return timed(lambda: _check(workers.run(fold_file, file, job)))
+    def reading(executor: Executor) -> Callable[[], Figures]:
+        shared = executor.share(fitted)
+        return lambda: timed(lambda: _check(executor.submit(fold_files, shared, files).result()))
 
+    in_process, in_worker = reading(Inline()), reading(workers)
     in_worker()
     found = interleaved(
         [

@@ -17,6 +17,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 import driftgauge
+from driftgauge.pipeline.executor import Inline
 from driftgauge.source import deadline
 from driftgauge.store import Store
 
@@ -101,7 +102,7 @@ def _profiled(folder: Path) -> tuple[Counter[tuple[str, str]], float]:
     config = configuration(tracking.uri, folder / "state", [model])
     store, elapsed, counts = Store.open(config.state_dir), 0.0, Counter[tuple[str, str]]()
     try:
-        exporter = Exporter(config, store, workers=None)
+        exporter = Exporter(config, store, Inline())
         tracking.log("/bench", part_of_window(0, of=LARGE))
         exporter.refresh()
         for batch in range(BATCHES):

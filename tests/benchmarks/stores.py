@@ -14,8 +14,9 @@ import mlflow
 from mlflow import MlflowClient
 
 from driftgauge.config import Config, Limits
+from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline
-from driftgauge.pipeline.workers import Workers
 from driftgauge.service import refreshing
 from driftgauge.service.health import Health
 from driftgauge.service.interpreter import let_scrapes_in, set_imports_aside
@@ -93,10 +94,11 @@ def write_configuration(
 class Exporter:
     """The parts that `serve` puts together, driven refresh by refresh."""
 
-    def __init__(self, config: Config, store: Store, workers: Workers | None) -> None:
+    def __init__(self, config: Config, store: Store, executor: Executor) -> None:
         self._config = config
-        source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=LIMIT)
-        self.pipeline = Pipeline(config, source, store, workers=workers)
+        spool = Path(config.state_dir) / "spool"
+        source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=LIMIT, spool=spool)
+        self.pipeline = Pipeline(config, source, store, executor=executor)
         self._published: Publication = publish({}, Health(), max_series=config.limits.max_series)
         self._full = True
 
@@ -144,8 +146,8 @@ def exporting(config: Config) -> Iterator[Exporter]:
     """Lend an exporter with its state and workers, in a process set up as `driftgauge serve` is."""
     let_scrapes_in()
     set_imports_aside()
-    workers = Workers(min(os.cpu_count() or 1, 4), max_bytes=LIMIT)
     store = Store.open(config.state_dir)
+    workers = Processes(min(os.cpu_count() or 1, 4), max_bytes=LIMIT, folder=Path(config.state_dir) / "shared")
     try:
         yield Exporter(config, store, workers)
     finally:

@@ -31,11 +31,8 @@ def test_registered_model(flights: pd.DataFrame, training: Training, directory: 
     """
     client, version = register(training, directory)
     assert version == "1"
-    with (
-        Source(tracking_uri(directory), max_artifact_bytes=10**8)
-        .open_reference(f"models:/{MODEL}@{ALIAS}/{REFERENCE}")
-        .file as file
-    ):
+    source = Source(tracking_uri(directory), max_artifact_bytes=10**8, spool=directory / "spool")
+    with source.reference(f"models:/{MODEL}@{ALIAS}/{REFERENCE}").opener() as file:
         stored = pd.read_parquet(io.BytesIO(file.read()))
     assert np.array_equal(stored["score"], training.reference["score"])
     registered = client.get_model_version(MODEL, version)

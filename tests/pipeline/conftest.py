@@ -11,6 +11,7 @@ import pytest
 
 from driftgauge.config import Config
 from driftgauge.families import Sample
+from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.snapshot import model_samples
 from driftgauge.source import Source
@@ -74,10 +75,11 @@ class Bench:
     @contextmanager
     def opened(self, config: Config) -> Iterator[Pipeline]:
         """Lend a pipeline as a fresh process has it."""
-        source = Source(self.uri, max_artifact_bytes=config.limits.max_artifact_bytes)
+        spool = Path(config.state_dir) / "spool"
+        source = Source(self.uri, max_artifact_bytes=config.limits.max_artifact_bytes, spool=spool)
         store = Store.open(config.state_dir)
         try:
-            yield Pipeline(config, source, store)
+            yield Pipeline(config, source, store, executor=Inline())
         finally:
             store.close()
 

@@ -1,11 +1,12 @@
 """Files read side by side: small ones go to a worker together, and nothing shows that they did."""
 
 import json
-import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
@@ -14,63 +15,82 @@ import pytest
 from data_builders import a_model, fitted
 from driftgauge.config import Window
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.feed import Opener
+from driftgauge.openers import SMALL_BYTES, InMemory
 from driftgauge.pipeline import fetching
 from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.executor import Carried, Executor, Inline
 from driftgauge.pipeline.fetching import Readers
-from driftgauge.pipeline.reading import Job, Read, Reading, Small
-from driftgauge.pipeline.workers import NICENESS, Workers
+from driftgauge.pipeline.processes import Processes
+from driftgauge.pipeline.reading import Job, Read, Reading
 from driftgauge.source import Artifact, Source
 from pipeline.conftest import NOW, Rows, label, prediction
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", 86400))
-LARGE: Final = fetching._SMALL_BYTES + 1
+LARGE: Final = SMALL_BYTES + 1
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A file of the shelf that notes its release."""
+
+    data: bytes
+    size: int
+    path: str
+    released: list[str] = field(default_factory=list)
+
+    def __call__(self) -> BinaryIO:
+        """Return an open file."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+        file.write(self.data)
+        file.seek(0)
+        return file
+
+    def release(self) -> None:
+        """Note it."""
+        self.released.append(self.path)
 
 
 @dataclass
 class Shelf:
-    """A source of these files by path; `gone_at` is where MLflow goes away."""
+    """A source of these files by path; `gone_at` is where MLflow goes away, `large` files are said to have 17 MiB."""
 
     files: Mapping[str, bytes]
     gone_at: str = ""
+    large: bool = False
     opened: list[str] = field(default_factory=list)
-    niceness: set[int] = field(default_factory=set)
+    released: list[str] = field(default_factory=list)
 
-    def open(self, artifact: Artifact) -> BinaryIO:
-        """Return a file's bytes."""
+    def opener(self, artifact: Artifact) -> Opener:
+        """Return how a file is opened."""
         self.opened.append(artifact.path)
-        self.niceness.add(os.nice(0))
         if artifact.path == self.gone_at:
             raise SourceUnavailable("gone")
         if artifact.path not in self.files:
             raise SourceMissing("not there")
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
-        file.write(self.files[artifact.path])
-        file.seek(0)
-        return file
+        data = self.files[artifact.path]
+        if len(data) <= SMALL_BYTES and not self.large:
+            return InMemory(data)
+        return Lent(data, fetching._LARGE_BYTES + 1 if self.large else len(data), artifact.path, self.released)
 
 
 @dataclass
-class Fragile:
-    """Workers that do in this process what they are asked, notes it, and do not survive what is in `deadly`."""
+class Fragile(Inline):
+    """An executor that notes what it is asked, and whose processes do not survive what is in `deadly`."""
 
     deadly: Sequence[str] = ()
     asked: list[list[str]] = field(default_factory=list)
     allowed: list[float | None] = field(default_factory=list)
 
-    def call(
-        self, task: Callable[[Sequence[Small]], Reading], files: Sequence[Small], *, within: float | None = None
-    ) -> Reading:
-        """Read small files."""
-        self.asked.append([file.what.artifact.path for file in files])
+    def submit(self, task: Any, shared: Any, argument: Any, *, within: float | None = None) -> Any:
+        """Read files."""
+        self.asked.append([file.job.artifact.path for file in argument])
         self.allowed.append(within)
         if any(path in self.deadly for path in self.asked[-1]):
-            raise BatchError("crashed", "signal 11")
-        return task(files)
-
-    def run(self, task: Callable[[BinaryIO, Job], Reading], file: BinaryIO, what: Job) -> Reading:
-        """Read a large file."""
-        self.asked.append([what.artifact.path])
-        return task(file, what)
+            failed: Future[Reading] = Future()
+            failed.set_exception(BatchError("crashed", "signal 11"))
+            return failed
+        return super().submit(task, shared, argument, within=within)
 
 
 def lines(rows: Rows) -> bytes:
@@ -80,7 +100,7 @@ def lines(rows: Rows) -> bytes:
 
 def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     """Return how to read these files, each of a run of its own; those called labels are label files."""
-    terms = Terms(a_model(**settings), WINDOWS, fitted(), NOW)
+    terms = Terms(a_model(**settings), WINDOWS, {}, NOW)
     found = []
     for number, path in enumerate(paths):
         artifact = Artifact(f"run{number}", "1", "", path, None, NOW // 1000, None)
@@ -89,12 +109,10 @@ def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     return found
 
 
-def read(
-    shelf: Shelf, paths: Sequence[str], workers: Fragile | Workers | None = None, **settings: Any
-) -> Iterator[Reading]:
-    """Read the files."""
-    with Readers(cast("Source", shelf), cast("Workers | None", workers)) as readers:
-        yield from readers.read(jobs(paths, **settings))
+def read(shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, **settings: Any) -> Iterator[Reading]:
+    """Read the files, in this process unless there is an executor."""
+    with Readers(cast("Source", shelf), executor or Inline()) as readers:
+        yield from readers.read(jobs(paths, **settings), Carried(fitted()))
 
 
 def outcomes(readings: Sequence[Reading]) -> list[object]:
@@ -143,24 +161,51 @@ def test_small_files_go_together_and_large_ones_alone() -> None:
     readings = list(read(Shelf(files), list(files), workers))
 
     paths = list(files)
-    assert sorted(workers.asked) == [paths[:20], [paths[20]], paths[21:]]
+    assert workers.asked == [paths[:20], [paths[20]], paths[21:]]
     assert outcomes(readings) == [1] * 40
     assert [reading.delta.rows_read for reading in readings] == [20, 1, 19]
 
 
 def test_large_files_are_read_one_by_one() -> None:
     """While one is taken over the next is not begun: what it adds would wait in memory."""
-    files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
-    shelf = Shelf(files)
-    large = [replace(job, artifact=replace(job.artifact, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
-    with Readers(cast("Source", shelf), None) as readers:
-        readings = readers.read(large)
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
+    shelf = Shelf(files, large=True)
+    known = [replace(job, artifact=replace(job.artifact, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
+    with Readers(cast("Source", shelf), Inline()) as readers:
+        readings = readers.read(known, Carried(fitted()))
         next(readings)
-        time.sleep(0.5)
+        time.sleep(0.2)
         begun = len(shelf.opened)
         rest = list(readings)
 
     assert (begun, len(rest)) == (1, 5)
+
+
+def test_files_of_unknown_size_are_not_kept_in_memory() -> None:
+    """Of files that turn out to be large when they are there, one is read at a time as well."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
+    executor = Fragile()
+    with Readers(cast("Source", Shelf(files, large=True)), executor) as readers:
+        readings = readers.read(jobs(list(files)), Carried(fitted()))
+        next(readings)
+
+        assert len(executor.asked) == 1
+        assert len(list(readings)) == 5
+
+
+@pytest.mark.parametrize("taken", [0, 1, 6])
+def test_every_file_is_released(taken: int) -> None:
+    """What was fetched is released when it was read, and when nobody wants it any more."""
+    files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
+    shelf = Shelf(files)
+    with Readers(cast("Source", shelf), Fragile(deadly=["2.jsonl"])) as readers:
+        readings = cast("Generator[Reading]", readers.read(jobs(list(files)), Carried(fitted())))
+        for _ in range(taken):
+            next(readings)
+        readings.close()
+
+    assert sorted(shelf.released) == sorted(shelf.opened)
+    assert len(shelf.opened) == 6 * (taken > 0)
 
 
 def test_a_batch_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,10 +258,10 @@ def test_a_file_that_breaks_its_worker_costs_itself_only() -> None:
     assert workers.allowed == [fetching._LONGEST_TOGETHER, *[None] * 5]
 
 
-def test_real_workers() -> None:
+def test_real_workers(tmp_path: Path) -> None:
     """Files and what they add go to a process and back."""
     files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(3)} | {"bad.json": b"[{"}
-    workers = Workers(1, max_bytes=1 << 20)
+    workers = Processes(1, max_bytes=1 << 20, folder=tmp_path)
     try:
         readings = list(read(Shelf(files), list(files), workers))
     finally:
@@ -237,17 +282,6 @@ def test_mlflow_goes_away() -> None:
         found.extend(readings)
     assert outcomes(found) == [1, "missing", 1, 1, 1, 1]
     assert len(shelf.opened) < 20
-
-
-def test_scrapes_come_before_downloads() -> None:
-    """Threads that download let the others come first, which stay as they were."""
-    files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(8)}
-    shelf, before = Shelf(files), os.nice(0)
-
-    assert outcomes(list(read(shelf, list(files)))) == [1] * 8
-
-    assert shelf.niceness == {min(before + NICENESS, 19)}
-    assert os.nice(0) == before
 
 
 def test_whoever_stops_waits_for_little() -> None:

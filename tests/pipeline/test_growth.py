@@ -1,11 +1,13 @@
 """Files that grow and files that were replaced."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
+from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,27 @@ def test_files_are_read_where_they_are(tmp_path: Path) -> None:
         file.seek(1_000)
         assert grown_content(*reading_at(file), path.name, "") == grown_content(*taking_at(data), path.name, "")
         assert file.tell() == 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "fine"),
+    [
+        ("a.jsonl", b"{}\n{}\n", True),
+        ("a.jsonl", b'{"a": 1}\n', False),
+        ("a.csv", b"", False),
+        ("a.json", b"{}\n{}\n", False),
+        ("a.parquet", b"{}\n", False),
+    ],
+)
+def test_a_file_that_is_written_to_while_it_is_read(tmp_path: Path, name: str, after: bytes, *, fine: bool) -> None:
+    """Rows that are appended harm nobody; a file that is written again is read again later."""
+    path = tmp_path / name
+    path.write_bytes(b"{}\n")
+    os.utime(path, ns=(0, 0))
+    with path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        content = grown_content(*reading_at(file), name, "")
+        refuse_rewritten(file, name, content, before=before)
+        path.write_bytes(after)
+        with nullcontext() if fine else pytest.raises(BatchError, match="rewritten while it was read"):
+            refuse_rewritten(file, name, content, before=before)

@@ -3,21 +3,15 @@
 import gzip
 import io
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-import data_builders
-from driftgauge.grid import Layout, NumericGrid
-from driftgauge.pipeline import fetching, reading
-from driftgauge.pipeline.delta import Terms
-from driftgauge.pipeline.reading import Job
-from driftgauge.signals import Fitted
-from driftgauge.signals.distribution import FittedDistribution
+from driftgauge import openers
+from driftgauge.feed import Opener
 from driftgauge.source import Artifact, Source
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, prediction, published
@@ -115,13 +109,13 @@ def test_broken_row_is_rejected(bench: Bench, path: str, content: bytes, reason:
 def test_retry_with_backoff(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that stays broken is tried after 1, 2, 4, … minutes, across restarts, at least every six hours."""
     attempts: list[int] = []
-    original = Source.open
+    original = Source.opener
 
-    def counted(source: Source, artifact: Artifact) -> BinaryIO:
+    def counted(source: Source, artifact: Artifact) -> Opener:
         attempts.append(minute)
         return original(source, artifact)
 
-    monkeypatch.setattr(Source, "open", counted)
+    monkeypatch.setattr(Source, "opener", counted)
     bench.log(PREDICTIONS, "bad.json", b"[{")
     config = bench.config(a_model())
     for minute in [*range(16), *range(360, 1200, 60), 1199, 1200]:
@@ -156,7 +150,7 @@ def test_failed_file_that_is_gone(bench: Bench) -> None:
 
 def test_a_replaced_file_says_so_even_if_it_is_broken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a large file was replaced is found out beside decoding it, and told before what else is wrong with it."""
-    monkeypatch.setattr(fetching, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(openers, "SMALL_BYTES", 0)
     run_id = bench.log(PREDICTIONS, "rows.csv", b"prediction\n0.9\n0.1\n")
     config = bench.config(a_model())
     bench.refreshed(config)
@@ -166,24 +160,6 @@ def test_a_replaced_file_says_so_even_if_it_is_broken(bench: Bench, monkeypatch:
     _, values = bench.refreshed(config)
     assert failures(values) == {"replaced": 1}
     assert values["model_predictions_total", "unknown"] == 3
-
-
-def test_a_layout_is_kept_from_file_to_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files on equal layouts, which each bring their own, are counted on one, whose table is made once."""
-    monkeypatch.setattr(reading, "_known", [])
-    one, same, other = (Layout({"x": NumericGrid(np.arange(points))}) for points in (3.0, 3.0, 4.0))
-    artifact = Artifact("run", "1", "bench", "a.csv", 9, 0, None)
-
-    def known(layout: Layout) -> Fitted:
-        terms = Terms(data_builders.a_model(), [], {"distribution": FittedDistribution(layout, 9)}, NOW)
-        job = reading._with_known_signals(Job(artifact, "predictions", terms, None, 9))
-        return job.terms.fitted["distribution"]
-
-    first, again, another = known(one), known(same), known(other)
-
-    assert again is first
-    assert another is not first
-    assert another.fingerprint != first.fingerprint
 
 
 def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

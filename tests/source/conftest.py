@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from driftgauge.source import Source
+from driftgauge.source import Artifact, Source
 
 LIMIT = 100_000
 
@@ -53,6 +53,12 @@ class Bench:
         return run_id
 
 
+def content(source: Source, artifact: Artifact) -> bytes:
+    """Return what an artifact holds."""
+    with source.opener(artifact)() as file:
+        return file.read()
+
+
 def bench_at(uri: str, folder: Path) -> Bench:
     """Return a bench on the tracking store at `uri`; its clock stands a minute after the present."""
     from mlflow import MlflowClient  # noqa: PLC0415 - after the environment is prepared
@@ -60,7 +66,7 @@ def bench_at(uri: str, folder: Path) -> Bench:
     clock = Clock(time.time() + 60)
     client = MlflowClient(uri)
     experiment = f"/monitoring/{uuid4().hex}"
-    source = Source(uri, max_artifact_bytes=LIMIT, clock=clock)
+    source = Source(uri, max_artifact_bytes=LIMIT, spool=folder / "spool", clock=clock)
     return Bench(uri, client, experiment, client.create_experiment(experiment), source, clock, folder)
 
 

@@ -8,7 +8,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from driftgauge.errors import SourceMissing
 from driftgauge.source import Discovery, RunState, Source
-from source.conftest import LIMIT, Bench
+from source.conftest import LIMIT, Bench, content
 
 DAY = 86_400.0
 
@@ -28,10 +28,10 @@ def test_run_deleted_before_its_download(bench: Bench) -> None:
     run_id = bench.run("a.csv")
     first = full_pass(bench)
     bench.client.delete_run(run_id)
-    assert bench.source.open(first.artifacts[0]).read() == b'{"prediction": 1}\n'
+    assert content(bench.source, first.artifacts[0]) == b'{"prediction": 1}\n'
     full_pass(bench, first.states)
     with pytest.raises(SourceMissing, match=f"run {run_id} is deleted: restore it with `mlflow runs restore"):
-        bench.source.open(first.artifacts[0])
+        bench.source.opener(first.artifacts[0])
 
 
 def test_deleted_run_after_a_restart(bench: Bench) -> None:
@@ -40,7 +40,7 @@ def test_deleted_run_after_a_restart(bench: Bench) -> None:
     found = full_pass(bench)
     bench.client.delete_run(run_id)
     with pytest.raises(SourceMissing, match="is deleted"):
-        Source(bench.uri, max_artifact_bytes=LIMIT).open(found.artifacts[0])
+        Source(bench.uri, max_artifact_bytes=LIMIT, spool=bench.folder / "spool").opener(found.artifacts[0])
 
 
 def test_restored_run(bench: Bench) -> None:
@@ -52,7 +52,7 @@ def test_restored_run(bench: Bench) -> None:
     bench.client.restore_run(run_id)
     again = full_pass(bench, without.states)
     assert (run_ids(without), run_ids(again)) == (set(), {run_id})
-    assert bench.source.open(again.artifacts[0]).read() == b'{"prediction": 1}\n'
+    assert content(bench.source, again.artifacts[0]) == b'{"prediction": 1}\n'
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -100,8 +100,8 @@ def test_artifact_deleted_before_its_download(sqlite_bench: Bench) -> None:
     (folder / "a.csv").unlink()
     gone, kept = first.artifacts
     with pytest.raises(SourceMissing, match=r'"a\.csv" does not exist'):
-        sqlite_bench.source.open(gone)
-    assert sqlite_bench.source.open(kept).read() == b'{"prediction": 1}\n'
+        sqlite_bench.source.opener(gone)
+    assert content(sqlite_bench.source, kept) == b'{"prediction": 1}\n'
     assert full_pass(sqlite_bench, first.states).artifacts == (kept,)
 
 
@@ -112,7 +112,7 @@ def test_artifact_deleted_on_a_server(http_bench: Bench) -> None:
     root = http_bench.client.get_run(run_id).info.artifact_uri
     get_artifact_repository(root, tracking_uri=http_bench.uri).delete_artifacts("a.csv")
     with pytest.raises(SourceMissing, match=r'artifact "a\.csv" does not exist on http'):
-        http_bench.source.open(found.artifacts[0])
+        http_bench.source.opener(found.artifacts[0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Servers that are away, refuse or fail."""
 
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,8 +16,8 @@ API = "/api/2.0/mlflow/"
 
 def failure_of(uri: str) -> str:
     """Return the message of the failure when a source at `uri` looks for runs."""
-    with pytest.raises(SourceUnavailable) as failure:
-        Source(uri, max_artifact_bytes=LIMIT).runs("x", known={}, full=True)
+    with TemporaryDirectory() as folder, pytest.raises(SourceUnavailable) as failure:
+        Source(uri, max_artifact_bytes=LIMIT, spool=Path(folder)).runs("x", known={}, full=True)
     return str(failure.value)
 
 
@@ -76,9 +78,9 @@ def test_credentials_are_sent(canned: Canned, monkeypatch: pytest.MonkeyPatch) -
     assert canned.authorization == {"Bearer s3cr3t-token"}
 
 
-def test_healthy_recovers(canned: Canned) -> None:
+def test_healthy_recovers(canned: Canned, tmp_path: Path) -> None:
     """Health follows the server down and up again."""
-    source = Source(canned.url, max_artifact_bytes=LIMIT)
+    source = Source(canned.url, max_artifact_bytes=LIMIT, spool=tmp_path / "spool")
     seen = []
     for status in (200, 503, 200):
         canned.answers["/"] = (status, {}, b"{}")

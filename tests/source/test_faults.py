@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -65,9 +66,9 @@ def proxy(mlflow_server: str) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def source(proxy: FaultProxy) -> Source:
+def source(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks through the proxy."""
-    return Source(proxy.url, max_artifact_bytes=LIMIT, timeout=TIMEOUT)
+    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "spool", timeout=TIMEOUT)
 
 
 def failure_of_pass(source: Source, bench: Bench) -> str:
@@ -87,7 +88,7 @@ def checked(failure: DriftgaugeError) -> str:
 
 def content(source: Source, artifact: Artifact) -> str:
     """Return what an artifact holds."""
-    with source.open(artifact) as file:
+    with source.opener(artifact)() as file:
         return file.read().decode()
 
 
@@ -170,7 +171,7 @@ def test_download(
     artifact = source.runs(stock.experiment, known={}, full=True).artifacts[0]
     started = time.monotonic()
     with proxy.spoiling(place, fault), pytest.raises(BatchError) as failure:
-        source.open(artifact)
+        source.opener(artifact)
     assert time.monotonic() - started < TIMEOUT + SLACK
     assert failure.value.reason == "not_delivered", description
     assert expected in checked(failure.value)
@@ -181,7 +182,7 @@ def test_download_cut_without_a_sign(stock: Bench, proxy: FaultProxy, source: So
     """Half a file that passes for a whole one is recognised by the listed size."""
     artifact = source.runs(stock.experiment, known={}, full=True).artifacts[0]
     with proxy.spoiling(DOWNLOAD, fault_proxy.hidden_cut), pytest.raises(BatchError) as failure:
-        source.open(artifact)
+        source.opener(artifact)
     assert failure.value.reason == "incomplete"
     assert f"came with {len(TEXT) // 2:,} of {len(TEXT):,} bytes" in str(failure.value)
     assert content(source, artifact) == TEXT
@@ -196,7 +197,7 @@ def test_server_goes_away_before_a_download(
     """A file is not set aside when it is the whole server that fails."""
     artifact = source.runs(stock.experiment, known={}, full=True).artifacts[0]
     with proxy.spoiling(ANYTHING, fault), pytest.raises(SourceUnavailable) as failure:
-        source.open(artifact)
+        source.opener(artifact)
     assert expected in checked(failure.value)
     assert content(source, artifact) == TEXT
 
@@ -207,7 +208,7 @@ def test_connection_refused_in_mid_run(stock: Bench, proxy: FaultProxy, source: 
     with proxy.down():
         message = failure_of_pass(source, stock)
         with pytest.raises(SourceUnavailable, match="connection refused; start the server"):
-            source.open(first.artifacts[0])
+            source.opener(first.artifacts[0])
         assert not source.healthy()
     assert "connection refused; start the server or correct mlflow.tracking_uri" in message
     assert source.healthy()
@@ -301,7 +302,7 @@ def test_reference(http_bench: Bench, proxy: FaultProxy, source: Source) -> None
     """A reference that breaks off is a failure of the server; afterwards it is whole."""
     uri = f"runs:/{filled(http_bench)}/predictions.csv"
     with proxy.spoiling(DOWNLOAD, fault_proxy.short), pytest.raises(SourceUnavailable) as failure:
-        source.open_reference(uri)
+        source.reference(uri)
     assert BROKEN in checked(failure.value)
-    with source.open_reference(uri).file as file:
+    with source.reference(uri).opener() as file:
         assert file.read().decode() == TEXT

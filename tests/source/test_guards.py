@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,8 +13,8 @@ from source.conftest import LIMIT, Bench
 
 def refusal(uri: str) -> str:
     """Return the message with which a source at `uri` refuses to look for runs."""
-    with pytest.raises(SourceUnavailable) as failure:
-        Source(uri, max_artifact_bytes=LIMIT).runs("x", known={}, full=True)
+    with TemporaryDirectory() as folder, pytest.raises(SourceUnavailable) as failure:
+        Source(uri, max_artifact_bytes=LIMIT, spool=Path(folder)).runs("x", known={}, full=True)
     return str(failure.value)
 
 

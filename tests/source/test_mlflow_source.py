@@ -12,7 +12,7 @@ import pytest
 
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.source import Artifact, Discovery, Source, matches
-from source.conftest import LIMIT, Bench
+from source.conftest import LIMIT, Bench, content
 
 
 def paths(found: Discovery) -> list[str]:
@@ -43,7 +43,7 @@ def test_new_run(bench: Bench) -> None:
     )
     assert found.artifacts == (expected,)
     assert found.experiment_id == bench.experiment_id
-    assert bench.source.open(expected).read() == b'{"prediction": 1}\n'
+    assert content(bench.source, expected) == b'{"prediction": 1}\n'
 
 
 def test_experiment_by_id(bench: Bench) -> None:
@@ -88,7 +88,7 @@ def test_table_grows(bench: Bench) -> None:
     bench.client.log_table(run_id, pd.DataFrame({"prediction": [2]}), "predictions.json")
     second = bench.source.runs(bench.experiment, known=first.states, full=False)
     assert second.artifacts[0].size > first.artifacts[0].size
-    assert json.load(bench.source.open(second.artifacts[0]))["data"] == [[1], [2]]
+    assert json.loads(content(bench.source, second.artifacts[0]))["data"] == [[1], [2]]
 
 
 def test_new_run_in_incremental_pass(bench: Bench) -> None:
@@ -161,8 +161,8 @@ def test_open_from_another_process(bench: Bench) -> None:
     """An artifact kept from an earlier process opens without a pass before."""
     bench.run("a b%41.csv")
     found = bench.source.runs(bench.experiment, known={}, full=True)
-    later = Source(bench.uri, max_artifact_bytes=LIMIT)
-    assert later.open(found.artifacts[0]).read() == b'{"prediction": 1}\n'
+    later = Source(bench.uri, max_artifact_bytes=LIMIT, spool=bench.folder / "spool")
+    assert content(later, found.artifacts[0]) == b'{"prediction": 1}\n'
 
 
 def test_gzip_stays_gzip(bench: Bench, tmp_path: Path) -> None:
@@ -173,14 +173,14 @@ def test_gzip_stays_gzip(bench: Bench, tmp_path: Path) -> None:
     run_id = bench.run()
     bench.client.log_artifact(run_id, str(local))
     found = bench.source.runs(bench.experiment, known={}, full=True)
-    assert bench.source.open(found.artifacts[0]).read() == packed
+    assert content(bench.source, found.artifacts[0]) == packed
 
 
 def test_opened_file(bench: Bench) -> None:
     """What is opened is seekable, closes as a context manager, and stays as it was when the artifact changes."""
     run_id = bench.run("a.csv")
     found = bench.source.runs(bench.experiment, known={}, full=True)
-    with bench.source.open(found.artifacts[0]) as file:
+    with bench.source.opener(found.artifacts[0])() as file:
         bench.log(run_id, "a.csv", "changed")
         file.seek(0, io.SEEK_END)
         assert file.tell() == 18
@@ -192,13 +192,13 @@ def test_missing_artifact(bench: Bench) -> None:
     run_id = bench.run("a.csv")
     gone = Artifact(run_id, bench.experiment_id, "", "sub/gone.csv", None, 0, None)
     with pytest.raises(SourceMissing, match=r"gone\.csv"):
-        bench.source.open(gone)
+        bench.source.opener(gone)
 
 
 def test_missing_run(bench: Bench) -> None:
     """An artifact of a run that does not exist is missing."""
     with pytest.raises(SourceMissing, match="0" * 32):
-        bench.source.open(Artifact("0" * 32, bench.experiment_id, "", "a.csv", None, 0, None))
+        bench.source.opener(Artifact("0" * 32, bench.experiment_id, "", "a.csv", None, 0, None))
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -208,7 +208,7 @@ def test_size_bound(bench: Bench, *, declared: bool) -> None:
     bench.log(run_id, "big.csv", "x" * (LIMIT + 1))
     size = LIMIT + 1 if declared else None
     with pytest.raises(BatchError, match=r"raise limits\.max_artifact_bytes") as failure:
-        bench.source.open(Artifact(run_id, bench.experiment_id, "", "big.csv", size, 0, None))
+        bench.source.opener(Artifact(run_id, bench.experiment_id, "", "big.csv", size, 0, None))
     assert failure.value.reason == "too_large"
 
 
@@ -228,3 +228,16 @@ def test_model_version(bench: Bench) -> None:
         (run_id, bench.experiment_id, f"models:/{name}/1")
     ] * 2
     assert [bench.source.model_version(name, version) for version in ("2", "1.2.0", "unknown")] == [None] * 3
+
+
+def test_large_downloads_are_files_of_ours(http_bench: Bench, tmp_path: Path) -> None:
+    """What a server sends lies in the spool until it is released; what is on this machine is not copied."""
+    spool = tmp_path / "spool"
+    source = Source(http_bench.uri, max_artifact_bytes=1 << 20, spool=spool)
+    http_bench.log(http_bench.run(finished=False), "a.csv", "x" * 1_000_000)
+    opener = source.opener(source.runs(http_bench.experiment, known={}, full=True).artifacts[0])
+    assert (opener.size, [path.stat().st_size for path in spool.iterdir()]) == (1_000_000, [1_000_000])
+    with opener() as file:
+        assert file.read() == b"x" * 1_000_000
+    opener.release()
+    assert list(spool.iterdir()) == []

@@ -1,7 +1,6 @@
 """References by every form of URI."""
 
 import os
-from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,9 @@ TEXT = "age,plan\n35,A\n"
 
 def content(bench: Bench, uri: str) -> str:
     """Return the text of the reference at `uri`, after checking what comes with it."""
-    found = bench.source.open_reference(uri)
-    with found.file as file:
-        text: bytes = file.read()
-    assert found.fingerprint == blake2b(text, digest_size=16).hexdigest()
+    found = bench.source.reference(uri)
+    with found.opener() as file:
+        text = file.read()
     assert found.name == "reference.csv"
     return text.decode()
 
@@ -148,7 +146,7 @@ def test_missing(registered: tuple[Bench, str, str], form: str, expected: str) -
     """Whatever is missing is named, whichever part of the URI it is."""
     bench, model, run_id = registered
     with pytest.raises(SourceMissing) as failure:
-        bench.source.open_reference(form.format(model=model, run=run_id))
+        bench.source.reference(form.format(model=model, run=run_id))
     assert expected.format(run=run_id) in str(failure.value)
 
 
@@ -156,4 +154,6 @@ def test_size_bound(tmp_path: Path, sqlite_store: str) -> None:
     """A reference over the bound is refused like any file."""
     (tmp_path / "reference.csv").write_text("x" * (LIMIT + 1))
     with pytest.raises(BatchError, match="over the limit"):
-        Source(sqlite_store, max_artifact_bytes=LIMIT).open_reference(str(tmp_path / "reference.csv"))
+        Source(sqlite_store, max_artifact_bytes=LIMIT, spool=tmp_path / "spool").reference(
+            str(tmp_path / "reference.csv")
+        )

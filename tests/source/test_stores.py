@@ -9,10 +9,10 @@ from mlflow.entities import FileInfo
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.failures import translated_errors
 from driftgauge.source.http import Http
-from driftgauge.source.spool import spooled
 from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
 from source.conftest import LIMIT, Canned
 
@@ -20,9 +20,15 @@ PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 DEADLINE = Deadline(4.0)
 
 
+@pytest.fixture
+def spool(tmp_path: Path) -> Scratch:
+    """Return where downloads go."""
+    return Scratch(tmp_path / "spool")
+
+
 def read(store: ArtifactStore, path: str, *, limit: int = LIMIT) -> bytes:
     """Return the bytes of a file in the store."""
-    with translated_errors("the store"), spooled(store.chunks(path, limit=limit), limit=limit, name=path) as file:
+    with translated_errors("the store"), store.opener(path, expected=0, limit=limit)() as file:
         return file.read()
 
 
@@ -42,13 +48,13 @@ def test_is_local(uri: str, *, expected: bool) -> None:
     assert is_local(uri) is expected
 
 
-def test_store_by_uri(tmp_path: Path) -> None:
+def test_store_by_uri(tmp_path: Path, spool: Scratch) -> None:
     """The URI decides on the store; a path with a blank in its file: URI is read as such."""
     (tmp_path / "a b").mkdir()
     (tmp_path / "a b" / "x.csv").write_text("1")
-    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=Http(DEADLINE))
-    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=Http(DEADLINE))
-    other = store_at("hdfs://host/folder", tracking_uri="", http=Http(DEADLINE))
+    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=Http(DEADLINE), spool=spool)
+    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=Http(DEADLINE), spool=spool)
+    other = store_at("hdfs://host/folder", tracking_uri="", http=Http(DEADLINE), spool=spool)
     assert local.entries("") == [Entry("x.csv", is_folder=False, size=1)]
     assert [type(store) for store in (local, proxied, other)] == [LocalStore, ProxyStore, RepositoryStore]
 
@@ -97,12 +103,12 @@ def test_local_folder_missing(tmp_path: Path) -> None:
     assert LocalStore(tmp_path / "none").entries("") == []
 
 
-def proxy(canned: Canned) -> ProxyStore:
+def proxy(canned: Canned, spool: Scratch) -> ProxyStore:
     """Return the store of the run `1/x` on the canned server."""
-    return ProxyStore(f"{canned.url}{PROXY}/1/x", Http(DEADLINE))
+    return ProxyStore(f"{canned.url}{PROXY}/1/x", Http(DEADLINE), spool)
 
 
-def test_proxy_listing(canned: Canned) -> None:
+def test_proxy_listing(canned: Canned, spool: Scratch) -> None:
     """Names, folders and sizes come through, odd names do not spoil the folder."""
     files = [
         {"path": "a#b.csv", "is_dir": False, "file_size": "7"},
@@ -110,48 +116,48 @@ def test_proxy_listing(canned: Canned) -> None:
         {"path": "../up.csv", "is_dir": False, "file_size": 1},
     ]
     canned.answers[f"{PROXY}?path=1%2Fx%2Fd"] = (200, {}, json.dumps({"files": files}).encode())
-    assert proxy(canned).entries("d") == [
+    assert proxy(canned, spool).entries("d") == [
         Entry("d/a#b.csv", is_folder=False, size=7),
         Entry("d/sub", is_folder=True, size=None),
         Entry("d/../up.csv", is_folder=False, size=1),
     ]
 
 
-def test_proxy_file_names_are_quoted(canned: Canned) -> None:
+def test_proxy_file_names_are_quoted(canned: Canned, spool: Scratch) -> None:
     """A name with characters that mean something in a URL asks for that very file."""
     canned.answers[f"{PROXY}/1/x/d/a%23b%3F%25.csv"] = (200, {}, b"found")
-    assert read(proxy(canned), "d/a#b?%.csv") == b"found"
+    assert read(proxy(canned, spool), "d/a#b?%.csv") == b"found"
 
 
-def test_proxy_declared_size(canned: Canned) -> None:
+def test_proxy_declared_size(canned: Canned, spool: Scratch) -> None:
     """A file whose declared size is over the bound is refused."""
     canned.answers[f"{PROXY}/1/x/a.csv"] = (200, {}, b"x" * 11)
     with pytest.raises(BatchError, match="has 11 bytes"):
-        read(proxy(canned), "a.csv", limit=10)
+        read(proxy(canned, spool), "a.csv", limit=10)
 
 
-def test_proxy_streamed_size(canned: Canned) -> None:
+def test_proxy_streamed_size(canned: Canned, spool: Scratch) -> None:
     """A file that tells no size is stopped at the bound."""
     body = b"".join(b"400\r\n" + b"x" * 0x400 + b"\r\n" for _ in range(5_000))
     headers = {"Transfer-Encoding": "chunked", "Content-Length": "0"}
     canned.answers[f"{PROXY}/1/x/a.csv"] = (200, headers, body)
     with pytest.raises(BatchError, match="over the limit of 10"):
-        read(proxy(canned), "a.csv", limit=10)
+        read(proxy(canned, spool), "a.csv", limit=10)
 
 
-def test_proxy_connection_breaks(canned: Canned) -> None:
+def test_proxy_connection_breaks(canned: Canned, spool: Scratch) -> None:
     """A file that breaks off is a failure of the server, never a shorter file."""
     canned.answers[f"{PROXY}/1/x/a.csv"] = (200, {"Content-Length": "1000"}, b"only this")
     with pytest.raises(SourceUnavailable):
-        read(proxy(canned), "a.csv")
+        read(proxy(canned, spool), "a.csv")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, SourceMissing), (403, SourceUnavailable), (503, SourceUnavailable)])
-def test_proxy_refusals(canned: Canned, status: int, kind: type[Exception]) -> None:
+def test_proxy_refusals(canned: Canned, status: int, kind: type[Exception], spool: Scratch) -> None:
     """A file that is not there is missing; every other refusal means to try later."""
     canned.answers["/"] = (status, {}, b"no")
     with pytest.raises(kind):
-        read(proxy(canned), "a.csv")
+        read(proxy(canned, spool), "a.csv")
 
 
 class Silent(LocalArtifactRepository):
@@ -170,22 +176,22 @@ def filled(tmp_path: Path) -> str:
     return str(tmp_path / "data")
 
 
-def test_repository(filled: str) -> None:
+def test_repository(filled: str, spool: Scratch) -> None:
     """Any repository of MLflow lists and reads through the same seam."""
-    store = RepositoryStore(LocalArtifactRepository(filled), DEADLINE)
+    store = RepositoryStore(LocalArtifactRepository(filled), DEADLINE, spool)
     assert store.entries("") == [Entry("sub", is_folder=True, size=None)]
     assert store.entries("sub") == [Entry("sub/a.csv", is_folder=False, size=20)]
     assert read(store, "sub/a.csv") == b"x" * 20
 
 
 @pytest.mark.parametrize("repository", [LocalArtifactRepository, Silent])
-def test_repository_size_bound(filled: str, repository: type[LocalArtifactRepository]) -> None:
+def test_repository_size_bound(filled: str, repository: type[LocalArtifactRepository], spool: Scratch) -> None:
     """The bound holds with and without a declared size."""
     with pytest.raises(BatchError, match="over the limit of 10"):
-        read(RepositoryStore(repository(filled), DEADLINE), "sub/a.csv", limit=10)
+        read(RepositoryStore(repository(filled), DEADLINE, spool), "sub/a.csv", limit=10)
 
 
-def test_repository_missing(filled: str) -> None:
+def test_repository_missing(filled: str, spool: Scratch) -> None:
     """A file that a repository does not have is missing."""
     with pytest.raises(SourceMissing, match=r"gone\.csv"):
-        read(RepositoryStore(LocalArtifactRepository(filled), DEADLINE), "gone.csv")
+        read(RepositoryStore(LocalArtifactRepository(filled), DEADLINE, spool), "gone.csv")

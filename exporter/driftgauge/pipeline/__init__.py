@@ -5,9 +5,10 @@
     memory     what is known of a model between refreshes and after a restart
     fetching   files downloaded side by side, and handed to workers
     reading    artifacts -> what they add
-    workers    processes in which that is done, so that a hostile file costs itself only
-    measuring  columns compared with the reference in these processes
-    heap       memory that nothing uses any more, given back
+    executor   where that is done: in this process, or
+    processes  in worker processes, so that a hostile file costs itself only
+    mapped     what workers share, in files that they map
+    heap       memory that nothing uses any more, returned to the machine
     delta      decoded rows -> what they add to panes and counters
     commit     a delta, its label join and the cursor -> one transaction
     baseline   a reference file -> compiled reference and baseline metrics

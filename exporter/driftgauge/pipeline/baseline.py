@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import Final
 
 import pyarrow.compute as pc
 
@@ -11,8 +11,9 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.batch import decode
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, ModelConfig
+from driftgauge.feed import Opener
 from driftgauge.performance import metrics
-from driftgauge.pipeline.workers import Workers
+from driftgauge.pipeline.executor import NOTHING, Executor
 from driftgauge.reference import Reference, compile_reference
 from driftgauge.schema import UNKNOWN_VERSION
 from driftgauge.signals import learn_all
@@ -36,37 +37,40 @@ def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> st
 class _Job:
     """How to read a reference file."""
 
+    opener: Opener
     name: str
     model: ModelConfig
     limits: Limits
 
 
 def load(
-    source: Source, model: ModelConfig, uri: str, limits: Limits, *, workers: Workers | None
+    source: Source, model: ModelConfig, uri: str, limits: Limits, *, executor: Executor
 ) -> tuple[Reference, dict[str, float]]:
     """Download and compile a reference; return it and the metrics of its labelled rows, {} without labels.
 
     Raises SourceMissing, SourceUnavailable, BatchError or ReferenceUnusable.
     """
-    found = source.open_reference(uri)
-    what = _Job(found.name, model, limits)
-    with found.file as file:
-        return _compile(file, what) if workers is None else workers.run(_compile, file, what)
+    found = source.reference(uri)
+    try:
+        return executor.submit(_compile, NOTHING, _Job(found.opener, found.name, model, limits)).result()
+    finally:
+        found.opener.release()
 
 
-def _compile(file: BinaryIO, what: _Job) -> tuple[Reference, dict[str, float]]:
-    model, limits = what.model, what.limits
-    decoded = decode(
-        file,
-        name=what.name,
-        role="reference",
-        model=model,
-        default_time=0,
-        default_version=UNKNOWN_VERSION,
-        kinds=None,
-        max_bytes=limits.max_artifact_bytes,
-    )
-    chunks = list(decoded)
+def _compile(_: None, job: _Job) -> tuple[Reference, dict[str, float]]:
+    model, limits = job.model, job.limits
+    with job.opener() as file:
+        decoded = decode(
+            file,
+            name=job.name,
+            role="reference",
+            model=model,
+            default_time=0,
+            default_version=UNKNOWN_VERSION,
+            kinds=None,
+            max_bytes=limits.max_artifact_bytes,
+        )
+        chunks = list(decoded)
     compiled = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )

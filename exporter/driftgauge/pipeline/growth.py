@@ -8,6 +8,7 @@ row (`mlflow.log_table` does), so of them only shrinking tells.
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import BinaryIO, Final
 
@@ -16,7 +17,7 @@ from driftgauge.errors import BatchError
 _APPENDED: Final = (".jsonl", ".ndjson", ".csv")
 _CHUNK_BYTES: Final = 1 << 20
 
-# Returns at most so many bytes (the first argument) of a file from a place on (the second).
+# Returns at most as many bytes of a file as the first argument says, from the place on that the second says.
 ReadAt = Callable[[int, int], bytes]
 
 
@@ -52,6 +53,21 @@ def grown_content(read: ReadAt, size: int, path: str, before: str) -> str:
     if appended:
         _update(digest, read, known, size)
     return f"{size}:{digest.hexdigest() if appended else ''}"
+
+
+def refuse_rewritten(file: BinaryIO, path: str, content: str, *, before: os.stat_result) -> None:
+    """Raise BatchError "incomplete" when an open file was written to since `before`, other than at its end.
+
+    content: what `grown_content` returned of it. A file that is read where it lies may be written to meanwhile.
+    """
+    now = os.fstat(file.fileno())
+    if (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+        return
+    if path.lower().endswith(_APPENDED):
+        with suppress(BatchError):
+            grown_content(*reading_at(file), path, content)
+            return
+    raise BatchError("incomplete", f'"{path}" was rewritten while it was read; it is read again later')
 
 
 def _update(digest: "hashlib.blake2b", read: ReadAt, start: int, end: int) -> None:

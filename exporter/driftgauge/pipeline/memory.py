@@ -10,9 +10,9 @@ import structlog
 from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Terms
-from driftgauge.pipeline.sharing import share
+from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.reference import Reference
-from driftgauge.signals import Basis, current, fit_all
+from driftgauge.signals import Basis, Fitted, current, fit_all
 from driftgauge.snapshot import ModelState, SnapshotCache
 from driftgauge.source import RunState
 from driftgauge.store import FileRecord, Store, Transaction
@@ -36,6 +36,7 @@ class Memory:
 
     files: what was read, by (run id, path). runs: by experiment, what discovery wants to be told next time.
     waiting: predictions without label. unregistered: versions the registry did not have when last asked.
+    fitted: the signals by which rows are folded; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
@@ -46,6 +47,8 @@ class Memory:
     runs: dict[str, Mapping[str, RunState]]
     waiting: int
     unregistered: set[str] = field(default_factory=set)
+    fitted: Mapping[str, Fitted] = field(default_factory=dict)
+    shared: Shared[Mapping[str, Fitted]] | None = None
     failure: Failure | None = None
     attempts: int = 0
     retry_at: int = 0
@@ -64,14 +67,20 @@ class Memory:
 
     def terms(self, config: Config, now: int) -> Terms:
         """Return by what the rows of a refresh at `now` (µs) are folded."""
-        fitted = fit_all(Basis(self.state.config, config.limits, self.state.reference))
-        return Terms(self.state.config, config.windows, fitted, now)
+        return Terms(self.state.config, config.windows, self.fitted, now)
+
+    def shared_signals(self, executor: Executor) -> Shared[Mapping[str, Fitted]]:
+        """Return the fitted signals for tasks of the executor, shared when they are first needed."""
+        if self.shared is None:
+            self.shared = executor.share(self.fitted)
+        return self.shared
 
     def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, limits: Limits) -> None:
-        """Compare with another reference from now on."""
+        """Compare with another reference from now on. The signals that were shared are to be released before."""
         metrics = baseline.effective(computed, self.state.config)
-        state = replace(self.state, reference=share(reference), baseline=metrics)
-        self.state, self.reference_identity = _with_current_signals(state, limits), identity
+        self.fitted, self.shared = fit_all(Basis(self.state.config, limits, reference)), None
+        state = replace(self.state, reference=reference, baseline=metrics)
+        self.state, self.reference_identity = _with_signals(state, self.fitted), identity
 
 
 def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limits: Limits) -> Memory:
@@ -86,14 +95,15 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
     compared = model.reference is not None
     state = ModelState(
         config=model,
-        reference=share(stored.reference) if compared else None,
+        reference=stored.reference if compared else None,
         baseline=baseline.effective(stored.baseline if compared else {}, model),
         totals=stored.totals,
         predictions=stored.predictions,
         outcomes=stored.outcomes,
     )
     identity = stored.reference_identity if compared else ""
-    return Memory(_with_current_signals(state, limits), identity, files, dict(runs), stored.pending)
+    fitted = fit_all(Basis(model, limits, state.reference))
+    return Memory(_with_signals(state, fitted), identity, files, dict(runs), stored.pending, fitted=fitted)
 
 
 def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:
@@ -118,9 +128,8 @@ def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], mod
     )
 
 
-def _with_current_signals(state: ModelState, limits: Limits) -> ModelState:
-    """Drop from panes what other signals folded than those of today: that does not add to what these fold."""
-    fitted = fit_all(Basis(state.config, limits, state.reference))
+def _with_signals(state: ModelState, fitted: Mapping[str, Fitted]) -> ModelState:
+    """Drop from panes what other signals folded than these: that does not add to what these fold."""
     return replace(
         state,
         predictions={key: current(pane, fitted) for key, pane in state.predictions.items()},

@@ -1,5 +1,6 @@
 """Artifacts, from their bytes to what they add: what a worker does, so nothing heavy is imported here."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from typing import BinaryIO, Final, Literal, TypeVar
 from driftgauge.batch import decode
 from driftgauge.columns import Columns
 from driftgauge.errors import BatchError, SourceMissing
+from driftgauge.feed import Opener
+from driftgauge.openers import InMemory
 from driftgauge.pipeline.delta import Delta, Origin, Terms, fold_labels, fold_predictions, fold_together
-from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
+from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
 from driftgauge.schema import UNKNOWN_VERSION, Kind
 from driftgauge.signals import Fitted
 from driftgauge.source import Artifact
@@ -31,7 +34,7 @@ _FEW_ROWS: Final = 4096
 class Job:
     """How to read one artifact: `skip` rows were read before, when it held `content` ("" if never).
 
-    kinds: None while there is no reference.
+    terms: without signals, which are shared. kinds: None while there is no reference.
     """
 
     artifact: Artifact
@@ -44,11 +47,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Small:
-    """A file of few bytes, and how to read it."""
+class Fetched:
+    """A file that can be opened, and how to read it."""
 
-    what: Job
-    data: bytes
+    job: Job
+    opener: Opener
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,98 +70,92 @@ class Reading:
     files: tuple[Read | BatchError | SourceMissing, ...]
 
 
-def fold_file(file: BinaryIO, what: Job) -> Reading:
-    """Decode and fold a downloaded file.
+def fold_files(fitted: Mapping[str, Fitted], files: Sequence[Fetched]) -> Reading:
+    """Decode and fold files of one model, with the same terms; small ones of few rows in one pass.
 
-    Raises BatchError when it has no rows at all or cannot be read as a whole: nothing of it counts then.
+    A file that has no rows at all, or cannot be read as a whole, adds nothing: its outcome says why.
     """
-    what = _with_known_signals(what)
-    read, size = reading_at(file)
-    with ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
-        # Beside decoding: to tell whether a large file has grown takes a tenth of the time that its rows take.
-        content = thread.submit(grown_content, read, size, what.artifact.path, what.content)
-        try:
-            delta = _folded(_ahead(_chunks(file, what)), what)
-        finally:
-            # A file that was replaced may be none that can be decoded, and this says more.
-            known = content.result()
-    return Reading(delta, (Read(delta.rows_read, known),))
-
-
-def fold_small(files: Sequence[Small]) -> Reading:
-    """Decode and fold files of one model, with the same terms, as `fold_file` does; those of few rows in one pass."""
     parts: list[Delta] = []
     # By the columns that they have: a column that is missing in a file is not one that it has without values.
     together: dict[tuple[tuple[str, ...], ...], list[tuple[Columns, Origin]]] = {}
-    found: list[Read | BatchError] = []
+    outcomes: list[Read | BatchError | SourceMissing] = []
     for file in files:
-        what = _with_known_signals(file.what)
+        job = replace(file.job, terms=replace(file.job.terms, fitted=fitted))
         try:
-            content = grown_content(*taking_at(file.data), what.artifact.path, what.content)
-            chunks = _chunks(BytesIO(file.data), what)
-            begun = [rows for rows in (next(chunks, None), next(chunks, None)) if rows is not None]
-            if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and what.role == "predictions":
-                together.setdefault(begun[0].names, []).append((begun[0], _origin(what)))
-                found.append(Read(begun[0].rows_read, content))
+            if isinstance(file.opener, InMemory):
+                found, content = _read_small(file.opener.data, job)
             else:
-                delta = _folded(chain(begun, chunks), what)
-                parts.append(delta)
-                found.append(Read(delta.rows_read, content))
-        except BatchError as error:
-            found.append(error)
-    parts += [fold_together(alike, _with_known_signals(files[0].what).terms) for alike in together.values()]
-    return Reading(Delta.combine(parts), tuple(found))
+                found, content = _fold_large(file.opener, job)
+        except (BatchError, SourceMissing) as error:
+            outcomes.append(error)
+            continue
+        outcomes.append(Read(found.rows_read, content))
+        if isinstance(found, Columns):
+            together.setdefault(found.names, []).append((found, _origin(job)))
+        else:
+            parts.append(found)
+    terms = replace(files[0].job.terms, fitted=fitted)
+    parts += [fold_together(alike, terms) for alike in together.values()]
+    return Reading(Delta.combine(parts), tuple(outcomes))
 
 
-# The signals of the last file.
-_known: list[Mapping[str, Fitted]] = []
+def _read_small(data: bytes, job: Job) -> tuple[Columns | Delta, str]:
+    """Return the rows of a file if they are few, else what they add, and by what its bytes can be recognised later."""
+    content = grown_content(*taking_at(data), job.artifact.path, job.content)
+    chunks = _chunks(BytesIO(data), job)
+    begun = list(islice(chunks, 2))
+    if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.role == "predictions":
+        return begun[0], content
+    return _folded(chain(begun, chunks), job), content
 
 
-def _with_known_signals(what: Job) -> Job:
-    """Return the job with the signals of the file before if they are equal, so that their tables are made once."""
-    fitted = what.terms.fitted
-    known = _known[0] if _known else fitted
-    if {name: one.fingerprint for name, one in known.items()} != {
-        name: one.fingerprint for name, one in fitted.items()
-    }:
-        known = fitted
-    # Looked at once: without workers, several threads read files.
-    _known[:] = [known]
-    return replace(what, terms=replace(what.terms, fitted=known))
+def _fold_large(opener: Opener, job: Job) -> tuple[Delta, str]:
+    """Return what a file adds, and by what its bytes can be recognised later."""
+    with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
+        before = os.fstat(file.fileno())
+        # While it is decoded: to tell whether a large file has grown takes a tenth of the time that its rows take.
+        content = thread.submit(grown_content, *reading_at(file), job.artifact.path, job.content)
+        try:
+            delta = _folded(_ahead(_chunks(file, job)), job)
+        finally:
+            # A file that was replaced may be none that can be decoded, and this says more.
+            known = content.result()
+        refuse_rewritten(file, job.artifact.path, known, before=before)
+    return delta, known
 
 
-def _chunks(file: BinaryIO, what: Job) -> Iterator[Columns]:
+def _chunks(file: BinaryIO, job: Job) -> Iterator[Columns]:
     """Return the file's new rows."""
-    artifact = what.artifact
+    artifact = job.artifact
     return decode(
         file,
         name=artifact.path,
-        role=what.role,
-        model=what.terms.model,
+        role=job.role,
+        model=job.terms.model,
         default_time=artifact.run_start * 1000,
         default_version=artifact.version or UNKNOWN_VERSION,
-        kinds=what.kinds,
-        skip=what.skip,
-        max_bytes=what.max_bytes,
+        kinds=job.kinds,
+        skip=job.skip,
+        max_bytes=job.max_bytes,
     )
 
 
-def _folded(chunks: Iterable[Columns], what: Job) -> Delta:
+def _folded(chunks: Iterable[Columns], job: Job) -> Delta:
     parts: list[Delta] = []
     for rows in chunks:
-        if what.role == "labels":
-            parts.append(fold_labels(rows, what.terms))
+        if job.role == "labels":
+            parts.append(fold_labels(rows, job.terms))
         else:
-            parts.append(fold_predictions(rows, what.terms, origin=_origin(what)))
+            parts.append(fold_predictions(rows, job.terms, origin=_origin(job)))
         if len(parts) == _COMBINED:
             parts = [Delta.combine(parts)]
-    if not parts and not what.skip:
+    if not parts and not job.skip:
         raise BatchError("empty_file", "The file has no rows; it was probably logged before any were written to it.")
     return Delta.combine(parts)
 
 
-def _origin(what: Job) -> Origin:
-    return what.artifact.run_id, what.artifact.experiment_id
+def _origin(job: Job) -> Origin:
+    return job.artifact.run_id, job.artifact.experiment_id
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -30,12 +30,12 @@ from driftgauge.errors import (
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.executor import Carried, Executor
 from driftgauge.pipeline.fetching import Readers
-from driftgauge.pipeline.heap import give_back, keep_some
+from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
-from driftgauge.pipeline.workers import Workers
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.source import RunState, Sighting, Source, is_news
 from driftgauge.store import FileRecord, Store, Transaction
@@ -83,7 +83,7 @@ class _Step:
 class Pipeline:
     """Refreshes the models of one configuration from one source into one store; one thread calls it.
 
-    workers: processes that decode files; without them a file that crashes its decoder ends this process.
+    executor: what decodes and folds files.
     random: spreads the retries of models that fail.
     stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
     """
@@ -94,14 +94,14 @@ class Pipeline:
         source: Source,
         store: Store,
         *,
-        workers: Workers | None = None,
+        executor: Executor,
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._source = source
         self._store = store
-        self.workers = workers
+        self.executor = executor
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
         self._log = structlog.get_logger("driftgauge.pipeline")
@@ -146,10 +146,9 @@ class Pipeline:
         if not sightings and not self._source.healthy():
             message = "MLflow does not answer: the last values are served until it does"
             return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
-        keep_some()
         reach = Reach(full, relist, sightings)
         with (
-            Readers(self._source, self.workers) as readers,
+            Readers(self._source, self.executor) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
         ):
 
@@ -163,8 +162,6 @@ class Pipeline:
 
             found = models.map(attempt, self._models.values())
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
-        # Large files may have ended that, and statistics come next.
-        keep_some()
         return Report(mlflow_up=True, failures=failures)
 
     def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
@@ -218,7 +215,7 @@ class Pipeline:
             identity = baseline.identity(self._source, model, uri, limits)
             if identity == memory.reference_identity:
                 return None
-            compiled, computed = baseline.load(self._source, model, uri, limits, workers=self.workers)
+            compiled, computed = baseline.load(self._source, model, uri, limits, executor=self.executor)
         except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
             return ReferenceUnusable(f"reference {uri}: {error}")
         with self._store.transaction(model.name, model.task) as tx:
@@ -227,6 +224,8 @@ class Pipeline:
             self._log.warning(
                 "reference changed: drift is counted anew from now on, all else is kept", model=model.name, uri=uri
             )
+        if memory.shared is not None:
+            self.executor.release(memory.shared)
         memory.adopt(compiled, identity, computed, limits=limits)
         features = len(compiled.kinds)
         self._log.info("reference compiled", model=model.name, uri=uri, rows=compiled.rows, features=features)
@@ -241,8 +240,9 @@ class Pipeline:
         max_bytes = self._config.limits.max_artifact_bytes
         jobs = [item.job(terms, kinds, max_bytes=max_bytes) for item in work]
         waiting = iter(work)
+        signals = memory.shared_signals(self.executor) if jobs else Carried(memory.fitted)
         try:
-            for reading in readers.read(jobs):
+            for reading in readers.read(jobs, signals):
                 self.give_up_if_stopping()
                 step.deltas.append(reading.delta)
                 for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
@@ -285,7 +285,7 @@ class Pipeline:
         is_large = delta.rows_read >= _STEP_ROWS
         self._store.settle(after_large=is_large)
         if is_large:
-            give_back()
+            trim()
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 

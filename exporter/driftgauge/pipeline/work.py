@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from driftgauge.config import ModelConfig
@@ -34,7 +34,7 @@ class Work:
     def job(self, terms: Terms, kinds: Mapping[str, Kind] | None, *, max_bytes: int) -> Job:
         """Return how its new rows are read."""
         content = self.record.content if self.record else ""
-        return Job(self.artifact, self.role, terms, kinds, max_bytes, self.skip, content)
+        return Job(self.artifact, self.role, replace(terms, fitted={}), kinds, max_bytes, self.skip, content)
 
     def is_due(self, now: int) -> bool:
         """Whether the file is new, has changed in size, or failed long enough ago (`now` in µs)."""

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -15,8 +16,9 @@ import structlog
 from driftgauge.collector import within_limit
 from driftgauge.config import Config
 from driftgauge.families import Samples
+from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
-from driftgauge.pipeline.workers import Workers
 from driftgauge.service.health import Health
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
@@ -50,20 +52,25 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
 def pipeline_for(
     config: Config,
     store: Store,
-    workers: Workers,
+    workers: Executor,
     *,
     clock: Callable[[], float],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Pipeline:
     """Return the pipeline of a configuration over the MLflow it names."""
     limit = config.limits.max_artifact_bytes
-    source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=limit, clock=clock)
-    return Pipeline(config, source, store, workers=workers, stopping=stopping)
+    spool = Path(config.state_dir) / "spool"
+    source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=limit, spool=spool, clock=clock)
+    return Pipeline(config, source, store, executor=workers, stopping=stopping)
 
 
-def workers_for(config: Config) -> Workers:
+def workers_for(config: Config) -> Processes:
     """Return as many workers as there is work for processors, none of them started but for what they have in common."""
-    return Workers(min(os.cpu_count() or 1, _MOST_WORKERS), max_bytes=config.limits.max_artifact_bytes)
+    return Processes(
+        min(os.cpu_count() or 1, _MOST_WORKERS),
+        max_bytes=config.limits.max_artifact_bytes,
+        folder=Path(config.state_dir) / "shared",
+    )
 
 
 def refresh_models(

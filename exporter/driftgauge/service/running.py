@@ -24,8 +24,8 @@ from driftgauge.store import Store
 from driftgauge.web.status import Status
 
 if TYPE_CHECKING:
+    from driftgauge.pipeline.executor import Executor
     from driftgauge.pipeline.refresh import Pipeline, Report
-    from driftgauge.pipeline.workers import Workers
 
 _MICROSECONDS: Final = 1_000_000
 # All runs are enumerated this often (seconds); in between only those that can be new are asked for.
@@ -53,7 +53,7 @@ class Service:
         self._log = structlog.get_logger("driftgauge.service")
         self._config = load_config()
         self._store: Store | None = Store.open(self._config.state_dir)
-        self._workers: Workers | None = None
+        self._workers: Executor | None = None
         self._started = clock()
         self._stopping = threading.Event()
         self._wake = threading.Event()

@@ -13,6 +13,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from driftgauge.errors import SourceMissing, SourceUnavailable
+from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import BoundedClient, Deadline
 from driftgauge.source.failures import json_object, redacted, status_failure, translated_errors
 from driftgauge.source.guards import check_present, check_schema
@@ -28,11 +29,12 @@ class Connection:
     `server` is its URI without credentials, as messages show it.
     """
 
-    def __init__(self, tracking_uri: str, *, timeout: float) -> None:
+    def __init__(self, tracking_uri: str, *, timeout: float, spool: Scratch) -> None:
         self.tracking_uri = tracking_uri
         self.server = redacted(tracking_uri)
         self._deadline = Deadline(timeout)
         self._http = Http(self._deadline)
+        self._spool = spool
         self._lock = Lock()
         self._client: Any = None
         self._answered = False
@@ -62,7 +64,7 @@ class Connection:
     def store_at(self, root: str) -> ArtifactStore:
         """Return the artifact store at the URI `root`."""
         with translated_errors(redacted(root)):
-            return store_at(root, tracking_uri=self.tracking_uri, http=self._http)
+            return store_at(root, tracking_uri=self.tracking_uri, http=self._http, spool=self._spool)
 
     def is_on_this_machine(self, root: str) -> bool:
         """Return whether the artifact store at the URI `root` is a local folder."""

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable, Hashable, Mapping
-from typing import BinaryIO, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.feed import Opener
+from driftgauge.openers import refuse_size
+from driftgauge.scratch import Scratch
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.failures import redacted, translated_errors
-from driftgauge.source.spool import fingerprint, refuse_cut, refuse_oversize, spooled
 from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
@@ -22,9 +25,9 @@ class Source:
     server or store does not answer, and SourceMissing when it answers and the requested thing does not exist; messages
     contain no credentials.
 
-    max_artifact_bytes bounds every file that is opened. timeout (s) bounds each request to a server or database and
-    each MiB of a download, however slowly the bytes arrive; a pass sends several requests and ends with the first that
-    shows that the server is gone. clock returns seconds since the epoch.
+    max_artifact_bytes bounds every file that is opened. spool is a folder of its own for downloads. timeout (s) bounds
+    each request to a server or database and each MiB of a download, however slowly the bytes arrive; a pass sends
+    several requests and ends with the first that shows that the server is gone. clock returns seconds since the epoch.
     """
 
     def __init__(
@@ -32,13 +35,14 @@ class Source:
         tracking_uri: str,
         *,
         max_artifact_bytes: int,
+        spool: Path,
         timeout: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         environment.prepare(timeout=timeout)
         from driftgauge.source.connection import Connection  # noqa: PLC0415 - brings MLflow, which takes seconds
 
-        self._connection = Connection(tracking_uri, timeout=timeout)
+        self._connection = Connection(tracking_uri, timeout=timeout, spool=Scratch(spool))
         self._max_bytes = max_artifact_bytes
         self._clock = clock
         self._roots: dict[str, str] = {}
@@ -76,24 +80,24 @@ class Source:
             self._roots.pop(deleted, None)
         return found.discovery
 
-    def open(self, artifact: Artifact) -> BinaryIO:
-        """Return the artifact's bytes as they are now, in a seekable file at its start that is deleted when closed.
+    def opener(self, artifact: Artifact) -> Opener:
+        """Return how the artifact is opened where it is read; one that is not on this machine is downloaded now.
 
         Raises BatchError "too_large" before the download where the size is known, else in its middle; "incomplete"
         when fewer bytes arrived than were listed; and "not_delivered" when the server answers, but not with this file.
         A run known to be deleted is missing; one deleted since the last pass still counts.
         """
-        refuse_oversize(artifact.path, size=artifact.size or 0, limit=self._max_bytes)
+        size = artifact.size or 0
+        refuse_size(artifact.path, size=size, expected=0, limit=self._max_bytes)
         root = self._root(artifact.run_id)
         try:
-            file = self._fetch(root, artifact.path)
+            return self._fetch(root, artifact.path, expected=size)
         except SourceUnavailable as error:
             # Raises when the server itself is gone, and not only this file fails.
             self._connection.ping()
             raise BatchError("not_delivered", f'"{artifact.path}" is not delivered: {error}') from None
-        return refuse_cut(file, size=artifact.size or 0, name=artifact.path)
 
-    def open_reference(self, uri: str) -> ReferenceFile:
+    def reference(self, uri: str) -> ReferenceFile:
         """Return the reference at a path or a file:, runs:, models:, mlflow-artifacts: or store URI (s3:, gs:, …).
 
         A model version's own artifacts come before those of its run. Raises BatchError "too_large".
@@ -101,10 +105,10 @@ class Source:
         target = references.resolve(self._connection, uri)
         for root in target.roots:
             try:
-                file = self._fetch(root, target.path)
+                opener = self._fetch(root, target.path, expected=0)
             except SourceMissing:
                 continue
-            return ReferenceFile(file, uri.rpartition("/")[2], fingerprint(file))
+            return ReferenceFile(opener, uri.rpartition("/")[2])
         raise references.missing(uri, target)
 
     def reference_identity(self, uri: str) -> str:
@@ -133,10 +137,9 @@ class Source:
             return False
         return True
 
-    def _fetch(self, root: str, path: str) -> BinaryIO:
-        store = self._connection.store_at(root)
+    def _fetch(self, root: str, path: str, *, expected: int) -> Opener:
         with translated_errors(redacted(root)):
-            return spooled(store.chunks(path, limit=self._max_bytes), limit=self._max_bytes, name=path)
+            return self._connection.store_at(root).opener(path, expected=expected, limit=self._max_bytes)
 
     def _root(self, run_id: str) -> str:
         if run_id not in self._roots:

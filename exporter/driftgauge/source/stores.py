@@ -1,4 +1,4 @@
-"""Artifact stores behind one Protocol: list a folder, stream a file.
+"""Artifact stores behind one Protocol: list a folder, open a file.
 
 Local folders are read directly and a tracking server's artifact proxy is streamed, so both can stop in the middle of a
 file that is too large; every other store (S3, GCS, Azure, SFTP, plug-ins) goes through MLflow's own repository. No name
@@ -7,8 +7,6 @@ bounded by the deadline.
 """
 
 import os
-import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -20,12 +18,14 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from driftgauge.errors import SourceMissing
+from driftgauge.feed import Opener
+from driftgauge.openers import downloaded, local, refuse_size, taken_over
+from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.failures import json_object, not_mlflow, redacted, status_failure
 from driftgauge.source.http import Http
-from driftgauge.source.spool import CHUNK_BYTES, chunks_of, refuse_oversize
 
+CHUNK_BYTES: Final = 1 << 20
 _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
 
 
@@ -48,23 +48,26 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
-        """Yield the bytes of the file at `path`.
+    def opener(self, path: str, *, expected: int, limit: int) -> Opener:
+        """Return how the file at `path`, of `expected` bytes when it was listed, is opened; downloads what is remote.
 
-        Raises SourceMissing when it is not there, and BatchError "too_large" as soon as it is known to have
-        more than `limit` bytes; the reader of the chunks must count too.
+        Raises SourceMissing when it is not there, and BatchError "too_large" as soon as it is known to have more than
+        `limit` bytes, "incomplete" when it has fewer than expected.
         """
         ...
 
 
-def store_at(root: str, *, tracking_uri: str, http: Http) -> ArtifactStore:
-    """Return the store for the artifact URI `root`; its network requests are bounded by http's deadline."""
+def store_at(root: str, *, tracking_uri: str, http: Http, spool: Scratch) -> ArtifactStore:
+    """Return the store for the artifact URI `root`; its network requests are bounded by http's deadline.
+
+    spool: where downloads go.
+    """
     if is_local(root):
         return LocalStore(local_folder(root))
     repository = get_artifact_repository(root, tracking_uri=tracking_uri)
     if isinstance(repository, HttpArtifactRepository):
-        return ProxyStore(repository.artifact_uri, http)
-    return RepositoryStore(repository, http.deadline)
+        return ProxyStore(repository.artifact_uri, http, spool)
+    return RepositoryStore(repository, http.deadline, spool)
 
 
 def is_local(uri: str) -> bool:
@@ -92,18 +95,9 @@ class LocalStore:
         with os.scandir(place) as found:
             return [_local_entry(item, folder) for item in found if not item.is_symlink() or self._holds(Path(item))]
 
-    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
-        """Yield the bytes of a file; see `ArtifactStore`."""
-        place = self._root / path
-        if not self._holds(place):
-            raise SourceMissing(f'"{path}" does not exist in {self._root}')
-        # A blocking open of a named pipe would wait for ever.
-        with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise SourceMissing(f'"{path}" in {self._root} is not a file')
-            refuse_oversize(path, size=status.st_size, limit=limit)
-            yield from chunks_of(file)
+    def opener(self, path: str, *, expected: int, limit: int) -> Opener:
+        """Return how a file is opened; see `ArtifactStore`."""
+        return local(self._root, path, expected=expected, limit=limit)
 
     def _holds(self, place: Path) -> bool:
         return place.exists() and place.resolve().is_relative_to(self._root)
@@ -120,9 +114,10 @@ class ProxyStore:
     Credentials and TLS settings are MLflow's.
     """
 
-    def __init__(self, root_url: str, http: Http) -> None:
+    def __init__(self, root_url: str, http: Http, spool: Scratch) -> None:
         self._root_url = root_url
         self._http = http
+        self._spool = spool
 
     def entries(self, folder: str) -> list[Entry]:
         """Return the entries of `folder`; see `ArtifactStore`."""
@@ -137,16 +132,17 @@ class ProxyStore:
             for file in json_object(response, server=redacted(server)).get("files", [])
         ]
 
-    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
-        """Return the bytes of a file; see `ArtifactStore`."""
-        return self._http.deadline.each(self._streamed(path, limit))
+    def opener(self, path: str, *, expected: int, limit: int) -> Opener:
+        """Download a file; see `ArtifactStore`."""
+        chunks = self._http.deadline.each(self._streamed(path, limit))
+        return downloaded(chunks, self._spool, name=path, expected=expected, limit=limit)
 
     def _streamed(self, path: str, limit: int) -> Iterator[bytes]:
         with self._get(self._root_url, f"/{quote(path)}", wanted=f'artifact "{path}"', stream=True) as response:
             if response.headers.get("Content-Type", "").startswith("text/html"):
                 # A login page could be read as a CSV file of a few rows.
                 raise not_mlflow(redacted(self._root_url))
-            refuse_oversize(path, size=int(response.headers.get("Content-Length", 0)), limit=limit)
+            refuse_size(path, size=int(response.headers.get("Content-Length", 0)), expected=0, limit=limit)
             yield from response.iter_content(chunk_size=CHUNK_BYTES)
 
     def _get(self, url: str, endpoint: str, *, wanted: str, **options: Any) -> Any:
@@ -168,29 +164,27 @@ class RepositoryStore:
     Such a repository only downloads to a path, so the size is requested before and measured after.
     """
 
-    def __init__(self, repository: Any, deadline: Deadline) -> None:
+    def __init__(self, repository: Any, deadline: Deadline, spool: Scratch) -> None:
         self._repository = repository
         self._deadline = deadline
+        self._spool = spool
 
     def entries(self, folder: str) -> list[Entry]:
         """Return the entries of `folder`; see `ArtifactStore`."""
         listed = self._deadline.within(lambda: self._repository.list_artifacts(folder or None))
         return [Entry(file.path, bool(file.is_dir), None if file.is_dir else file.file_size) for file in listed]
 
-    def chunks(self, path: str, *, limit: int) -> Iterator[bytes]:
-        """Yield the bytes of a file; see `ArtifactStore`."""
+    def opener(self, path: str, *, expected: int, limit: int) -> Opener:
+        """Download a file; see `ArtifactStore`."""
         folder = path.rpartition("/")[0]
         declared = next((entry.size for entry in self.entries(folder) if entry.path == path), None)
-        refuse_oversize(path, size=declared or 0, limit=limit)
+        refuse_size(path, size=declared or 0, expected=0, limit=limit)
         megabytes = ceil((limit if declared is None else declared) / CHUNK_BYTES)
-        # A download that is out of time may still write while the folder is removed.
-        with tempfile.TemporaryDirectory(prefix="driftgauge-", ignore_cleanup_errors=True) as private:
-            target = Path(private) / "artifact"
-            # The public `download_artifacts` would create folders and files under the artifact's own names.
-            download = self._repository._download_file  # noqa: SLF001 - the method repositories implement
-            self._deadline.within(lambda: download(path, str(target)), times=max(1, megabytes))
-            with target.open("rb") as file:
-                yield from chunks_of(file)
+        # The public `download_artifacts` would create folders and files under the artifact's own names.
+        download = self._repository._download_file  # noqa: SLF001 - the method repositories implement
+        with self._spool.new() as part:
+            self._deadline.within(lambda: download(path, str(part.path)), times=max(1, megabytes))
+            return taken_over(part, name=path, expected=expected, limit=limit)
 
 
 def _joined(folder: str, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from driftgauge.feed import Opener
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,10 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFile:
-    """A reference dataset, downloaded.
+    """A reference dataset: how it is opened, and its last path part as `name`, for the format by suffix."""
 
-    file: seekable, at its start, deleted when closed. name: its last path part, for the format by suffix.
-    fingerprint: blake2b of the bytes, 32 hex digits.
-    """
-
-    file: BinaryIO
+    opener: Opener
     name: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
