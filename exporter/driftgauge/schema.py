@@ -15,9 +15,9 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "request_id": ("request_id", "prediction_id", "client_request_id", "id"),
     "timestamp": ("timestamp", "ts", "time", "event_time"),
     "version": ("model_version", "version"),
-    "prediction": ("prediction", "predicted", "y_pred", "outputs.prediction"),
+    "prediction": ("prediction", "predicted", "y_pred", "outputs.prediction", "outputs"),
     "score": ("probability", "score", "y_score", "y_pred_proba", "proba"),
-    "label": ("label", "y_true", "target", "ground_truth", "actual", "actual_outcome"),
+    "label": ("label", "y_true", "target", "targets", "ground_truth", "actual", "actual_outcome"),
     "latency": ("latency_ms", "latency_s", "latency_seconds"),
     "error": ("error",),
 }

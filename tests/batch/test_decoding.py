@@ -65,6 +65,16 @@ def churn_parquet() -> bytes:
     return buffer.getvalue()
 
 
+def parquet_of(**columns: Any) -> bytes:
+    """Write columns as a Parquet file."""
+    file = io.BytesIO()
+    pa.parquet.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+PARQUET_WITHOUT_ROWS = parquet_of(prediction=pa.array([], pa.float64()))
+
+
 @pytest.mark.parametrize("name", ["churn.jsonl", "churn.json", "churn-table.json", "churn.csv", "churn-german.csv"])
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_text_format_gives_the_same_columns(name: str, *, compressed: bool) -> None:
@@ -258,6 +268,96 @@ def test_files_without_rows_are_fine(name: str, data: bytes) -> None:
     assert decoded(data, name) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("p/part-00003-x.snappy.parquet", PARQUET_WITHOUT_ROWS),
+        ("data_0.parquet", PARQUET_WITHOUT_ROWS),
+        ("part-00000-x-c000.csv", b"prediction,id\n"),
+        ("part-00000-x-c000.json", b""),
+        ("part-00000-x-c000.json.gz", gzip.compress(b"")),
+        ("p/part.0.csv", b""),
+    ],
+)
+@pytest.mark.parametrize("role", ["predictions", "labels", "reference"])
+def test_parts_without_rows_are_complete(name: str, data: bytes, role: str) -> None:
+    """A partition without rows gives a chunk without rows: the file is read, and nothing is missing in it."""
+    (chunk,) = decoded(data, name, role=role)
+    assert (len(chunk), chunk.rows_read, chunk.rejected) == (0, 0, {})
+
+
+OTHERS: list[tuple[str, str, Any, str]] = [
+    ("alerts", "alerts.json", [{"severity": "high", "text": "x", "timestamp": "2026-01-05"}], "severity, text"),
+    ("a report", "r.json", {"data_drift": {"age": {"test": "ks"}}, "prediction": 0.2, "label": 1}, "data_drift"),
+    ("metrics", "metrics.json", {"accuracy": 0.9, "score": 0.8}, "accuracy, score"),
+    ("a matrix", "confusion.json", [[1, 2], [3, 4]], "none"),
+    ("truth", "truth.jsonl", [{"id": 1, "label": 1}], "a prediction, a score or an error"),
+    ("a payload log", "p.jsonl", [{"request": "{}", "response": "{}"}], "request, response"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [other[1:] for other in OTHERS], ids=[o[0] for o in OTHERS])
+def test_files_of_another_shape(name: str, content: Any, words: str) -> None:
+    """What lies next to predictions is refused by what it holds, with its columns and the remedy."""
+    data = jsonl(content) if name.endswith("l") else json.dumps(content).encode()
+    with pytest.raises(BatchError, match=r"narrow predictions\.artifacts to leave the file out\.$") as caught:
+        decoded(data, name)
+    assert caught.value.reason == "another_shape"
+    assert words in str(caught.value)
+
+
+def test_label_files_of_another_shape() -> None:
+    """Among label files, one without any label is none; a reference may be any table."""
+    with pytest.raises(BatchError, match=r"has a label \(columns: id, prediction\)") as caught:
+        decoded(b"id,prediction\n1,1\n", "a.csv", role="labels")
+    assert caught.value.reason == "another_shape"
+    assert decoded(b"age\n1\n", "a.csv", role="reference")[0].rows_read == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        ({"prediction": 1}, "a.json"),
+        ({"score": 0.5, "features": {"a": 1}}, "a.json"),
+        ({"score": 0.5, "timestamp": "2026-01-05"}, "a.json"),
+        ({"prediction": 1, "context": {"host": "a"}}, "a.json"),
+        ({"prediction": 1, "request_id": "a", "why": {"age": {"shap": 0.5}}}, "a.json"),
+        ({"outputs": {"scores": {"churn": 0.5}}, "prediction": 1}, "a.json"),
+        ({"score": 0.5}, "a.jsonl"),
+        ({"error": "boom", "timestamp": "2026-01-05"}, "a.json.gz"),
+    ],
+)
+def test_single_records_are_no_reports(record: dict[str, Any], name: str) -> None:
+    """One record in a document of its own counts if it looks like one."""
+    data = json.dumps(record).encode()
+    assert decoded(gzip.compress(data) if name.endswith("gz") else data, name)[0].rows_read == 1
+
+
+def test_the_shape_of_a_file_may_show_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows before the first with a prediction count as rejected then, and a file that grew keeps its shape."""
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 16)
+    early = b'{"id": "x", "v": 1}\n' * 4
+    result = as_dict(decoded(early + b'{"prediction": 1}\n'))
+    assert (result["rows_read"], result["rejected"], result["predicted"]) == (5, {"no_prediction": 4}, ["1"])
+    assert as_dict(decoded(early, skip=2)) == {"rows_read": 2, "rejected": {"no_prediction": 2}}
+
+
+def test_damaged_rows_are_no_other_shape() -> None:
+    """Where not one row can be read, the rows are counted as damaged."""
+    assert as_dict(decoded(b"{x\n{y\n")) == {"rows_read": 2, "rejected": {"invalid_json": 2}}
+
+
+def test_tables_of_mlflow() -> None:
+    """Inputs, outputs and targets are features, prediction and label, as lines and as MLflow's table."""
+    rows: list[dict[str, Any]] = [{"inputs": {"age": 20}, "outputs": 0.75, "targets": 1}]
+    table = {"columns": list(rows[0]), "data": [list(rows[0].values())]}
+    for name, data in (("a.jsonl", jsonl(rows)), ("eval_results_table.json", json.dumps(table).encode())):
+        result = as_dict(decoded(data, name))
+        assert (result["score"], result["label"], result["numbers.age"]) == ([0.75], ["1"], [20.0])
+        regression = as_dict(decoded(data, name, task="regression"))
+        assert (regression["predicted"], regression["label"]) == ([0.75], [1.0])
+
+
 def test_chunks_are_bounded_and_leave_out_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many rows a block has, no chunk holds more than the bound."""
     monkeypatch.setattr(decoding, "CHUNK_ROWS", 100)
@@ -381,6 +481,8 @@ values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.sampled_fr
 @settings(deadline=None, max_examples=60)
 def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str, kinds: Any) -> None:
     """Whatever the values, each record is accepted or rejected for one reason, in lines and as a document alike."""
+    # A row that shows what the file is about, or the others might be none of its rows.
+    rows = [{"prediction": 1, "id": "a", "label": 1}, *rows]
     lines = decoded(jsonl(rows), role=role, task=task, kinds=kinds)
     document = decoded(json.dumps(rows).encode(), "a.json", role=role, task=task, kinds=kinds)
     assert as_dict(lines) == as_dict(document)

@@ -29,7 +29,36 @@ def blocks(data: bytes) -> list[Rows]:
         ("text stays as written", b"id,v\n007,1.10\n", [{"id": "007", "v": "1.10"}]),
         ("dates stay text", b"id\n2026-01-05\n", [{"id": "2026-01-05"}]),
         ("empty cells", b'a,b\n,""\n', [{"a": "", "b": ""}]),
-        ("semicolons", b"a;b\n1,5;x\n", [{"a": "1,5", "b": "x"}]),
+        ("semicolons", b"a;b\n1.5;x\n", [{"a": "1.5", "b": "x"}]),
+        ("bars", b"a|b\n1|x\n", [{"a": "1", "b": "x"}]),
+        ("a named separator", b"sep=;\na;b,c\n1;x,y\n", [{"a": "1", "b,c": "x,y"}]),
+        ("a named separator, Windows", b"sep=;\r\n\r\na;b\r\n1;x\r\n", [{"a": "1", "b": "x"}]),
+        ("a named separator in quotes", b'"sep=|"\na|b;c;d\n1|x\n', [{"a": "1", "b;c;d": "x"}]),
+        ("a named tab", b"\xef\xbb\xbfsep=\t\na\tb\n1\tx\n", [{"a": "1", "b": "x"}]),
+        ("a named separator and no rows", b"sep=;\na;b", []),
+        ("a column that begins like one", b"sep=;x\n1;2\n", [{"sep=": "1", "x": "2"}]),
+        (
+            "decimal commas",
+            b"a;b\n1,5;x\n-2;y\n,5;z\n",
+            [{"a": "1.5", "b": "x"}, {"a": "-2", "b": "y"}, {"a": ",5", "b": "z"}],
+        ),
+        (
+            "grouped thousands",
+            b"a\tb\n1.234,5\t1.5\n1.500\t2\n",
+            [{"a": "1234.5", "b": "1.5"}, {"a": "1500", "b": "2"}],
+        ),
+        (
+            "missing cells next to decimal commas",
+            b"a;b\nNA;1\n1,5;2\n",
+            [{"a": "NA", "b": "1"}, {"a": "1.5", "b": "2"}],
+        ),
+        ("an exponent", b"a;b\n1,5e-3;1\n", [{"a": "1.5e-3", "b": "1"}]),
+        (
+            "text with commas",
+            b"a;b\n1,5;1\nx, y;2\nz;3\nz;4\n",
+            [{"a": "1,5", "b": "1"}, {"a": "x, y", "b": "2"}, {"a": "z", "b": "3"}, {"a": "z", "b": "4"}],
+        ),
+        ("quoted commas between commas", b'a,b\n"1,5",x\n', [{"a": "1,5", "b": "x"}]),
         ("tabs", b"a\tb\n1\tx\n", [{"a": "1", "b": "x"}]),
         ("quotes", b'a,"b, c"\n"x, ""y""","1\n2"\n', [{"a": 'x, "y"', "b, c": "1\n2"}]),
         ("a quoted newline in the header", b'"a\nb",c\n1,2\n', [{"a\nb": "1", "c": "2"}]),
@@ -46,6 +75,15 @@ def blocks(data: bytes) -> list[Rows]:
 def test_rows(description: str, data: bytes, expected: list[dict[str, Any]]) -> None:
     """Cells come out as text under the header's names."""
     assert row_dicts(blocks(data)) == expected, description
+
+
+def test_decimal_commas_are_a_property_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a point means in a column does not change from one block to the next."""
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 12)
+    data = b"a;b\n2,5;1\n" + b"1.500;1\n" * 8
+    found = blocks(data)
+    assert len(found) > 1
+    assert [row["a"] for row in row_dicts(found)] == ["2.5", *["1500"] * 8]
 
 
 def test_ragged_rows_are_rejected_in_place() -> None:

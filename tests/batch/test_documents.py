@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from batch.samples import row_dicts
 from driftgauge.batch import documents, json_text
 from driftgauge.batch.documents import read_document
+from driftgauge.batch.frames import frame_records
 from driftgauge.batch.reasons import tally
 from driftgauge.errors import BatchError
 
@@ -32,11 +34,63 @@ def read(text: str, skip: int = 0) -> list[dict[str, Any]]:
         ("names that are numbers", '{"columns": [0], "data": [[1]]}', [{"0": 1}]),
         ("a record that only looks like a table", '{"columns": 1, "data": [1]}', [{"columns": 1, "data": b""}]),
         ("NaN", '[{"a": 1, "b": NaN}]', [{"a": 1}]),
+        ("objects one after another", '{"a": 1}{"a": 2} {"b": {"c": 3}}', [{"a": 1}, {"a": 2}, {"b.c": 3, "b": b""}]),
+        ("indented objects", '{\n "a": "x"\n}\n{\n "a": "}{"\n}\n', [{"a": "x"}, {"a": "}{"}]),
+        ("records of a request", '{"dataframe_records": [{"a": 1}, {"a": 2}]}', [{"a": 1}, {"a": 2}]),
     ],
 )
 def test_forms(description: str, text: str, expected: list[dict[str, Any]]) -> None:
     """Records, arrays and tables give rows."""
     assert read(text) == expected, description
+
+
+FRAME = pd.DataFrame({"id": ["r1", "r2"], "timestamp": ["t1", "t2"], "age": [1.5, None], "prediction": [0, 1]})
+RECORDS = [
+    {"id": "r1", "timestamp": "t1", "age": 1.5, "prediction": 0},
+    {"id": "r2", "timestamp": "t2", "prediction": 1},
+]
+
+
+@pytest.mark.parametrize("index", [None, "text", "dates", "named"])
+@pytest.mark.parametrize("layout", ["records", "split", "columns", "index", "table"])
+def test_layouts_of_a_data_frame(layout: Any, index: str | None) -> None:
+    """Each layout of `to_json` that names the columns gives the rows of the frame, whatever its index."""
+    frame = FRAME
+    if index is not None:
+        kept = {"text": ["a", "b"], "dates": pd.to_datetime(["2026-01-05", "2026-01-06"]), "named": ["a", "b"]}[index]
+        frame = FRAME.set_index(pd.Index(kept, name="level_0" if index == "named" else None))
+    assert read(frame.to_json(orient=layout, date_format="iso")) == RECORDS
+
+
+@pytest.mark.parametrize("layout", ["columns", "index"])
+def test_layouts_of_a_training_table(layout: Any) -> None:
+    """Without a name that plays a role, the numbers of the rows tell which side is which."""
+    frame = pd.DataFrame({"age": [1, 2], "plan": ["a", "b"]})
+    assert read(frame.to_json(orient=layout)) == [{"age": 1, "plan": "a"}, {"age": 2, "plan": "b"}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"inputs": {"a": 1}, "outputs": {"a": 2}},
+        {"features": {"a": 1}, "outputs": {"prediction": 1}},
+        {"features": {"a": 1, "b": 2}},
+        {"schema": {"fields": 1}, "data": [1]},
+        {"features": {}},
+        {},
+    ],
+)
+def test_records_that_are_no_frame(record: dict[str, Any]) -> None:
+    """Objects within one record do not make it a data frame."""
+    assert frame_records(record) is None
+
+
+def test_broken_rows_of_a_frame() -> None:
+    """What is no record within a layout of records is rejected alone."""
+    text = b'{"schema": {"fields": []}, "data": [{"a": 1}, 5, {"a": 2}]}'
+    (rows,) = read_document(iter([text]), skip=0)
+    assert tally(rows.reasons) == {"not_an_object": 1}
+    assert row_dicts([rows]) == [{"a": 1}, {}, {"a": 2}]
 
 
 def test_broken_rows_of_a_table() -> None:
@@ -49,7 +103,8 @@ def test_broken_rows_of_a_table() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "5", "null", '"x"', '{"a": 1', "{} {}", "[", "[1", "[1,]", "[1 2]", "[1}", "[1] x", "[{}", "[" * 100_000,
+    ["", "  ", "5", "null", '"x"', '{"a": 1', "{} 1", "{} [{}]", '{"a": 1}{"a"',
+     "[", "[1", "[1,]", "[1 2]", "[1}", "[1] x", "[{}", "[" * 100_000,
      '{"a": ' * 100_000, "[" + "9" * 5_000 + "]"],
 )  # fmt: skip
 def test_broken_documents(text: str) -> None:
@@ -85,6 +140,21 @@ def test_a_document_over_the_window_is_read_as_a_table(monkeypatch: pytest.Monke
     expected = [{"a": 0}, {}, {"a": 2}][skip:]
     assert read(table, skip) == expected
     assert read('{"dataframe_split": ' + table + "}", skip) == expected
+
+
+@pytest.mark.parametrize("skip", [0, 1, 3])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"schema": {"fields": []}, "data": [{"a": 0}, {"a": 1}, {"a": 2}], "more": "and more of it"}',
+        '{"a": 0}{"a": 1}{"a": 2}                         ',
+        '{"a": 0, "b": "more of it"}{"a": 1}{"a": 2}',
+    ],
+)
+def test_long_frames_and_sequences(monkeypatch: pytest.MonkeyPatch, text: str, skip: int) -> None:
+    """A table of records, and objects one after another, are read a piece at a time."""
+    monkeypatch.setattr(json_text, "BLOCK_BYTES", 24)
+    assert [row["a"] for row in read(text, skip)] == [0, 1, 2][skip:]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def roles_of(*paths: str, **settings: Any) -> Roles:
 def test_every_spelling_is_recognised_in_order(role: str) -> None:
     """All spellings of a role at once are tried in the order of the vocabulary."""
     spellings = SPELLINGS[role]
-    assert roles_of(*reversed(spellings)).paths[role] == spellings
+    # What `outputs` holds are columns of their own where it is an object.
+    assert roles_of(*reversed(spellings)).paths[role] == tuple(name for name in spellings if name != "outputs")
     for spelling in spellings:
         assert roles_of(spelling, "other").paths[role] == (spelling,)
 

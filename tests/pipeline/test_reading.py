@@ -48,7 +48,7 @@ BROKEN = [
     ("no bytes", "bad.jsonl", b"", "empty_file"),
     ("a header only", "bad.csv", b"request_id,prediction\n", "empty_file"),
     ("no records", "bad.json", b"[]", "empty_file"),
-    ("parquet without rows", "bad.parquet", parquet(prediction=pa.array([], pa.float64())), "empty_file"),
+    ("a report", "bad.json", b'[{"severity": "high"}]', "another_shape"),
     ("too many bytes", "bad.jsonl", GOOD * 4000, "too_large"),
     ("unpacks to too many bytes", "bad.jsonl.gz", gzip.compress(GOOD * 4000), "too_large"),
 ]

@@ -1,8 +1,9 @@
 """From the bytes of one artifact to `Columns`: the order in which the parts of this package work."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,21 +12,23 @@ import pyarrow.compute as pc
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
 from driftgauge.batch.outcomes import labels, predictions
-from driftgauge.batch.reasons import FINE, ReasonArray, reject, tally
+from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
 from driftgauge.batch.roles import Roles, resolve
 from driftgauge.batch.rows import Rows
+from driftgauge.batch.shape import Role, Shape
 from driftgauge.batch.times import instants
 from driftgauge.batch.values import first_present, key_text, mask, numbers, version_text
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
+from driftgauge.errors import BatchError
 from driftgauge.schema import MILLISECOND_SUFFIX, Kind
 
 if TYPE_CHECKING:
     from driftgauge.config import ModelConfig
 
-Role = Literal["predictions", "labels", "reference"]
-
 # The most rows in one chunk, which bounds the memory of everything after this.
 CHUNK_ROWS: Final = 2**17
+# What Spark and Dask call the files of a folder: a partition without rows is one of them, with or without bytes.
+_PART: Final = re.compile(r"(?:^|/)part[-.]\d+[^/]*$")
 # Words in an error column that mean no error; so do an empty object, zero and false.
 _NO_ERROR: Final = pa.array(["", "0", "0.0", "false", "none", "null", "nan", "na", "n/a", "<na>"])
 
@@ -54,18 +57,48 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     `reference` nothing (its times are all `default_time`, and a file without feature objects or prefixes consists
     of features).
 
+    A Parquet file without rows, or a part of a folder, gives one chunk without rows: nothing is missing in it.
+    A file without any column that makes predictions or labels of its rows is of another shape: none of them counts.
+
     Raises BatchError with one of `FILE_REASONS`, possibly after chunks that were fine.
     """
 
     def blocks(start: int) -> Iterator[Rows]:
-        return read_rows(file, name=name, skip=start, max_bytes=max_bytes)
+        return _unless_empty_part(read_rows(file, name=name, skip=start, max_bytes=max_bytes), name)
 
     if role == "reference" and kinds is None:
         kinds = _surveyed_kinds(blocks(0), model)
     decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version)
+    shape = Shape(name, role, known=skip > 0)
+    withheld: list[Columns] = []
+    count = 0
     for rows in blocks(skip):
         for piece in rows.pieces(CHUNK_ROWS):
-            yield decoder.columns(piece)
+            count += 1
+            roles = resolve(piece, model)
+            shape.watch(piece, roles)
+            withheld.append(decoder.columns(piece, roles))
+            if shape.fits:
+                yield from withheld
+                withheld.clear()
+    shape.check()
+    yield from withheld
+    if not count and _is_complete_without_rows(name):
+        nothing = Rows({}, all_fine(0))
+        yield decoder.columns(nothing, resolve(nothing, model))
+
+
+def _unless_empty_part(blocks: Iterator[Rows], name: str) -> Iterator[Rows]:
+    """Pass blocks on; a part of a folder that has no bytes is one whose partition had no rows."""
+    try:
+        yield from blocks
+    except BatchError as error:
+        if error.reason != "empty_file" or not _PART.search(name):
+            raise
+
+
+def _is_complete_without_rows(name: str) -> bool:
+    return name.lower().endswith(".parquet") or _PART.search(name) is not None
 
 
 def _surveyed_kinds(blocks: Iterator[Rows], model: "ModelConfig") -> dict[str, Kind]:
@@ -98,10 +131,9 @@ class _Decoder:
         self._default_version = default_version
         self._score_column = False
 
-    def columns(self, rows: Rows) -> Columns:
+    def columns(self, rows: Rows, roles: Roles) -> Columns:
         """Return the usable rows of a block."""
         reasons = rows.reasons.copy()
-        roles = resolve(rows, self._model)
         time = self._times(rows, roles, reasons)
         read = self._labels if self._role == "labels" else self._records
         columns = read(rows, roles, reasons, time)

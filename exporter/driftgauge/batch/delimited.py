@@ -1,25 +1,31 @@
 """CSV files: a header line, then rows of text.
 
 Everything is read as text and only given a type once its role is known, because "007" may be a key and "1.10" a
-version. The separator (comma, semicolon or tab) is the one the header uses most. Of columns with the same name the
-first wins; columns without a name (a data frame's index) or with one over `MAX_NAME` are ignored; blank lines are not
-rows.
+version. The separator (comma, semicolon, tab or bar) is the one the header uses most, or what a first line such as
+`sep=;` names. Between other separators than commas, numbers may have a decimal comma. Of columns with the same name
+the first wins; columns without a name (a data frame's index) or with one over `MAX_NAME` are ignored; blank lines are
+not rows.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from driftgauge.batch.commas import DecimalCommas
 from driftgauge.batch.reasons import CODES, FINE, all_fine
 from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows
 from driftgauge.batch.streams import BLOCK_BYTES, blocks
 from driftgauge.errors import BatchError
 
-_SEPARATORS: Final = (",", ";", "\t")
+_SEPARATORS: Final = (",", ";", "\t", "|")
+# What spreadsheets write as the first line to say which separator follows; it is no header.
+_NAMED: Final = re.compile(rb'"?sep=([,;|:\t^~])"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _ONE_MIB: Final = 2**20
 
 
@@ -27,15 +33,18 @@ def read_csv(pieces: Iterator[bytes]) -> Iterator[Rows]:
     """Yield all rows of a CSV file. Raises BatchError: invalid_csv, wrong_encoding, too_large."""
     parts = blocks(pieces, _last_row_end)
     first = next(parts, b"").lstrip(b"\r\n")
+    named = _NAMED.match(first)
+    if named:
+        first = first[named.end() :].lstrip(b"\r\n") or next(parts, b"")
     end = _first_row_end(first)
     header = _text(first[:end]).strip("\r\n")
     if not header.strip():
         raise BatchError("invalid_csv", "The file has no header line; write the column names first.")
-    separator = max(_SEPARATORS, key=header.count)
+    separator = named[1].decode("latin-1") if named else max(_SEPARATORS, key=header.count)
     names = _names(header, separator)
-    yield from _rows(first[end:], names, separator)
-    for part in parts:
-        yield from _rows(part, names, separator)
+    commas = DecimalCommas() if separator != "," else None
+    for part in chain([first[end:]], parts):
+        yield from _rows(part, names, separator, commas)
 
 
 def _names(header: str, separator: str) -> list[str]:
@@ -50,7 +59,7 @@ def _names(header: str, separator: str) -> list[str]:
     return names
 
 
-def _rows(body: bytes, names: Sequence[str], separator: str) -> Iterator[Rows]:
+def _rows(body: bytes, names: Sequence[str], separator: str, commas: DecimalCommas | None) -> Iterator[Rows]:
     if not body.strip(b"\r\n"):
         return
     table, ragged = _parse(body, len(names), separator)
@@ -62,8 +71,9 @@ def _rows(body: bytes, names: Sequence[str], separator: str) -> Iterator[Rows]:
         table = table.take(pa.array(np.cumsum(fine) - 1, mask=~fine))
     columns: dict[str, Any] = {}
     for name, column in zip(names, table.columns, strict=True):
-        if 0 < len(name) <= MAX_NAME:
-            columns.setdefault(name, column.combine_chunks())
+        if 0 < len(name) <= MAX_NAME and name not in columns:
+            cells = column.combine_chunks()
+            columns[name] = cells if commas is None else commas.rewritten(name, cells)
     yield Rows(columns, reasons, untyped=True)
 
 

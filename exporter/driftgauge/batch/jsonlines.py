@@ -38,16 +38,24 @@ _MAX_CELLS: Final = 2**23
 _MAX_BRACKETS: Final = 300
 # Within one line of clean records a closing brace is followed by nothing else; a second value would be.
 _SECOND_VALUE: Final = re.compile(rb"\}[ \t\r]*[^ \t\r\n,}\]]")
+_DECODER: Final = json.JSONDecoder()
+_BLANKS: Final = re.compile(r"\s*")
 _ONE_MIB: Final = 2**20
 
 
 def read_json_lines(pieces: Iterator[bytes], skip: int) -> Iterator[Rows]:
-    """Yield the rows after the first `skip`; every line that is not blank is a row. Raises BatchError too_large."""
+    """Yield the rows after the first `skip`; every line that is not blank is a row. Raises BatchError too_large.
+
+    Objects that follow each other on a line, without a newline between, are a row each.
+    """
     reader = RecordReader()
     for block in blocks(pieces, lambda buffer: buffer.rfind(b"\n") + 1):
         lines = Lines.within(block)
+        separate = _SECOND_VALUE.search(block) is None
+        if not separate:
+            lines = Lines.of([record for line in lines for record in _records_in(line)])
         for start in range(min(skip, len(lines)), len(lines), MOST_LINES):
-            yield from reader.rows(lines.span(start, start + MOST_LINES))
+            yield from reader.rows(lines.span(start, start + MOST_LINES), separate=separate)
         skip = max(0, skip - len(lines))
 
 
@@ -63,11 +71,14 @@ class RecordReader:
         self._paths = PathLimit()
         self._too_wide = False
 
-    def rows(self, lines: Lines) -> Iterator[Rows]:
-        """Yield the rows of records, one UTF-8 text each, in order and without a gap."""
+    def rows(self, lines: Lines, *, separate: bool = False) -> Iterator[Rows]:
+        """Yield the rows of records, one UTF-8 text each, in order and without a gap.
+
+        separate: it is known that no line holds anything after a record.
+        """
         if not len(lines):
             return
-        clean = self.columnar(lines)
+        clean = self.columnar(lines, separate=separate)
         if clean is not None:
             yield clean
         elif len(lines) <= _PIECE:
@@ -79,9 +90,9 @@ class RecordReader:
                 yield from self.rows(lines.span(start, start + _PIECE))
                 self._schema = None
 
-    def columnar(self, lines: Lines) -> Rows | None:
+    def columnar(self, lines: Lines, *, separate: bool = False) -> Rows | None:
         """Return the rows as pyarrow.json reads them, or None when it cannot or should not."""
-        if self._too_wide or not _looks_clean(lines):
+        if self._too_wide or not _looks_clean(lines, separate=separate):
             return None
         table = self._parse(lines)
         if table is None:
@@ -157,6 +168,25 @@ def _small_pieces(lines: Lines) -> Iterator[bytes]:
         start, before = end, int(colons[end - 1])
 
 
+def _records_in(line: bytes) -> list[bytes]:
+    """Return the objects of a line that is nothing but objects, else the line as it is."""
+    if _SECOND_VALUE.search(line) is None:
+        return [line]
+    records: list[bytes] = []
+    try:
+        text, at = line.decode(), 0
+        while at < len(text):
+            value, end = _DECODER.raw_decode(text, at)
+            if not isinstance(value, dict):
+                return [line]
+            records.append(text[at:end].encode())
+            blanks = _BLANKS.match(text, end)
+            at = blanks.end() if blanks else end
+    except (ValueError, RecursionError):
+        return [line]
+    return records
+
+
 def one_by_one(lines: Lines, paths: PathLimit) -> Rows:
     """Return the rows as Python's parser reads them; anything but a JSON object is rejected."""
     reasons = all_fine(len(lines))
@@ -177,13 +207,13 @@ def _load(line: bytes) -> Any:
     return whole_characters(value) if rb"\ud" in line.lower() else value
 
 
-def _looks_clean(lines: Lines) -> bool:
+def _looks_clean(lines: Lines, *, separate: bool) -> bool:
     longest = lines.longest
     return (
         lines.enclosed(b"{", b"}")
         and not (longest > _MAX_BRACKETS and (lines.counts(b"[{") > _MAX_BRACKETS).any())
         and not (longest > _LEARNT_COLONS and (lines.counts(b":") > _LEARNT_COLONS).any())
-        and _SECOND_VALUE.search(lines.block) is None
+        and (separate or _SECOND_VALUE.search(lines.block) is None)
         and _is_utf8(lines.block)
     )
 

@@ -28,6 +28,7 @@ ROW_REASONS: Final = (
 )
 FILE_REASONS: Final = (
     "unsupported_format",
+    "another_shape",
     "too_large",
     "empty_file",
     "invalid_json",

@@ -87,7 +87,16 @@ def _spelled(role: str, rows: Rows, model: "ModelConfig") -> Iterator[str]:
     else:
         names = SPELLINGS[role]
     mapped_elsewhere = {path for other, path in model.columns.items() if other != role}
-    return (name for name in dict.fromkeys(names) if name in rows.columns and name not in mapped_elsewhere)
+    return (
+        name
+        for name in dict.fromkeys(names)
+        if name in rows.columns and name not in mapped_elsewhere and (name != OUTPUT_OBJECT or _is_plain(name, rows))
+    )
+
+
+def _is_plain(path: str, rows: Rows) -> bool:
+    """Tell whether a column holds values of its own and not the objects whose leaves are columns as well."""
+    return not any(other.startswith(f"{path}.") for other in rows.columns)
 
 
 def _class_scores(rows: Rows, taken: set[str]) -> dict[str, Paths]:
