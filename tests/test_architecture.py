@@ -14,14 +14,11 @@ import driftgauge
 PACKAGE: Final = Path(driftgauge.__file__).parent
 MODULES: Final = sorted(path for path in PACKAGE.rglob("*.py"))
 HEAVY: Final = ("mlflow", "pandas", "duckdb", "sklearn", "scipy", "pyarrow", "numpy", "uvicorn")
-# What `driftgauge serve` imports, MLflow aside: that comes with the first `Source`.
-SERVING: Final = (
-    "driftgauge.cli",
-    "driftgauge.config",
-    "driftgauge.service",
-    "driftgauge.source",
-    "driftgauge.web.server",
-)
+# What the front and the refresher import, MLflow aside: that comes with the first `Source`.
+SERVING: Final = ("driftgauge.cli", "driftgauge.service.front", "driftgauge.service.refresher", "driftgauge.web.server")
+FRONT: Final = ("driftgauge.cli", "driftgauge.service.front", "driftgauge.service.process", "driftgauge.web.app")
+# Before `/-/healthy` is answered.
+STARTING: Final = ("driftgauge.cli", "driftgauge.service.starting", "driftgauge.web.app", "driftgauge.web.server")
 MOST_LINES: Final = 350
 MOST_FUNCTION_LINES: Final = 45
 
@@ -39,6 +36,18 @@ def after_importing(names: Sequence[str], expression: str) -> str:
 def test_importing_brings_nothing_heavy(name: str) -> None:
     """The package, its vocabulary and the command line are imported at once: what computes is imported when used."""
     assert after_importing([name], f"sorted(set({HEAVY!r}) & set(sys.modules))") == "[]"
+
+
+def test_the_front_computes_nothing() -> None:
+    """The process that answers scrapes imports none of the libraries that compute."""
+    assert after_importing(FRONT, f"sorted((set({HEAVY!r}) - {{'uvicorn'}}) & set(sys.modules))") == "[]"
+
+
+def test_the_server_answers_before_anything_else_is_imported() -> None:
+    """Configuration, templates and log lines are imported once `/-/healthy` is answered."""
+    late = {"pydantic", "yaml", "jinja2", "prometheus_client", "structlog", *HEAVY} - {"uvicorn"}
+
+    assert after_importing(STARTING, f"sorted({late!r} & set(sys.modules))") == "[]"
 
 
 def test_importing_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,25 +2,22 @@
 
 import gzip
 import math
+import os
 import re
 import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from types import SimpleNamespace
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import Metric, ProcessCollector, generate_latest
+from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics import exposition
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from driftgauge.collector import Page, ProcessMetrics, compose, process, render, validate
-from driftgauge.collector.process import ProcessFamilies
+from driftgauge.collector import END, HEAD, Body, Page, ProcessMetrics, ending, packed, render, validate, written
 from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family, HistogramSample, Sample, Samples
 from snapshot_collector import SnapshotCollector
 
@@ -177,12 +174,12 @@ EVERYTHING: Samples = {name: [example(family)] for name, family in FAMILIES.item
 
 def text_of(page: Page) -> str:
     """Return a page in format 0.0.4."""
-    return page.body(openmetrics=False, gzip=False).decode()
+    return page.text.plain.decode()
 
 
 def openmetrics_of(page: Page) -> str:
     """Return a page in OpenMetrics."""
-    return page.body(openmetrics=True, gzip=False).decode()
+    return (page.openmetrics.plain + END).decode()
 
 
 def series_of(families: Sequence[Metric]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -243,7 +240,8 @@ def test_both_formats_expose_the_same_series() -> None:
 
 def test_promtool_is_content() -> None:
     """`promtool check metrics` has nothing to say about a page with every family and the process families."""
-    page = compose(render(EVERYTHING), ProcessMetrics(), openmetrics=False, gzip=False)
+    processes = ProcessMetrics(prefix="driftgauge_refresher", child=os.getpid)
+    page = render(EVERYTHING).text.plain + processes.lines(openmetrics=False)
 
     check = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
 
@@ -306,51 +304,61 @@ def test_anything_is_written_as_prometheus_client_does(
     )
 
 
-# More than is worth compressing apart, so that pieces are shared between the formats.
 MANY: Samples = {
     "model_accuracy": [Sample(("churn", str(number), "24h"), 1 / (1 + number)) for number in range(2_000)],
-    "model_window_latency_seconds": [
-        HistogramSample(("churn", str(number), "24h"), LATENCY_BUCKETS, (1.0,) * (len(LATENCY_BUCKETS) + 1), 1.0)
-        for number in range(200)
-    ],
 }
 
 
+def whole(body: Body, tail: bytes) -> bytes:
+    """Return a page with a tail as it is sent compressed."""
+    return HEAD + body.deflated + ending(tail, size=len(body.plain), checksum=body.checksum)
+
+
 @pytest.mark.parametrize("samples", [EVERYTHING, MANY, {}], ids=["every family", "many series", "nothing"])
-@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
-def test_gzip_twins_hold_the_same_page(samples: Samples, openmetrics: bool) -> None:  # noqa: FBT001 - as below
+@pytest.mark.parametrize("tail", [b"", b"up 1\n"], ids=["as it is", "with a tail"])
+def test_gzip_twins_hold_the_same_page(samples: Samples, tail: bytes) -> None:
     """The compressed bodies unpack to the plain ones, with and without lines after them, as one gzip member."""
     page = render(samples)
 
-    for tail in (b"", b"up 1\n"):
-        plain, packed = (page.body(openmetrics=openmetrics, gzip=gzip, tail=tail) for gzip in (False, True))
+    for body in (page.text, page.openmetrics):
         # curl, for one, stops at the end of the first member.
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        assert plain == member.decompress(packed)
+        assert body.plain + tail == member.decompress(whole(body, tail))
         assert (member.eof, member.unused_data) == (True, b"")
 
 
-def test_pages_add_up() -> None:
-    """Two pages with different families make one, as if they had been rendered together."""
-    models = {name: series for name, series in EVERYTHING.items() if name.startswith("model_")}
-    itself = {name: series for name, series in EVERYTHING.items() if name.startswith("driftgauge_")}
-    together, added = render(EVERYTHING), render(models).followed_by(render(itself))
-
-    for openmetrics in (False, True):
-        expected = together.body(openmetrics=openmetrics, gzip=False)
-        assert expected == added.body(openmetrics=openmetrics, gzip=False)
-        assert expected == gzip.decompress(added.body(openmetrics=openmetrics, gzip=True))
+@given(st.binary(), st.binary())
+def test_any_bytes_can_be_continued(page: bytes, tail: bytes) -> None:
+    """Whatever the page and the lines of a scrape, the compressed document is both."""
+    assert gzip.decompress(whole(packed(page), tail)) == page + tail
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_compose_adds_the_process(packed: bool) -> None:  # noqa: FBT001 - pytest passes parameters by name
-    """A scrape gets the process families and the page as one valid document with one end mark."""
-    body = compose(render(EVERYTHING), ProcessMetrics(), openmetrics=True, gzip=packed)
-    document = (gzip.decompress(body) if packed else body).decode()
+@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
+def test_a_few_samples_are_written_as_a_page_is(openmetrics: bool) -> None:  # noqa: FBT001 - pytest passes it by name
+    """What is written per scrape reads like what is rendered per refresh."""
+    page = render(EVERYTHING)
+
+    assert written(EVERYTHING, openmetrics=openmetrics) == (page.openmetrics if openmetrics else page.text).plain
+
+
+def test_the_process_follows_the_page() -> None:
+    """A page, the process families and the end mark are one valid document."""
+    document = (render(EVERYTHING).openmetrics.plain + ProcessMetrics().lines(openmetrics=True) + END).decode()
 
     names = {sample.name for family in parse_openmetrics(document) for sample in family.samples}
     assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "python_info", "model_accuracy"} <= names
     assert document.count("# EOF\n") == 1
+
+
+def test_a_child_has_families_of_its_own() -> None:
+    """The figures of a child process stand next to one's own, and are absent while there is no child."""
+
+    def names(child: Callable[[], int | None]) -> set[str]:
+        lines = ProcessMetrics(prefix="of_child", child=child).lines(openmetrics=False).decode()
+        return {family.name for family in parse_text(lines) if family.name.startswith("of_child")}
+
+    assert {"of_child_process_cpu_seconds", "of_child_process_resident_memory_bytes"} <= names(os.getppid)
+    assert names(lambda: None) == set()
 
 
 def test_process_metrics_are_fresh() -> None:
@@ -368,41 +376,6 @@ def test_process_metrics_are_fresh() -> None:
     while time.process_time() < deadline:
         pass
     assert cpu_seconds() > before
-
-
-@pytest.mark.parametrize("says_how_many", [True, False], ids=["from Linux 6.2 on", "before"])
-def test_process_metrics_are_those_of_the_client_library(
-    monkeypatch: pytest.MonkeyPatch, *, says_how_many: bool
-) -> None:
-    """Names, types, help and values are what prometheus_client's own collector finds, on older kernels as well."""
-    if not says_how_many:
-        silent = SimpleNamespace(stat=lambda: SimpleNamespace(st_size=0), iterdir=Path("/proc/self/fd").iterdir)
-        monkeypatch.setattr(process, "_OPEN_FILES", silent)
-    of_process = ProcessFamilies()
-    ours = {family.name: family for family in of_process.collect()}
-    theirs = {family.name: family for family in ProcessCollector(registry=None).collect()}
-
-    assert {name: (f.type, f.documentation) for name, f in ours.items()} == {
-        name: (f.type, f.documentation) for name, f in theirs.items()
-    }
-    assert len(ours) == 6
-    for name, family in ours.items():
-        (value,), (expected,) = ([sample.value for sample in found.samples] for found in (family, theirs[name]))
-        if name == "process_open_fds":
-            # They count the folder they list as well.
-            assert value == expected - 1
-        else:
-            assert value == pytest.approx(expected, rel=0.05)
-
-
-def test_elsewhere_there_is_no_process() -> None:
-    """Where the kernel does not tell about processes, a scrape has all other families."""
-    with patch.object(Path, "read_text", side_effect=FileNotFoundError("/proc/stat")):
-        lines = ProcessMetrics().lines(openmetrics=False)
-
-    names = {family.name for family in parse_text(lines.decode())}
-    assert "python_info" in names
-    assert not any(name.startswith("process_") for name in names)
 
 
 LABELS = ("churn", "3", "1h")

@@ -56,12 +56,20 @@ def model(more: str) -> str:
     return f"{MINIMAL}    {more}\n"
 
 
+def test_the_deadline_follows_the_interval() -> None:
+    """A refresh may show no progress for ten intervals, but for five minutes at least, unless another time is given."""
+    assert parsed(f"refresh_interval: 1m\n{MINIMAL}").refresh_deadline == 600
+    assert parsed(f"refresh_interval: 1s\n{MINIMAL}").refresh_deadline == 300
+    assert parsed(f"refresh_interval: 1s\nrefresh_deadline: 30s\n{MINIMAL}").refresh_deadline == 30
+
+
 def test_minimal_file_gets_every_default() -> None:
     """A model with only a name and an experiment works, with the defaults of the contract."""
     config = parsed(MINIMAL)
     (only,) = config.models
     assert config.mlflow.tracking_uri == "http://mlflow:5000"
-    assert (config.refresh_interval, config.state_dir) == (30.0, "./driftgauge-state")
+    assert (config.refresh_interval, config.refresh_deadline) == (30.0, 300.0)
+    assert config.state_dir == "./driftgauge-state"
     assert config.windows == (Window("1h", 3600), Window("24h", 86_400), Window("7d", 604_800))
     assert config.limits.max_artifact_bytes == 512 * 1024 * 1024
     assert (only.name, only.task, only.threshold, only.average) == ("churn-predictor", "binary", 0.5, "weighted")
@@ -177,6 +185,7 @@ def test_configuration_is_frozen() -> None:
 
 
 LOOK = "look at the indentation, colons, brackets and quotes here and just above"
+KEYS = "mlflow, refresh_interval, refresh_deadline, state_dir, windows, limits, models"
 DURATION = "must be a duration like 30s, 1h, 7d or 1h30m"
 
 BAD_FILES = {
@@ -285,9 +294,7 @@ BAD_FILES = {
     ),
     "unknown-key": '5: models[0].drift.bin: unknown key "bin"; did you mean "bins"?',
     "unknown-role": '4: models[0].columns.predicton: unknown role "predicton"; did you mean "prediction"?',
-    "unknown-top-key": (
-        '1: colour: unknown key "colour"; valid keys: mlflow, refresh_interval, state_dir, windows, limits, models'
-    ),
+    "unknown-top-key": (f'1: colour: unknown key "colour"; valid keys: {KEYS}'),
     "unquoted-variable": (
         "3: not valid YAML: while parsing a flow mapping, expected ',' or '}', but got '{'; "
         'inside {} and [], write variables in quotes: "${NAME}"'
@@ -347,7 +354,7 @@ def test_bad_file(name: str) -> None:
         (
             "a key with a line break",
             f'"a\\nb": 1\n{MINIMAL}',
-            '1: "a\\nb": unknown key "a\\nb"; valid keys: mlflow, refresh_interval, state_dir, windows, limits, models',
+            f'1: "a\\nb": unknown key "a\\nb"; valid keys: {KEYS}',
         ),
     ],
 )
@@ -537,6 +544,7 @@ FILES = st.fixed_dictionaries(
     {"models": st.dictionaries(NAMES.map(lambda name: name[:200]), MODELS, min_size=1, max_size=2)},
     optional={
         "refresh_interval": st.floats(0.1, 86_400),
+        "refresh_deadline": st.floats(10, 86_400),
         "windows": st.lists(st.integers(60, 7_776_000), min_size=1, max_size=8, unique=True),
         "limits": st.fixed_dictionaries({"max_artifact_bytes": st.integers(1, 10**12)}),
         "state_dir": NAMES,

@@ -1,22 +1,34 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
-import gc
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from random import Random
 from typing import Any
 
 import pytest
 
-from driftgauge.errors import ConfigError, StateError
-from driftgauge.service import Service
+from driftgauge.errors import ConfigError
+from driftgauge.service.front import Front
+from driftgauge.service.logs import Logs
+from driftgauge.service.refresher import pause
 from driftgauge.service.refreshing import refresh_once
 from e2e.servers import mlflow_server
-from e2e.service_bench import MODELS, PATIENCE, ROWS, Bench, about_models, filled, is_away, refreshed, until, values
+from e2e.service_bench import (
+    MODELS,
+    PATIENCE,
+    ROWS,
+    Bench,
+    RefresherThread,
+    about_models,
+    filled,
+    is_away,
+    refreshed,
+    until,
+    values,
+)
 from mlflow_servers import free_port
 
 
@@ -27,40 +39,31 @@ def bench(empty_database: Path, tmp_path: Path) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def shared(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Service]]:
-    """Return a bench and the service that runs over it, for tests that disturb neither; only `fraud` may grow."""
+def shared(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Front]]:
+    """Return a bench and the front that runs over it, for tests that disturb neither; only `fraud` may grow."""
     bench = filled(empty_database, tmp_path_factory.mktemp("shared"))
-    with bench.serving() as service:
-        until(service, refreshed)
-        yield bench, service
-
-
-def test_pages_do_not_wait_for_what_computes() -> None:
-    """What answers is imported without MLflow and the libraries of statistics, which take seconds."""
-    late = {"mlflow", "pandas", "scipy", "sklearn", "driftgauge.pipeline.refresh"}
-    script = f"import sys, driftgauge.service, driftgauge.web.app; print({late!r} & set(sys.modules))"
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
-
-    assert shown.stdout == "set()\n"
+    with bench.serving() as front:
+        until(front, refreshed)
+        yield bench, front
 
 
 def test_before_the_first_refresh_there_is_only_the_exporter_itself(bench: Bench) -> None:
     """A cold exporter is not ready and shows neither models nor an opinion about MLflow."""
-    service = Service(bench.load)
+    front = bench.front()
 
-    assert not service.ready
-    found = {key[0] for key in values(service)}
+    assert not front.ready
+    found = {key[0] for key in values(front)}
     assert {name for name in found if not name.startswith("driftgauge_")} == set()
     assert found.isdisjoint({"driftgauge_mlflow_up", "driftgauge_refresh_success"})
     assert {"driftgauge_build_info", "driftgauge_config_last_reload_successful"} <= found
 
 
-def test_the_first_refresh_makes_it_ready(shared: tuple[Bench, Service]) -> None:
+def test_the_first_refresh_makes_it_ready(shared: tuple[Bench, Front]) -> None:
     """After the first refresh every model and the state of the exporter are on the page."""
-    _, service = shared
-    found = values(service)
+    _, front = shared
+    found = values(front)
 
-    assert service.ready
+    assert front.ready
     assert {key[1] for key in found if key[0] == "model_predictions_total"} == set(MODELS)
     assert found["model_predictions_total", "churn", "unknown"] == len(ROWS)
     assert found["model_accuracy", "churn", "unknown", "1h"] == 0.5
@@ -69,22 +72,12 @@ def test_the_first_refresh_makes_it_ready(shared: tuple[Bench, Service]) -> None
     assert found["driftgauge_series",] == len(about_models(found))
 
 
-def test_what_was_imported_is_not_walked_through_again(bench: Bench) -> None:
-    """Full garbage collections, in which no page is answered, leave out what MLflow and scipy brought."""
-    gc.unfreeze()
-    with bench.serving() as service:
-        until(service, refreshed)
-
-        assert gc.get_freeze_count() > len(gc.get_objects())
-    gc.unfreeze()
-
-
-def test_new_batches_are_picked_up(shared: tuple[Bench, Service]) -> None:
+def test_new_batches_are_picked_up(shared: tuple[Bench, Front]) -> None:
     """What is logged while the exporter runs is counted by a later refresh."""
-    bench, service = shared
+    bench, front = shared
     bench.log("fraud", "second.jsonl")
 
-    found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+    found = until(front, lambda found: found["model_batches_total", "fraud"] == 2)
 
     assert found["model_predictions_total", "fraud", "unknown"] == 2 * len(ROWS)
     assert found["model_predictions_total", "churn", "unknown"] == len(ROWS)
@@ -97,15 +90,15 @@ def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:
     bench = Bench(f"http://127.0.0.1:{port}", tmp_path, models=["churn"])
     with mlflow_server(tmp_path, port):
         bench.log("churn")
-        service = bench.service()
-        service.start()
-        good = about_models(until(service, refreshed))
+        front = bench.front()
+        front.start()
+        good = about_models(until(front, refreshed))
     failures = ("driftgauge_refresh_failures_total", "mlflow_unavailable")
-    during = until(service, lambda found: is_away(found) and found[failures] >= 2)
+    during = until(front, lambda found: is_away(found) and found[failures] >= 2)
     assert about_models(during) == good
     assert (during["driftgauge_mlflow_up",], during["driftgauge_refresh_success",]) == (0, 0)
-    assert service.ready
-    assert service.stop(timeout=PATIENCE)
+    assert front.ready
+    assert front.stop()
 
     with bench.serving() as restarted:
         restored = until(restarted, is_away)
@@ -124,46 +117,36 @@ def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:
 def test_without_mlflow_and_state_it_is_not_ready(tmp_path: Path) -> None:
     """An exporter that never saw MLflow has nothing to serve and says so."""
     bench = Bench(f"http://127.0.0.1:{free_port()}", tmp_path)
-    with bench.serving() as service:
-        found = until(service, is_away)
+    with bench.serving() as front:
+        found = until(front, is_away)
 
-        assert not service.ready
+        assert not front.ready
     assert about_models(found) == {("model_batches_total", model): 0 for model in MODELS}
 
 
-def test_retries_become_rare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_become_rare() -> None:
     """While MLflow is away the interval doubles up to five minutes, a fifth more or less by chance."""
-    pauses: list[float] = []
+    random = Random(1)  # noqa: S311 - guards nothing
+    pauses = [pause(0.1, outages, random) for outages in range(16)]
 
-    class Recorded(threading.Event):
-        """An event that is not waited for, so that minutes pass at once."""
-
-        def wait(self, timeout: float | None = None) -> bool:
-            pauses.append(timeout or 0)
-            return super().wait(0.001)
-
-    bench = Bench(f"http://127.0.0.1:{free_port()}", tmp_path)
-    service = bench.service()
-    monkeypatch.setattr(service, "_wake", Recorded())
-    service.start()
-    until(service, lambda _: len(pauses) > 14)
-    assert service.stop(timeout=PATIENCE)
-
+    assert pauses[0] == 0.1
     expected = [min(0.1 * 2**n, 300) for n in range(15)]
-    assert [pause / usual for pause, usual in zip(pauses, expected, strict=False)] == pytest.approx([1] * 15, abs=0.2)
-    assert len(set(pauses[12:15])) == 3
+    assert [found / usual for found, usual in zip(pauses[1:], expected, strict=True)] == pytest.approx(
+        [1] * 15, abs=0.2
+    )
+    assert len(set(pauses[13:])) == 3
 
 
 def test_a_reload_changes_the_models(bench: Bench) -> None:
     """A model that was added appears, one that was removed goes, and nothing is counted twice."""
     bench.models = ["churn"]
-    with bench.serving() as service:
-        until(service, refreshed)
+    with bench.serving() as front:
+        until(front, refreshed)
         bench.models = ["fraud"]
 
-        assert service.reload() is None
-        found = until(service, lambda found: found.get(("model_batches_total", "fraud")) == 1)
-        assert "fraud" in service.config_text()
+        assert front.reload() is None
+        found = until(front, lambda found: found.get(("model_batches_total", "fraud")) == 1)
+        assert "fraud" in front.config_text()
 
     assert not any("churn" in key for key in found)
     assert found["driftgauge_config_last_reload_successful",] == 1
@@ -179,32 +162,32 @@ def test_a_reload_changes_the_models(bench: Bench) -> None:
 )
 def test_a_bad_reload_keeps_the_old_configuration(bench: Bench, mistake: dict[str, Any], message: str) -> None:
     """The mistake is returned and shown as a metric, refreshes go on as before, and a good reload ends it."""
-    with bench.serving() as service:
-        good = until(service, refreshed)
-        before = service.config_text()
+    with bench.serving() as front:
+        good = until(front, refreshed)
+        before = front.config_text()
         bench.settings = mistake
 
-        assert message in (service.reload() or "")
-        assert service.config_text() == before
-        found = values(service)
+        assert message in (front.reload() or "")
+        assert front.config_text() == before
+        found = values(front)
         assert found["driftgauge_config_last_reload_successful",] == 0
         reloaded = ("driftgauge_config_last_reload_success_timestamp_seconds",)
         assert found[reloaded] == good[reloaded]
 
         bench.log("churn", "second.jsonl")
-        until(service, lambda found: found["model_batches_total", "churn"] == 2)
+        until(front, lambda found: found["model_batches_total", "churn"] == 2)
         bench.settings = {}
-        assert service.reload() is None
-        assert values(service)["driftgauge_config_last_reload_successful",] == 1
+        assert front.reload() is None
+        assert values(front)["driftgauge_config_last_reload_successful",] == 1
 
 
 def test_no_more_series_than_allowed(bench: Bench) -> None:
     """Beyond `max_series` series are left out, those of features first, and counted at every refresh."""
     bench.settings = {"limits": {"max_series": 60}}
-    with bench.serving() as service:
-        found = until(service, refreshed)
+    with bench.serving() as front:
+        found = until(front, refreshed)
         dropped = found["driftgauge_series_dropped_total",]
-        until(service, lambda found: found["driftgauge_series_dropped_total",] == 2 * dropped)
+        until(front, lambda found: found["driftgauge_series_dropped_total",] == 2 * dropped)
 
     assert len(about_models(found)) == found["driftgauge_series",] == 60
     assert dropped > 0
@@ -222,10 +205,10 @@ def test_a_missing_experiment_concerns_its_model_only(bench: Bench) -> None:
     assert "'fraud'" in failures["frauds"]
 
 
-def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Service]) -> None:
+def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Front]) -> None:
     """The status names each model with the figures of its longest window."""
-    bench, service = shared
-    status = service.status()
+    bench, front = shared
+    status = front.status()
 
     assert (status.mlflow_uri, status.mlflow_up, status.refresh_succeeded) == (bench.uri, True, True)
     churn = status.models[0]
@@ -233,17 +216,21 @@ def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Service
     assert (churn.drifted_features, churn.error, churn.last_label) == (None, None, churn.last_prediction)
 
 
-def test_the_state_belongs_to_one_process(bench: Bench, tmp_path: Path) -> None:
-    """A state directory that cannot be used is told when the service is made, not in the background."""
+def test_a_state_that_cannot_be_used_is_said_at_the_start(bench: Bench, tmp_path: Path) -> None:
+    """The first refresher says why it cannot begin, and is not started again."""
     (tmp_path / "state").write_text("a file where the directory should be")
+    refused: Queue[str] = Queue()
+    front = Front(bench.read, spawn=RefresherThread, on_refused=refused.put, logs=Logs())
+    front.start()
 
-    with pytest.raises(StateError, match="state"):
-        Service(bench.load)
+    assert str(tmp_path / "state") in refused.get(timeout=PATIENCE)
+    assert front.stop()
+    assert values(front)["driftgauge_refresher_up",] == 0
 
 
-def test_a_bad_configuration_is_told_at_the_start(bench: Bench) -> None:
-    """There is no service without a valid configuration."""
+def test_a_bad_configuration_is_said_at_the_start(bench: Bench) -> None:
+    """There is no front without a valid configuration."""
     bench.settings = {"modles": []}
 
     with pytest.raises(ConfigError, match="models"):
-        Service(bench.load)
+        bench.front()

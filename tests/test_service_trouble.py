@@ -1,6 +1,6 @@
 """Parts of the refresh loop that are replaced while it runs: what goes on around them.
 
-Apart from test_service.py, whose shared service would run into the replaced parts as well.
+Apart from test_service.py, whose shared front would run into the replaced parts as well.
 """
 
 import threading
@@ -26,24 +26,24 @@ def bench(empty_database: Path, tmp_path: Path) -> Bench:
 
 def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The failing model keeps its values and its error is shown; the other is refreshed; both recover."""
-    with bench.serving() as service:
-        good = until(service, refreshed)
+    with bench.serving() as front:
+        good = until(front, refreshed)
         monkeypatch.setattr(refresh, "find_work", failing("churn", ZeroDivisionError("a bug")))
         # The refresh that was under way before may have got past that.
-        until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
+        until(front, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         for model in MODELS:
             bench.log(model, "second.jsonl")
-        found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+        found = until(front, lambda found: found["model_batches_total", "fraud"] == 2)
 
         assert found["driftgauge_refresh_failures_total", "internal"] >= 1
         assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
         assert found["model_batches_total", "churn"] == good["model_batches_total", "churn"]
-        shown = {model.name: model.error for model in service.status().models}
+        shown = {model.name: model.error for model in front.status().models}
         assert "a bug" in (shown["churn"] or "")
         assert shown["fraud"] is None
 
         monkeypatch.undo()
-        until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
+        until(front, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
 
 
 def test_a_bug_in_the_statistics_of_a_model_does_not_stop_the_other(
@@ -54,28 +54,28 @@ def test_a_bug_in_the_statistics_of_a_model_does_not_stop_the_other(
     def broken(state: ModelState, **given: Any) -> Any:
         return 1 / 0 if state.config.name == "churn" else model_samples(state, **given)
 
-    with bench.serving() as service:
-        good = until(service, refreshed)
+    with bench.serving() as front:
+        good = until(front, refreshed)
         monkeypatch.setattr(refreshing, "model_samples", broken)
         for model in MODELS:
             bench.log(model, "second.jsonl")
-        found = until(service, lambda found: found["model_batches_total", "fraud"] == 2)
+        found = until(front, lambda found: found["model_batches_total", "fraud"] == 2)
 
         assert found["driftgauge_refresh_failures_total", "internal"] >= 1
         assert found["model_batches_total", "churn"] == good["model_batches_total", "churn"]
 
         monkeypatch.undo()
-        until(service, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
+        until(front, lambda found: refreshed(found) and found["model_batches_total", "churn"] == 2)
 
 
 def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure of the state file the exporter starts anew from the file, with nothing lost or doubled."""
-    with bench.serving() as service:
-        good = until(service, refreshed)
+    with bench.serving() as front:
+        good = until(front, refreshed)
         monkeypatch.setattr(refresh, "find_work", failing("churn", StateError("the disk is full")))
-        during = until(service, lambda found: ("driftgauge_refresh_failures_total", "state") in found)
+        during = until(front, lambda found: ("driftgauge_refresh_failures_total", "state") in found)
         monkeypatch.undo()
-        after = until(service, refreshed)
+        after = until(front, refreshed)
 
     for found in (during, after):
         assert (
@@ -94,17 +94,17 @@ def failing(model: str, failure: Exception) -> Callable[..., Any]:
     return find
 
 
-def test_the_refresh_thread_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_refresher_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """When publishing fails the old page stays with the failure on it, and the next refresh is good again."""
-    with bench.serving() as service:
-        good = until(service, refreshed)
+    with bench.serving() as front:
+        good = until(front, refreshed)
         monkeypatch.setattr(refreshing, "publish", lambda *_, **__: 1 / 0)
-        found = until(service, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
+        found = until(front, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         assert about_models(found) == about_models(good)
         assert (found["driftgauge_refresh_success",], found["driftgauge_mlflow_up",]) == (0, 1)
 
         monkeypatch.undo()
-        until(service, refreshed)
+        until(front, refreshed)
 
 
 def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,15 +116,14 @@ def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.
         assert let_go.wait(PATIENCE)
         return find_work(*arguments, **options)
 
-    with bench.serving() as service:
-        until(service, refreshed)
+    with bench.serving() as front:
+        until(front, refreshed)
         monkeypatch.setattr(refresh, "find_work", slow)
         bench.log("churn", "second.jsonl")
         assert under_way.wait(PATIENCE)
 
-        assert values(service)["model_batches_total", "churn"] == 1
-        assert service.status().models[0].name == "churn"
-        assert not service.stop(timeout=0)
+        assert values(front)["model_batches_total", "churn"] == 1
+        assert front.status().models[0].name == "churn"
         let_go.set()
 
 
@@ -139,10 +138,10 @@ def test_a_stop_waits_for_the_statistics_of_one_model_at_most(bench: Bench, monk
         assert let_go.wait(PATIENCE)
         return model_samples(state, **given)
 
-    with bench.serving() as service:
-        until(service, refreshed)
+    with bench.serving() as front:
+        until(front, refreshed)
         monkeypatch.setattr(refreshing, "model_samples", slow)
         assert under_way.wait(PATIENCE)
-        assert not service.stop(timeout=0)
-        let_go.set()
+        threading.Timer(0.5, let_go.set).start()
+        assert front.stop()
     assert begun == ["churn"]

@@ -24,8 +24,8 @@ INTRODUCTION: Final = """\
 Every metric driftgauge exposes, in the order of `/metrics`. A value that cannot be computed (too few rows, one class
 only, a constant reference) is an absent series: never NaN, 0 or an old number.
 
-`/metrics` also has the `process_*` and `python_*` metrics of the Python client library, about the exporter's
-own process.
+`/metrics` also has the `process_*` and `python_*` metrics of the Python client library, about the process that answers
+scrapes, and the same as `driftgauge_refresher_process_*` about its child that refreshes, its workers left out.
 """
 
 LABELS: Final = {
@@ -39,7 +39,7 @@ LABELS: Final = {
     "class": "The class, as the labels spell it.",
     "metric": "Which performance metric; see the table below.",
     "quantile": "`0.5`, `0.9` or `0.99`.",
-    "reason": "A short fixed word that says what was wrong.",
+    "reason": "A short fixed word that says what was wrong; [faults.md](faults.md) lists them.",
     "run_id": "The MLflow run that produced the model version.",
     "experiment_id": "The MLflow experiment of that run.",
     "model_uri": "Where MLflow keeps the model version.",

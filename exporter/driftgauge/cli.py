@@ -5,27 +5,27 @@ Only what a command needs is imported, when it runs: `--version` and mistakes on
 
 import os
 import sys
-import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from driftgauge import __version__
 from driftgauge.errors import ConfigError, DriftgaugeError, StateError
+from driftgauge.service.logs import Logs, configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from driftgauge.config import Config
+    from driftgauge.service.config_file import ConfigFile
+    from driftgauge.service.front import Front
+    from driftgauge.web.webconfig import WebConfigFile
 
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
-# A stop has to be done before supervisors lose patience and kill.
-_STOP_SECONDS: Final = 1.5
 
 config_file = click.option(
     "--config.file",
@@ -64,13 +64,7 @@ def main() -> None:
 @log_format
 def serve(config_path: Path, address: str, web_config_path: Path | None, level: str, style: str) -> None:
     """Refresh in the background and serve /metrics until stopped."""
-    configure_logging(level, style)
-    from driftgauge.service.interpreter import let_scrapes_in
-
-    let_scrapes_in()
-    run_service(loader(config_path), address=address, web_config_path=web_config_path)
-    # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
-    exit_now()
+    run_service(reader(config_path), address=address, web_config_path=web_config_path, logs=Logs(level, style))
 
 
 @main.command()
@@ -82,12 +76,12 @@ def serve(config_path: Path, address: str, web_config_path: Path | None, level: 
 @log_format
 def once(config_path: Path, at: str | None, level: str, style: str) -> None:
     """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
-    configure_logging(level, style)
+    configure_logging(Logs(level, style))
     from driftgauge.service.refreshing import refresh_once
 
     try:
         now = time.time() if at is None else parse_time(at)
-        page, failures = refresh_once(loader(config_path)(), now=now)
+        page, failures = refresh_once(reader(config_path)().parsed(), now=now)
     except DriftgaugeError as error:
         give_up(error)
     click.echo(page, nl=False)
@@ -101,7 +95,7 @@ def once(config_path: Path, at: str | None, level: str, style: str) -> None:
 def check_config(file: Path) -> None:
     """Check a configuration file and say what is wrong with it, line by line."""
     try:
-        config = loader(file)()
+        config = reader(file)().parsed()
     except ConfigError as error:
         give_up(error)
     click.echo(f"{file}: valid, {len(config.models)} {'model' if len(config.models) == 1 else 'models'}")
@@ -164,7 +158,8 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
     """
     import signal
 
-    configure_logging("warning", "logfmt")
+    logs = Logs("warning")
+    configure_logging(logs)
     interrupted = False
 
     def interrupt(*_: object) -> None:
@@ -186,15 +181,16 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
         from driftgauge.demo import find_programs, run_demo
 
         def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
-            run_service(loader(config), address=address, on_started=started)
+            run_service(reader(config), address=address, logs=logs, on_started=started)
 
         run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval, say=say)
     except DriftgaugeError as error:
         give_up(error)
     except KeyboardInterrupt:
         click.echo("Stopped.")
-    # As after `serve`.
-    exit_now()
+    # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def refuse_taken(address: str) -> None:
@@ -209,9 +205,10 @@ def refuse_taken(address: str) -> None:
 
 
 def run_service(
-    load_config: "Callable[[], Config]",
+    read_config: "Callable[[], ConfigFile]",
     *,
     address: str,
+    logs: Logs,
     web_config_path: Path | None = None,
     on_started: "Callable[[str], None]" = lambda _: None,
 ) -> None:
@@ -221,55 +218,66 @@ def run_service(
     """
     import signal
 
-    import structlog
+    from driftgauge.service.starting import Starting
 
-    from driftgauge.config import load_mapping
-    from driftgauge.service import Service
+    def make(on_refused: "Callable[[str], None]") -> "Front":
+        import structlog
+
+        from driftgauge.service.front import Front
+        from driftgauge.service.process import Process
+
+        configure_logging(logs)
+        structlog.get_logger("driftgauge").info("listening", url=server.url, version=__version__)
+        front = Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
+        on_started(server.url)
+        return front
+
+    starting = Starting(make)
+    # Before all that takes long: until it is set, the signal would end the process.
+    signal.signal(signal.SIGHUP, lambda *_: starting.reload_soon())
+
     from driftgauge.web.app import create_app
     from driftgauge.web.server import Server
-    from driftgauge.web.webconfig import WebConfigFile
-
-    log = structlog.get_logger("driftgauge")
-
-    def started(url: str) -> None:
-        log.info("listening", url=url, version=__version__)
-        on_started(url)
-        # Only now, for it begins by importing what computes, and would hold up the server's own start.
-        service.start()
 
     try:
-        web_config = WebConfigFile(web_config_path, parse=load_mapping) if web_config_path else None
-        service = Service(load_config)
-        app = create_app(service, version=__version__)
-        server = Server(app, address=address, web_config=web_config, on_started=started)
+        app = create_app(lambda: starting.front, version=__version__)
+        web_config = read_web_config(web_config_path) if web_config_path else None
+        server = Server(app, address=address, web_config=web_config, on_started=lambda _: starting.start(server.stop))
     except DriftgaugeError as error:
         give_up(error)
-    # Reading files and rendering take too long for a signal handler.
-    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=service.reload, daemon=True).start())
     server.run()
-    if service.stop(timeout=_STOP_SECONDS):
-        log.info("stopped")
+    in_order = starting.stop()
+    if isinstance(starting.error, DriftgaugeError):
+        give_up(starting.error)
+    if starting.error is not None:
+        sys.exit(EXIT_FAILED)
+
+    import structlog
+
+    if in_order:
+        structlog.get_logger("driftgauge").info("stopped")
     else:
-        log.warning("stopped in the middle of a refresh: it will be done again after the next start")
-        # Interpreter shutdown would wait for downloads; the state file needs no goodbye.
-        exit_now()
+        words = "stopped in the middle of a refresh: it will be done again after the next start"
+        structlog.get_logger("driftgauge").warning(words)
 
 
-def exit_now() -> NoReturn:
-    """End the process with status 0 without taking the interpreter apart."""
-    sys.stdout.flush()
-    os._exit(0)
+def read_web_config(path: Path) -> "WebConfigFile":
+    """Return the web configuration, which is read again when it changes; raises ConfigError."""
+    from driftgauge.config import load_mapping
+    from driftgauge.web.webconfig import WebConfigFile
+
+    return WebConfigFile(path, parse=load_mapping)
 
 
-def loader(path: Path) -> "Callable[[], Config]":
-    """Return a function that reads and checks the configuration file anew."""
+def reader(path: Path) -> "Callable[[], ConfigFile]":
+    """Return a function that reads the configuration file as it is then; what it says is not checked."""
 
-    def load() -> "Config":
-        from driftgauge.config import parse
+    def read() -> "ConfigFile":
+        from driftgauge.service.config_file import ConfigFile
 
-        return parse(read_text(path), filename=str(path), environ=os.environ)
+        return ConfigFile(str(path), read_text(path))
 
-    return load
+    return read
 
 
 def read_text(path: Path) -> str:
@@ -289,27 +297,6 @@ def parse_time(text: str) -> float:
     except ValueError as error:
         raise ConfigError(f"--at: {text!r} is no ISO 8601 time such as 2026-01-31T00:00:00Z") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def configure_logging(level: str, style: str) -> None:
-    """Send log lines of at least `level` to stderr, as logfmt or JSON."""
-    import logging
-
-    import structlog
-
-    renderer: Any = structlog.processors.JSONRenderer()
-    if style == "logfmt":
-        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def give_up(error: DriftgaugeError) -> NoReturn:

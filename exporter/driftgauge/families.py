@@ -321,6 +321,8 @@ _EXPORTER: Final = (
             "driftgauge_config_last_reload_success_timestamp_seconds": "Unix time of the last accepted configuration.",
             "driftgauge_series": "Series on this page, those of the exporter's own process left out.",
             "driftgauge_pending_predictions": "Predictions kept until their label arrives or their horizon ends.",
+            "driftgauge_refresher_up": "1 if the process that refreshes is running, else 0; the last page is served "
+            "until it is started again.",
         },
     ),
     *_families(
@@ -336,6 +338,15 @@ _EXPORTER: Final = (
             "driftgauge_segments_dropped": "Segments left out because of limits.max_segments; absent for a model "
             "without segments.",
         },
+    ),
+    *_families(
+        "The exporter itself",
+        ("reason",),
+        {
+            "driftgauge_refresher_restarts_total": "How often the process that refreshes ended or was ended and was "
+            "started again, by reason.",
+        },
+        kind="counter",
     ),
     *_families(
         "The exporter itself",

@@ -39,7 +39,7 @@ def run(notes: Notes) -> None:
     bare = f"python -c pass {duration(found['python'])}"
     for name, work, most in (
         ("version", "`driftgauge --version`", 0.5),
-        ("serve", "`driftgauge serve` to the first answered `/-/healthy`", 1.5),
+        ("serve", "`driftgauge serve` to the first answered `/-/healthy`", 0.3),
     ):
         target = Target(most=most)
         taken = median(found[name], "seconds")

@@ -19,7 +19,6 @@ from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import refreshing
 from driftgauge.service.health import Health
-from driftgauge.service.interpreter import let_scrapes_in, set_imports_aside
 from driftgauge.service.refreshing import publish, refresh_models
 from driftgauge.source import Source, environment
 from driftgauge.store import Store
@@ -29,7 +28,7 @@ from .datasets import DATA, NOW
 from .measuring import Figures, clocks, expect, since
 
 if TYPE_CHECKING:
-    from driftgauge.service.publication import Publication
+    from driftgauge.families import Samples
 
 LIMIT: Final = Limits().max_artifact_bytes
 
@@ -99,18 +98,17 @@ class Exporter:
         spool = Path(config.state_dir) / "spool"
         source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=LIMIT, spool=spool)
         self.pipeline = Pipeline(config, source, store, executor=executor)
-        self._published: Publication = publish({}, Health(), max_series=config.limits.max_series)
+        self._models: Mapping[str, Samples] = {}
+        self._health = Health()
         self._full = True
 
     def refresh(self) -> Figures:
         """Refresh as of `NOW` until the page is there; return how long it took, and its parts."""
         now, began, started = NOW * MICROSECONDS, clocks(), time.perf_counter()
         with _timed() as statistics:
-            report, samples = refresh_models(
-                self._config, self.pipeline, self._published.models, now=now, full=self._full
-            )
+            report, self._models = refresh_models(self._config, self.pipeline, self._models, now=now, full=self._full)
         computed = time.perf_counter()
-        self._published = publish(samples, self._published.health, max_series=self._config.limits.max_series)
+        publish(self._models, self._config, self._health, ready=True)
         rendered = time.perf_counter()
         self._full = False
         expect(dict(report.failures), {}, "failures")
@@ -143,9 +141,7 @@ def _timed() -> Iterator[list[float]]:
 
 @contextmanager
 def exporting(config: Config) -> Iterator[Exporter]:
-    """Lend an exporter with its state and workers, in a process set up as `driftgauge serve` is."""
-    let_scrapes_in()
-    set_imports_aside()
+    """Lend an exporter with its state and workers."""
     store = Store.open(config.state_dir)
     workers = Processes(min(os.cpu_count() or 1, 4), max_bytes=LIMIT, folder=Path(config.state_dir) / "shared")
     try:

@@ -34,7 +34,12 @@ class Stub:
     mistake: str | None = None
     shown: Status = field(default_factory=lambda: Status(now=NOW, started=NOW, mlflow_uri="http://mlflow:5000"))
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> bytes:
+    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, list[bytes]]:
+        """Return the page prepared for this format, in pieces."""
+        page = self.page(openmetrics=openmetrics, gzip=gzip)
+        return len(page), [page[:3], page[3:]]
+
+    def page(self, *, openmetrics: bool, gzip: bool) -> bytes:
         """Return the page prepared for this format."""
         return self.pages.get((openmetrics, gzip), f"openmetrics={openmetrics} gzip={gzip}".encode())
 

@@ -92,7 +92,7 @@ def test_unknown_users_cost_the_same(checks: list[bytes]) -> None:
 
 def test_everything_is_behind_the_guard() -> None:
     """Without credentials every path answers 401 with a challenge, with them as if there were no guard."""
-    app = Guard(create_app(Stub(), version="1"), lambda: WebConfig(basic_auth_users=USERS))
+    app = Guard(create_app(Stub, version="1"), lambda: WebConfig(basic_auth_users=USERS))
     with running(app) as url:
         refused = [fetch(url, path) for path in GUARDED]
         admitted = [fetch(url, path, headers=basic("alice", "open sesame")).status for path in GUARDED]
@@ -105,7 +105,7 @@ def test_everything_is_behind_the_guard() -> None:
 @pytest.mark.parametrize("headers", [row[1] for row in HEADERS], ids=[row[0] for row in HEADERS])
 def test_malformed_credentials(headers: Mapping[str, str]) -> None:
     """A header that holds no name and password is a 401, never an error."""
-    with running(Guard(create_app(Stub(), version="1"), lambda: WebConfig(basic_auth_users=USERS))) as url:
+    with running(Guard(create_app(Stub, version="1"), lambda: WebConfig(basic_auth_users=USERS))) as url:
         assert fetch(url, "/metrics", headers=headers).status == 401
 
 
@@ -114,7 +114,7 @@ def test_configured_headers_come_over_the_own_ones() -> None:
     config = WebConfig.model_validate(
         {"http_server_config": {"headers": {"X-Frame-Options": "deny", "Content-Security-Policy": "sandbox"}}}
     )
-    with running(Guard(create_app(Stub(), version="1"), lambda: config)) as url:
+    with running(Guard(create_app(Stub, version="1"), lambda: config)) as url:
         headers = fetch(url, "/metrics").headers
 
     assert (headers["x-frame-options"], headers["content-security-policy"]) == ("deny", "sandbox")
@@ -123,7 +123,7 @@ def test_configured_headers_come_over_the_own_ones() -> None:
 def test_rules_may_change_while_serving() -> None:
     """Each request follows the rules of its time."""
     config = WebConfig()
-    with running(Guard(create_app(Stub(), version="1"), lambda: config)) as url:
+    with running(Guard(create_app(Stub, version="1"), lambda: config)) as url:
         before = fetch(url, "/metrics").status
         config = WebConfig(basic_auth_users=USERS)
         after = fetch(url, "/metrics").status

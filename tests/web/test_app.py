@@ -33,7 +33,7 @@ HEALTHY = ModelStatus(
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Return the URL of an exporter that is ready."""
-    with running(create_app(STUB, version="1.2.3")) as url:
+    with running(create_app(lambda: STUB, version="1.2.3")) as url:
         yield url
 
 
@@ -58,7 +58,7 @@ def text_of(page: bytes) -> str:
 
 def landing(status: Status) -> Reply:
     """Return the landing page of an exporter in this state."""
-    with running(create_app(Stub(shown=status), version="1.2.3")) as url:
+    with running(create_app(lambda: Stub(shown=status), version="1.2.3")) as url:
         return fetch(url)
 
 
@@ -84,7 +84,7 @@ def test_metrics(url: str, accept: str, encoding: str, expected: tuple[bool, boo
     openmetrics, gzip, content_type = expected
     reply = fetch(url, "/metrics", headers={"Accept": accept, "Accept-Encoding": encoding})
 
-    assert (reply.status, reply.body) == (200, STUB.metrics(openmetrics=openmetrics, gzip=gzip))
+    assert (reply.status, reply.body) == (200, STUB.page(openmetrics=openmetrics, gzip=gzip))
     assert (reply.headers["content-type"], reply.headers.get("content-encoding")) == (
         content_type,
         "gzip" if gzip else None,
@@ -103,13 +103,13 @@ def test_metrics_head(url: str) -> None:
 def test_large_pages_arrive_whole() -> None:
     """A page of many slices is put together again as it was."""
     page = bytes(range(256)) * 5000
-    with running(create_app(Stub(pages={(False, False): page}), version="1")) as url:
+    with running(create_app(lambda: Stub(pages={(False, False): page}), version="1")) as url:
         assert fetch(url, "/metrics").body == page
 
 
 def test_too_many_scrapes_are_sent_away() -> None:
     """Clients that do not read hold their places; one more gets 503 at once, and is served when a place is free."""
-    app = create_app(Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2)
+    app = create_app(lambda: Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2)
     with running(app) as url:
         parts = urlsplit(url)
         assert parts.hostname is not None
@@ -135,7 +135,7 @@ def test_healthy_and_ready(url: str) -> None:
 
 def test_not_ready_before_the_first_refresh() -> None:
     """A cold exporter is healthy, not ready, and serves its metrics all the same."""
-    with running(create_app(Stub(ready=False), version="1")) as url:
+    with running(create_app(lambda: Stub(ready=False), version="1")) as url:
         assert [fetch(url, path).status for path in ("/-/healthy", "/-/ready", "/metrics")] == [200, 503, 200]
 
 
@@ -147,7 +147,7 @@ def test_reload(url: str) -> None:
 
 def test_a_failed_reload_says_why() -> None:
     """A rejected configuration is a 500 with its message."""
-    with running(create_app(Stub(mistake="driftgauge.yml:3: unknown key"), version="1")) as url:
+    with running(create_app(lambda: Stub(mistake="driftgauge.yml:3: unknown key"), version="1")) as url:
         reply = fetch(url, "/-/reload", method="POST")
 
     assert reply.status == 500

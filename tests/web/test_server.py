@@ -19,7 +19,7 @@ from driftgauge.web.server import Address, Server, parse_address
 
 from .servers import Stub, fetch, running
 
-APP = create_app(Stub(), version="1")
+APP = create_app(Stub, version="1")
 ADDRESSES = [
     ("127.0.0.1:10210", Address("127.0.0.1", 10210)),
     ("localhost:0", Address("localhost", 0)),
@@ -102,7 +102,7 @@ def test_an_unknown_host() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_time(number: signal.Signals) -> None:
     """SIGTERM and SIGINT make run() return within five seconds, even with a client that does not read."""
-    app = create_app(Stub(pages={(False, False): b"#" * 30_000_000}), version="1")
+    app = create_app(lambda: Stub(pages={(False, False): b"#" * 30_000_000}), version="1")
     before = signal.getsignal(number)
     with contextlib.ExitStack() as clients:
 
@@ -133,7 +133,7 @@ def test_a_signal_ends_it_in_time(number: signal.Signals) -> None:
 def test_slow_clients_are_cut_off(monkeypatch: pytest.MonkeyPatch, sent: bytes, size: int) -> None:
     """Whoever does not finish an exchange in time loses the connection."""
     monkeypatch.setattr("driftgauge.web.server._EXCHANGE_SECONDS", 0.5)
-    app = create_app(Stub(pages={(False, False): b"#" * size}), version="1")
+    app = create_app(lambda: Stub(pages={(False, False): b"#" * size}), version="1")
     with running(app) as url, connected(url) as client:
         client.sendall(sent)
         time.sleep(1)

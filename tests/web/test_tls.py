@@ -14,7 +14,7 @@ from driftgauge.web.webconfig import WebConfig, WebConfigFile, parse_web_config
 from .servers import Reply, Stub, fetch, parse_yaml, running, write_certificate
 from .test_access import USERS, basic
 
-APP = create_app(Stub(), version="1")
+APP = create_app(Stub, version="1")
 
 
 def web_config(directory: Path, text: str) -> WebConfigFile:

@@ -1,11 +1,10 @@
 """From the samples of a snapshot to the bytes of `/metrics`.
 
-    joining  the samples of all models as one, at most so many
+    joining  the samples of all models together, up to a limit
     checks   what would spoil a scrape is refused
     lines    families with their samples -> lines, in both exposition formats
-    packing  pieces of a page -> one gzip stream that can be continued
-    process  the families about this process
-    page     the rendered snapshot, and what one scrape gets of it
+    packing  a page -> a gzip stream that can be continued
+    page     the rendered snapshot, and the families about processes
 
 Both formats, Prometheus text 0.0.4 and OpenMetrics 1.0, are written once per refresh, so that a scrape copies bytes and
 computes nothing. This package knows no HTTP and no statistics.
@@ -13,6 +12,20 @@ computes nothing. This package knows no HTTP and no statistics.
 
 from driftgauge.collector.checks import validate
 from driftgauge.collector.joining import within_limit
-from driftgauge.collector.page import Page, ProcessMetrics, compose, render
+from driftgauge.collector.lines import END
+from driftgauge.collector.packing import HEAD, Body, ending, packed
+from driftgauge.collector.page import Page, ProcessMetrics, render, written
 
-__all__ = ["Page", "ProcessMetrics", "compose", "render", "validate", "within_limit"]
+__all__ = [
+    "END",
+    "HEAD",
+    "Body",
+    "Page",
+    "ProcessMetrics",
+    "ending",
+    "packed",
+    "render",
+    "validate",
+    "within_limit",
+    "written",
+]

@@ -23,6 +23,7 @@ def _as_written(config: Config) -> dict[str, Any]:
     """Return plain values in the spelling of the file: durations and sizes with units, windows by name."""
     values = config.model_dump(mode="json")
     values["refresh_interval"] = format_duration(config.refresh_interval)
+    values["refresh_deadline"] = format_duration(config.refresh_deadline)
     values["windows"] = [window.name for window in config.windows]
     values["limits"]["max_artifact_bytes"] = format_size(config.limits.max_artifact_bytes)
     for written, model in zip(values["models"], config.models, strict=True):

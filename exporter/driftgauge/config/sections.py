@@ -30,7 +30,7 @@ from driftgauge.config.fields import (
     at_least_one,
     seconds_between,
 )
-from driftgauge.config.units import DAY, HOUR, SECOND
+from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import Path, RuleError
 from driftgauge.families import BASIC_SIGNALS
 from driftgauge.schema import Average, Task
@@ -207,11 +207,17 @@ class ModelConfig(Section):
         return segments
 
 
+def _deadline(valid: dict[str, Any]) -> float:
+    """Return how long a refresh may show no progress, from the fields before it."""
+    return max(10 * float(valid.get("refresh_interval", 0)), 5 * MINUTE)
+
+
 class Config(Section):
-    """The whole file. `refresh_interval` in seconds."""
+    """The whole file. `refresh_interval` and `refresh_deadline` in seconds."""
 
     mlflow: Mlflow = Mlflow()
     refresh_interval: Annotated[float, seconds_between(SECOND / 10, DAY)] = 30 * SECOND
+    refresh_deadline: Annotated[float, seconds_between(10 * SECOND, 30 * DAY)] = Field(default_factory=_deadline)
     state_dir: Text = "./driftgauge-state"
     windows: Annotated[tuple[WindowField, ...], at_least_one] = (
         Window("1h", int(HOUR)),

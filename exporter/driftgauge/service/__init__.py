@@ -1,13 +1,20 @@
-"""The running exporter: refreshes in the background, serves the last page, reloads its configuration.
+"""The running exporter: two processes, and what passes between them.
 
-health       what the exporter knows of itself, and the families that say so
-publication  samples of all models and the health, rendered to one page
-landing      what the landing page shows, out of the same samples
-running      the refresh thread, reload and stop
-interpreter  how Python runs a process that answers scrapes while it refreshes
-refreshing   one refresh: all that needs the pipeline, and so is imported late
+The front is the process of `driftgauge serve`. It answers HTTP from the last publication and computes nothing. The
+refresher is its child: it runs the pipeline and hands over one publication per refresh.
+
+front        the last publication, reload and readiness: what the web server asks
+starting     the first second of the front, in which only `/-/healthy` is answered
+supervisor   keeps a refresher running: starts it, ends it, starts it again
+process      the refresher as a child process, with its workers
+config_file  a configuration file as it was read
+channel      the messages between the two
+publication  what one refresh hands over, as bytes and back
+health       what is known of refreshes, and the families that say so
+landing      the figures of each model on the landing page
+logs         log lines to stderr, the same in both processes
+refresher    the refresh loop; `__main__` runs it in its process
+refreshing   one refresh: all that needs the pipeline
+
+All but the last two are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
 """
-
-from driftgauge.service.running import Service
-
-__all__ = ["Service"]

@@ -1,23 +1,20 @@
-"""What the exporter knows of itself: refreshes, MLflow, configuration."""
+"""What is known of refreshes and of MLflow, and the families that say so."""
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 from driftgauge import __version__
 from driftgauge.families import Sample, Samples
-
-if TYPE_CHECKING:
-    from driftgauge.pipeline.refresh import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """Times in seconds since 1970, None until it happened.
 
-    failures: failed refreshes by reason. messages: by model, why its last refresh failed. dropped: series left out
-    so far. pending: predictions waiting for their label.
+    failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
+    models. dropped: series left out so far. pending: predictions waiting for their label.
     """
 
     mlflow_up: bool | None = None
@@ -27,18 +24,21 @@ class Health:
     succeeded: bool | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
-    reload_succeeded: bool = True
-    reloaded: float | None = None
+    series: int = 0
     dropped: int = 0
     pending: int = 0
 
-    def after(self, report: "Report", *, started: float, ended: float) -> "Health":
-        """Return the health after a refresh."""
-        health = self.after_failures(report.failures, started=started, ended=ended)
-        return replace(health, mlflow_up=report.mlflow_up)
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return what `to_json` wrote; raises TypeError when that was something else."""
+        return cls(**values)
 
-    def after_failures(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "Health":
-        """Return the health after a refresh with these failures (reason, message) by model; MLflow is as before."""
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return asdict(self)
+
+    def after(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "Health":
+        """Return the health after a refresh with these failures (reason, message) by model."""
         counts = dict(self.failures)
         for reason in {reason for reason, _ in failures.values()}:
             counts[reason] = counts.get(reason, 0) + 1
@@ -52,20 +52,36 @@ class Health:
             messages={model: message for model, (_, message) in failures.items()},
         )
 
-    def samples(self, *, series: int) -> Samples:
-        """Return the `driftgauge_` families for a page with so many series about models."""
+    def samples(self) -> Samples:
+        """Return the `driftgauge_` families about refreshes."""
         values = {
             "driftgauge_mlflow_up": self.mlflow_up,
             "driftgauge_refresh_duration_seconds": self.duration,
             "driftgauge_refresh_success": self.succeeded,
             "driftgauge_last_refresh_success_timestamp_seconds": self.last_success,
-            "driftgauge_config_last_reload_successful": self.reload_succeeded,
-            "driftgauge_config_last_reload_success_timestamp_seconds": self.reloaded,
-            "driftgauge_series": series,
+            "driftgauge_series": self.series,
             "driftgauge_series_dropped_total": self.dropped,
             "driftgauge_pending_predictions": self.pending,
         }
-        samples = {name: [Sample((), float(value))] for name, value in values.items() if value is not None}
-        samples["driftgauge_build_info"] = [Sample((__version__, platform.python_version()), 1.0)]
-        reasons = [Sample((reason,), float(count)) for reason, count in self.failures.items()]
-        return samples | ({"driftgauge_refresh_failures_total": reasons} if reasons else {})
+        return {
+            **{name: [Sample((), float(value))] for name, value in values.items() if value is not None},
+            **counted("driftgauge_refresh_failures_total", self.failures),
+        }
+
+
+def counted(family: str, counts: Mapping[str, int]) -> Samples:
+    """Return a family with one sample per reason; none without any."""
+    return {family: [Sample((reason,), float(count)) for reason, count in counts.items()]} if counts else {}
+
+
+def build_info() -> Samples:
+    """Return the family that says which driftgauge and Python run."""
+    return {"driftgauge_build_info": [Sample((__version__, platform.python_version()), 1.0)]}
+
+
+def reloaded(at: float, *, succeeded: bool = True) -> Samples:
+    """Return the families about the configuration: whether the last one was accepted, and when one was (s)."""
+    return {
+        "driftgauge_config_last_reload_successful": [Sample((), float(succeeded))],
+        "driftgauge_config_last_reload_success_timestamp_seconds": [Sample((), at)],
+    }

@@ -1,36 +1,61 @@
-"""What is served between two refreshes: one immutable value, swapped as a whole."""
+"""What one refresh hands over: the page in both formats, plain and compressed, health, and the landing page's figures.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+One immutable value, which the front swaps as a whole. The refresher writes it into a document of the channel; the front
+keeps the document and reads the page out of it for each scrape.
+"""
 
-from driftgauge.collector import Page, render
-from driftgauge.families import Samples
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Self
+
+from driftgauge.collector import HEAD, Page, ending
+from driftgauge.service.channel import ChannelError, Document
 from driftgauge.service.health import Health
+from driftgauge.service.landing import Figures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Publication:
-    """The samples of each model by name, and the health.
+    """figures: what the landing page shows of each model. ready: whether there is anything to serve."""
 
-    series: how many samples are within the limit. about_models: the page of those. page: that and the health.
-    """
-
-    models: Mapping[str, Samples]
+    document: Document
     health: Health
-    series: int
-    about_models: Page
-    page: Page
+    ready: bool
+    figures: Mapping[str, Figures]
+    checksums: tuple[int, int]
 
     @classmethod
-    def of(cls, models: Mapping[str, Samples], kept: Samples, health: Health) -> "Publication":
-        """Render the samples that were kept and those of the exporter itself."""
-        about_models, series = render(kept), sum(len(found) for found in kept.values())
-        return cls(models, health, series, about_models, _with_health(about_models, health, series))
+    def of(cls, page: Page, health: Health, *, figures: Mapping[str, Figures], ready: bool) -> Self:
+        """Write a publication."""
+        bodies = (page.text, page.openmetrics)
+        checksums = [body.checksum for body in bodies]
+        header = {"health": health.to_json(), "ready": ready, "figures": figures, "checksums": checksums}
+        parts = [part for body in bodies for part in (body.plain, body.deflated)]
+        return cls.read(Document.of(header, parts))
 
     def with_health(self, health: Health) -> "Publication":
-        """Return the same samples with another health."""
-        return replace(self, health=health, page=_with_health(self.about_models, health, self.series))
+        """Return the same page with another health."""
+        header = self.document.header | {"health": health.to_json()}
+        return Publication.read(Document.of(header, [b"".join(self.document.part(number)) for number in range(4)]))
 
+    @classmethod
+    def read(cls, document: Document) -> Self:
+        """Return the publication in a document. Raises ChannelError when there is none in it."""
+        header = document.header
+        try:
+            text, openmetrics = map(int, header["checksums"])
+            health = Health.from_json(header["health"])
+            # The last part is there if all are.
+            document.part(3)
+            return cls(document, health, bool(header["ready"]), dict(header["figures"]), (text, openmetrics))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ChannelError(f"a publication cannot be read: {error!r}") from error
 
-def _with_health(about_models: Page, health: Health, series: int) -> Page:
-    return about_models.followed_by(render(health.samples(series=series)))
+    def page(self, tail: bytes, *, openmetrics: bool, gzip: bool) -> tuple[int, Iterator[bytes]]:
+        """Return the page with the lines of `tail` at its end: its length in bytes, and its pieces."""
+        plain, deflated = (self.document.part(2 * openmetrics + part) for part in (0, 1))
+        if not gzip:
+            return plain.size + len(tail), chain(plain, [tail])
+        end = ending(tail, size=plain.size, checksum=self.checksums[openmetrics])
+        return len(HEAD) + deflated.size + len(end), chain([HEAD], deflated, [end])

@@ -1,8 +1,4 @@
-"""One refresh, from a configuration to what is published of it: everything here that needs the pipeline.
-
-`running` imports this in its thread, when the first refresh begins: it brings scipy and scikit-learn, which take
-seconds, and meanwhile pages are answered.
-"""
+"""One refresh, from a configuration to what is published of it: everything here that needs the pipeline."""
 
 import os
 import time
@@ -13,13 +9,14 @@ from typing import Final
 
 import structlog
 
-from driftgauge.collector import within_limit
+from driftgauge.collector import render, validate, within_limit, written
 from driftgauge.config import Config
 from driftgauge.families import Samples
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
-from driftgauge.service.health import Health
+from driftgauge.service.health import Health, build_info, reloaded
+from driftgauge.service.landing import figures
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
 from driftgauge.source import Source
@@ -27,6 +24,10 @@ from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
+# How long one file may take (s). A third of the deadline at most: a file that hangs must be set aside before the
+# deadline is over, also when it was tried first together with others.
+_LONGEST_FILE: Final = 600.0
+_FILES_IN_DEADLINE: Final = 3
 _log = structlog.get_logger("driftgauge.service")
 
 
@@ -39,14 +40,17 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
     try:
         started, at = time.time(), int(now * MICROSECONDS)
         pipeline = pipeline_for(config, store, workers, clock=time.time)
-        report, samples = refresh_models(config, pipeline, {}, now=at, full=True, relist=True)
-        health = Health(reloaded=started).after(report, started=started, ended=time.time())
-        health = replace(health, pending=pipeline.pending)
-        page = publish(samples, health, max_series=config.limits.max_series).page
+        report, models = refresh_models(config, pipeline, {}, now=at, full=True, relist=True)
+        ended, pending = time.time(), pipeline.pending
     finally:
         workers.close()
         store.close()
-    return page.body(openmetrics=False, gzip=False).decode(), health.messages
+    samples, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
+    health = Health().after(report.failures, started=started, ended=ended)
+    health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped, pending=pending)
+    every = {**samples, **build_info(), **reloaded(ended), **health.samples()}
+    validate(every)
+    return written(every, openmetrics=False).decode(), health.messages
 
 
 def pipeline_for(
@@ -70,6 +74,7 @@ def workers_for(config: Config) -> Processes:
         min(os.cpu_count() or 1, _MOST_WORKERS),
         max_bytes=config.limits.max_artifact_bytes,
         folder=Path(config.state_dir) / "shared",
+        longest=min(_LONGEST_FILE, config.refresh_deadline / _FILES_IN_DEADLINE),
     )
 
 
@@ -106,7 +111,14 @@ def refresh_models(
     return replace(report, failures=failures), samples
 
 
-def publish(models: Mapping[str, Samples], health: Health, *, max_series: int) -> Publication:
-    """Render the samples of all models, at most `max_series` of them, and of the exporter itself."""
-    kept, dropped = within_limit(list(models.values()), max_series=max_series)
-    return Publication.of(models, kept, replace(health, dropped=health.dropped + dropped))
+def publish(models: Mapping[str, Samples], config: Config, health: Health, *, ready: bool) -> Publication:
+    """Render the samples of all models, within `limits.max_series`, and put health and landing page to them."""
+    kept, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
+    health = replace(health, series=count(kept), dropped=health.dropped + dropped)
+    shown = {model.name: figures(model, config, models.get(model.name, {})) for model in config.models}
+    return Publication.of(render(kept), health, figures=shown, ready=ready)
+
+
+def count(samples: Samples) -> int:
+    """Return how many series there are."""
+    return sum(len(found) for found in samples.values())

@@ -1,17 +1,19 @@
 """The routes of the exporter: pages in, HTTP out.
 
-A scrape copies bytes that were rendered at the last refresh. At most `MAX_SCRAPES` of them are answered at a time: one
-more gets 503 and is told to come back, instead of all of them becoming slow. Endpoints that may wait (status, config,
-reload) are plain functions, which Starlette runs on threads; those that cannot are coroutines and need no thread, so
-they are answered even when every thread is taken.
+In the first second there is no exporter yet: `/-/healthy` is answered, and everything else gets 503. A scrape copies
+bytes that were rendered at the last refresh. At most `MAX_SCRAPES` of them are answered at a time: one more gets 503
+with Retry-After, instead of all of them becoming slow. Endpoints that may wait (status, config, reload) are plain
+functions, which Starlette runs on threads; those that cannot are coroutines and need no thread, so they are answered
+even when every thread is taken.
 """
 
-from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Final, Protocol
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
@@ -20,6 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgauge.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, prefers_openmetrics
 from driftgauge.web.status import Status, age, figure, utc
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 MAX_SCRAPES: Final = 40
 # Most compressed pages are one slice: several, each sent on its own, can wait 40 ms for a delayed acknowledgement.
@@ -37,8 +42,8 @@ _SECURITY_HEADERS: Final = {
 class Exporter(Protocol):
     """What the routes need from the running service. Every method may be called from any thread."""
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> bytes:
-        """Return the exposition in the wanted format, gzip-compressed if wanted."""
+    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, Iterable[bytes]]:
+        """Return the length of the exposition in the wanted format, gzip-compressed if wanted, and its pieces."""
 
     @property
     def ready(self) -> bool:
@@ -54,12 +59,12 @@ class Exporter(Protocol):
         """Return what the landing page shows."""
 
 
-def create_app(exporter: Exporter, *, version: str, max_scrapes: int = MAX_SCRAPES) -> Starlette:
-    """Return the ASGI application that answers for `exporter`."""
-    landing = _environment(version).get_template("landing.html.j2")
+def create_app(current: Callable[[], Exporter | None], *, version: str, max_scrapes: int = MAX_SCRAPES) -> Starlette:
+    """Return the ASGI application that answers for the exporter that `current` returns, None while it starts."""
 
     def index(_: Request) -> Response:
-        return HTMLResponse(landing.render(status=exporter.status()))
+        exporter = _started(current)
+        return HTMLResponse(_environment(version).get_template("landing.html.j2").render(status=exporter.status()))
 
     async def metrics(request: Request) -> Response:
         openmetrics = prefers_openmetrics(request.headers.get("accept", ""))
@@ -67,25 +72,25 @@ def create_app(exporter: Exporter, *, version: str, max_scrapes: int = MAX_SCRAP
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if gzip:
             headers["Content-Encoding"] = "gzip"
-        body = exporter.metrics(openmetrics=openmetrics, gzip=gzip)
-        return StreamingResponse(_slices(body), headers=headers | {"Content-Length": str(len(body))})
+        length, pieces = _started(current).metrics(openmetrics=openmetrics, gzip=gzip)
+        return StreamingResponse(_slices(pieces), headers=headers | {"Content-Length": str(length)})
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("driftgauge is healthy.\n")
 
     async def ready(_: Request) -> Response:
-        if exporter.ready:
+        if _started(current).ready:
             return PlainTextResponse("driftgauge is ready.\n")
         return PlainTextResponse("driftgauge is not ready: the first refresh is under way.\n", status_code=503)
 
     def reload(_: Request) -> Response:
-        mistake = exporter.reload()
+        mistake = _started(current).reload()
         if mistake is None:
             return PlainTextResponse("The configuration was reloaded.\n")
         return PlainTextResponse(f"The old configuration stays in use: {mistake}\n", status_code=500)
 
     def config(_: Request) -> Response:
-        return Response(exporter.config_text(), media_type="text/yaml")
+        return Response(_started(current).config_text(), media_type="text/yaml")
 
     routes = [
         Route("/", index),
@@ -98,7 +103,17 @@ def create_app(exporter: Exporter, *, version: str, max_scrapes: int = MAX_SCRAP
     return Starlette(routes=routes, middleware=[Middleware(_SecurityHeaders)])
 
 
-def _environment(version: str) -> Environment:
+def _started(current: Callable[[], Exporter | None]) -> Exporter:
+    exporter = current()
+    if exporter is None:
+        raise HTTPException(503, "driftgauge is starting.\n", headers={"Retry-After": "1"})
+    return exporter
+
+
+@cache
+def _environment(version: str) -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - a person can wait for it
+
     environment = Environment(
         loader=PackageLoader("driftgauge.web", ""),
         autoescape=True,
@@ -111,10 +126,15 @@ def _environment(version: str) -> Environment:
     return environment
 
 
-async def _slices(body: bytes) -> AsyncIterator[bytes]:
-    """Yield the body piece by piece: a scrape then lasts as long as its client reads, and counts as one until then."""
-    for start in range(0, len(body), _SLICE_BYTES):
-        yield body[start : start + _SLICE_BYTES]
+async def _slices(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the body slice by slice: a scrape then lasts as long as its client reads, and counts as one until then."""
+    gathered: list[bytes] = []
+    for piece in pieces:
+        gathered.append(piece)
+        if sum(map(len, gathered)) >= _SLICE_BYTES:
+            yield b"".join(gathered)
+            gathered.clear()
+    yield b"".join(gathered)
 
 
 class _SecurityHeaders:

@@ -13,16 +13,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from driftgauge.errors import ConfigError
-from driftgauge.web.access import Guard
-from driftgauge.web.tls import server_context
-from driftgauge.web.webconfig import WebConfigFile
+
+if TYPE_CHECKING:
+    from driftgauge.web.webconfig import WebConfigFile
 
 # Both are longer than a scrape interval of a minute, so a scraper keeps its connection.
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -56,10 +56,19 @@ class Server:
     """
 
     def __init__(
-        self, app: ASGIApp, *, address: str, web_config: WebConfigFile | None = None, on_started: Callable[[str], None]
+        self,
+        app: ASGIApp,
+        *,
+        address: str,
+        web_config: "WebConfigFile | None" = None,
+        on_started: Callable[[str], None],
     ) -> None:
         tls = None
         if web_config is not None:
+            # Without one the server starts sooner.
+            from driftgauge.web.access import Guard  # noqa: PLC0415
+            from driftgauge.web.tls import server_context  # noqa: PLC0415
+
             app = Guard(app, web_config.current)
             tls = server_context(web_config.current)
         wanted = parse_address(address)

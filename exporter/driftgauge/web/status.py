@@ -43,6 +43,16 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RefresherStatus:
+    """The process that refreshes: whether it runs, how often it was started again, and when and why the last time."""
+
+    up: bool = True
+    restarts: int = 0
+    last_end: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The exporter as a whole. mlflow_uri is shown as it is: redact it before."""
 
@@ -53,6 +63,7 @@ class Status:
     last_refresh: datetime | None = None
     refresh_seconds: float | None = None
     refresh_succeeded: bool | None = None
+    refresher: RefresherStatus = RefresherStatus()
     models: tuple[ModelStatus, ...] = ()
 
 

@@ -1,0 +1,17 @@
+"""The configuration file as it was read: the text that is validated is the text a refresher gets."""
+
+import os
+from typing import NamedTuple
+
+from driftgauge.config import Config, parse
+
+
+class ConfigFile(NamedTuple):
+    """A file's name, for messages, and its text."""
+
+    name: str
+    text: str
+
+    def parsed(self) -> Config:
+        """Return what it means in the environment of this process; raises ConfigError."""
+        return parse(self.text, filename=self.name, environ=os.environ)
