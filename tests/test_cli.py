@@ -67,7 +67,7 @@ def test_what_needs_no_mlflow_does_not_wait_for_it(arguments: list[str]) -> None
     """Answers about the command line itself come before anything heavy is imported."""
     script = """if True:
         import atexit, sys
-        heavy = {"mlflow", "pandas", "duckdb", "pyarrow", "scipy", "sklearn"}
+        heavy = {"mlflow", "pandas", "duckdb", "pyarrow", "scipy", "sklearn", "structlog"}
         atexit.register(lambda: print("imported:", *(heavy & set(sys.modules)), file=sys.stderr))
         from driftgauge.cli import main
         main()

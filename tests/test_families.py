@@ -59,9 +59,10 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             driftgauge_mlflow_up driftgauge_refresh_duration_seconds driftgauge_refresh_success
             driftgauge_last_refresh_success_timestamp_seconds driftgauge_config_last_reload_successful
             driftgauge_config_last_reload_success_timestamp_seconds driftgauge_series driftgauge_pending_predictions
+            driftgauge_refresher_up
         """,
     ),
-    (("reason",), "counter", "driftgauge_refresh_failures_total"),
+    (("reason",), "counter", "driftgauge_refresh_failures_total driftgauge_refresher_restarts_total"),
     ((), "counter", "driftgauge_series_dropped_total"),
     (("model",), "gauge", "driftgauge_segments_dropped"),
 ]

@@ -220,45 +220,54 @@ def run_service(
 
     from driftgauge.service.starting import Starting
 
-    def make(on_refused: "Callable[[str], None]") -> "Front":
-        import structlog
-
-        from driftgauge.service.front import Front
-        from driftgauge.service.process import Process
-
-        configure_logging(logs)
-        structlog.get_logger("driftgauge").info("listening", url=server.url, version=__version__)
-        front = Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
-        on_started(server.url)
+    def make(url: str, on_refused: "Callable[[str], None]") -> "Front":
+        front = make_front(read_config, url=url, on_refused=on_refused, logs=logs)
+        on_started(url)
         return front
 
     starting = Starting(make)
     # Before all that takes long: until it is set, the signal would end the process.
     signal.signal(signal.SIGHUP, lambda *_: starting.reload_soon())
-
     from driftgauge.web.app import create_app
     from driftgauge.web.server import Server
 
     try:
         app = create_app(lambda: starting.front, version=__version__)
         web_config = read_web_config(web_config_path) if web_config_path else None
-        server = Server(app, address=address, web_config=web_config, on_started=lambda _: starting.start(server.stop))
+        server = Server(app, address=address, web_config=web_config, on_started=starting.start)
     except DriftgaugeError as error:
         give_up(error)
+    starting.on_failed = server.stop
     server.run()
     in_order = starting.stop()
-    if isinstance(starting.error, DriftgaugeError):
-        give_up(starting.error)
     if starting.error is not None:
-        sys.exit(EXIT_FAILED)
+        give_up(starting.error)
+    say_stopped(in_order=in_order)
 
+
+def make_front(
+    read_config: "Callable[[], ConfigFile]", *, url: str, on_refused: "Callable[[str], None]", logs: Logs
+) -> "Front":
+    """Return a front that runs refreshers in processes. Raises ConfigError."""
     import structlog
 
+    from driftgauge.service.front import Front
+    from driftgauge.service.process import Process
+
+    configure_logging(logs)
+    structlog.get_logger("driftgauge").info("listening", url=url, version=__version__)
+    return Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
+
+
+def say_stopped(*, in_order: bool) -> None:
+    """Log the end."""
+    import structlog
+
+    log = structlog.get_logger("driftgauge")
     if in_order:
-        structlog.get_logger("driftgauge").info("stopped")
+        log.info("stopped")
     else:
-        words = "stopped in the middle of a refresh: it will be done again after the next start"
-        structlog.get_logger("driftgauge").warning(words)
+        log.warning("stopped in the middle of a refresh: it will be done again after the next start")
 
 
 def read_web_config(path: Path) -> "WebConfigFile":
@@ -299,7 +308,12 @@ def parse_time(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def give_up(error: DriftgaugeError) -> NoReturn:
+def give_up(error: Exception) -> NoReturn:
     """Print why nothing can be done, and exit: 2 for a mistake in the configuration, 1 otherwise."""
-    click.echo(f"driftgauge: {error}" if isinstance(error, StateError) else str(error), err=True)
+    click.echo(
+        str(error)
+        if isinstance(error, DriftgaugeError) and not isinstance(error, StateError)
+        else f"driftgauge: {error}",
+        err=True,
+    )
     sys.exit(EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED)

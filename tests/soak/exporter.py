@@ -1,30 +1,37 @@
 """The exporter that is killed: `driftgauge serve` in a process of its own, its log, its state file and its page.
 
-Python's fork server starts it, with the imports done: a start then takes a tenth of a second instead of three, and
-what runs is the command line itself.
+Python's fork server starts its front, with the imports done, and what runs is the command line itself. Its refresher is
+the fresh process that it always is.
 """
 
 import http.client
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import parser
 
+from processes import children_of, eventually, is_alive
+
+Victim = Literal["front", "refresher", "both"]
+VICTIMS: Final[tuple[Victim, ...]] = ("front", "refresher", "both")
 Page = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 PROCESSES: Final = multiprocessing.get_context("forkserver")
 _COMMITTED: Final = "batches committed"
 _START_SECONDS: Final = 60
+_END_SECONDS: Final = 10
 _PRELOADED: Final = [
     "driftgauge.cli",
-    "driftgauge.service.refreshing",
-    "driftgauge.source.connection",
+    "driftgauge.service.front",
+    "driftgauge.service.process",
+    "driftgauge.web.app",
     "driftgauge.web.server",
 ]
 
@@ -106,9 +113,22 @@ class Exporter:
         """How many times it said that it had committed batches."""
         return self._log.read_text(encoding="utf-8").count(_COMMITTED)
 
-    def kill(self) -> None:
-        """Send SIGKILL and wait until the process is gone."""
-        self._process.kill()
+    def kill(self, victim: Victim) -> None:
+        """Send SIGKILL to one of its processes or both; without the front it is gone, and its refresher ends as well.
+
+        When the refresher alone is killed, the front serves on and starts another.
+        """
+        refreshers = children_of(self._process.pid or 0)
+        if victim != "refresher":
+            self._process.kill()
+        if victim != "front":
+            for refresher in refreshers:
+                with suppress(ProcessLookupError):
+                    os.kill(refresher, signal.SIGKILL)
+        ended = eventually(lambda: not any(map(is_alive, refreshers)), seconds=_END_SECONDS)
+        assert ended, f"the refresher did not end:\n{self._log.read_text()}"
+        if victim == "refresher":
+            return
         self._process.join()
         assert self._process.exitcode == -9, f"driftgauge ended without a kill:\n{self._log.read_text()}"
 

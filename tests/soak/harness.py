@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from soak.books import Books
-from soak.exporter import PROCESSES, Exporter, Page, parsed, preload
+from soak.exporter import PROCESSES, VICTIMS, Exporter, Page, parsed, preload
 from soak.writer import CHURN, CHURN_LABELS, ETA, ETA_HORIZON, write
 
 # Rows are up to 5 hours old: all of them lie in the longest window, and panes leave the shortest one during the run.
@@ -71,6 +71,7 @@ class Harness:
         self._seed = seed
         self._random = random.Random(seed)  # noqa: S311 - when to kill
         self._seen: Page = {}
+        self._exporter: Exporter | None = None
         self._run = Run()
 
     def run(self, kills: int) -> Run:
@@ -88,7 +89,7 @@ class Harness:
                 self._live(config, self._random.choice(commits))
             line.send("stop")
             self._run.books = line.recv()
-        self._live(config, self._when_ready)
+        self._live(config, self._when_ready, whole=True)
         # Whole minutes: rows that were ahead of the clock of a refresh count from the next one on.
         now = (int(time.time()) // _MINUTE + 1) * _MINUTE
         for at in (now, now + _LATER):
@@ -120,14 +121,22 @@ class Harness:
         path.write_text(_CONFIG.format(**places, **experiments), encoding="utf-8")
         return path
 
-    def _live(self, config: Path, until: Callable[[Exporter], None]) -> None:
-        """Start the exporter and kill it when `until` returns."""
-        log = self._folder / f"life-{self._run.kills}.log"
-        exporter = Exporter(config, self._folder / "killed", self._port, log)
+    def _live(self, config: Path, until: Callable[[Exporter], int | None], *, whole: bool = False) -> None:
+        """Start the exporter, unless its front runs, and kill one of its processes or both when `until` returns.
+
+        until: returns how many commits had ended when the last one began, None if it did not look. whole: kill both.
+        """
+        if self._exporter is None:
+            log = self._folder / f"life-{self._run.kills}.log"
+            self._exporter = Exporter(config, self._folder / "killed", self._port, log)
+        exporter, victim = self._exporter, VICTIMS[0]
         try:
-            until(exporter)
+            commits = until(exporter)
+            victim = "both" if whole else self._random.choice(VICTIMS)
         finally:
-            exporter.kill()
+            exporter.kill(victim)
+        self._exporter = exporter if victim == "refresher" else None
+        self._run.inside += exporter.commits == commits
         self._run.kills += 1
 
     # Instants to kill at.
@@ -137,27 +146,26 @@ class Harness:
 
     def _at_random(self, exporter: Exporter) -> None:
         """At any time from the start on; if it serves by then, with a scrape right before."""
-        time.sleep(self._random.uniform(0, 5))
+        time.sleep(self._random.uniform(0, 6))
         page = exporter.page()
         if page is not None:
             self._check(page)
 
-    def _in_first_refresh(self, exporter: Exporter) -> None:
+    def _in_first_refresh(self, exporter: Exporter) -> int:
         """In one of the commits that make up for what the last life left undone."""
-        self._in_commit(exporter)
+        return self._in_commit(exporter)
 
-    def _in_later_refresh(self, exporter: Exporter) -> None:
+    def _in_later_refresh(self, exporter: Exporter) -> int:
         """In a commit of an exporter that serves."""
         self._check(exporter.first_page())
-        self._in_commit(exporter)
+        return self._in_commit(exporter)
 
-    def _in_commit(self, exporter: Exporter) -> None:
+    def _in_commit(self, exporter: Exporter) -> int:
         """As soon as the write-ahead log grows for the first, second or third time."""
         for _ in range(self._random.randint(1, 3)):
             commits = exporter.commits
             exporter.wait_for(exporter.growth(), pause=_POLL)
-        exporter.kill()
-        self._run.inside += exporter.commits == commits
+        return commits
 
     def _check(self, page: Page) -> None:
         """Compare the counters with all that was scraped before: none may be smaller or gone."""

@@ -36,6 +36,8 @@ from driftgauge.families import BASIC_SIGNALS
 from driftgauge.schema import Average, Task
 
 MAX_WINDOWS: Final = 8
+# Stands for a default that depends on another field.
+_COMPUTED: Final = float("nan")
 
 
 class Section(BaseModel):
@@ -207,17 +209,13 @@ class ModelConfig(Section):
         return segments
 
 
-def _deadline(valid: dict[str, Any]) -> float:
-    """Return how long a refresh may show no progress, from the fields before it."""
-    return max(10 * float(valid.get("refresh_interval", 0)), 5 * MINUTE)
-
-
 class Config(Section):
     """The whole file. `refresh_interval` and `refresh_deadline` in seconds."""
 
     mlflow: Mlflow = Mlflow()
     refresh_interval: Annotated[float, seconds_between(SECOND / 10, DAY)] = 30 * SECOND
-    refresh_deadline: Annotated[float, seconds_between(10 * SECOND, 30 * DAY)] = Field(default_factory=_deadline)
+    # What is not written is computed from the interval.
+    refresh_deadline: Annotated[float, seconds_between(10 * SECOND, 30 * DAY)] = Field(_COMPUTED, validate_default=True)
     state_dir: Text = "./driftgauge-state"
     windows: Annotated[tuple[WindowField, ...], at_least_one] = (
         Window("1h", int(HOUR)),
@@ -236,6 +234,12 @@ class Config(Section):
     def model_post_init(self, context: dict[Path, str] | None, /) -> None:
         """Keep the validation context, which is `masked`."""
         self._masked = context or {}
+
+    @field_validator("refresh_deadline", mode="before")
+    @classmethod
+    def _ten_intervals(cls, deadline: object, info: ValidationInfo) -> object:
+        interval = info.data.get("refresh_interval", 0.0)
+        return max(10 * interval, 5 * MINUTE) if deadline is _COMPUTED else deadline
 
     @field_validator("windows")
     @classmethod

@@ -5,34 +5,36 @@ nothing that takes long.
 """
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from driftgauge.errors import DriftgaugeError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftgauge.service.front import Front
 
 
 class Starting:
     """Makes and starts a front in the background; `front` is None until it is there.
 
-    make: gets what is to be called when the state cannot be used.
+    make: gets the URL that is served, and what is to be called when the state cannot be used. on_failed: is called
+    when there will be no front; `error` then says why.
     """
 
-    def __init__(self, make: "Callable[[Callable[[str], None]], Front]") -> None:
+    def __init__(self, make: "Callable[[str, Callable[[str], None]], Front]") -> None:
         self._make = make
-        self._on_failed: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._run, name="starting", daemon=True)
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._reload_wanted = False
         self._stopping = False
         self.front: Front | None = None
         self.error: Exception | None = None
+        self.on_failed: Callable[[], None] = lambda: None
 
-    def start(self, on_failed: Callable[[], None]) -> None:
-        """Begin; `on_failed` is called when there will be no front, and `error` then says why."""
-        self._on_failed = on_failed
+    def start(self, url: str) -> None:
+        """Begin: the server answers at `url`."""
+        self._thread = threading.Thread(target=self._run, args=(url,), name="starting", daemon=True)
         self._thread.start()
 
     def reload_soon(self) -> None:
@@ -44,14 +46,14 @@ class Starting:
     def stop(self) -> bool:
         """End the front, if there is one; return whether its refresher ended in order."""
         self._stopping = True
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
         return self.front is None or self.front.stop()
 
-    def _run(self) -> None:
+    def _run(self, url: str) -> None:
         try:
             # A signal that comes before the file is read is about what is read then.
-            front = self._make(self._refused)
+            front = self._make(url, self._refused)
         except Exception as error:
             self._fail(error)
             if not isinstance(error, DriftgaugeError):
@@ -73,4 +75,4 @@ class Starting:
 
     def _fail(self, error: Exception) -> None:
         self.error = error
-        self._on_failed()
+        self.on_failed()
