@@ -10,6 +10,7 @@ or renders them. This module holds no statistics and knows nothing about exposit
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -300,15 +301,14 @@ _IDENTITY: Final = (
     ),
 )
 
+_itself = partial(_families, "The exporter itself")
 _EXPORTER: Final = (
-    *_families(
-        "The exporter itself",
+    *_itself(
         ("version", "python_version"),
         {"driftgauge_build_info": "The running version of driftgauge and Python; the value is always 1."},
         kind="info",
     ),
-    *_families(
-        "The exporter itself",
+    *_itself(
         (),
         {
             "driftgauge_mlflow_up": "1 if MLflow answered at the last refresh, else 0; old values are served then.",
@@ -321,35 +321,19 @@ _EXPORTER: Final = (
             "driftgauge_config_last_reload_success_timestamp_seconds": "Unix time of the last accepted configuration.",
             "driftgauge_series": "Series on this page, those of the exporter's own process left out.",
             "driftgauge_pending_predictions": "Predictions kept until their label arrives or their horizon ends.",
-            "driftgauge_refresher_up": "1 if the process that refreshes is running, else 0; the last page is served "
-            "until it is started again.",
+            "driftgauge_refresher_up": "1 if the process that refreshes is running, else 0: the last page is served.",
         },
     ),
-    *_families(
-        "The exporter itself",
-        ("reason",),
-        {"driftgauge_refresh_failures_total": "Refreshes that failed for at least one model, by reason."},
-        kind="counter",
-    ),
-    *_families(
-        "The exporter itself",
-        _MODEL,
-        {
-            "driftgauge_segments_dropped": "Segments left out because of limits.max_segments; absent for a model "
-            "without segments.",
-        },
-    ),
-    *_families(
-        "The exporter itself",
+    *_itself(
         ("reason",),
         {
-            "driftgauge_refresher_restarts_total": "How often the process that refreshes ended or was ended and was "
-            "started again, by reason.",
+            "driftgauge_refresh_failures_total": "Refreshes that failed for at least one model, by reason.",
+            "driftgauge_refresher_restarts_total": "Ends of the process that refreshes, which is started again.",
         },
         kind="counter",
     ),
-    *_families(
-        "The exporter itself",
+    *_itself(_MODEL, {"driftgauge_segments_dropped": "Segments left out by limits.max_segments; absent without any."}),
+    *_itself(
         (),
         {"driftgauge_series_dropped_total": "Series left out because limits.max_series was reached."},
         kind="counter",
