@@ -5,6 +5,7 @@ store are left out.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from driftgauge.config import Drift, Limits, ModelConfig
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.grid import Layout
 from driftgauge.reference import Reference, compile_reference
-from driftgauge.signals import Basis, Fitted, Rows, fit_all, fold_one
+from driftgauge.signals import Basis, Fitted, Rows, fit_all, fold_one, learn_all
 from driftgauge.signals.distribution import FittedDistribution
 
 MICROS = 1_000_000
@@ -59,7 +60,8 @@ def features(**values: Any) -> Columns:
 
 def a_reference(rows: Columns, *, max_features: int = 500, max_categories: int = 200, **drift: Any) -> Reference:
     """Compile rows to a reference; `drift` are settings of that section."""
-    return compile_reference([rows], drift=Drift(**drift), max_features=max_features, max_categories=max_categories)
+    found = compile_reference([rows], drift=Drift(**drift), max_features=max_features, max_categories=max_categories)
+    return replace(found, learned=learn_all([rows], found, a_model()))
 
 
 def counted(reference: Reference, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> Distribution:

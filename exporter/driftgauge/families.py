@@ -72,7 +72,7 @@ Samples = Mapping[str, Sequence[Sample | HistogramSample]]
 # What rows are folded to, see `driftgauge.signals`: signals that every model has, and those that the configuration
 # can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
-OPTIONAL_SIGNALS: Final[tuple[str, ...]] = ()
+OPTIONAL_SIGNALS: Final = ("reconstruction",)
 
 # Seconds. Finest where online models answer; the top end is where clients have long given up.
 LATENCY_BUCKETS: Final[tuple[float, ...]] = (
@@ -241,6 +241,10 @@ _DRIFT: Final = _families(
         "model_monitored_features": "Features with enough rows to be judged: what the drifted ones are counted among.",
         "model_drifted_features_ratio": "Share of the monitored features flagged as drifted, 0 to 1.",
         "model_drift_detected": "1 if any feature drifted, else 0; absent when none had enough rows to be judged.",
+        "model_reconstruction_error": "Mean error of rows rebuilt from the reference's principal components, in "
+        "standard deviations: it changes when correlations between numeric features do.",
+        "model_reconstruction_outlier_ratio": "Share of rows whose reconstruction error exceeds that of 99 % of rows "
+        "like the reference's, 0 to 1; about 0.01 without drift.",
     },
 )
 

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders import a_pane, a_reference, counted, features, folded, make_columns
+from data_builders import a_pane, a_reference, counted, features, fitted, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, Unseen
-from driftgauge.aggregates.latency import Latency
 from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
@@ -27,13 +26,20 @@ from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack, unpack
 from driftgauge.columns import Columns
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.signals import AGGREGATES
+from driftgauge.signals import AGGREGATES, SIGNALS
 
 NAN = float("nan")
 BOUNDS = (0.1, 0.5, 1.0)
 # Small limits, so that sketches collapse and unseen categories are cut off within a few rows.
 KEYS, NAMES = 4, 2
 REFERENCE = a_reference(features(x=np.array([0.0, 1.0, 2.0, 50.0]), plan=["a", "a", "b", "c"]), max_categories=2)
+MANY_ROWS = a_reference(
+    features(
+        x=np.random.default_rng(1).integers(0, 3, 300).astype(float),
+        amount=np.random.default_rng(2).normal(0, 500, 300),
+        plan=["a", "b", "c"] * 100,
+    )
+)
 OTHER = a_reference(features(x=np.array([0.0, 1.0, 3.0, 50.0]), plan=["a", "a", "b", "c"]), max_categories=2)
 
 Row = dict[str, Any]
@@ -85,12 +91,6 @@ def fold_moments(rows: Sequence[Row]) -> Moments:
 def fold_unseen(rows: Sequence[Row]) -> Unseen:
     """Count the categories that the reference never had."""
     return counted(REFERENCE, as_columns(rows), limit=NAMES).unseen.get("plan", Unseen({}))
-
-
-def fold_latency(rows: Sequence[Row]) -> Latency:
-    """Fold latencies and failures."""
-    columns = as_columns(rows)
-    return Latency.fold(columns.latency, columns.failed, np.array([len(columns)]))[0]
 
 
 def fold_pane(rows: Sequence[Row]) -> Pane:
@@ -149,6 +149,18 @@ class Subject:
     restore: Callable[[dict[str, Any]], Any] | None = None
 
 
+def of_signal(name: str) -> Subject:
+    """Return the aggregate of a signal, with what folds it fitted on a reference that suffices for all signals."""
+    signal = fitted(MANY_ROWS, category_limit=NAMES)[name]
+
+    def fold(rows: Sequence[Row]) -> Any:
+        columns = as_columns(rows)
+        columns = replace(columns, numbers={**columns.numbers, "amount": np.array([row["amount"] for row in rows])})
+        return signal.fold(columns, np.array([len(rows)]))[0]
+
+    return Subject(f"signal {name}", fold, AGGREGATES[name].combine, lambda: fold([]))
+
+
 def restore_pane(state: dict[str, Any]) -> Pane:
     """Return the pane that was stored."""
     return Pane.from_state(state, AGGREGATES)
@@ -169,7 +181,7 @@ STORED = [
         Distribution.combine,
         lambda: Distribution.empty(REFERENCE.layout, limit=NAMES),
     ),
-    Subject("Latency", fold_latency, Latency.combine, Latency.empty),
+    *(of_signal(name) for name in SIGNALS),
     Subject("Pane of predictions", fold_pane, Pane.combine, Pane, restore_pane),
     Subject("Pane of labelled rows", fold_labelled, Pane.combine, Pane, restore_pane),
     Subject("Outcomes", lambda rows: folded(as_columns(rows)), Outcomes.combine, lambda: Outcomes.combine([])),

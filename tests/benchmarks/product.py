@@ -1,6 +1,7 @@
 """The product's own steps on decoded rows, in the order a refresh takes them; files, MLflow and the store left out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from driftgauge.config import Drift, Limits, ModelConfig, Window
 from driftgauge.families import Samples
 from driftgauge.pipeline.delta import Delta, Terms, fold_predictions
 from driftgauge.reference import Reference, compile_reference
-from driftgauge.signals import Basis, fit_all
+from driftgauge.signals import Basis, fit_all, learn_all
 from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.windows import MICROSECONDS
 
@@ -57,7 +58,8 @@ def chunks(rows: Columns) -> list[Columns]:
 
 def compiled(rows: Columns, **drift: Any) -> Reference:
     """Compile a reference; `drift` are settings of that section."""
-    return compile_reference([rows], drift=Drift(**drift), max_features=100_000, max_categories=100_000)
+    found = compile_reference([rows], drift=Drift(**drift), max_features=100_000, max_categories=100_000)
+    return replace(found, learned=learn_all([rows], found, a_model()))
 
 
 def terms(reference: Reference, windows: Sequence[Window] = WINDOWS) -> Terms:

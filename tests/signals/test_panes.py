@@ -157,7 +157,7 @@ def mixed(seed: int, count: int) -> Columns:
 def test_groups_are_folded_as_if_alone(group_rows: int, task: str) -> None:
     """Counting many groups in one pass gives each the pane that folding its rows alone gives."""
     known = features(
-        x=np.random.default_rng(1).normal(size=4000), wild=np.arange(3.0), plan=[*"ab"] * 200, gone=["g"] * 400
+        x=np.random.default_rng(1).normal(size=4000), wild=np.arange(4000) % 3.0, plan=[*"ab"] * 2000, gone=["g"] * 4000
     )
     signals = fitted(a_reference(known), category_limit=3)
     rows = mixed(2, 3 * group_rows + 1)

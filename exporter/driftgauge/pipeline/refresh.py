@@ -229,6 +229,9 @@ class Pipeline:
         memory.adopt(compiled, identity, computed, limits=limits)
         features = len(compiled.kinds)
         self._log.info("reference compiled", model=model.name, uri=uri, rows=compiled.rows, features=features)
+        for signal, learned in compiled.learned.items():
+            if "reason" in learned:
+                self._log.info("signal left out", model=model.name, signal=signal, reason=learned["reason"])
         if compiled.dropped:
             self._log.warning("reference features beyond limits.max_features", model=model.name, left=compiled.dropped)
         return None

@@ -5,12 +5,11 @@ from types import MappingProxyType
 from typing import Final
 
 from driftgauge.aggregates.protocol import Aggregate
-from driftgauge.signals import distribution, latency, moments, outcomes
+from driftgauge.signals import distribution, latency, moments, outcomes, reconstruction
 from driftgauge.signals.signal import Signal
 
-SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType(
-    {signal.name: signal for signal in (latency.SIGNAL, moments.SIGNAL, distribution.SIGNAL, outcomes.SIGNAL)}
-)
+_ROWS: Final = (latency.SIGNAL, moments.SIGNAL, distribution.SIGNAL, outcomes.SIGNAL, reconstruction.SIGNAL)
+SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType({signal.name: signal for signal in _ROWS})
 # The class of each signal's aggregate, for reading panes back.
 AGGREGATES: Final[Mapping[str, type[Aggregate]]] = MappingProxyType(
     {name: signal.aggregate for name, signal in SIGNALS.items()}
