@@ -37,6 +37,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             model_roc_auc model_log_loss model_brier_score model_mean_squared_error model_root_mean_squared_error
             model_mean_absolute_error model_r2_score model_error_ratio model_missing_ratio model_outlier_ratio
             model_drifted_features model_monitored_features model_drifted_features_ratio model_drift_detected
+            model_reconstruction_error model_reconstruction_outlier_ratio
         """,
     ),
     ((*WINDOW, "class"), "gauge", "model_class_precision model_class_recall model_class_f1_score"),

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn import metrics as sk
+from sklearn.decomposition import PCA
 
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
 from e2e.traffic import AT, CLASSES, DAY, HOUR, Traffic
@@ -110,6 +111,7 @@ class Oracle:
             self.put("model_prediction_drift_detected", flag, **at)
         if reference is not None:
             self._flags(drifts, **at)
+            self._reconstruction(rows, reference, **at)
 
     def _quality(self, rows: pd.DataFrame, **at: str) -> None:
         traffic = self._traffic
@@ -147,6 +149,15 @@ class Oracle:
             self.put("model_drifted_features", sum(judged.values()), **at)
             self.put("model_drifted_features_ratio", np.mean(list(judged.values())), **at)
             self.put("model_drift_detected", any(judged.values()), **at)
+
+    def _reconstruction(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
+        columns = [name for name in self._traffic.numeric if reference[name].nunique() > 1]
+        if len(columns) < 2 or len(reference) < max(200, 10 * len(columns)) or len(rows) < 2:
+            return
+        cut, components = reconstruction(reference[columns])
+        found = left_over(standardised(rows[columns], reference[columns]), components)
+        self.put("model_reconstruction_error", found.mean(), **at)
+        self.put("model_reconstruction_outlier_ratio", (found > cut).mean(), **at)
 
     def _performance(self, rows: pd.DataFrame, **at: str) -> None:
         self.put("model_window_labels", len(rows), **at)
@@ -203,6 +214,26 @@ def numeric_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
         "wasserstein_distance": stats.wasserstein_distance(reference, window) / deviation,
         "mean_shift": (window.mean() - reference.mean()) / deviation,
     } | _divergences(p, q)
+
+
+def standardised(rows: pd.DataFrame, reference: pd.DataFrame) -> Floats:
+    """Return numeric columns as deviations from the reference's mean, in its standard deviations, 0 where missing."""
+    return ((rows - reference.mean()) / reference.std(ddof=0)).fillna(0.0).to_numpy(np.float64)
+
+
+def left_over(rows: Floats, components: Floats) -> Floats:
+    """Return the norm of what components leave of each row."""
+    return np.asarray(np.linalg.norm(rows - rows @ components.T @ components, axis=1))
+
+
+def reconstruction(reference: pd.DataFrame) -> tuple[float, Floats]:
+    """Return the error that 99 % of rows do not exceed by components of the other half, and those of all rows."""
+    rows = standardised(reference, reference)
+    pca = PCA(n_components=0.65).fit(rows)
+    kept = min(pca.n_components_, rows.shape[1] - 1)
+    halves = rows[::2], rows[1::2]
+    errors = [left_over(halves[at], PCA(kept).fit(halves[1 - at]).components_) for at in (0, 1)]
+    return float(np.quantile(np.concatenate(errors), 0.99)), pca.components_[:kept]
 
 
 def category_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:

@@ -89,7 +89,7 @@ def test_equals_scikit_learn(missing: float) -> None:
 
 def test_the_cut_is_of_rows_that_were_not_fitted() -> None:
     """The cut is the 99 % point of errors by components of the other half of the rows; 1 % of fresh rows exceed it."""
-    known = correlated(1, 4000)
+    known = correlated(1, 20_000)
     reference = a_reference(features(**named(known)))
     scaled = StandardScaler().fit_transform(known)
     kept = PCA(n_components=0.65).fit(scaled).n_components_
