@@ -151,7 +151,7 @@ class Oracle:
             self.put("model_drift_detected", any(judged.values()), **at)
 
     def _reconstruction(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
-        columns = [name for name in self._traffic.numeric if reference[name].nunique() > 1]
+        columns = [name for name in self._traffic.numeric if reference[name].std() > 0]
         if len(columns) < 2 or len(reference) < max(200, 10 * len(columns)) or len(rows) < 2:
             return
         cut, components = reconstruction(reference[columns])
