@@ -1,0 +1,68 @@
+"""Signals on their way through refreshes: learned from a reference, left out, and begun again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from structlog.testing import capture_logs
+
+from driftgauge.config import Config
+from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, a_model
+
+ERROR = ("model_reconstruction_error", "unknown", "1h")
+MINUTE = 60_000_000
+
+
+def rows(seed: int, count: int) -> list[Mapping[str, Any]]:
+    """Return predictions with two features that nearly determine each other."""
+    ages = np.random.default_rng(seed).normal(40, 10, count)
+    return [
+        {"timestamp": SECONDS - 60, "prediction": 0.5, "features": {"age": age, "tenure": age / 2 + at % 3}}
+        for at, age in enumerate(ages.tolist())
+    ]
+
+
+def configured(bench: Bench, reference_rows: int, **settings: Any) -> Config:
+    """Return a model with a reference of so many rows."""
+    path = bench.folder / "reference.csv"
+    lines = [f"{row['features']['age']},{row['features']['tenure']}" for row in rows(1, reference_rows)]
+    path.write_text("\n".join(["age,tenure", *lines]))
+    return bench.config(a_model(reference={"uri": str(path)}, **settings))
+
+
+def test_switched_off_and_on(bench: Bench) -> None:
+    """A signal that is left out goes at once, alone; back in the list, it begins with the rows that come then."""
+    every, basic = configured(bench, 300), configured(bench, 300, signals=["latency"])
+    bench.log(PREDICTIONS, "predictions.jsonl", rows(2, 100))
+    _, on = bench.refreshed(every)
+    _, again = bench.refreshed(every, now=NOW + MINUTE)
+    _, off = bench.refreshed(basic, now=NOW + MINUTE)
+    _, later = bench.refreshed(every, now=NOW + MINUTE)
+    bench.log(PREDICTIONS, "more.jsonl", rows(3, 50))
+    _, more = bench.refreshed(every, now=NOW + MINUTE)
+
+    assert on[ERROR] == again[ERROR] > 0
+    ks = ("model_feature_ks_statistic", "unknown", "1h", "age")
+    assert off[ks] == later[ks] == on[ks]
+    assert ERROR not in off
+    assert ERROR not in later
+    assert more["model_window_predictions", "unknown", "1h"] == 150
+    assert more[ERROR] > 0
+
+
+def test_a_signal_that_cannot_be_learned_is_said_once(bench: Bench) -> None:
+    """Too small a reference leaves the signal out; the log says why when the reference is compiled, and not again."""
+    config = configured(bench, 199)
+    bench.log(PREDICTIONS, "predictions.jsonl", rows(2, 100))
+    said = []
+    for minute in range(2):
+        with capture_logs() as logs:
+            _, values = bench.refreshed(config, now=NOW + minute * MINUTE)
+        said.append([(line["signal"], line["reason"]) for line in logs if line["event"] == "signal left out"])
+
+    assert said == [
+        [("reconstruction", "needs 200 reference rows for 2 numeric features, but has 199")],
+        [],
+    ]
+    assert ERROR not in values
+    assert ("model_feature_ks_statistic", "unknown", "1h", "age") in values
