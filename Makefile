@@ -3,14 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Where this is set, each of the many processes that tests start would compile all that it imports anew.
+# Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
 
-# Type checking takes long and uses one processor, so it runs beside the tests.
+# Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
 	$(MAKE) --jobs=2 types unit
+
+# The loop of daily work, within a minute on two cores: without servers, programs, waiting, MLflow and coverage, and
+# without tests marked `no_cover`, which only repeat what others run. `--pure` is in tests/conftest.py.
+check: lint contracts docs-check generate-check
+	$(MAKE) --jobs=2 types pure
+
+pure: $(STAMP)
+	$(BIN)/python -m pytest --quiet --pure --numprocesses=2 --dist=worksteal -m "not no_cover" tests
 
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
 $(STAMP): pyproject.toml
@@ -37,7 +45,7 @@ contracts: $(STAMP)
 docs-check: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py --check
 
-# Rules, dashboards and runbooks are what thresholds.yml and the generator say.
+# Rules, dashboards and runbooks in the repository are those that the generator renders from thresholds.yml.
 generate-check: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
 
@@ -51,7 +59,7 @@ unit: $(STAMP) servers
 acceptance: $(STAMP) servers
 	$(BIN)/python -m pytest -rP tests/e2e/test_acceptance.py
 
-# From a batch in MLflow to the notification, through real servers, with the table of who was told what and how soon.
+# From a batch in MLflow to the notification, through real servers, with a table of the notifications and their delays.
 alerting: $(STAMP) servers
 	$(BIN)/python -m pytest -rP tests/e2e/test_alerting.py
 
@@ -80,7 +88,7 @@ docs: $(STAMP)
 generate: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output .
 
-# The pictures of the dashboards in exporter/docs/pictures, from a story that the exporter and Prometheus are told.
+# The pictures of the dashboards in exporter/docs/pictures, from a made-up history in Prometheus.
 pictures: $(STAMP) servers
 	PYTHONPATH=tests $(BIN)/python -m pictures
 

@@ -1,5 +1,6 @@
-"""Fixtures every test may ask for: MLflow stores and servers."""
+"""Fixtures for every test: MLflow stores and servers. `--pure` runs only tests that need neither."""
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,37 @@ structlog.configure(processors=[*_processors, _plain])
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
 _LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e")
+
+
+# Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.
+_IMPURE: Final = (
+    *(_HERE / name for name in ("benchmarks", "demo", "e2e", "fuzz", "pictures", "pipeline", "soak")),
+    *(_HERE / f"test_{name}.py" for name in ("cli", "interpreter", "packaging", "service", "service_trouble")),
+    _HERE / "batch" / "test_hostile.py",
+    *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
+    *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
+    *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("changes", "connection", "deadline", "discovery", "faults")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("guards", "http", "listing", "mlflow_source", "references")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("stores", "survey")),
+    *(_HERE / "web" / f"test_{name}.py" for name in ("server", "tls")),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--pure`."""
+    parser.addoption("--pure", action="store_true", help="leave out tests that need programs, servers or MLflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make an import of MLflow fail in pure tests, so that a test that needs it is noticed."""
+    if config.getoption("pure"):
+        sys.modules["mlflow"] = None  # type: ignore[assignment] # Python's own way to forbid an import
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the other tests when only pure ones are wanted."""
+    return True if config.getoption("pure") and collection_path in _IMPURE else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -69,18 +69,24 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     if role == "reference" and kinds is None:
         kinds = _surveyed_kinds(blocks(0), model)
     decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version)
-    shape = Shape(name, role, known=skip > 0)
+    pieces = (piece for rows in blocks(skip) for piece in rows.pieces(CHUNK_ROWS))
+    yield from _decoded(pieces, decoder, model, shape=Shape(name, role, known=skip > 0), name=name)
+
+
+def _decoded(
+    pieces: Iterator[Rows], decoder: "_Decoder", model: "ModelConfig", *, shape: Shape, name: str
+) -> Iterator[Columns]:
+    """Yield the usable rows of each piece, once the file has turned out to be of a shape that fits its role."""
     withheld: list[Columns] = []
     count = 0
-    for rows in blocks(skip):
-        for piece in rows.pieces(CHUNK_ROWS):
-            count += 1
-            roles = resolve(piece, model)
-            shape.watch(piece, roles)
-            withheld.append(decoder.columns(piece, roles))
-            if shape.fits:
-                yield from withheld
-                withheld.clear()
+    for piece in pieces:
+        count += 1
+        roles = resolve(piece, model)
+        shape.watch(piece, roles)
+        withheld.append(decoder.columns(piece, roles))
+        if shape.fits:
+            yield from withheld
+            withheld.clear()
     shape.check()
     yield from withheld
     if not count and _is_complete_without_rows(name):

@@ -38,7 +38,7 @@ def exporter(marks: Marks) -> Contents:
         rows=[
             _now(marks),
             Row("Health over time", [(24, _health())], height=7),
-            Row("Refresh", [(8, panel) for panel in _refresh(marks)]),
+            Row("Refresh", [(6, panel) for panel in _refresh(marks)]),
             Row("Series and state", [(6, panel) for panel in _series(marks)]),
             Row("Process", [(8, panel) for panel in _process()]),
         ],
@@ -91,7 +91,7 @@ def _now(marks: Marks) -> Row:
 def _health() -> Panel:
     about = About(
         "Health",
-        "Red is where something failed: the scrape, MLflow, a refresh, or a reload of the configuration.",
+        "Red is where something failed: the scrape, MLflow, a refresh, its process, or a reload of the configuration.",
         _NOT_SCRAPED,
         _MORE,
     )
@@ -101,6 +101,7 @@ def _health() -> Panel:
             ("scrape", about_target("up")),
             ("MLflow", SCOPE.of("driftgauge_mlflow_up")),
             ("refresh", SCOPE.of("driftgauge_refresh_success")),
+            ("refresher", SCOPE.of("driftgauge_refresher_up")),
             ("configuration", SCOPE.of("driftgauge_config_last_reload_successful")),
         )
     ]
@@ -110,6 +111,8 @@ def _health() -> Panel:
 def _refresh(marks: Marks) -> list[Panel]:
     failed = SCOPE.of("driftgauge_refresh_failures_total")
     failures = total(grown(failed, "$__rate_interval", "instance", "reason"), "reason")
+    ended = SCOPE.of("driftgauge_refresher_restarts_total")
+    restarts = total(grown(ended, "$__rate_interval", "instance", "reason"), "reason")
     last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
     return [
         lines(
@@ -137,6 +140,16 @@ def _refresh(marks: Marks) -> list[Panel]:
                 _MORE,
             ),
             Query(failures, "{{reason}}"),
+            scale=scales.COUNT,
+        ),
+        bars(
+            About(
+                "Restarts of the refresher by reason",
+                "Ends of the process that refreshes, which is started again. The log says why.",
+                "The refresher never ended",
+                _MORE,
+            ),
+            Query(restarts, "{{reason}}"),
             scale=scales.COUNT,
         ),
     ]
