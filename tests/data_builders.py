@@ -18,7 +18,9 @@ from driftgauge.columns import Columns
 from driftgauge.config import Drift, Limits, ModelConfig
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.grid import Layout
+from driftgauge.pipeline.delta import Signals
 from driftgauge.reference import Reference, compile_reference
+from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, Fitted, Rows, fit_all, fold_one, learn_all
 from driftgauge.signals.distribution import FittedDistribution
 
@@ -78,6 +80,11 @@ def on_layout(layout: Layout, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> 
 def fitted(reference: Reference | None = None, *, category_limit: int = CATEGORY_LIMIT) -> dict[str, Fitted]:
     """Return the signals of a model, with or without a reference."""
     return fit_all(Basis(a_model(), Limits(max_categories=category_limit), reference))
+
+
+def signals(reference: Reference | None = None) -> Signals:
+    """Return the same for terms, of all rows."""
+    return {ALL_ROWS: fitted(reference)}
 
 
 def a_pane(

@@ -4,15 +4,18 @@ The collector, the documentation, the dashboards and the rules all read this tab
 that does not exist. Help texts are one sentence for whoever is paged at night: what the number is, its unit or range,
 and, where it matters, what its absence means. A value that cannot be computed is an absent series, never NaN or 0.
 
-The values a snapshot hands to the collector (`Sample`, `HistogramSample`) are here too, below everything that makes
-or renders them. This module holds no statistics and knows nothing about exposition formats.
+The values of families are in `samples`, which this module hands on. It knows no exposition format.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
+
+from driftgauge.samples import HistogramSample as HistogramSample  # noqa: PLC0414 - handed on
+from driftgauge.samples import Sample as Sample  # noqa: PLC0414 - handed on
+from driftgauge.samples import Samples as Samples  # noqa: PLC0414 - handed on
 
 FamilyType = Literal["gauge", "counter", "histogram", "gaugehistogram", "summary", "info"]
 Scope = Literal["model", "exporter"]
@@ -39,38 +42,7 @@ class Family:
         return "window" in self.labels
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One finite number, with label values in the order of its family's `labels`.
-
-    segment: the rows that it is about, "" for all of them; only of a family that is `segmented`.
-    """
-
-    labels: tuple[str, ...]
-    value: float
-    segment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HistogramSample:
-    """One distribution.
-
-    bounds: (k,) finite upper bounds, increasing, inclusive. sum: of the observed values.
-    counts: (k + 1,) observations per bucket, NOT cumulative; the last one holds what is above every bound.
-    segment: as of `Sample`.
-    """
-
-    labels: tuple[str, ...]
-    bounds: tuple[float, ...]
-    counts: tuple[float, ...]
-    sum: float
-    segment: str = ""
-
-
-Samples = Mapping[str, Sequence[Sample | HistogramSample]]
-
-# What rows are folded to, see `driftgauge.signals`: signals that every model has, and those that the configuration
-# can leave out.
+# What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
 OPTIONAL_SIGNALS: Final = ("reconstruction",)
 

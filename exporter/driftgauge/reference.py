@@ -21,6 +21,8 @@ from driftgauge.schema import Kind
 # Wide gaps between reference values are divided into about this many parts of the range: the Wasserstein distance is
 # exact except where the two distribution functions cross inside a cell, so cells have to be narrow.
 _FINE: Final = 4096
+# With fewer rows nothing can be compared.
+MIN_REFERENCE_ROWS: Final = 2
 _NO_POINTS: Final = np.zeros(0)
 
 
@@ -102,11 +104,21 @@ class Reference:
         return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]), state["learned"])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A reference, and the metrics of its labelled rows: {} without labels."""
+
+    reference: Reference
+    metrics: Mapping[str, float]
+
+
 def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: int, max_categories: int) -> Reference:
     """Compile decoded reference rows; raises `ReferenceUnusable` when there are none or no column to monitor."""
     rows = sum(len(chunk) for chunk in chunks)
-    if rows < 2:
-        raise ReferenceUnusable(f"the reference has {rows} usable rows; drift needs at least 2, better 1,000 or more")
+    if rows < MIN_REFERENCE_ROWS:
+        raise ReferenceUnusable(
+            f"the reference has {rows} usable rows; drift needs at least {MIN_REFERENCE_ROWS}, better 1,000 or more"
+        )
     numbers, categories = _gathered(chunks)
     names = [*numbers, *categories]
     kept = names[:max_features]

@@ -5,10 +5,10 @@ Values compare by value, whatever type a file gives them. This module does not k
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +60,23 @@ class Segments:
         """Return what `limits.max_segments` leaves of the configured segments."""
         found = tuple(Segment(name, conditions) for name, conditions in model.segments.items())
         return cls(found[: limits.max_segments], tuple(segment.name for segment in found[limits.max_segments :]))
+
+
+def listed(segments: Sequence[Segment], members: Sequence[BoolArray], *, rows: int) -> Any:
+    """Return for each row the identities of its segments, as an Arrow column of lists; members: (n,) by segment."""
+    at, of = np.nonzero(np.stack([np.zeros(rows, np.bool_), *members], axis=1))
+    identities = pa.array(["", *(segment.identity for segment in segments)], pa.string()).take(pa.array(of))
+    ends = np.bincount(at, minlength=rows).cumsum()
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), identities)
+
+
+def listed_members(segments: Sequence[Segment], lists: Any) -> list[BoolArray]:
+    """Return what `listed` was made of: for each segment, which rows (n,) have its identity."""
+    rows, identities = pc.list_parent_indices(lists).to_numpy(), lists.flatten()
+    found = [np.zeros(len(lists), np.bool_) for _ in segments]
+    for members, segment in zip(found, segments, strict=True):
+        members[rows[mask(pc.equal(identities, segment.identity))]] = True
+    return found
 
 
 def _among_numbers(values: FloatArray, condition: Condition) -> BoolArray:

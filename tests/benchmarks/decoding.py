@@ -5,17 +5,17 @@ cores. Ours runs twice: in this process, and as deployed, in a worker process th
 """
 
 import statistics as medians
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from driftgauge.openers import LocalFile
+from driftgauge.pipeline.delta import Signals
 from driftgauge.pipeline.executor import Executor, Inline
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.signals import Fitted
 from driftgauge.source import Artifact
 
 from . import datasets, peers, product
@@ -43,7 +43,7 @@ def run(notes: Notes) -> None:
         folder.cleanup()
 
 
-def _compare(notes: Notes, kind: str, path: Path, job: Job, fitted: Mapping[str, Fitted], workers: Executor) -> None:
+def _compare(notes: Notes, kind: str, path: Path, job: Job, fitted: Signals, workers: Executor) -> None:
     # Read once before, so that every contestant finds the file in the page cache.
     path.read_bytes()
 

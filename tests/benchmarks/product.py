@@ -13,6 +13,7 @@ from driftgauge.config import Drift, Limits, ModelConfig, Window
 from driftgauge.families import Samples
 from driftgauge.pipeline.delta import Delta, Terms, fold_predictions
 from driftgauge.reference import Reference, compile_reference
+from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, fit_all, learn_all
 from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.windows import MICROSECONDS
@@ -66,7 +67,7 @@ def terms(reference: Reference, windows: Sequence[Window] = WINDOWS) -> Terms:
     """Return by what rows are folded."""
     model = a_model()
     fitted = fit_all(Basis(model, Limits(max_features=100_000, max_categories=100_000), reference))
-    return Terms(model, windows, fitted, NOW * MICROSECONDS)
+    return Terms(model, windows, {ALL_ROWS: fitted}, NOW * MICROSECONDS)
 
 
 def folded(pieces: Sequence[Columns], by: Terms) -> Delta:

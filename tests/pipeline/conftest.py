@@ -26,7 +26,7 @@ LABELS: Final = "/monitoring/churn-labels"
 LIMIT: Final = 20_000_000
 
 Rows = Sequence[Mapping[str, Any]]
-# (family, label values after the model's name …) -> value; a histogram's value is its sum, its counts are beside it.
+# (family, label values after the model's name …, the segment last) -> value; a histogram's is its sum, next to counts.
 Values = dict[tuple[str, ...], float]
 
 
@@ -105,7 +105,7 @@ def published(pipeline: Pipeline, config: Config, *, now: int = NOW, model: str 
     values: Values = {}
     for family, samples in model_samples(state, windows=config.windows, limits=config.limits, now=now).items():
         for sample in samples:
-            key = (family, *sample.labels[1:])
+            key = (family, *sample.labels[1:], *([f"segment {sample.segment}"] if sample.segment else []))
             values[key] = sample.value if isinstance(sample, Sample) else sample.sum
             if not isinstance(sample, Sample):
                 values |= {(*key, f"bucket {at}"): count for at, count in enumerate(sample.counts)}

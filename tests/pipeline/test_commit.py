@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders import a_reference, features, fitted
+from data_builders import a_reference, features, signals
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.codec import pack
@@ -113,7 +113,7 @@ class Run:
         ]
         self._read += new
         self._labels += labels
-        terms = Terms(self.state.config, WINDOWS, fitted(), self.now * MICROSECONDS)
+        terms = Terms(self.state.config, WINDOWS, signals(), self.now * MICROSECONDS)
         times, versions = [SECONDS + each.at for each in chosen], [each.version for each in chosen]
         predicted = rows(new, times, versions, predicted=[each.predicted for each in chosen])
         keys, times, values = ([label[part] for label in labels] for part in range(3))
@@ -220,7 +220,7 @@ def test_panes_grow_by_parts(shared: Store) -> None:
     """What a commit writes follows its own rows; few parts stay, they add up to all rows, and are joined in the end."""
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model("in parts"))
-    terms = Terms(model, WINDOWS, fitted(reference), SECONDS * MICROSECONDS)
+    terms = Terms(model, WINDOWS, signals(reference), SECONDS * MICROSECONDS)
     state = ModelState(model, reference=reference)
     batches = [feature_rows(seed, 3000) for seed in range(20)]
     written = 0
@@ -260,7 +260,7 @@ def test_small_parts_are_joined_eight_at_a_time(
     monkeypatch.setattr(commits, "_FEW_CELLS", few_cells)
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model(f"parts {few_cells}"))
-    terms = Terms(model, WINDOWS, fitted(reference), SECONDS * MICROSECONDS)
+    terms = Terms(model, WINDOWS, signals(reference), SECONDS * MICROSECONDS)
     state = ModelState(model, reference=reference)
     found = []
     for seed in range(8):

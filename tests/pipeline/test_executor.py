@@ -9,15 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from data_builders import a_model, a_reference, features
-from driftgauge.config import Limits, Window
+from data_builders import a_model, a_reference, features, signals
+from driftgauge.config import Window
 from driftgauge.errors import BatchError
 from driftgauge.openers import SMALL_BYTES, InMemory, local
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.executor import NOTHING, Carried, Executor, Inline, Opened, Shared
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.signals import Basis, fit_all
 from driftgauge.source import Artifact
 from pipeline.conftest import NOW, label, prediction
 from pipeline.test_fetching import added
@@ -96,7 +95,7 @@ def files(folder: Path) -> list[Fetched]:
 def folded(executor: Executor, folder: Path) -> Reading:
     """Return what the files add."""
     reference = a_reference(features(x=np.random.default_rng(2).normal(size=3000), plan=["a", "b"] * 1500))
-    shared = executor.share(fit_all(Basis(a_model(), Limits(), reference)))
+    shared = executor.share(signals(reference))
     found = executor.submit(fold_files, shared, files(folder)).result(60)
     executor.release(shared)
     return found

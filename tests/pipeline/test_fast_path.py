@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from prometheus_client import parser
 
-from data_builders import MICROS, a_model, a_reference, fitted, folded, make_columns
+from data_builders import MICROS, a_model, a_reference, folded, make_columns, signals
 from driftgauge.collector import render
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
@@ -130,7 +130,7 @@ def _published(rng: np.random.Generator, traffic: Traffic) -> Series:
     known = _columns(traffic, traffic.reference)
     reference = a_reference(known)
     baseline = metrics(folded(known), task=traffic.task, average=model.average)
-    terms = Terms(model, windows, fitted(reference), now)
+    terms = Terms(model, windows, signals(reference), now)
     pieces = rng.integers(0, 4, len(traffic.predictions))
     parts = [
         fold_predictions(_columns(traffic, piece, version=str(version)), terms, origin=("", ""))

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import pytest
 
-from data_builders import a_model, fitted
+from data_builders import a_model, signals
 from driftgauge.config import Window
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
@@ -112,7 +112,7 @@ def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
 def read(shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, **settings: Any) -> Iterator[Reading]:
     """Read the files, in this process unless there is an executor."""
     with Readers(cast("Source", shelf), executor or Inline()) as readers:
-        yield from readers.read(jobs(paths, **settings), Carried(fitted()))
+        yield from readers.read(jobs(paths, **settings), Carried(signals()))
 
 
 def outcomes(readings: Sequence[Reading]) -> list[object]:
@@ -172,7 +172,7 @@ def test_large_files_are_read_one_by_one() -> None:
     shelf = Shelf(files, large=True)
     known = [replace(job, artifact=replace(job.artifact, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
     with Readers(cast("Source", shelf), Inline()) as readers:
-        readings = readers.read(known, Carried(fitted()))
+        readings = readers.read(known, Carried(signals()))
         next(readings)
         time.sleep(0.2)
         begun = len(shelf.opened)
@@ -186,7 +186,7 @@ def test_files_of_unknown_size_are_not_kept_in_memory() -> None:
     files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
     executor = Fragile()
     with Readers(cast("Source", Shelf(files, large=True)), executor) as readers:
-        readings = readers.read(jobs(list(files)), Carried(fitted()))
+        readings = readers.read(jobs(list(files)), Carried(signals()))
         next(readings)
 
         assert len(executor.asked) == 1
@@ -199,7 +199,7 @@ def test_every_file_is_released(taken: int) -> None:
     files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
     shelf = Shelf(files)
     with Readers(cast("Source", shelf), Fragile(deadly=["2.jsonl"])) as readers:
-        readings = cast("Generator[Reading]", readers.read(jobs(list(files)), Carried(fitted())))
+        readings = cast("Generator[Reading]", readers.read(jobs(list(files)), Carried(signals())))
         for _ in range(taken):
             next(readings)
         readings.close()

@@ -68,5 +68,5 @@ def test_changed_reference(bench: Bench) -> None:
         with capture_logs() as logs:
             bench.refreshed(config)
         said.append([line["event"] for line in logs if line["event"].startswith("reference")])
-    changed = "reference changed: drift is counted anew from now on, all else is kept"
+    changed = "reference changed: drift is counted again from now on, all else is kept"
     assert said == [["reference compiled"], [changed, "reference compiled"]]

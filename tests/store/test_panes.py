@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_builders import a_pane, make_columns
+from data_builders import a_pane, a_reference, make_columns
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack
 from driftgauge.config import Drift
 from driftgauge.errors import StateError
-from driftgauge.reference import Reference, compile_reference
+from driftgauge.reference import Compiled, Reference, compile_reference
 from driftgauge.store import Store, panes
 from driftgauge.store.panes import (
     Stored,
@@ -55,27 +55,28 @@ def same(left: Any, right: Any) -> bool:
 def test_new_model_is_empty(store: Store) -> None:
     """A model that was never written has no panes, no reference and zero counters."""
     stored = reopened(store)
-    assert (stored.predictions, stored.outcomes, stored.reference, stored.baseline) == ({}, {}, None, {})
+    assert (stored.predictions, stored.outcomes, stored.references) == ({}, {}, {})
     assert (stored.reference_identity, stored.pending) == ("", 0)
     assert same(stored.totals, Totals())
 
 
 def test_everything_round_trips(store: Store) -> None:
     """Totals, reference, baseline and both kinds of panes come back equal, each under its own key."""
-    compiled = reference()
+    compiled, other = reference(), a_reference(ROWS.take(np.array([0, 1])))
     pane = a_pane(ROWS, compiled)
     totals = Totals(versions={"v": VersionTotals(predictions=3, origin=("run", "7"))}, rejected={"bad_label": 2})
     joined = {PaneKey("v", 0, 120, 120, rebuilt=True): outcomes(0.9), KEY: outcomes(0.1)}
     with store.transaction("churn", "binary") as tx:
         write_totals(tx, totals)
-        write_reference(tx, compiled, "identity", {"accuracy": 0.75})
+        write_reference(tx, {"": Compiled(compiled, {"accuracy": 0.75}), "a": Compiled(other, {})}, "identity")
         write_panes(tx, "predictions", {KEY: pane}, known=())
         write_panes(tx, "outcomes", joined, known=())
     stored = reopened(store)
     assert same(stored.totals, totals)
-    assert stored.reference is not None
-    assert same(stored.reference, compiled)
-    assert (stored.reference_identity, stored.baseline) == ("identity", {"accuracy": 0.75})
+    assert stored.reference_identity == "identity"
+    assert {segment: found.metrics for segment, found in stored.references.items()} == {"": {"accuracy": 0.75}, "a": {}}
+    assert same(stored.references[""].reference, compiled)
+    assert same(stored.references["a"].reference, other)
     assert list(stored.predictions) == [KEY]
     assert same(stored.predictions[KEY], pane)
     assert stored.outcomes.keys() == joined.keys()
@@ -101,6 +102,7 @@ def test_pane_is_replaced(store: Store) -> None:
     others = [
         PaneKey("w", 3600, 120), PaneKey("v", 3600, 3600), PaneKey("v", 0, 120), PaneKey("v", 3600, 120, 60),
         PaneKey("v", 3600, 120, rebuilt=True), PaneKey("v", 3600, 120, part=1),
+        PaneKey("v", 3600, 120, segment="germany"),
     ]  # fmt: skip
     pane = Pane()
     with store.transaction("churn", "binary") as tx:

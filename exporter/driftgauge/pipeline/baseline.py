@@ -14,8 +14,9 @@ from driftgauge.config import Limits, ModelConfig
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
-from driftgauge.reference import Reference, compile_reference
+from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, compile_reference
 from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
@@ -28,7 +29,7 @@ def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> st
     settings = (
         source.reference_identity(uri), model.task, model.threshold, model.average, model.columns, model.features,
         model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories,
-        model.signals, _COMPILER,
+        model.signals, [segment.identity for segment in Segments.of(model, limits).kept], _COMPILER,
     )  # fmt: skip
     return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
@@ -43,11 +44,10 @@ class _Job:
     limits: Limits
 
 
-def load(
-    source: Source, model: ModelConfig, uri: str, limits: Limits, *, executor: Executor
-) -> tuple[Reference, dict[str, float]]:
-    """Download and compile a reference; return it and the metrics of its labelled rows, {} without labels.
+def load(source: Source, model: ModelConfig, uri: str, limits: Limits, *, executor: Executor) -> dict[str, Compiled]:
+    """Download and compile a reference; return it under `ALL_ROWS`, and by identity the slices of it for segments.
 
+    A segment in which the reference has too few rows has none.
     Raises SourceMissing, SourceUnavailable, BatchError or ReferenceUnusable.
     """
     found = source.reference(uri)
@@ -57,7 +57,7 @@ def load(
         found.opener.release()
 
 
-def _compile(_: None, job: _Job) -> tuple[Reference, dict[str, float]]:
+def _compile(_: None, job: _Job) -> dict[str, Compiled]:
     model, limits = job.model, job.limits
     with job.opener() as file:
         decoded = decode(
@@ -71,10 +71,20 @@ def _compile(_: None, job: _Job) -> tuple[Reference, dict[str, float]]:
             max_bytes=limits.max_artifact_bytes,
         )
         chunks = list(decoded)
-    compiled = compile_reference(
+    found = {ALL_ROWS: _compiled(chunks, job)}
+    for segment in Segments.of(model, limits).kept:
+        rows = [chunk.take(segment.members(chunk)) for chunk in chunks]
+        if sum(map(len, rows)) >= MIN_REFERENCE_ROWS:
+            found[segment.identity] = _compiled(rows, job)
+    return found
+
+
+def _compiled(chunks: Sequence[Columns], job: _Job) -> Compiled:
+    model, limits = job.model, job.limits
+    reference = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    return replace(compiled, learned=learn_all(chunks, compiled, model)), _baseline(chunks, model)
+    return Compiled(replace(reference, learned=learn_all(chunks, reference, model)), _baseline(chunks, model))
 
 
 def _baseline(chunks: Sequence[Columns], model: ModelConfig) -> dict[str, float]:

@@ -12,15 +12,18 @@ import pyarrow.compute as pc
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
-from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
 from driftgauge.config import ModelConfig, Window
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
-from driftgauge.signals import Fitted, fold
+from driftgauge.segments import ALL_ROWS, Segment, listed, listed_members
+from driftgauge.signals import Fitted, Rows, fold
 from driftgauge.store.join import class_scores, staged_labels, staged_predictions
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers, is_future
 
 # Where rows were read: run id and experiment id.
 Origin = tuple[str, str]
+# By segment, and under `ALL_ROWS`: the fitted signals by name.
+Signals = Mapping[str, Mapping[str, Fitted]]
 # Distinct texts and, for each row (n,), the position of its text among them.
 Coded = tuple[list[str], IntArray]
 
@@ -31,17 +34,22 @@ VERSION_LIMIT: Final = 100
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """By what rows are folded: signals by name, and `now` in µs."""
+    """By what rows are folded: the fitted signals of all rows and of each of the `segments`, and `now` in µs."""
 
     model: ModelConfig
     windows: Sequence[Window]
-    fitted: Mapping[str, Fitted]
+    fitted: Signals
     now: int
+    segments: tuple[Segment, ...] = ()
 
     @cached_property
     def tiers(self) -> Tiers:
         """The panes of these windows."""
         return Tiers.of(self.windows)
+
+    def members(self, rows: Columns) -> list[BoolArray]:
+        """Return for each segment which rows (n,) are in it."""
+        return [segment.members(rows) for segment in self.segments]
 
     @property
     def by_label_time(self) -> bool:
@@ -96,32 +104,34 @@ def fold_together(files: Sequence[tuple[Columns, Origin]], terms: Terms) -> Delt
     rows = Columns.concat([kept for kept, _, _ in usable])
     versions = usable[0][1] if len(usable) == 1 else coded(rows.version)
     origins = [(len(kept), origin) for (kept, _, _), (_, origin) in zip(usable, files, strict=True)]
+    members = terms.members(rows)
     counted = Delta(
         totals=Totals(versions=_version_totals(rows, versions, origins)),
-        predictions=_prediction_panes(rows, versions, terms),
+        predictions=_panes(rows, rows.time, terms, members, of="predictions", versions=versions),
         rows_read=sum(read.rows_read for read, _ in files),
     )
     rejected = [Delta(totals=Totals(rejected=reasons)) for _, _, reasons in usable if reasons]
-    return Delta.combine([counted, *rejected, _labelled(rows, terms)])
+    return Delta.combine([counted, *rejected, _labelled(rows, terms, members)])
 
 
-def _labelled(rows: Columns, terms: Terms) -> Delta:
-    """Fold the labels that came with predictions, and stage what waits to be joined."""
+def _labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> Delta:
+    """Fold the labels that came with predictions, and stage what waits to be joined; members: (n,) by segment."""
     labelled = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
     joined = np.zeros(len(rows), np.bool_)
     if terms.model.labels:
         joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
     if not (labelled.any() or joined.any()):
         return Delta()
-    direct = rows.take(labelled & ~joined)
-    waiting = rows.take(joined & ~rows.failed)
+    is_direct, is_waiting = labelled & ~joined, joined & ~rows.failed
+    direct, waiting = rows.take(is_direct), rows.take(is_waiting)
+    lists = listed(terms.segments, [mask[is_waiting] for mask in members], rows=len(waiting))
     with_label = rows.take(joined & ~rows.failed & labelled)
     last_label = int(rows.time[labelled].max()) if labelled.any() else None
     versions = {name: VersionTotals(labels=len(at)) for name, at in _by_version(coded(direct.version))}
     return Delta(
         totals=Totals(versions=versions, last_label=last_label),
-        outcomes=outcome_panes(direct, direct.time, terms, rebuilt=False),
-        waiting=(staged_predictions(waiting),) if len(waiting) else (),
+        outcomes=_panes(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
+        waiting=(staged_predictions(waiting, lists),) if len(waiting) else (),
         labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
     )
 
@@ -141,34 +151,51 @@ def fold_joined(fresh: pa.Table, terms: Terms) -> Delta:
     """Fold predictions that got their first label (rows as `store.join` returns them)."""
     if not len(fresh):
         return Delta()
-    rows, label_time = _as_columns(fresh)
+    rows, label_time, members = _as_columns(fresh, terms)
     delays = (label_time - rows.time) / MICROSECONDS
     versions = {}
     for version, at in _by_version(coded(rows.version)):
         delay = Buckets.fold(np.maximum(delays[at], 0.0), LABEL_DELAY_BUCKETS)
         versions[version] = VersionTotals(labels=len(at), label_delay=delay)
-    counted = label_time if terms.by_label_time else rows.time
-    return Delta(totals=Totals(versions=versions), outcomes=outcome_panes(rows, counted, terms, rebuilt=True))
+    return Delta(totals=Totals(versions=versions), outcomes=_joined_panes(rows, label_time, terms, members))
 
 
 def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Pane]:
     """Fold labelled predictions that were counted before, to replace their panes."""
     if not len(labelled):
         return {}
-    rows, label_time = _as_columns(labelled)
-    return outcome_panes(rows, label_time if terms.by_label_time else rows.time, terms, rebuilt=True)
+    rows, label_time, members = _as_columns(labelled, terms)
+    return _joined_panes(rows, label_time, terms, members)
 
 
-def outcome_panes(rows: Columns, time: IntArray, terms: Terms, *, rebuilt: bool) -> dict[PaneKey, Pane]:
-    """Fold labelled rows into the panes of the times (n,) at which they count."""
-    groups = dict(terms.tiers.groups(*coded(rows.version), time, terms.now))
-    panes = fold(rows, list(groups.values()), terms.fitted, "labelled")
-    return {replace(key, rebuilt=rebuilt): pane for key, pane in zip(groups, panes, strict=True)}
+def _joined_panes(
+    rows: Columns, label_time: IntArray, terms: Terms, members: Sequence[BoolArray]
+) -> dict[PaneKey, Pane]:
+    """Fold predictions with labels from files of their own, whose times are (n,), into panes that can be rebuilt."""
+    panes = _panes(rows, label_time if terms.by_label_time else rows.time, terms, members, of="labelled")
+    return {replace(key, rebuilt=True): pane for key, pane in panes.items()}
 
 
-def _prediction_panes(rows: Columns, versions: Coded, terms: Terms) -> dict[PaneKey, Pane]:
-    groups = dict(terms.tiers.groups(*versions, rows.time, terms.now))
-    return dict(zip(groups, fold(rows, list(groups.values()), terms.fitted, "predictions"), strict=True))
+def _panes(
+    rows: Columns,
+    time: IntArray,
+    terms: Terms,
+    members: Sequence[BoolArray],
+    *,
+    of: Rows,
+    versions: Coded | None = None,
+) -> dict[PaneKey, Pane]:
+    """Fold all rows, and those of each segment, into the panes of the times (n,) at which they count.
+
+    members: (n,) by segment. versions: those of the rows, if they are known.
+    """
+    groups = dict(terms.tiers.groups(*(versions or coded(rows.version)), time, terms.now))
+    found = dict(zip(groups, fold(rows, list(groups.values()), terms.fitted[ALL_ROWS], of), strict=True))
+    for segment, chosen in zip(terms.segments, members, strict=True):
+        within = {key: some for key, at in groups.items() if len(some := at[chosen[at]])}
+        panes = fold(rows, list(within.values()), terms.fitted[segment.name], of)
+        found |= {replace(key, segment=segment.name): pane for key, pane in zip(within, panes, strict=True)}
+    return found
 
 
 def _version_totals(rows: Columns, versions: Coded, origins: Sequence[tuple[int, Origin]]) -> dict[str, VersionTotals]:
@@ -224,8 +251,8 @@ def _usable(rows: Columns, terms: Terms) -> tuple[Columns, Coded, dict[str, int]
     return rows, versions, rejected
 
 
-def _as_columns(table: pa.Table) -> tuple[Columns, IntArray]:
-    """Return joined rows as `Columns`, with the times (n,) of their labels."""
+def _as_columns(table: pa.Table, terms: Terms) -> tuple[Columns, IntArray, list[BoolArray]]:
+    """Return joined rows as `Columns`, with the times (n,) of their labels and, by segment, which rows are in it."""
     table = table.combine_chunks()
     names = table["classes"].to_pylist()
     rows = Columns(
@@ -239,7 +266,7 @@ def _as_columns(table: pa.Table) -> tuple[Columns, IntArray]:
         failed=np.zeros(len(table), np.bool_),
         class_scores=_stored_scores(names, table["class_scores"].to_pylist()),
     )
-    return rows, table["label_time"].to_numpy()
+    return rows, table["label_time"].to_numpy(), listed_members(terms.segments, _flat(table["segments"]))
 
 
 def _flat(column: Any) -> Any:

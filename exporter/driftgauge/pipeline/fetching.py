@@ -5,7 +5,7 @@ So small files are handed over together, and counted together.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -13,10 +13,9 @@ from typing import Final, Self, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.openers import InMemory
-from driftgauge.pipeline.delta import Delta
+from driftgauge.pipeline.delta import Delta, Signals
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.signals import Fitted
 from driftgauge.source import Source
 
 _THREADS: Final = 4
@@ -52,7 +51,7 @@ class Readers:
         """Wait for what they are fetching."""
         self._fetching.shutdown()
 
-    def read(self, jobs: Sequence[Job], signals: Shared[Mapping[str, Fitted]]) -> Iterator[Reading]:
+    def read(self, jobs: Sequence[Job], signals: Shared[Signals]) -> Iterator[Reading]:
         """Yield what the files add, in order; a reading is of one or more of them.
 
         Raises SourceUnavailable when the source went away, after what it had given by then.
@@ -77,7 +76,7 @@ class Readers:
         except (BatchError, SourceMissing, SourceUnavailable) as error:
             return error
 
-    def _fold(self, batch: Sequence[_Fetch], signals: Shared[Mapping[str, Fitted]]) -> "Future[Reading]":
+    def _fold(self, batch: Sequence[_Fetch], signals: Shared[Signals]) -> "Future[Reading]":
         files = [file for file in batch if isinstance(file, Fetched)]
         if files:
             within = _LONGEST_TOGETHER if len(files) > 1 else None
@@ -93,9 +92,7 @@ class Readers:
                 future.set_result(Reading(Delta(), (error,)))
         return future
 
-    def _outcome(
-        self, batch: Sequence[_Fetch], future: "Future[Reading]", signals: Shared[Mapping[str, Fitted]]
-    ) -> Reading:
+    def _outcome(self, batch: Sequence[_Fetch], future: "Future[Reading]", signals: Shared[Signals]) -> Reading:
         """Return what came of a batch. If a worker did not survive several files, each of them is read on its own."""
         try:
             return future.result()

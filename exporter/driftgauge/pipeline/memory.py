@@ -9,15 +9,16 @@ import structlog
 
 from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.pipeline import baseline
-from driftgauge.pipeline.delta import Terms
+from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
-from driftgauge.reference import Reference
-from driftgauge.signals import Basis, Fitted, current, fit_all
-from driftgauge.snapshot import ModelState, SnapshotCache
+from driftgauge.reference import Compiled
+from driftgauge.segments import ALL_ROWS, Segment, Segments
+from driftgauge.signals import Basis, current, fit_all
+from driftgauge.snapshot import ModelState, Slice, SnapshotCache
 from driftgauge.source import RunState
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.ledger import read_files, read_runs
-from driftgauge.store.panes import Stored, delete_panes, read, write_windows
+from driftgauge.store.panes import Stored, delete_panes, read, write_segments, write_windows
 from driftgauge.windows import MICROSECONDS, Tiers
 
 _log = structlog.get_logger("driftgauge.pipeline")
@@ -36,7 +37,7 @@ class Memory:
 
     files: what was read, by (run id, path). runs: by experiment, what discovery wants to be told next time.
     waiting: predictions without label. unregistered: versions the registry did not have when last asked.
-    fitted: the signals by which rows are folded; shared: the same for tasks, once they have needed it.
+    fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
@@ -47,8 +48,8 @@ class Memory:
     runs: dict[str, Mapping[str, RunState]]
     waiting: int
     unregistered: set[str] = field(default_factory=set)
-    fitted: Mapping[str, Fitted] = field(default_factory=dict)
-    shared: Shared[Mapping[str, Fitted]] | None = None
+    fitted: Signals = field(default_factory=dict)
+    shared: Shared[Signals] | None = None
     failure: Failure | None = None
     attempts: int = 0
     retry_at: int = 0
@@ -67,26 +68,33 @@ class Memory:
 
     def terms(self, config: Config, now: int) -> Terms:
         """Return by what the rows of a refresh at `now` (µs) are folded."""
-        return Terms(self.state.config, config.windows, self.fitted, now)
+        segments = tuple(each.segment for each in self.state.slices)
+        return Terms(self.state.config, config.windows, self.fitted, now, segments)
 
-    def shared_signals(self, executor: Executor) -> Shared[Mapping[str, Fitted]]:
+    def shared_signals(self, executor: Executor) -> Shared[Signals]:
         """Return the fitted signals for tasks of the executor, shared when they are first needed."""
         if self.shared is None:
             self.shared = executor.share(self.fitted)
         return self.shared
 
-    def adopt(self, reference: Reference, identity: str, computed: Mapping[str, float], *, limits: Limits) -> None:
-        """Compare with another reference from now on. The signals that were shared are to be released before."""
-        metrics = baseline.effective(computed, self.state.config)
-        self.fitted, self.shared = fit_all(Basis(self.state.config, limits, reference)), None
-        state = replace(self.state, reference=reference, baseline=metrics)
+    def adopt(self, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> None:
+        """Compare with another reference and its slices from now on. Shared signals are to be released before."""
+        state = _compared_with(self.state, references)
+        self.fitted, self.shared = _fitted(state, limits), None
         self.state, self.reference_identity = _with_signals(state, self.fitted), identity
 
 
 def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limits: Limits) -> Memory:
     """Return what the store has of a model; a new model is empty."""
+    if model.reference is None:
+        remedy = "set reference.uri of the model to compare with"
+        _log.info("no reference, so no drift", model=model.name, remedy=remedy)
+    segments = Segments.of(model, limits)
+    if segments.dropped:
+        why = "segments beyond limits.max_segments are left out"
+        _log.warning(why, model=model.name, segments=list(segments.dropped))
     with store.transaction(model.name, model.task) as tx:
-        stored = _for_windows(tx, read(tx), windows, model.name)
+        stored = _for_segments(tx, _for_windows(tx, read(tx), windows, model.name), segments.kept, model.name)
         files = read_files(tx)
         runs = {
             experiment: {run: RunState(**json.loads(state)) for run, state in states.items()}
@@ -95,14 +103,14 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
     compared = model.reference is not None
     state = ModelState(
         config=model,
-        reference=stored.reference if compared else None,
-        baseline=baseline.effective(stored.baseline if compared else {}, model),
         totals=stored.totals,
         predictions=stored.predictions,
         outcomes=stored.outcomes,
+        slices=tuple(map(Slice, segments.kept)),
     )
+    state = _compared_with(state, stored.references if compared else {})
     identity = stored.reference_identity if compared else ""
-    fitted = fit_all(Basis(model, limits, state.reference))
+    fitted = _fitted(state, limits)
     return Memory(_with_signals(state, fitted), identity, files, dict(runs), stored.pending, fitted=fitted)
 
 
@@ -128,10 +136,58 @@ def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], mod
     )
 
 
-def _with_signals(state: ModelState, fitted: Mapping[str, Fitted]) -> ModelState:
+def _for_segments(tx: Transaction, stored: Stored, segments: Sequence[Segment], model: str) -> Stored:
+    """Return what is stored without the panes of segments that are gone or mean something else now, and say so."""
+    names = {segment.identity: segment.name for segment in segments}
+    if stored.segments == names.keys():
+        return stored
+    write_segments(tx, list(names))
+    kept = {ALL_ROWS, *(name for identity, name in names.items() if identity in stored.segments)}
+    left = {kind: [key for key in panes if key.segment not in kept] for kind, panes in stored.panes.items()}
+    for kind, keys in left.items():
+        delete_panes(tx, kind, keys)
+    # A new model has nothing to tell.
+    if stored.windows:
+        _log.warning(
+            "segments changed: what was counted for those deleted is gone, and those begun fill from now on",
+            model=model,
+            deleted=sorted({key.segment for keys in left.values() for key in keys}),
+            begun=[name for name in names.values() if name not in kept],
+        )
+    return replace(
+        stored,
+        predictions={key: pane for key, pane in stored.predictions.items() if key.segment in kept},
+        outcomes={key: pane for key, pane in stored.outcomes.items() if key.segment in kept},
+    )
+
+
+def _compared_with(state: ModelState, references: Mapping[str, Compiled]) -> ModelState:
+    """Return the state with the reference, its slices and their baselines, as far as there are any."""
+
+    def baseline_of(found: Compiled | None) -> Mapping[str, float]:
+        return baseline.effective(found.metrics if found else {}, state.config)
+
+    whole = references.get(ALL_ROWS)
+    slices = [(each.segment, references.get(each.segment.identity)) for each in state.slices]
+    return replace(
+        state,
+        reference=whole.reference if whole else None,
+        baseline=baseline_of(whole),
+        slices=tuple(
+            Slice(segment, found.reference if found else None, baseline_of(found)) for segment, found in slices
+        ),
+    )
+
+
+def _fitted(state: ModelState, limits: Limits) -> Signals:
+    references = {ALL_ROWS: state.reference} | {each.segment.name: each.reference for each in state.slices}
+    return {name: fit_all(Basis(state.config, limits, reference)) for name, reference in references.items()}
+
+
+def _with_signals(state: ModelState, fitted: Signals) -> ModelState:
     """Drop from panes what other signals folded than these: that does not add to what these fold."""
     return replace(
         state,
-        predictions={key: current(pane, fitted) for key, pane in state.predictions.items()},
-        outcomes={key: current(pane, fitted) for key, pane in state.outcomes.items()},
+        predictions={key: current(pane, fitted[key.segment]) for key, pane in state.predictions.items()},
+        outcomes={key: current(pane, fitted[key.segment]) for key, pane in state.outcomes.items()},
     )

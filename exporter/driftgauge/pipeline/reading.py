@@ -14,10 +14,9 @@ from driftgauge.columns import Columns
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.feed import Opener
 from driftgauge.openers import InMemory
-from driftgauge.pipeline.delta import Delta, Origin, Terms, fold_labels, fold_predictions, fold_together
+from driftgauge.pipeline.delta import Delta, Origin, Signals, Terms, fold_labels, fold_predictions, fold_together
 from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
 from driftgauge.schema import UNKNOWN_VERSION, Kind
-from driftgauge.signals import Fitted
 from driftgauge.source import Artifact
 
 T = TypeVar("T")
@@ -70,7 +69,7 @@ class Reading:
     files: tuple[Read | BatchError | SourceMissing, ...]
 
 
-def fold_files(fitted: Mapping[str, Fitted], files: Sequence[Fetched]) -> Reading:
+def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     """Decode and fold files of one model, with the same terms; small ones of few rows in one pass.
 
     A file that has no rows at all, or cannot be read as a whole, adds nothing: its outcome says why.

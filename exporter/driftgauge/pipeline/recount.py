@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.pipeline.delta import Terms, coded, refold
+from driftgauge.segments import ALL_ROWS
 from driftgauge.store import Transaction
 from driftgauge.store.join import labelled_in
 from driftgauge.windows import MICROSECONDS, PaneKey
@@ -49,7 +50,7 @@ def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Pan
         return NOTHING
     replaced = [key for key in outcomes if _stretch(key, length) in stretches]
     rows = dict.fromkeys(sorted(stretches), 0)
-    for key in replaced:
+    for key in (key for key in replaced if key.segment == ALL_ROWS):
         rows[key.version, key.start // length * length] += outcomes[key].rows
     panes: dict[PaneKey, Pane] = {}
     for portion in _portions(rows):

@@ -27,7 +27,6 @@ from driftgauge.errors import (
     StateError,
     Stopped,
 )
-from driftgauge.pipeline import baseline
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor
@@ -35,13 +34,13 @@ from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
+from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.source import RunState, Sighting, Source, is_news
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.join import pending
 from driftgauge.store.ledger import write_runs
-from driftgauge.store.panes import write_reference
 
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
 _MODELS_AT_ONCE: Final = 4
@@ -108,13 +107,6 @@ class Pipeline:
         self._models = {
             model.name: restore(store, model, windows=config.windows, limits=config.limits) for model in config.models
         }
-        for model in config.models:
-            if model.reference is None:
-                self._log.info(
-                    "no reference, so no drift",
-                    model=model.name,
-                    remedy="set reference.uri of the model to compare with",
-                )
 
     def give_up_if_stopping(self) -> None:
         """Raise Stopped if so asked."""
@@ -196,7 +188,9 @@ class Pipeline:
     def _refresh_model(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> None:
         # What had grown before is in the last snapshot.
         memory.state = replace(memory.state, grown=())
-        reference_error = self._refresh_reference(memory)
+        reference_error = renew_reference(
+            memory, self._source, self._store, self._config.limits, executor=self.executor
+        )
         terms = memory.terms(self._config, now)
         experiments, work = find_work(self._source, memory, now, reach=reach)
         step = self._read(memory, work, terms, readers)
@@ -204,37 +198,6 @@ class Pipeline:
         self._identify(memory, ask_again=reach.full)
         if reference_error is not None:
             raise reference_error
-
-    def _refresh_reference(self, memory: Memory) -> ReferenceUnusable | None:
-        """Compile the reference anew if it means something else now; return why that could not be done."""
-        model, limits = memory.state.config, self._config.limits
-        if model.reference is None:
-            return None
-        uri = model.reference.uri
-        try:
-            identity = baseline.identity(self._source, model, uri, limits)
-            if identity == memory.reference_identity:
-                return None
-            compiled, computed = baseline.load(self._source, model, uri, limits, executor=self.executor)
-        except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
-            return ReferenceUnusable(f"reference {uri}: {error}")
-        with self._store.transaction(model.name, model.task) as tx:
-            write_reference(tx, compiled, identity, computed)
-        if memory.reference_identity:
-            self._log.warning(
-                "reference changed: drift is counted anew from now on, all else is kept", model=model.name, uri=uri
-            )
-        if memory.shared is not None:
-            self.executor.release(memory.shared)
-        memory.adopt(compiled, identity, computed, limits=limits)
-        features = len(compiled.kinds)
-        self._log.info("reference compiled", model=model.name, uri=uri, rows=compiled.rows, features=features)
-        for signal, learned in compiled.learned.items():
-            if "reason" in learned:
-                self._log.info("signal left out", model=model.name, signal=signal, reason=learned["reason"])
-        if compiled.dropped:
-            self._log.warning("reference features beyond limits.max_features", model=model.name, left=compiled.dropped)
-        return None
 
     def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
         """Read files and commit them step by step; return the last step, which is not committed."""

@@ -5,23 +5,26 @@ from math import isfinite
 
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.families import HistogramSample, Sample, Samples
+from driftgauge.segments import ALL_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Collects samples under a fixed prefix of label values; drops what is None or not finite."""
+    """Collects samples under a fixed prefix of label values, about one segment; drops what is None or not finite."""
 
     samples: dict[str, list[Sample | HistogramSample]]
     prefix: tuple[str, ...]
+    segment: str = ALL_ROWS
 
     def under(self, *labels: str) -> "Board":
         """Return a board for the same samples with more labels in the prefix."""
-        return Board(self.samples, (*self.prefix, *labels))
+        return replace(self, prefix=(*self.prefix, *labels))
 
     def put(self, family: str, value: float | None, *labels: str) -> None:
         """Add one sample."""
         if value is not None and isfinite(value):
-            self.samples.setdefault(family, []).append(Sample((*self.prefix, *labels), float(value)))
+            sample = Sample((*self.prefix, *labels), float(value), self.segment)
+            self.samples.setdefault(family, []).append(sample)
 
     def add(self, samples: Samples) -> None:
         """Add samples as they are, prefix included."""
@@ -35,13 +38,13 @@ class Board:
                 if isinstance(sample, Sample):
                     self.put(family, sample.value, *sample.labels)
                 else:
-                    labels = (*self.prefix, *sample.labels)
-                    self.samples.setdefault(family, []).append(replace(sample, labels=labels))
+                    found_here = replace(sample, labels=(*self.prefix, *sample.labels), segment=self.segment)
+                    self.samples.setdefault(family, []).append(found_here)
 
     def histogram(self, family: str, buckets: Buckets) -> None:
         """Add a histogram that has values."""
         if buckets.total:
             counts = tuple(float(count) for count in buckets.counts)
             self.samples.setdefault(family, []).append(
-                HistogramSample(self.prefix, buckets.bounds, counts, buckets.sum)
+                HistogramSample(self.prefix, buckets.bounds, counts, buckets.sum, self.segment)
             )

@@ -1,6 +1,7 @@
 """Every series of one model: its counters as they are, and window by window what its panes add up to."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -22,13 +23,22 @@ from driftgauge.snapshot.running_sums import RunningSums
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
+# Version, segment, and the length of a window in seconds.
+_Held = tuple[str, str, int]
+
 
 class _Place(NamedTuple):
-    """A version's window, and how long it is."""
+    """A window of a version's rows, all or those of a segment, and how long it is."""
 
     version: str
+    segment: str
     window: str
     seconds: int
+
+    @property
+    def held(self) -> _Held:
+        """Under which its parts are found: windows of the same length hold the same."""
+        return self.version, self.segment, self.seconds
 
 
 def model_samples(
@@ -41,21 +51,30 @@ def model_samples(
     cache = cache or SnapshotCache()
     board = Board({}, (model.config.name,))
     _put_model(board, model.totals)
+    if model.config.segments:
+        board.put("driftgauge_segments_dropped", len(model.config.segments) - len(model.slices))
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
-    places = [_Place(version, window.name, window.seconds) for window in windows for version in versions]
+    subjects = model.subjects
+    places = [
+        _Place(version, segment, window.name, window.seconds)
+        for window in windows
+        for version in versions
+        for segment in subjects
+    ]
     grown = {id(grown.pane): grown.of for grown in model.grown}
     predictions = _parts(model.predictions, cache.prediction_sums, windows, now, grown)
     outcomes = _parts(model.outcomes, cache.outcome_sums, windows, now, {})
-    panes = {place: predictions.get((place.version, place.seconds), ()) for place in places}
-    labelled = {place: outcomes.get((place.version, place.seconds), ()) for place in places}
-    terms = model.config, model.reference, limits
-    fitted = fit_all(Basis(model.config, limits, model.reference))
-    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, model, fitted))
-    judged = _computed(cache.judged, (*terms, model.baseline), labelled, partial(_about_outcomes, model, fitted))
+    panes = {place: predictions.get(place.held, ()) for place in places}
+    labelled = {place: outcomes.get(place.held, ()) for place in places}
+    terms = {name: (model.config, of.reference, limits) for name, of in subjects.items()}
+    with_baseline = {name: (*terms[name], of.baseline) for name, of in subjects.items()}
+    fitted = {name: fit_all(Basis(model.config, limits, of.reference)) for name, of in subjects.items()}
+    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, subjects, fitted))
+    judged = _computed(cache.judged, with_baseline, labelled, partial(_about_outcomes, subjects, fitted))
     for place in places:
-        here = board.under(place.version, place.window)
+        here = replace(board.under(place.version, place.window), segment=place.segment)
         here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
         here.put("model_window_labels", sum(part.rows for part in labelled[place]))
         for samples in (seen.get(place, {}), judged.get(place, {})):
@@ -69,46 +88,48 @@ def _parts(
     windows: Sequence[Window],
     now: int,
     grown: Mapping[int, Sequence[Pane]],
-) -> dict[tuple[str, int], tuple[Pane, ...]]:
-    """Return what the windows are the sums of, by version and length in seconds: the same objects while these hold.
+) -> dict[_Held, tuple[Pane, ...]]:
+    """Return what the windows are the sums of: the same objects while these hold.
 
     A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
     """
     tiers = Tiers.of(windows)
-    found: dict[tuple[str, int], tuple[Pane, ...]] = {}
-    parts: dict[str, tuple[Pane, ...]] = {}
+    found: dict[_Held, tuple[Pane, ...]] = {}
+    parts: dict[tuple[str, str], tuple[Pane, ...]] = {}
     covered: set[PaneKey] = set()
     names: set[Hashable] = set()
     for window in sorted(windows, key=lambda window: window.seconds):
-        added: dict[str, list[Pane]] = {}
+        added: dict[tuple[str, str], list[Pane]] = {}
         for key in tiers.visible(panes, window, now):
             if key not in covered:
-                added.setdefault(key.version, []).append(panes[key])
+                added.setdefault((key.version, key.segment), []).append(panes[key])
                 covered.add(key)
-        for version, new in added.items():
-            names.add((window.seconds, version))
-            total = sums.combine((window.seconds, version), new, Pane.combine, grown=grown)
-            parts[version] = *parts.get(version, ()), total
-        found |= {(version, window.seconds): held for version, held in parts.items()}
+        for subject, new in added.items():
+            names.add((*subject, window.seconds))
+            total = sums.combine((*subject, window.seconds), new, Pane.combine, grown=grown)
+            parts[subject] = *parts.get(subject, ()), total
+        found |= {(*subject, window.seconds): held for subject, held in parts.items()}
     sums.keep(names)
     return found
 
 
 def _computed(
     latest: Latest[Samples],
-    terms: tuple[object, ...],
+    terms: Mapping[str, tuple[object, ...]],
     parts: Mapping[_Place, tuple[Pane, ...]],
     compute: Callable[[tuple[Pane, ...], Sequence[_Place]], Mapping[_Place, Samples]],
 ) -> dict[_Place, Samples]:
     """Return the samples of each window with rows; only those whose parts or `terms` have changed are computed.
 
-    Windows that hold the same, as those of a young version do, are computed together.
+    terms: by segment, what samples depend on but for the parts. Windows that hold the same, as those of a young version
+    do, are computed together.
     """
-    made_of = {place: (*terms, *held) for place, held in parts.items() if any(part.rows for part in held)}
-    new: dict[tuple[int, ...], list[_Place]] = {}
+    counted = {place: held for place, held in parts.items() if any(part.rows for part in held)}
+    made_of = {place: (*terms[place.segment], *held) for place, held in counted.items()}
+    new: dict[tuple[object, ...], list[_Place]] = {}
     for place, of in made_of.items():
         if latest.get(place, of) is None:
-            new.setdefault(tuple(map(id, parts[place])), []).append(place)
+            new.setdefault((place.segment, *map(id, parts[place])), []).append(place)
     for places in new.values():
         for place, samples in compute(parts[places[0]], places).items():
             latest.put(place, made_of[place], samples)
@@ -117,8 +138,12 @@ def _computed(
 
 
 def _about_predictions(
-    model: ModelState, fitted: Mapping[str, Fitted], parts: tuple[Pane, ...], places: Sequence[_Place]
+    subjects: Mapping[str, ModelState],
+    fitted_of: Mapping[str, Mapping[str, Fitted]],
+    parts: tuple[Pane, ...],
+    places: Sequence[_Place],
 ) -> dict[_Place, Samples]:
+    model, fitted = subjects[places[0].segment], fitted_of[places[0].segment]
     pane = Pane.combine(parts)
     alone = pane_samples(pane, fitted)
     distribution, moments = pane.find("distribution", Distribution), pane.find("moments", Moments)
@@ -133,8 +158,12 @@ def _about_predictions(
 
 
 def _about_outcomes(
-    model: ModelState, fitted: Mapping[str, Fitted], parts: tuple[Pane, ...], places: Sequence[_Place]
+    subjects: Mapping[str, ModelState],
+    fitted_of: Mapping[str, Mapping[str, Fitted]],
+    parts: tuple[Pane, ...],
+    places: Sequence[_Place],
 ) -> dict[_Place, Samples]:
+    model, fitted = subjects[places[0].segment], fitted_of[places[0].segment]
     pane = Pane.combine(parts)
     alone, outcomes = pane_samples(pane, fitted), pane.find("outcomes", Outcomes) or Outcomes()
     boards = {place: _board(model, place) for place in places}
@@ -145,7 +174,7 @@ def _about_outcomes(
 
 
 def _board(model: ModelState, place: _Place) -> Board:
-    return Board({}, (model.config.name, place.version, place.window))
+    return Board({}, (model.config.name, place.version, place.window), place.segment)
 
 
 def _put_model(board: Board, totals: Totals) -> None:

@@ -1,12 +1,14 @@
 """What is known of one model between refreshes: values, of which nothing is changed in place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import ModelConfig
 from driftgauge.reference import Reference
+from driftgauge.segments import ALL_ROWS, Segment
 from driftgauge.windows import PaneKey
 
 
@@ -28,8 +30,24 @@ class Grown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """A segment, and what its windows are compared with: the same slice of the reference and its baseline.
+
+    reference: None where the model has none, or too few rows of it are in the segment.
+    """
+
+    segment: Segment
+    reference: Reference | None = None
+    baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelState:
-    """All that is known of one model. grown: which panes have grown since the last snapshot, as far as is known."""
+    """All that is known of one model.
+
+    reference, baseline: of all rows. slices: those of the segments in effect, in the order of the configuration.
+    grown: which panes have grown since the last snapshot, as far as is known.
+    """
 
     config: ModelConfig
     reference: Reference | None = None
@@ -39,3 +57,12 @@ class ModelState:
     outcomes: Mapping[PaneKey, Pane] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
     grown: tuple[Grown, ...] = ()
+    slices: tuple[Slice, ...] = ()
+
+    @property
+    def subjects(self) -> dict[str, Self]:
+        """The model as each segment sees it, with its own reference and baseline; first as all rows do."""
+        of_segments = {
+            each.segment.name: replace(self, reference=each.reference, baseline=each.baseline) for each in self.slices
+        }
+        return {ALL_ROWS: self, **of_segments}

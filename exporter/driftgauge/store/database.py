@@ -14,7 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -34,8 +34,8 @@ _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
-    id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR, baseline BLOB,
-    windows VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
+    id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR,
+    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS files (
     model INTEGER, run_id VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
@@ -70,7 +70,7 @@ class Transaction:
 
     @property
     def reference(self) -> str:
-        """The table with this model's compiled reference, of at most one row."""
+        """The table with this model's compiled reference: a row for all of it, and one for each segment's slice."""
         return f"reference_{self.model}"
 
     def panes(self, length: int) -> str:
@@ -201,9 +201,9 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task) -> i
     value = "DOUBLE" if task == "regression" else "VARCHAR"
     connection.execute(
         f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "
-        "score DOUBLE, classes VARCHAR, class_scores DOUBLE[])"
+        "score DOUBLE, classes VARCHAR, class_scores DOUBLE[], segments VARCHAR[])"
     )
-    connection.execute(f"CREATE TABLE reference_{number} (data BLOB)")
+    connection.execute(f"CREATE TABLE reference_{number} (segment VARCHAR, data BLOB, metrics BLOB)")
     for table in ("labels", "early_labels"):
         connection.execute(f"CREATE TABLE {table}_{number} (key VARCHAR, time BIGINT, label {value})")
     return int(number)

@@ -21,7 +21,7 @@ from driftgauge.store.database import Transaction
 _SEPARATOR = "\x1f"
 # Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
 _LATEST = "time::HUGEINT * 9223372036854775808 + place"
-_ROW = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, l.time AS label_time, l.label"
+_ROW = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, l.time AS label_time, l.label"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +37,8 @@ class Joined:
     late: int
 
 
-def staged_predictions(columns: Columns) -> pa.Table:
-    """Return the rows as the join stores them."""
+def staged_predictions(columns: Columns, segments: "pa.Array | None" = None) -> pa.Table:
+    """Return the rows as the join stores them; segments: (n,) the list of each row, as `fold_joined` will read it."""
     names = sorted(columns.class_scores)
     count = len(columns)
     scores = pa.array([None] * count, pa.list_(pa.float64()))
@@ -55,6 +55,7 @@ def staged_predictions(columns: Columns) -> pa.Table:
             "score": columns.score,
             "classes": pa.array([_SEPARATOR.join(names)] * count, pa.string()),
             "class_scores": scores,
+            "segments": pa.nulls(count, pa.list_(pa.string())) if segments is None else segments,
         }
     )
 
@@ -105,7 +106,7 @@ def _prediction_schema(task: Task) -> pa.Schema:
     text, number = pa.string(), pa.float64()
     return pa.schema(
         {"key": text, "version": text, "time": pa.int64(), "predicted": _value(task), "score": number}
-        | {"classes": text, "class_scores": pa.list_(number)}
+        | {"classes": text, "class_scores": pa.list_(number), "segments": pa.list_(text)}
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, packed, unpack
-from driftgauge.reference import Reference
+from driftgauge.reference import Compiled, Reference
 from driftgauge.signals import AGGREGATES
 from driftgauge.store import ledger
 from driftgauge.store.database import Transaction
@@ -34,33 +34,43 @@ _NONE: Final[Packed] = MappingProxyType({})
 class Stored:
     """All that is stored of a model except the rows that wait to be joined.
 
+    references: the compiled reference under "", and its slices by the identity of their segment; none without one.
     reference_identity: "" without a reference. windows: names of those the panes were made for, empty when it is new.
+    segments: identities of those that the panes were made for.
     """
 
     totals: Totals
     predictions: Mapping[PaneKey, Pane]
     outcomes: Mapping[PaneKey, Pane]
-    reference: Reference | None
+    references: Mapping[str, Compiled]
     reference_identity: str
-    baseline: Mapping[str, float]
     windows: tuple[str, ...]
+    segments: frozenset[str]
     pending: int
+
+    @property
+    def panes(self) -> Mapping[Kind, Mapping[PaneKey, Pane]]:
+        """The panes of both kinds."""
+        return {"predictions": self.predictions, "outcomes": self.outcomes}
 
 
 def read(tx: Transaction) -> Stored:
     """Return what is stored of the model, empty when it is new."""
-    ((totals, identity, baseline, windows, pending),) = tx.fetch_all(
-        "SELECT totals, reference_identity, baseline, windows, pending FROM models WHERE id = ?", [tx.model]
+    ((totals, identity, windows, segments, pending),) = tx.fetch_all(
+        "SELECT totals, reference_identity, windows, segments, pending FROM models WHERE id = ?", [tx.model]
     )
-    references = tx.connection.execute(f"SELECT data FROM {tx.reference}").fetchall()
+    references = tx.connection.execute(f"SELECT segment, data, metrics FROM {tx.reference}").fetchall()
     return Stored(
         totals=Totals.from_state(unpack(totals)) if isinstance(totals, bytes) else Totals(),
         predictions=_panes(tx, "predictions"),
         outcomes=_panes(tx, "outcomes"),
-        reference=Reference.from_state(unpack(references[0][0])) if references else None,
+        references={
+            segment: Compiled(Reference.from_state(unpack(data)), unpack(metrics))
+            for segment, data, metrics in references
+        },
         reference_identity=str(identity or ""),
-        baseline=unpack(baseline) if isinstance(baseline, bytes) else {},
         windows=tuple(windows) if isinstance(windows, list) else (),
+        segments=frozenset(segments) if isinstance(segments, list) else frozenset(),
         pending=int(str(pending)),
     )
 
@@ -70,12 +80,15 @@ def write_totals(tx: Transaction, totals: Totals) -> None:
     tx.run("UPDATE models SET totals = ? WHERE id = ?", [pack(totals.to_state()), tx.model])
 
 
-def write_reference(tx: Transaction, reference: Reference | None, identity: str, baseline: Mapping[str, float]) -> None:
-    """Replace the model's compiled reference, the identity it was compiled from, and the baseline computed on it."""
+def write_reference(tx: Transaction, references: Mapping[str, Compiled], identity: str) -> None:
+    """Replace the model's compiled reference and its slices, and the identity they were compiled from."""
     tx.run(f"DELETE FROM {tx.reference}")
-    if reference is not None:
-        tx.run(f"INSERT INTO {tx.reference} VALUES (?)", [pack(reference.to_state())])
-    tx.run("UPDATE models SET reference_identity = ?, baseline = ? WHERE id = ?", [identity, pack(baseline), tx.model])
+    for segment, found in references.items():
+        tx.run(
+            f"INSERT INTO {tx.reference} VALUES (?, ?, ?)",
+            [segment, pack(found.reference.to_state()), pack(dict(found.metrics))],
+        )
+    tx.run("UPDATE models SET reference_identity = ? WHERE id = ?", [identity, tx.model])
 
 
 def packed_ahead(panes: Mapping[PaneKey, Pane]) -> Packed:
@@ -116,6 +129,11 @@ def delete_versions(tx: Transaction, versions: Iterable[str]) -> None:
     names = list(versions)
     for length in _lengths(tx):
         tx.run(f"DELETE FROM {tx.panes(length)} WHERE version IN (SELECT unnest(?::VARCHAR[]))", [names])
+
+
+def write_segments(tx: Transaction, identities: Sequence[str]) -> None:
+    """Remember for which segments the model's panes were made."""
+    tx.run("UPDATE models SET segments = ? WHERE id = ?", [list(identities), tx.model])
 
 
 def write_windows(tx: Transaction, windows: Sequence[str]) -> None:
