@@ -66,14 +66,7 @@ def _families(
     group: str, labels: tuple[str, ...], helps: Mapping[str, str], *, kind: FamilyType = "gauge"
 ) -> tuple[Family, ...]:
     return tuple(
-        Family(
-            name=name,
-            type=kind,
-            help=text,
-            labels=labels,
-            scope="exporter" if name.startswith("driftgauge_") else "model",
-            group=group,
-        )
+        Family(name, kind, text, labels, "exporter" if name.startswith("driftgauge_") else "model", group)
         for name, text in helps.items()
     )
 
