@@ -71,12 +71,12 @@ def test_fold() -> None:
 
 
 def test_without_a_reference() -> None:
-    """Without a reference everything but the distribution is there."""
+    """Without a reference everything that needs none is there."""
     pane = a_pane(ROWS)
 
-    assert set(pane.aggregates) == {"latency", "moments"}
-    assert Pane.combine([pane, pane]).rows == 8
-    assert set(Pane.from_state(pane.to_state(), AGGREGATES).aggregates) == {"latency", "moments"}
+    for found in (pane, Pane.combine([pane, pane]), Pane.from_state(pane.to_state(), AGGREGATES)):
+        assert "distribution" not in found.aggregates
+        assert {"latency", "moments"} <= found.aggregates.keys()
 
 
 def test_labelled_rows() -> None:
@@ -109,7 +109,7 @@ def test_a_new_reference_starts_the_counts_again() -> None:
 
     for now in (fitted(other), fitted(REFERENCE, category_limit=3), fitted()):
         kept = current(pane, now)
-        assert set(kept.aggregates) == {"latency", "moments"}
+        assert "distribution" not in kept.aggregates
         assert (kept.rows, moments(kept)) == (pane.rows, moments(pane))
     assert current(pane, fitted(REFERENCE)) is pane
 
