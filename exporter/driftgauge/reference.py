@@ -184,13 +184,16 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     counts, sums = np.zeros(grid.cells, np.int64), np.zeros(grid.cells)
     counts[cells], sums[cells] = tally
     ends = counts.cumsum()
+    # Values near the largest double overflow; what is not finite is left out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, stddev = float(ordered.mean()), float(ordered.std())
     profile = NumericProfile(
         ends=ends.astype(np.int32),  # No machine has the memory for rows that 32 bits could not count.
         areas=areas_under(grid.points, ends, counts, sums),
         rows=len(ordered),
         missing=missing,
-        mean=float(ordered.mean()),
-        stddev=float(ordered.std()),
+        mean=mean,
+        stddev=stddev,
         bin_ends=grid.locate(edges),
         low=grid.cell_at(fences[0]),
         high=grid.cell_at(fences[1]),

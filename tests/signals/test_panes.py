@@ -10,13 +10,12 @@ from data_builders import a_model, a_pane, a_reference, features, fitted, make_c
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.latency import Latency
 from driftgauge.aggregates.moments import Moment, Moments
-from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.columns import Columns
 from driftgauge.config import Limits
-from driftgauge.families import BASIC_SIGNALS, OPTIONAL_SIGNALS
+from driftgauge.families import BASIC_SIGNALS
 from driftgauge.grid import OUTPUT
-from driftgauge.signals import AGGREGATES, SIGNALS, Basis, current, fit_all, fold, pane_samples
+from driftgauge.signals import AGGREGATES, Basis, current, fit_all, fold, pane_samples
 
 NAN = float("nan")
 REFERENCE = a_reference(features(x=np.array([0.0, 1.0, 2.0])))
@@ -52,12 +51,6 @@ def distribution(pane: Pane) -> Distribution:
     return found
 
 
-def test_the_configuration_knows_every_signal() -> None:
-    """The names that a configuration may list are those of the table."""
-    assert tuple(SIGNALS) == (*BASIC_SIGNALS, *OPTIONAL_SIGNALS)
-    assert all(signal.name == name for name, signal in SIGNALS.items())
-
-
 def test_fold() -> None:
     """A pane counts rows, failures, latencies, present values and cells."""
     pane = a_pane(ROWS, REFERENCE)
@@ -77,30 +70,6 @@ def test_without_a_reference() -> None:
     for found in (pane, Pane.combine([pane, pane]), Pane.from_state(pane.to_state(), AGGREGATES)):
         assert "distribution" not in found.aggregates
         assert {"latency", "moments"} <= found.aggregates.keys()
-
-
-def test_labelled_rows() -> None:
-    """Labelled rows are folded to outcomes, in panes of their own."""
-    pane = a_pane(make_columns(2, label=["1", "0"], predicted=["1", "1"]), REFERENCE, of="labelled")
-
-    assert list(pane.aggregates) == ["outcomes"]
-    found = pane.find("outcomes", Outcomes)
-    assert found is not None
-    assert found.confusion == {("1", "1"): 1, ("0", "1"): 1}
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        (make_columns(2, predicted=np.array([1.0, 3.0])), Moment(2, 2.0, 2.0)),
-        (make_columns(3, predicted=["a", "b", None]), Moment(others=2)),
-        (make_columns(3, predicted=["1", "0", None], score=np.array([0.9, np.nan, np.nan])), Moment(1, 0.9, 0.0, 1)),
-    ],
-    ids=["regression", "classes", "scores and classes"],
-)
-def test_output_moments(rows: Columns, expected: Moment) -> None:
-    """Numbers have a mean; classes without a number are only counted."""
-    assert moments(a_pane(rows)).columns == {OUTPUT: expected}
 
 
 def test_a_new_reference_starts_the_counts_again() -> None:
