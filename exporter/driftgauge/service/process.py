@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,12 +20,12 @@ COMMAND: Final = (sys.executable, "-P", "-m", "driftgauge.service")
 
 
 class Process:
-    """A refresher in a process of its own."""
+    """A refresher in a process of its own. command: gets the descriptor of the channel as its last argument."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, *, command: Sequence[str] = COMMAND) -> None:
         number = channel.fileno()
         self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*COMMAND, str(number)], stdin=subprocess.DEVNULL, pass_fds=[number], start_new_session=True
+            [*command, str(number)], stdin=subprocess.DEVNULL, pass_fds=[number], start_new_session=True
         )
 
     @property

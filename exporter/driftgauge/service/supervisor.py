@@ -31,6 +31,8 @@ CHANNEL: Final = "channel"
 
 FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
+# Until its first message a refresher imports MLflow and scipy and reads the state, half a minute on a busy machine.
+_START_SECONDS: Final = 120.0
 # An ordinary end closes the state file; what takes longer is killed, which the state survives.
 _LEAVING_SECONDS: Final = 1.5
 # How long a process may take to be gone after its end of the channel is.
@@ -181,14 +183,16 @@ class Supervisor:
         """Take its messages until the refresher ended or has to be ended."""
         refused = None
         busy_since: float | None = time.monotonic()
+        patience = max(order.deadline, _START_SECONDS)
         try:
             channel.send("start", document=order.document())
             while not self._replacing.is_set():
                 message = channel.receive(_POLL_SECONDS)
                 if message is None:
-                    if busy_since is not None and time.monotonic() - busy_since > order.deadline:
-                        return _end(DEADLINE, f"no progress within {order.deadline:g} s")
+                    if busy_since is not None and time.monotonic() - busy_since > patience:
+                        return _end(DEADLINE, f"no progress within {patience:g} s")
                     continue
+                patience = order.deadline
                 busy_since = None if message.kind == "publication" else time.monotonic()
                 if message.kind == "publication" and message.document:
                     self._on_publication(Publication.read(message.document))

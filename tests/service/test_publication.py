@@ -1,0 +1,64 @@
+"""Publications: a page read back is the page that was rendered, with the lines of the scrape at its end."""
+
+import gzip
+
+import pytest
+
+from driftgauge.collector import render
+from driftgauge.families import Sample
+from driftgauge.service.channel import ChannelError, Document
+from driftgauge.service.health import Health
+from driftgauge.service.publication import Publication
+
+PAGE = render({"model_accuracy": [Sample(("churn", str(number), "24h"), 1 / (1 + number)) for number in range(2000)]})
+HEALTH = Health(mlflow_up=True, last_refresh=1.5, failures={"state": 2}, messages={"churn": "no such file"}, dropped=7)
+FIGURES = {"churn": {"predictions": 5, "performance": ["accuracy", 0.5], "last_label": None}}
+
+
+@pytest.fixture
+def published() -> Publication:
+    """Return a publication as it comes out of the channel."""
+    return Publication.read(Publication.of(PAGE, HEALTH, figures=FIGURES, ready=True).document)
+
+
+@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_the_page_comes_back(published: Publication, *, openmetrics: bool, packed: bool) -> None:
+    """Both formats, plain and compressed, are the rendered page and the tail, of the length that is said."""
+    length, pieces = published.page(b"up 1\n", openmetrics=openmetrics, gzip=packed)
+    page = b"".join(pieces)
+
+    assert length == len(page)
+    expected = (PAGE.openmetrics if openmetrics else PAGE.text).plain + b"up 1\n"
+    assert (gzip.decompress(page) if packed else page) == expected
+
+
+def test_all_else_comes_back(published: Publication) -> None:
+    """Health and the landing page's figures are what was published."""
+    assert (published.health, published.figures, published.ready) == (HEALTH, FIGURES, True)
+
+
+def test_another_health(published: Publication) -> None:
+    """A failed refresh publishes the same page with what went wrong."""
+    failed = published.with_health(Health(succeeded=False))
+
+    assert failed.health == Health(succeeded=False)
+    assert (failed.figures, failed.ready) == (FIGURES, True)
+    _, pieces = failed.page(b"", openmetrics=False, gzip=False)
+    assert b"".join(pieces) == PAGE.text.plain
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        ({}, [b""] * 4),
+        ({"health": {}, "ready": True, "figures": {}, "checksums": [0, 0]}, [b""] * 3),
+        ({"health": {"fever": 1}, "ready": True, "figures": {}, "checksums": [0, 0]}, [b""] * 4),
+        ({"health": {}, "ready": True, "figures": {}, "checksums": [0]}, [b""] * 4),
+    ],
+    ids=["nothing", "a part is missing", "unknown health", "a checksum is missing"],
+)
+def test_what_is_no_publication_is_refused(header: dict[str, object], parts: list[bytes]) -> None:
+    """Half a publication is never served."""
+    with pytest.raises(ChannelError, match="publication"):
+        Publication.read(Document.of(header, parts))
