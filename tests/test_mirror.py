@@ -1,0 +1,106 @@
+"""The mirror rule: `tests/a/test_b.py` has the tests of `driftgauge/a/b.py`; the exceptions are in the table below."""
+
+import ast
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import driftgauge
+
+PACKAGE: Final = Path(driftgauge.__file__).parent
+TESTS: Final = Path(__file__).parent
+# A package file says what the package is for, and a `__main__` runs what another module defines.
+_NO_TESTS_OF_THEIR_OWN: Final = ("__init__.py", "__main__.py")
+
+
+class Elsewhere(NamedTuple):
+    """Where a module, or each module of a package, is tested instead, below `tests`, and why."""
+
+    tests: tuple[str, ...]
+    reason: str
+
+
+EXCEPTIONS: Final = {
+    "aggregates/protocol.py": Elsewhere(("aggregates/test_laws.py",), "a Protocol; the laws run over all that have it"),
+    "batch/commas.py": Elsewhere(("batch/test_delimited.py",), "decimal commas are a property of a whole CSV file"),
+    "batch/frames.py": Elsewhere(("batch/test_documents.py",), "layouts of documents, from their bytes to their rows"),
+    "batch/shape.py": Elsewhere(("batch/test_decoding.py",), "a whole file is refused or read"),
+    "client/lanes.py": Elsewhere(("client/test_spool.py",), "a lane is only ever used through its spool"),
+    "client/tracking.py": Elsewhere(("client/test_delivery.py",), "requests and failures need a server and a proxy"),
+    "client/writing.py": Elsewhere(
+        ("client/test_logger.py",), "what the thread writes is seen in the files of a logger"
+    ),
+    "collector": Elsewhere(("test_collector.py",), "the parts make one page, compared with prometheus_client's"),
+    "config": Elsewhere(("test_config.py",), "one table of files, each with its exact messages, covers all parts"),
+    "demo/names.py": Elsewhere(("demo/test_guide.py",), "names only; the configuration must fit them"),
+    "feed.py": Elsewhere(("source",), "a Protocol; each feed is tested by itself"),
+    "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),
+    "generator/annotations.py": Elsewhere(("generator/test_promtool.py",), "promtool expands the templates"),
+    "generator/dashboards": Elsewhere(
+        ("generator/test_dashboards.py", "generator/test_dashboards_queries.py", "generator/test_dashboards_rules.py"),
+        "rules about every panel, whichever module makes it",
+    ),
+    "generator/definitions": Elsewhere(("generator/test_promtool.py",), "promtool evaluates each alert's story"),
+    "generator/outputs.py": Elsewhere(("generator/test_generate.py",), "the table is what the command writes"),
+    "generator/recording.py": Elsewhere(
+        ("generator/test_promtool.py",), "promtool evaluates recordings with the alerts"
+    ),
+    "generator/rule.py": Elsewhere(("generator/test_rules.py",), "a value without behaviour"),
+    "generator/table.py": Elsewhere(("generator/test_generate.py",), "one page of those the command writes"),
+    "pipeline/baseline.py": Elsewhere(("pipeline/test_refresh.py",), "a reference is read and stored by a refresh"),
+    "pipeline/recount.py": Elsewhere(("pipeline/test_delta.py", "pipeline/test_exactly_once.py"), "needs stored rows"),
+    "pipeline/renewal.py": Elsewhere(("pipeline/test_refresh.py",), "a changed reference is noticed by a refresh"),
+    "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
+    "samples.py": Elsewhere(("test_snapshot.py", "test_collector.py"), "values without behaviour"),
+    "service": Elsewhere(
+        ("test_service.py", "test_service_trouble.py", "service/test_kills.py"), "front and refresher as they run"
+    ),
+    "signals/signal.py": Elsewhere(("signals/test_table.py",), "a Protocol; the tests run over all rows of the table"),
+    "snapshot": Elsewhere(("test_snapshot.py",), "the parts make one snapshot, compared with oracles"),
+    "statistics.py": Elsewhere(("test_drift.py",), "each statistic is compared with its oracle through the comparison"),
+    "source/values.py": Elsewhere(("source/test_mlflow_source.py",), "values without behaviour"),
+}
+
+
+def _modules() -> list[str]:
+    paths = (path for path in PACKAGE.rglob("*.py") if path.name not in _NO_TESTS_OF_THEIR_OWN)
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in paths)
+
+
+def _mirror(module: str) -> Path:
+    path = TESTS / module
+    return path.with_name(f"test_{path.name}")
+
+
+def _exception(module: str) -> str | None:
+    """Return the key of the exception that covers a module: its own, or that of a package around it."""
+    names = (module, *(parent.as_posix() for parent in Path(module).parents))
+    return next((name for name in names if name in EXCEPTIONS), None)
+
+
+def test_every_module_has_its_tests() -> None:
+    """Each has a test file of its name, or an exception with a reason, and never both."""
+    without = [module for module in _modules() if not _mirror(module).exists() and _exception(module) is None]
+    both = [module for module in EXCEPTIONS if _mirror(module).exists()]
+
+    assert (without, both) == ([], [])
+
+
+def test_exceptions_are_true() -> None:
+    """Each is about something that exists, and names tests that exist."""
+    gone = [name for name in EXCEPTIONS if not (PACKAGE / name).exists()]
+    missing = [path for exception in EXCEPTIONS.values() for path in exception.tests if not (TESTS / path).exists()]
+
+    assert (gone, missing) == ([], [])
+
+
+def test_every_test_file_has_tests() -> None:
+    """None is a shell that satisfies the rule only by its name."""
+    empty = [
+        path.relative_to(TESTS).as_posix()
+        for path in TESTS.rglob("test_*.py")
+        if not any(
+            isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        )
+    ]
+    assert empty == []
