@@ -27,6 +27,19 @@ def test_results_and_failures_come_through() -> None:
         bounded.within(lambda: {}["x"])
 
 
+def test_answers_are_told(over: Event) -> None:
+    """Whoever wants to know learns of each call that came back in time, however it ended, and of no other."""
+    told: list[str] = []
+    bounded = Deadline(0.1, on_answer=lambda: told.append("answer"))
+    assert bounded.within(told.copy) == []
+    with pytest.raises(KeyError):
+        bounded.within(lambda: {}["x"])
+    assert len(told) == 2
+    with pytest.raises(TimeoutError):
+        bounded.within(over.wait)
+    assert len(told) == 2
+
+
 @pytest.mark.parametrize(("times", "expected"), [(1, 0.1), (4, 0.4)])
 def test_out_of_time(over: Event, times: int, expected: float) -> None:
     """Whoever waits is free again when the time is over, and not before."""

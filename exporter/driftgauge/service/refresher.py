@@ -127,7 +127,12 @@ class Refresher:
         self._close_workers()
         self._workers = refreshing.workers_for(self._config)
         return refreshing.pipeline_for(
-            self._config, self._store, self._workers, clock=self._clock, stopping=self._asked_to_stop
+            self._config,
+            self._store,
+            self._workers,
+            clock=self._clock,
+            stopping=self._asked_to_stop,
+            progress=self._say_progress,
         )
 
     def _asked_to_stop(self) -> bool:

@@ -60,11 +60,19 @@ def pipeline_for(
     *,
     clock: Callable[[], float],
     stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[], None] = lambda: None,
 ) -> Pipeline:
-    """Return the pipeline of a configuration over the MLflow it names."""
-    limit = config.limits.max_artifact_bytes
-    spool = Path(config.state_dir) / "spool"
-    source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=limit, spool=spool, clock=clock)
+    """Return the pipeline of a configuration over the MLflow it names.
+
+    stopping: see `Pipeline`. progress: is called whenever MLflow has answered something.
+    """
+    source = Source(
+        config.mlflow.tracking_uri or "",
+        max_artifact_bytes=config.limits.max_artifact_bytes,
+        spool=Path(config.state_dir) / "spool",
+        on_answer=progress,
+        clock=clock,
+    )
     return Pipeline(config, source, store, executor=workers, stopping=stopping)
 
 

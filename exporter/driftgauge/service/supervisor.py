@@ -2,8 +2,8 @@
 
 A refresher that ended without being asked to, shows no progress for longer than the deadline, or cannot be understood,
 is killed with its workers and started again, at first after a second, then after twice as long each time, up to five
-minutes; a publication ends that. Progress is whatever the refresher says it is: a file read, a model computed. The
-clock stands still between refreshes.
+minutes; a publication ends that. Progress is what the refresher says it is: an answer of MLflow, a file read, a
+model computed. The clock stands still between refreshes.
 
 One thread does all of it. It is also the thread that starts the processes.
 """

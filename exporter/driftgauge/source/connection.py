@@ -3,7 +3,7 @@
 Every request through it ends within the deadline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
@@ -26,13 +26,16 @@ _PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
 class Connection:
     """The connection to one tracking server or store; safe to share between threads.
 
-    `server` is its URI without credentials, as messages show it.
+    `server` is its URI without credentials, as messages show it. on_answer: is called after each request that was
+    answered in time.
     """
 
-    def __init__(self, tracking_uri: str, *, timeout: float, spool: Scratch) -> None:
+    def __init__(
+        self, tracking_uri: str, *, timeout: float, spool: Scratch, on_answer: Callable[[], None] = lambda: None
+    ) -> None:
         self.tracking_uri = tracking_uri
         self.server = redacted(tracking_uri)
-        self._deadline = Deadline(timeout)
+        self._deadline = Deadline(timeout, on_answer=on_answer)
         self._http = Http(self._deadline)
         self._spool = spool
         self._lock = Lock()

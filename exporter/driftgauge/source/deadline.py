@@ -26,10 +26,13 @@ class Deadline:
 
     Calls run in daemon threads, which are reused. Python cannot stop a thread, so a call that is out of time goes on in
     its thread until its connection ends. While `MAX_HANGING` such calls are running, further ones are refused.
+
+    on_answer: is called after each call that came back in time.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, on_answer: Callable[[], None] = lambda: None) -> None:
         self.seconds = seconds
+        self._on_answer = on_answer
         self._lock = Lock()
         self._hanging = 0
         self._idle: list[_Worker] = []
@@ -56,6 +59,7 @@ class Deadline:
             raise TimeoutError(f"timed out after {times * self.seconds:g} s") from None
         with self._lock:
             self._idle.append(worker)
+        self._on_answer()
         if failure is not None:
             raise failure
         found: T = result

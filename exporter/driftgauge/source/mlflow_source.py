@@ -27,7 +27,8 @@ class Source:
 
     max_artifact_bytes bounds every file that is opened. spool is a folder of its own for downloads. timeout (s) bounds
     each request to a server or database and each MiB of a download, however slowly the bytes arrive; a pass sends
-    several requests and ends with the first that shows that the server is gone. clock returns seconds since the epoch.
+    several requests and ends with the first that shows that the server is gone. on_answer is called after each that was
+    answered in time. clock returns seconds since the epoch.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class Source:
         max_artifact_bytes: int,
         spool: Path,
         timeout: float = 20.0,
+        on_answer: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         environment.prepare(timeout=timeout)
         from driftgauge.source.connection import Connection  # noqa: PLC0415 - brings MLflow, which takes seconds
 
-        self._connection = Connection(tracking_uri, timeout=timeout, spool=Scratch(spool))
+        self._connection = Connection(tracking_uri, timeout=timeout, spool=Scratch(spool), on_answer=on_answer)
         self._max_bytes = max_artifact_bytes
         self._clock = clock
         self._roots: dict[str, str] = {}
