@@ -93,7 +93,8 @@ def tallied(cells: IntArray, values: FloatArray | None, ends: IntArray, *, width
     keys = cells if len(ends) == 1 else cells + np.repeat(np.arange(0, size, width), np.diff(ends, prepend=0))
     # A huge outlier overflows a sum; the snapshot leaves infinities out.
     with np.errstate(over="ignore", invalid="ignore"):
-        occupied, counts, sums = (_densely if size <= _DENSE * len(keys) else _sparsely)(keys, values, size)
+        is_dense = size <= _DENSE * len(keys)
+        occupied, counts, sums = _densely(keys, values, size) if is_dense else _sparsely(keys, values)
     bounds = [0, *occupied.searchsorted(np.arange(1, len(ends) + 1) * width).tolist()]
     return [
         (occupied[start:end] - group * width, counts[start:end], sums[start:end])
@@ -109,7 +110,7 @@ def _densely(keys: IntArray, values: FloatArray | None, size: int) -> Tally:
     return occupied, counts[occupied], sums.astype(np.float64)
 
 
-def _sparsely(keys: IntArray, values: FloatArray | None, _: int) -> Tally:
+def _sparsely(keys: IntArray, values: FloatArray | None) -> Tally:
     order = np.argsort(keys)
     keys = keys[order]
     # Not np.diff with a value in front, which takes longer than the rest for few values.

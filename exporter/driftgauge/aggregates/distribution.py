@@ -27,8 +27,6 @@ def as_floats(values: ValueArray) -> FloatArray:
     return floats
 
 
-# How numpy is told not to look for places beyond the end, which takes as long as taking what is there.
-UNCHECKED: Final = "clip"
 # As they are kept: cells, and counts in the first of `_COUNT_TYPES` that holds them. Panes are most of what is kept.
 CellArray = npt.NDArray[np.int32]
 CountArray = npt.NDArray[np.signedinteger[Any]]
@@ -145,16 +143,12 @@ class Distribution:
 
     def dense(self, start: int, end: int) -> tuple[IntArray, FloatArray]:
         """Return counts and sums of the flat cells from `start` up to `end`, zeros included."""
-        cells, *tally = self.between(start, end)
-        counts, sums = np.zeros(end - start, np.int64), np.zeros(end - start)
-        counts[cells], sums[cells] = tally
-        return counts, sums
-
-    def between(self, start: int, end: int) -> tuple[CellArray, CountArray, FloatArray]:
-        """Return the occupied ones of the flat cells from `start` up to `end`, counted from there."""
         # Of another type, all cells would be converted first.
         occupied = slice(*self.cells.searchsorted(np.array([start, end], np.int32)))
-        return self.cells[occupied] - start, self.counts[occupied], self.sums[occupied]
+        counts, sums = np.zeros(end - start, np.int64), np.zeros(end - start)
+        counts[self.cells[occupied] - start] = self.counts[occupied]
+        sums[self.cells[occupied] - start] = self.sums[occupied]
+        return counts, sums
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
@@ -181,15 +175,16 @@ def _added(parts: Sequence[Distribution]) -> Tally:
     size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
     # To add in place takes less time than to sort from about a fifth as many on, and no more memory from half as many.
     share = 5 if size <= _SMALL_SIZE else 2
-    return _added_densely(parts, size) if share * sum(len(part.cells) for part in parts) > size else _merged(parts)
+    # A huge outlier overflows a sum; the snapshot leaves infinities out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _densely(parts, size) if share * sum(len(part.cells) for part in parts) > size else _sparsely(parts)
 
 
-def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
+def _densely(parts: Sequence[Distribution], size: int) -> Tally:
     """Add parts whose cells are below `size`, at least one, in memory and time for all of these."""
     counts, sums = np.zeros(size, np.int64), np.zeros(size)
     for part in parts:
-        # No cell comes twice in a part. Arrays from another process bring a type object of their own, which numpy does
-        # not take for its floats.
+        # No cell comes twice in a part.
         cells = part.cells.astype(np.intp)
         counts[cells] += part.counts
         sums[cells] += part.sums
@@ -197,25 +192,16 @@ def _added_densely(parts: Sequence[Distribution], size: int) -> Tally:
     return cells, counts[cells], sums[cells]
 
 
-def _merged(parts: Sequence[Distribution]) -> Tally:
+def _sparsely(parts: Sequence[Distribution]) -> Tally:
     """Add parts in memory and time for the cells that they occupy."""
     cells, counts, sums = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("cells", "counts", "sums")
     )
     # This sort finds the parts, which are in order already, and only merges them.
     order = np.argsort(cells, kind="stable")
-    ordered = cells.take(order, mode=UNCHECKED)
-    again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
-    is_first = np.ones(len(order), np.bool_)
-    is_first[again] = False
-    first, others = order[is_first], order[again]
-    # A cell that has come again belongs to the last first one before it; all others before it have come again too.
-    at = again - np.arange(1, len(again) + 1)
-    counted, summed = counts.take(first, mode=UNCHECKED).astype(np.int64), sums.take(first, mode=UNCHECKED)
-    # Of another type, numpy takes ten times as long.
-    np.add.at(counted, at, counts[others].astype(np.int64))
-    np.add.at(summed, at, sums[others])
-    return ordered[is_first], counted, summed
+    cells = cells[order]
+    starts = np.flatnonzero(np.concatenate([[len(cells) > 0], cells[1:] != cells[:-1]]))
+    return cells[starts], np.add.reduceat(counts[order], starts, dtype=np.int64), np.add.reduceat(sums[order], starts)
 
 
 def _side_by_side(tallies: Sequence[Tally]) -> Tally:

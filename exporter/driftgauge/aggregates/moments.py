@@ -82,12 +82,13 @@ class Moments:
         if not ends[-1]:
             return [cls() for _ in ends]
         names = tuple(sorted({*numbers, *others}))
+        at = {name: column for column, name in enumerate(names)}
         shape = len(ends), len(names)
         sizes, starts = np.diff(ends, prepend=0), np.concatenate([[0], ends[:-1]])
         counts, (means, m2) = np.zeros(shape, np.int64), np.zeros((2, *shape))
         with np.errstate(over="ignore", invalid="ignore"):
             for name, values in numbers.items():
-                column = names.index(name)
+                column = at[name]
                 finite = np.isfinite(values)
                 is_whole = finite.all()
                 count = sizes if is_whole else np.add.reduceat(finite, starts, dtype=np.int64)
@@ -101,7 +102,7 @@ class Moments:
                 m2[:, column] = np.add.reduceat(np.square(deviations, out=deviations), starts)
         strange = np.zeros(shape, np.int64)
         for name, present in others.items():
-            strange[:, names.index(name)] = np.add.reduceat(present, starts, dtype=np.int64)
+            strange[:, at[name]] = np.add.reduceat(present, starts, dtype=np.int64)
         return [cls(names, *found) for found in zip(counts, means, m2, strange, strict=True)]
 
     @cached_property
@@ -132,7 +133,8 @@ class Moments:
 
     def named(self, names: tuple[str, ...]) -> Self:
         """Return the same moments in the order of `names`, which has all of them."""
-        at = [names.index(name) for name in self.names]
+        columns = {name: column for column, name in enumerate(names)}
+        at = [columns[name] for name in self.names]
         counts, others = np.zeros((2, len(names)), np.int64)
         means, m2 = np.zeros((2, len(names)))
         counts[at], means[at], m2[at], others[at] = self.counts, self.means, self.m2, self.others
