@@ -1,5 +1,6 @@
 """The dashboard of driftgauge itself: can its values be believed, and is there room for more."""
 
+from collections.abc import Callable
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
@@ -199,24 +200,29 @@ def _series(marks: Marks) -> list[Panel]:
 
 
 def _process() -> list[Panel]:
+    def of_both(name: str, process: Callable[[str], str] = str) -> list[Query]:
+        """Return the figure of the process that answers and of the one that refreshes."""
+        names = {"front": name, "refresher": f"driftgauge_refresher_{name}"}
+        return [Query(highest(process(about_target(each)), "instance"), f"{who} {_BY}") for who, each in names.items()]
+
+    def of_one(expr: str) -> list[Query]:
+        return [Query(highest(expr, "instance"), _BY)]
+
+    scraped = about_target("scrape_samples_scraped")
     wanted = [
-        ("Memory", "Resident memory of the exporter.", about_target("process_resident_memory_bytes"), "bytes"),
-        ("CPU", "CPU seconds used per second.", per_second(about_target("process_cpu_seconds_total")), "short"),
-        ("Open files", "Open file descriptors.", about_target("process_open_fds"), "short"),
-        ("Uptime", "Time since the exporter started.", age(about_target("process_start_time_seconds")), "s"),
-        ("Scrape duration", "How long Prometheus waits for the page.", about_target("scrape_duration_seconds"), "s"),
+        ("Memory", "Resident memory of either process.", of_both("process_resident_memory_bytes"), "bytes"),
+        ("CPU", "CPU seconds used per second.", of_both("process_cpu_seconds_total", per_second), "short"),
+        ("Open files", "Open file descriptors of the front.", of_one(about_target("process_open_fds")), "short"),
+        ("Uptime", "Time since the exporter started.", of_one(age(about_target("process_start_time_seconds"))), "s"),
         (
-            "Samples per scrape",
-            "Samples on the page, as Prometheus counts.",
-            about_target("scrape_samples_scraped"),
-            "short",
+            "Scrape duration",
+            "How long Prometheus waits for the page.",
+            of_one(about_target("scrape_duration_seconds")),
+            "s",
         ),
+        ("Samples per scrape", "Samples on the page, as Prometheus counts.", of_one(scraped), "short"),
     ]
     return [
-        lines(
-            About(title, text, _NOT_SCRAPED, _MORE),
-            Query(highest(expr, "instance"), _BY),
-            scale=Scale(unit=unit, least=0),
-        )
-        for title, text, expr, unit in wanted
+        lines(About(title, text, _NOT_SCRAPED, _MORE), *queries, scale=Scale(unit=unit, least=0))
+        for title, text, queries, unit in wanted
     ]

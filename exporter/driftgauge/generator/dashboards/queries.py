@@ -18,10 +18,17 @@ from driftgauge.generator.promql import all_rows
 Part = Literal["", "_bucket", "_count", "_sum", "_gcount", "_gsum"]
 Form = Literal["time_series", "table", "heatmap"]
 
-# Prometheus' own series about the scrape, and those every Python client exposes about its process.
+# Prometheus' own series about the scrape, and those that the Python client exposes about the front and the refresher.
 SCRAPE: Final = frozenset({"up", "scrape_duration_seconds", "scrape_samples_scraped"})
 PROCESS: Final = frozenset(
-    {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds", "process_start_time_seconds"}
+    {
+        "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "process_start_time_seconds",
+        "driftgauge_refresher_process_resident_memory_bytes",
+        "driftgauge_refresher_process_cpu_seconds_total",
+    }
 )
 _TARGET: Final = 'job=~"$job", instance=~"$instance"'
 
