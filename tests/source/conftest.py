@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from driftgauge.source import Artifact, Source
+from driftgauge.source.schedule import Portions
 
 LIMIT = 100_000
 
@@ -38,6 +39,12 @@ class Bench:
     source: Source
     clock: Clock
     folder: Path
+
+    def with_portions(self, portions: Portions) -> "Bench":
+        """Return the bench with a source that does less at a time."""
+        spool = self.folder / uuid4().hex
+        source = Source(self.uri, max_artifact_bytes=LIMIT, spool=spool, clock=self.clock, portions=portions)
+        return replace(self, source=source)
 
     def log(self, run_id: str, path: str, text: str = '{"prediction": 1}\n') -> None:
         """Log `text` as the artifact `path`."""

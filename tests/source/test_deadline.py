@@ -7,7 +7,6 @@ from threading import Event, Thread, current_thread
 
 import pytest
 
-from driftgauge.source import deadline
 from driftgauge.source.deadline import BoundedClient, Deadline
 
 
@@ -65,10 +64,9 @@ def test_each_chunk_has_its_time(over: Event) -> None:
         next(bounded)
 
 
-def test_hanging_calls_are_bounded(over: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_calls_are_bounded(over: Event) -> None:
     """With too many calls hanging no further one is begun, until they have ended."""
-    monkeypatch.setattr(deadline, "MAX_HANGING", 2)
-    bounded = Deadline(0.05)
+    bounded = Deadline(0.05, max_hanging=2)
     for _ in range(2):
         with pytest.raises(TimeoutError, match="after"):
             bounded.within(over.wait)
@@ -86,10 +84,9 @@ def test_hanging_calls_are_bounded(over: Event, monkeypatch: pytest.MonkeyPatch)
     assert begun == [1]
 
 
-def test_threads_are_used_again_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_used_again_and_end() -> None:
     """One call after the other is made by the same thread, whether it raised or not; unused it ends after a while."""
-    monkeypatch.setattr(deadline, "_IDLE_SECONDS", 0.3)
-    bounded = Deadline(5)
+    bounded = Deadline(5, idle_seconds=0.3)
     thread = bounded.within(current_thread)
     with pytest.raises(KeyError):
         bounded.within(lambda: {}["x"])

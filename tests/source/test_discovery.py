@@ -7,16 +7,30 @@ import pytest
 from structlog.testing import capture_logs
 
 from driftgauge.errors import SourceUnavailable
-from driftgauge.source import Discovery, RunState, schedule, survey
+from driftgauge.source import Discovery, RunState
+from driftgauge.source.schedule import Portions
 from source.conftest import Bench
 
 RELISTED = 4
+FEW = Portions(relisted=RELISTED)
 
 
-@pytest.fixture(autouse=True)
-def few_relisted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def bench(bench: Bench) -> Bench:
     """Let a few runs show what many do: creating them takes longest here."""
-    monkeypatch.setattr(schedule, "RELISTED", RELISTED)
+    return bench.with_portions(FEW)
+
+
+@pytest.fixture
+def sqlite_bench(sqlite_bench: Bench) -> Bench:
+    """Do the same with a database."""
+    return sqlite_bench.with_portions(FEW)
+
+
+@pytest.fixture
+def http_bench(http_bench: Bench) -> Bench:
+    """Do the same with a server."""
+    return http_bench.with_portions(FEW)
 
 
 def run_ids(found: Discovery) -> set[str]:
@@ -84,11 +98,11 @@ def test_cost_does_not_follow_the_runs(
     assert costs == [RELISTED + 1 + searches] * 2
 
 
-def test_all_pages_are_read(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pages_are_read(sqlite_bench: Bench) -> None:
     """An experiment of several pages is enumerated to its end."""
-    monkeypatch.setattr(survey, "_PAGE", 2)
+    source = sqlite_bench.with_portions(Portions(page=2)).source
     everyone = {sqlite_bench.run("a.csv") for _ in range(5)}
-    assert run_ids(sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)) == everyone
+    assert run_ids(source.runs(sqlite_bench.experiment, known={}, full=True)) == everyone
 
 
 def test_one_bad_run_does_not_stop_the_others(sqlite_bench: Bench) -> None:

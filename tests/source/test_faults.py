@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 
 from driftgauge.errors import BatchError, DriftgaugeError, SourceUnavailable
-from driftgauge.source import Artifact, Discovery, Source, discovery, survey
+from driftgauge.source import Artifact, Discovery, Source
+from driftgauge.source.schedule import Portions
 from source import fault_proxy
 from source.conftest import LIMIT, Bench, bench_at
 from source.fault_proxy import Fault, FaultProxy, status
@@ -69,6 +70,13 @@ def proxy(mlflow_server: str) -> Iterator[FaultProxy]:
 def source(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks through the proxy."""
     return Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "spool", timeout=TIMEOUT)
+
+
+@pytest.fixture
+def paging(proxy: FaultProxy, tmp_path: Path) -> Source:
+    """Return a source that asks for one run at a time."""
+    portions = Portions(page=1)
+    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "p", timeout=TIMEOUT, portions=portions)
 
 
 def failure_of_pass(source: Source, bench: Bench) -> str:
@@ -236,25 +244,20 @@ def test_credentials_expire_in_mid_run(http_bench: Bench, proxy: FaultProxy, sou
 def test_second_page(
     http_bench: Bench,
     proxy: FaultProxy,
-    source: Source,
-    monkeypatch: pytest.MonkeyPatch,
+    paging: Source,
     description: str,
     fault: Fault,
     expected: str,
 ) -> None:
     """A pass of which only the first page came gives nothing, rather than taking the other runs for deleted."""
-    monkeypatch.setattr(survey, "_PAGE", 1)
     everyone = sorted(http_bench.run("a.csv") for _ in range(2))
     with proxy.spoiling(SEARCH, fault, spared=1):
-        assert expected in failure_of_pass(source, http_bench), description
-    assert sorted(run_ids(source.runs(http_bench.experiment, known={}, full=True))) == everyone
+        assert expected in failure_of_pass(paging, http_bench), description
+    assert sorted(run_ids(paging.runs(http_bench.experiment, known={}, full=True))) == everyone
 
 
-def test_pages_in_circles(
-    http_bench: Bench, proxy: FaultProxy, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_in_circles(http_bench: Bench, proxy: FaultProxy, paging: Source) -> None:
     """A server that gives the same page over and over does not hold the pass."""
-    monkeypatch.setattr(survey, "_PAGE", 1)
     for _ in range(2):
         http_bench.run("a.csv")
     pages: list[bytes] = []
@@ -265,29 +268,25 @@ def test_pages_in_circles(
         exchange.write(pages[0])
 
     with proxy.spoiling(SEARCH, first_page_again):
-        assert STRANGE in failure_of_pass(source, http_bench)
+        assert STRANGE in failure_of_pass(paging, http_bench)
     assert len(pages) == 2
 
 
-def test_empty_page_heals(
-    http_bench: Bench, proxy: FaultProxy, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_page_heals(http_bench: Bench, proxy: FaultProxy, paging: Source) -> None:
     """A page without content reads as the last one, which MLflow's client cannot tell; the next full pass has all."""
-    monkeypatch.setattr(survey, "_PAGE", 1)
     everyone = {http_bench.run("a.csv") for _ in range(2)}
-    first = source.runs(http_bench.experiment, known={}, full=True)
+    first = paging.runs(http_bench.experiment, known={}, full=True)
     with proxy.spoiling(SEARCH, fault_proxy.empty, spared=1):
-        second = source.runs(http_bench.experiment, known=first.states, full=True)
-    third = source.runs(http_bench.experiment, known=second.states, full=True)
+        second = paging.runs(http_bench.experiment, known=first.states, full=True)
+    third = paging.runs(http_bench.experiment, known=second.states, full=True)
     assert (len(second.states), set(third.states)) == (1, everyone)
     assert set(run_ids(third)) == everyone
 
 
-def test_server_goes_away_while_runs_are_listed(
-    http_bench: Bench, proxy: FaultProxy, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_goes_away_while_runs_are_listed(http_bench: Bench, proxy: FaultProxy, tmp_path: Path) -> None:
     """When the server goes away behind the newest runs, the others are not asked for one by one."""
-    monkeypatch.setattr(discovery, "THREADS", 2)
+    portions = Portions(threads=2)
+    source = Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "p", timeout=TIMEOUT, portions=portions)
     for _ in range(12):
         http_bench.run("a.csv")
     with proxy.spoiling("mlflow", status(503), spared=5):

@@ -7,7 +7,6 @@ from threading import Thread
 
 import pytest
 
-from driftgauge.source import http
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.http import Http
 
@@ -107,11 +106,10 @@ def test_a_redirection_is_followed(sender: Http, recorder: Recorder) -> None:
     assert sender.get(recorder.url, "/here").text == "/elsewhere"
 
 
-def test_what_mlflow_decided_is_not_kept_for_long(
-    sender: Http, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_mlflow_decided_is_not_kept_for_long(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """When its time is over a changed token is used without any refusal."""
-    monkeypatch.setattr(http, "_GOOD_FOR_SECONDS", 0.0)
+    sender = Http(Deadline(30), good_for=0.0)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
     sender.get(recorder.url, "/")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
     sender.get(recorder.url, "/")

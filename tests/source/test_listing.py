@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from structlog.testing import capture_logs
 
 from driftgauge.source import listing
@@ -27,12 +26,11 @@ def test_depth_is_bounded(tmp_path: Path) -> None:
     assert [(event["event"], event["run_id"]) for event in logs] == [("artifact_folder_too_deep", "r1")]
 
 
-def test_number_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_is_bounded(tmp_path: Path) -> None:
     """What comes after the bound is left out with one warning."""
-    monkeypatch.setattr(listing, "MAX_ENTRIES", 3)
     store = fill(tmp_path, *(f"{number}.csv" for number in range(5)))
     with capture_logs() as logs:
-        found = listing.files_of(store, run_id="r1")
+        found = listing.files_of(store, run_id="r1", max_entries=3)
     assert len(found) == 3
     assert [(event["event"], event["listed"]) for event in logs] == [("run_has_too_many_artifacts", 3)]
 

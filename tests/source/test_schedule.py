@@ -3,10 +3,11 @@
 import pytest
 
 from driftgauge.source import RunState
-from driftgauge.source.schedule import OVERLAP_MS, RELISTED, SETTLE_MS, is_due, is_news, stalest, unsettled, watermark
+from driftgauge.source.schedule import OVERLAP_MS, SETTLE_MS, is_due, is_news, stalest, unsettled, watermark
 
 END = 1_000_000
 NOW = 10 * END
+RELISTED = 8
 SETTLED = RunState("FINISHED", END, END + SETTLE_MS)
 
 
@@ -39,23 +40,23 @@ def test_unsettled() -> None:
 def test_stalest_takes_turns() -> None:
     """The runs listed longest ago come first, so that in time every run is listed again."""
     known = {f"run-{number:03}": RunState("FINISHED", 0, 10_000 + number) for number in range(RELISTED + 5)}
-    first = stalest(known, without=set(), now=NOW)
+    first = stalest(known, RELISTED, without=set(), now=NOW)
     assert first == {f"run-{number:03}" for number in range(RELISTED)}
     known |= {run_id: RunState("FINISHED", 0, 99_999) for run_id in first}
-    assert {f"run-{RELISTED + number:03}" for number in range(5)} < stalest(known, without=set(), now=NOW)
+    assert {f"run-{RELISTED + number:03}" for number in range(5)} < stalest(known, RELISTED, without=set(), now=NOW)
 
 
-def test_stalest_besides() -> None:
+def test_stalest_without_some() -> None:
     """Runs that are listed anyway take no place."""
     known = {"a": SETTLED, "b": SETTLED}
-    assert stalest(known, without={"a"}, now=NOW) == {"b"}
+    assert stalest(known, RELISTED, without={"a"}, now=NOW) == {"b"}
 
 
 def test_stalest_after_the_clock_was_ahead() -> None:
     """A run listed in what is now the future does not wait for that time to come."""
     known = {f"run-{number:03}": RunState("FINISHED", 0, number) for number in range(RELISTED)}
     known["ahead"] = RunState("FINISHED", 0, NOW + 1)
-    assert "ahead" in stalest(known, without=set(), now=NOW)
+    assert "ahead" in stalest(known, RELISTED, without=set(), now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from driftgauge.source.deadline import BoundedClient, Deadline
 from driftgauge.source.failures import json_object, redacted, status_failure, translated_errors
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
+from driftgauge.source.schedule import Portions
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
 
 _PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
@@ -31,10 +32,17 @@ class Connection:
     """
 
     def __init__(
-        self, tracking_uri: str, *, timeout: float, spool: Scratch, on_answer: Callable[[], None] = lambda: None
+        self,
+        tracking_uri: str,
+        *,
+        timeout: float,
+        spool: Scratch,
+        portions: Portions,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self.tracking_uri = tracking_uri
         self.server = redacted(tracking_uri)
+        self.portions = portions
         self._deadline = Deadline(timeout, on_answer=on_answer)
         self._http = Http(self._deadline)
         self._spool = spool

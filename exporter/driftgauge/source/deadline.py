@@ -10,11 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
-# Models that are refreshed in parallel wait for about 50 answers, so this is several refreshes of which all calls hang.
-MAX_HANGING: Final = 256
 _CONNECT_SECONDS: Final = 4.0
-# An idle thread ends after this long. Threads are reused, since starting one costs more than a cached answer.
-_IDLE_SECONDS: Final = 5.0
 
 T = TypeVar("T")
 # The result of a call, or what it raised.
@@ -25,13 +21,22 @@ class Deadline:
     """Bounds each call to one server or store by `seconds`; safe to share between threads.
 
     Calls run in daemon threads, which are reused. Python cannot stop a thread, so a call that is out of time goes on in
-    its thread until its connection ends. While `MAX_HANGING` such calls are running, further ones are refused.
-
-    on_answer: is called after each call that came back in time.
+    its thread until its connection ends. While `max_hanging` such calls are running, further ones are refused: models
+    that are refreshed in parallel wait for about 50 answers, so this is several refreshes of which all calls hang. A
+    thread without a call ends after `idle_seconds`. on_answer: is called after each call that came back in time.
     """
 
-    def __init__(self, seconds: float, *, on_answer: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        max_hanging: int = 256,
+        idle_seconds: float = 5.0,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
         self.seconds = seconds
+        self._max_hanging = max_hanging
+        self._idle_seconds = idle_seconds
         self._on_answer = on_answer
         self._lock = Lock()
         self._hanging = 0
@@ -44,7 +49,7 @@ class Deadline:
 
     def within(self, call: Callable[[], T], *, times: int = 1) -> T:
         """Return or raise what `call` does; raise TimeoutError when `times` times the bound is over before it does."""
-        if self._hanging >= MAX_HANGING:
+        if self._hanging >= self._max_hanging:
             raise TimeoutError(f"timed out: {self._hanging} earlier calls still hang")
         worker = self._idle_worker()
         answers: SimpleQueue[Outcome] = SimpleQueue()
@@ -77,7 +82,7 @@ class Deadline:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        worker = _Worker(self._retire)
+        worker = _Worker(self._retire, idle_seconds=self._idle_seconds)
         worker.start()
         return worker
 
@@ -110,16 +115,17 @@ class BoundedClient:
 class _Worker(Thread):
     """Makes one call after another, until it gets None, or is idle for a while and `retire` lets it end."""
 
-    def __init__(self, retire: "Callable[[_Worker], bool]") -> None:
+    def __init__(self, retire: "Callable[[_Worker], bool]", *, idle_seconds: float) -> None:
         super().__init__(name="driftgauge-call", daemon=True)
         self.calls: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]] | None] = SimpleQueue()
         self._retire = retire
+        self._idle_seconds = idle_seconds
 
     def run(self) -> None:
         """Make the calls."""
         while True:
             try:
-                job = self.calls.get(timeout=_IDLE_SECONDS)
+                job = self.calls.get(timeout=self._idle_seconds)
             except Empty:
                 if self._retire(self):
                     return

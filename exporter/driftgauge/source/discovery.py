@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -22,9 +22,6 @@ from driftgauge.source.values import Artifact, Discovery, RunState
 if TYPE_CHECKING:
     from driftgauge.source.connection import Connection
     from driftgauge.source.stores import Entry
-
-THREADS: Final = 8
-_FEW_RUNS: Final = 2 * THREADS
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +61,9 @@ def discover(
     else:
         experiment_id = find_experiment(connection, experiment)
         seen = {run.run_id: run for run in search(connection, [experiment_id], "")}
-        wanted = set(seen) if reach == "everything" else wanted_of(seen, known, now)
+        wanted = (
+            set(seen) if reach == "everything" else wanted_of(seen, known, now, relisted=connection.portions.relisted)
+        )
     deleted = (wanted if reach == "new" else known.keys()) - seen.keys()
     runs = sorted((seen[run_id] for run_id in wanted & seen.keys()), key=lambda run: (run.start, run.run_id))
     listed = _listed(connection, runs)
@@ -75,10 +74,11 @@ def discover(
 
 
 def _listed(connection: "Connection", runs: Sequence[Run]) -> dict[str, list["Entry"]]:
-    newest, older = runs[-THREADS:], runs[:-THREADS]
+    threads = connection.portions.threads
+    newest, older = runs[-threads:], runs[:-threads]
     # Starting threads takes longer than listing a few local folders.
-    few = len(runs) <= _FEW_RUNS and all(connection.is_on_this_machine(run.root) for run in runs)
-    with nullcontext() if few else ThreadPoolExecutor(THREADS, thread_name_prefix="driftgauge-list") as pool:
+    few = len(runs) <= 2 * threads and all(connection.is_on_this_machine(run.root) for run in runs)
+    with nullcontext() if few else ThreadPoolExecutor(threads, thread_name_prefix="driftgauge-list") as pool:
         each = pool.map if pool else map
         outcomes = list(each(lambda run: _files_or_failure(connection, run), newest))
         failures = [outcome for outcome in outcomes if isinstance(outcome, SourceError)]

@@ -22,8 +22,6 @@ from urllib3.util import Retry
 
 from driftgauge.source.deadline import Deadline
 
-# Short, because a plug-in may change its token at any time.
-_GOOD_FOR_SECONDS: Final = 10.0
 # Listings and downloads of the models that are refreshed in parallel.
 _CONNECTIONS: Final = 48
 _RETRIED: Final = (408, 429, 500, 502, 503, 504)
@@ -41,11 +39,13 @@ class _RequestSettings:
 class Http:
     """GET requests over kept connections; safe to share between threads.
 
-    The caller bounds a whole request with `deadline`.
+    The caller bounds a whole request with `deadline`. MLflow's settings are reused for `good_for` seconds, not longer,
+    because a plug-in may change its token at any time.
     """
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, *, good_for: float = 10.0) -> None:
         self.deadline = deadline
+        self._good_for = good_for
         self._known: dict[str, _RequestSettings] = {}
         retry = Retry(
             total=MLFLOW_HTTP_REQUEST_MAX_RETRIES.get(),
@@ -90,12 +90,16 @@ class Http:
             credentials, endpoint, "GET", timeout=timeout, raise_on_status=False, **options
         )
         if response.ok and not response.history and not credentials.auth and not credentials.aws_sigv4:
-            self._known[server] = _request_settings(url, response.request.headers, credentials)
+            self._known[server] = _request_settings(
+                url, response.request.headers, credentials, until=time.monotonic() + self._good_for
+            )
         return response
 
 
-def _request_settings(url: str, headers: CaseInsensitiveDict[str | bytes], credentials: Any) -> _RequestSettings:
+def _request_settings(
+    url: str, headers: CaseInsensitiveDict[str | bytes], credentials: Any, *, until: float
+) -> _RequestSettings:
     with requests.Session() as session:
         settings = session.merge_environment_settings(url, {}, None, credentials.verify, credentials.client_cert_path)
     del settings["stream"]
-    return _RequestSettings(headers, settings, time.monotonic() + _GOOD_FOR_SECONDS)
+    return _RequestSettings(headers, settings, until)

@@ -12,6 +12,7 @@ from driftgauge.scratch import Scratch
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
@@ -28,7 +29,7 @@ class Source:
     max_artifact_bytes bounds every file that is opened. spool is a folder of its own for downloads. timeout (s) bounds
     each request to a server or database and each MiB of a download, however slowly the bytes arrive; a pass sends
     several requests and ends with the first that shows that the server is gone. on_answer is called after each that was
-    answered in time. clock returns seconds since the epoch.
+    answered in time. clock returns seconds since the epoch. portions: how much a pass does at a time.
     """
 
     def __init__(
@@ -40,11 +41,15 @@ class Source:
         timeout: float = 20.0,
         on_answer: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
+        portions: Portions = DEFAULT_PORTIONS,
     ) -> None:
         environment.prepare(timeout=timeout)
         from driftgauge.source.connection import Connection  # noqa: PLC0415 - brings MLflow, which takes seconds
 
-        self._connection = Connection(tracking_uri, timeout=timeout, spool=Scratch(spool), on_answer=on_answer)
+        scratch = Scratch(spool)
+        self._connection = Connection(
+            tracking_uri, timeout=timeout, spool=scratch, portions=portions, on_answer=on_answer
+        )
         self._max_bytes = max_artifact_bytes
         self._clock = clock
         self._roots: dict[str, str] = {}

@@ -6,6 +6,7 @@ runs may still grow (`MlflowClient.log_table(run_id=…)`), so each pass lists a
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Final
 
@@ -17,8 +18,22 @@ SETTLE_MS: Final = 5_000
 # Runs that started or ended this long before the last pass are searched for again: clocks differ by minutes, and
 # a server makes a run visible only after the start it was given.
 OVERLAP_MS: Final = 10 * 60 * 1000
-# How many settled runs are listed again per pass; with no more than this, every pass lists all.
-RELISTED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """How much a pass does at a time.
+
+    page: runs or experiments per request of a search. threads: runs listed in parallel. relisted: settled runs listed
+    again; with no more than these, every pass lists all.
+    """
+
+    page: int = 1_000
+    threads: int = 8
+    relisted: int = 8
+
+
+DEFAULT_PORTIONS: Final = Portions()
 
 
 def is_settled(state: RunState) -> bool:
@@ -44,10 +59,10 @@ def unsettled(known: Mapping[str, RunState]) -> set[str]:
     return {run_id for run_id, state in known.items() if not is_settled(state)}
 
 
-def stalest(known: Mapping[str, RunState], *, without: AbstractSet[str], now: int) -> set[str]:
-    """Return the `RELISTED` runs whose last listing is oldest, except those in `without`."""
+def stalest(known: Mapping[str, RunState], count: int, *, without: AbstractSet[str], now: int) -> set[str]:
+    """Return the `count` runs whose last listing is oldest, except those in `without`."""
     waiting = ((_listed_at(state, now), run_id) for run_id, state in known.items() if run_id not in without)
-    return {run_id for _, run_id in nsmallest(RELISTED, waiting)}
+    return {run_id for _, run_id in nsmallest(count, waiting)}
 
 
 def watermark(known: Mapping[str, RunState], *, now: int) -> int:

@@ -19,7 +19,6 @@ from driftgauge.source.values import RunState
 if TYPE_CHECKING:
     from driftgauge.source.connection import Connection
 
-_PAGE: Final = 1_000
 _IDS_PER_SEARCH: Final = 100
 _EXPERIMENTS_PER_SEARCH: Final = 500
 _VERSION_KEY: Final = "model_version"
@@ -75,7 +74,8 @@ def survey(
     for since, together in by_age({key: schedule.watermark(asked[key][1], now=now) for key in ids}, now=now):
         for time in ("start_time", "end_time"):
             look({ids[key] for key in together}, f"attributes.{time} >= {since}")
-    wanted = {key: wanted_of(seen[ids[key]], asked[key][1], now) for key in ids}
+    relisted = connection.portions.relisted
+    wanted = {key: wanted_of(seen[ids[key]], asked[key][1], now, relisted=relisted) for key in ids}
     missing = {run_id: ids[key] for key, runs in wanted.items() for run_id in runs - seen[ids[key]].keys()}
     ordered = sorted(missing)
     for start in range(0, len(ordered), _IDS_PER_SEARCH):
@@ -98,7 +98,8 @@ def _found_experiments(connection: "Connection", asked: Mapping[K, tuple[str, An
     if len(asked) == 1:
         return {key: find_experiment(connection, name) for key, (name, _) in asked.items()}
     with connection.client() as client:
-        ids = {found.name: str(found.experiment_id) for found in client.search_experiments(max_results=_PAGE)}
+        page = client.search_experiments(max_results=connection.portions.page)
+        ids = {found.name: str(found.experiment_id) for found in page}
     found: dict[K, str] = {}
     for key, (name, _) in asked.items():
         # With thousands of experiments it may not be on the page, and the name may be an id.
@@ -132,18 +133,18 @@ def find_experiment(connection: "Connection", experiment: str) -> str:
 
 def _nearest(connection: "Connection", experiment: str) -> str:
     with connection.client() as client:
-        names = [found.name for found in client.search_experiments(max_results=_PAGE)]
+        names = [found.name for found in client.search_experiments(max_results=connection.portions.page)]
     near = get_close_matches(experiment, names, n=3, cutoff=0.5)
     return f" (it has {', '.join(map(repr, near))})" if near else ""
 
 
 def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
     """Yield the runs of these experiments, at most a few hundred, that match the filter `text`."""
-    token, used = None, set[str | None]()
+    size, token, used = connection.portions.page, None, set[str | None]()
     while token not in used:
         used.add(token)
         with connection.client() as client:
-            page = client.search_runs(list(experiment_ids), text, max_results=_PAGE, page_token=token)
+            page = client.search_runs(list(experiment_ids), text, max_results=size, page_token=token)
         yield from map(_run, page)
         token = page.token or None
     if token is not None:
@@ -166,8 +167,8 @@ def _run(found: Any) -> Run:
     )
 
 
-def wanted_of(seen: Mapping[str, Run], known: Mapping[str, RunState], now: int) -> set[str]:
+def wanted_of(seen: Mapping[str, Run], known: Mapping[str, RunState], now: int, *, relisted: int) -> set[str]:
     """Return the runs to list: those that are due, and some whose last listing is oldest."""
     due = {run.run_id for run in seen.values() if schedule.is_due(run.status, run.end, known.get(run.run_id))}
     due |= schedule.unsettled(known)
-    return due | schedule.stalest(known, without=due, now=now)
+    return due | schedule.stalest(known, relisted, without=due, now=now)
