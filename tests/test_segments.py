@@ -7,7 +7,7 @@ import pytest
 
 from data_builders import a_model, features
 from driftgauge.config import Limits
-from driftgauge.segments import Segment, Segments
+from driftgauge.segments import Segment, Segments, listed, listed_members
 
 NAN = float("nan")
 NUMBERS = np.array([0, 1, 1.5, -0.0, NAN, 40, 65, float(np.float32(0.7)), 1e300])
@@ -99,3 +99,19 @@ def test_segments_beyond_the_limit() -> None:
     found = Segments.of(model, Limits(max_segments=2))
 
     assert ([each.name for each in found.kept], found.dropped) == (["z", "a"], ("m",))
+
+
+def test_lists_of_segments() -> None:
+    """What rows are in is kept by identity, so that it is known after segments were added, changed or put in order."""
+    one, two, three = (segment(x=value) for value in (0, [0, 1], 1.5))
+    rows = features(x=NUMBERS)
+
+    lists = listed([one, two, three], [each.members(rows) for each in (one, two, three)], rows=len(rows))
+
+    assert lists.to_pylist()[:3] == [[one.identity, two.identity], [two.identity], [three.identity]]
+    other = segment(x=40)
+    found = listed_members([three, other, one], lists)
+    for members, expected in zip(found, [three.members(rows), np.zeros(9, np.bool_), one.members(rows)], strict=True):
+        assert members.tolist() == expected.tolist()
+    assert listed_members([one], listed([], [], rows=3)) == [pytest.approx([False] * 3)]
+    assert listed([one], [np.zeros(0, np.bool_)], rows=0).to_pylist() == []

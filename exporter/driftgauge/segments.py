@@ -64,6 +64,8 @@ class Segments:
 
 def listed(segments: Sequence[Segment], members: Sequence[BoolArray], *, rows: int) -> Any:
     """Return for each row the identities of its segments, as an Arrow column of lists; members: (n,) by segment."""
+    if not segments:
+        return pa.nulls(rows, pa.list_(pa.string()))
     at, of = np.nonzero(np.stack([np.zeros(rows, np.bool_), *members], axis=1))
     identities = pa.array(["", *(segment.identity for segment in segments)], pa.string()).take(pa.array(of))
     ends = np.bincount(at, minlength=rows).cumsum()

@@ -1,5 +1,6 @@
 """The rules in Prometheus' own hands: promtool loads them, lints them, and replays each alert's story."""
 
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from driftgauge.families import FAMILIES
 from driftgauge.generator.alerts import ALERTS, WATCHDOG
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.thresholds import parse
@@ -46,6 +48,32 @@ def test_prometheus_loads_the_committed_rules() -> None:
 def test_stories(file: Path) -> None:
     """Each alert waits, fires with all its labels and words, stays silent where it should, and resolves."""
     promtool("test", "rules", file)
+
+
+@pytest.mark.parametrize("file", STORIES, ids=lambda path: path.name)
+def test_segments_change_no_alert(file: Path, tmp_path: Path) -> None:
+    """Next to each series about a window there are some about segments, as bad as can be, and no story changes."""
+    text = file.read_text(encoding="utf-8")
+    # Values as they are written: to YAML, 0x90 is a number.
+    story, written = yaml.safe_load(text), yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes texts only
+    story["rule_files"] = [str(file.parent / name) for name in story["rule_files"]]
+    for test, as_written in zip(story["tests"], written["tests"], strict=True):
+        series = as_written["input_series"]
+        test["input_series"] = [*series, *(twin for each in series for twin in of_segments(each["series"]))]
+        assert len(test["input_series"]) > len(series) or "window=" not in str(series)
+    (tmp_path / file.name).write_text(yaml.safe_dump(story), encoding="utf-8")
+    promtool("test", "rules", tmp_path / file.name)
+
+
+def of_segments(series: str) -> list[dict[str, str]]:
+    """Return series like one about a window, but about segments; none if it is about something else."""
+    name = re.sub(r"_(bucket|gcount|gsum)$", "", series.partition("{")[0])
+    if name not in FAMILIES or not FAMILIES[name].segmented:
+        return []
+    return [
+        {"series": re.sub(r"[}]$", f', segment="of {value}"}}', series), "values": f"{value}x4000"}
+        for value in ("-1000000", "0", "1000000")
+    ]
 
 
 def test_rules_of_ones_own(own_rules: Path) -> None:

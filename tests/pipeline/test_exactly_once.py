@@ -30,6 +30,7 @@ from pipeline.conftest import (
 )
 
 FINAL = NOW + 240 * MICROSECONDS
+SEGMENTS = {"plan A": {"plan": "A"}, "young": {"age": {"below": 40}}, "young A": {"age": {"below": 40}, "plan": "A"}}
 
 
 def uploads(dice: random.Random) -> list[tuple[str, Rows]]:
@@ -80,7 +81,7 @@ def test_any_order_equals_one_pass(bench: Bench, seed: int, window_by: str) -> N
     reference = bench.folder / "reference.csv"
     rows = [f"{dice.gauss(40, 10)},{dice.choice('AB')},{number / 200}\n" for number in range(200)]
     reference.write_text("age,plan,prediction\n" + "".join(rows))
-    model = a_model(labels={"window_by": window_by}, reference={"uri": str(reference)})
+    model = a_model(labels={"window_by": window_by}, reference={"uri": str(reference)}, segments=SEGMENTS)
     stepwise, whole = bench.config(model), bench.config(model, state="whole")
     parts = uploads(dice)
     runs = [bench.run(experiment) for experiment, _ in parts]
@@ -192,7 +193,7 @@ def test_memory_after_a_commit_that_fails(bench: Bench, monkeypatch: pytest.Monk
 
 FILES, FILE_ROWS = 200, 250
 LABEL_FILES, LABEL_ROWS = 40, 750
-MODELS = [a_model(labels={})]
+MODELS = [a_model(labels={}, segments=SEGMENTS)]
 
 
 def _fill(bench: Bench) -> None:

@@ -38,7 +38,7 @@ class Joined:
 
 
 def staged_predictions(columns: Columns, segments: "pa.Array | None" = None) -> pa.Table:
-    """Return the rows as the join stores them; segments: (n,) the list of each row, as `fold_joined` will read it."""
+    """Return the rows as the join stores them; segments: (n,) the identities of those that each row is in, as lists."""
     names = sorted(columns.class_scores)
     count = len(columns)
     scores = pa.array([None] * count, pa.list_(pa.float64()))
