@@ -255,8 +255,9 @@ def make_front(
     from driftgauge.service.process import Process
 
     configure_logging(logs)
+    front = Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
     structlog.get_logger("driftgauge").info("listening", url=url, version=__version__)
-    return Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
+    return front
 
 
 def say_stopped(*, in_order: bool) -> None:

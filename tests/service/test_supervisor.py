@@ -106,8 +106,9 @@ def supervised(*scripts: str, deadline: float = 60, first_pause: float = 0.01) -
             "channel",
             "a publication cannot be read",
         ),
+        ("channel.send('publication'); time.sleep(60)", "channel", "a publication came without its document"),
     ],
-    ids=["exit status", "signal", "killed", "state", "another version", "no publication"],
+    ids=["exit status", "signal", "killed", "state", "another version", "no publication", "no document"],
 )
 def test_it_is_started_again(script: str, reason: str, words: str) -> None:
     """However a refresher ends, the reason is counted and said, and another one publishes."""
@@ -194,6 +195,23 @@ def test_stop(script: str, *, clean: bool) -> None:
         assert time.monotonic() - began < 4
         assert eventually(lambda: group_of(refresher) == [], seconds=PATIENCE)
         assert not watched.supervisor.up
+
+
+def test_a_bug_does_not_end_the_supervision() -> None:
+    """Whatever goes wrong with one refresher, another is started."""
+    watched = Watched(["publish(); " + WAIT])
+    fail = iter([ZeroDivisionError("a bug")])
+
+    def broken(publication: Publication) -> None:
+        for error in fail:
+            raise error
+        watched.publications.put(publication)
+
+    supervisor = Supervisor(watched.spawn, on_publication=broken, on_refused=watched.refusals.put, first_pause=0.01)
+    supervisor.start(watched.order)
+    watched.published()
+    assert supervisor.restarts == {"channel": 1}
+    supervisor.stop()
 
 
 def test_one_that_cannot_be_started() -> None:

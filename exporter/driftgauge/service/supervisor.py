@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from driftgauge.service.channel import Channel, ChannelError, Document
+from driftgauge.service.channel import Channel, ChannelError, Document, Message
 from driftgauge.service.publication import Publication
 
 # The `reason` label of driftgauge_refresher_restarts_total.
@@ -141,7 +141,13 @@ class Supervisor:
         first = True
         while not self._stopping.is_set() and self._order:
             self._replacing.clear()
-            end = self._life(self._order)
+            self._clean = True
+            try:
+                end = self._life(self._order)
+            except Exception as error:  # noqa: BLE001 - the comment below
+                # Without this thread nothing would be refreshed any more.
+                self._log.exception("refresher not understood: this is a bug in driftgauge")
+                end = _end(CHANNEL, repr(error))
             if end is None:
                 self._failures = 0
             elif end.reason == STATE and first:
@@ -171,7 +177,7 @@ class Supervisor:
         finally:
             theirs.close()
         self._child = child
-        self._log.debug("refresher started", pid=child.pid)
+        self._log.info("refresher started", pid=child.pid)
         try:
             return self._follow(child, ours, order)
         finally:
@@ -186,7 +192,7 @@ class Supervisor:
         patience = max(order.deadline, _START_SECONDS)
         try:
             channel.send("start", document=order.document())
-            while not self._replacing.is_set():
+            while not (self._replacing.is_set() or self._stopping.is_set()):
                 message = channel.receive(_POLL_SECONDS)
                 if message is None:
                     if busy_since is not None and time.monotonic() - busy_since > patience:
@@ -194,8 +200,8 @@ class Supervisor:
                     continue
                 patience = order.deadline
                 busy_since = None if message.kind == "publication" else time.monotonic()
-                if message.kind == "publication" and message.document:
-                    self._on_publication(Publication.read(message.document))
+                if message.kind == "publication":
+                    self._on_publication(_publication(message))
                     self._failures = 0
                 refused = message.text if message.kind == "refused" else refused
         except EOFError:
@@ -211,6 +217,12 @@ class Supervisor:
         with suppress(EOFError):
             channel.send("stop")
         return child.wait(_LEAVING_SECONDS) == 0
+
+
+def _publication(message: Message) -> Publication:
+    if message.document is None:
+        raise ChannelError("a publication came without its document: are there too few open files left?")
+    return Publication.read(message.document)
 
 
 def _end(reason: str, words: str) -> End:
