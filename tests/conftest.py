@@ -30,11 +30,12 @@ _LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e
 # Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.
 _IMPURE: Final = (
     *(_HERE / name for name in ("benchmarks", "demo", "e2e", "fuzz", "pictures", "pipeline", "soak")),
-    *(_HERE / f"test_{name}.py" for name in ("cli", "interpreter", "packaging", "service", "service_trouble")),
+    *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
     _HERE / "batch" / "test_hostile.py",
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
     *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),
+    *(_HERE / "service" / f"test_{name}.py" for name in ("front", "kills", "supervisor")),
     *(_HERE / "source" / f"test_{name}.py" for name in ("changes", "connection", "deadline", "discovery", "faults")),
     *(_HERE / "source" / f"test_{name}.py" for name in ("guards", "http", "listing", "mlflow_source", "references")),
     *(_HERE / "source" / f"test_{name}.py" for name in ("stores", "survey")),
