@@ -14,7 +14,6 @@ from driftgauge.errors import ConfigError
 from driftgauge.service.front import Front
 from driftgauge.service.logs import Logs
 from driftgauge.service.refresher import pause
-from driftgauge.service.refreshing import refresh_once
 from e2e.servers import mlflow_server
 from e2e.service_bench import (
     MODELS,
@@ -192,17 +191,6 @@ def test_no_more_series_than_allowed(bench: Bench) -> None:
     assert len(about_models(found)) == found["driftgauge_series",] == 60
     assert dropped > 0
     assert not any(key[0].startswith("model_feature_") for key in found)
-
-
-def test_a_missing_experiment_concerns_its_model_only(bench: Bench) -> None:
-    """One refresh reports the model that has no experiment, with the nearest name, and prints the others."""
-    bench.models = ["churn", "frauds"]
-
-    page, failures = refresh_once(bench.load(), now=time.time())
-
-    assert 'model_batches_total{model="churn"} 1.0' in page
-    assert list(failures) == ["frauds"]
-    assert "'fraud'" in failures["frauds"]
 
 
 def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Front]) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from sklearn.metrics import accuracy_score
 
 from driftgauge.families import LATENCY_BUCKETS
 from e2e.exporter import request, serving
@@ -175,16 +174,6 @@ def test_targets_are_scraped_in_their_format(scraped: Scraped, job: str) -> None
     types = {entry["target"]["job"]: entry["type"] for entry in json.loads(body)["data"]}
 
     assert types[job] == {"openmetrics": "gaugehistogram", "text": "histogram"}[job]
-
-
-@BOTH
-def test_accuracy(scraped: Scraped, job: str) -> None:
-    """Accuracy is scikit-learn's on the logged rows."""
-    predicted = (scraped.rows["score"] >= 0.5).astype(int)
-
-    assert scraped.value(f"model_accuracy{selector(job)}") == pytest.approx(
-        accuracy_score(scraped.rows["label"], predicted), abs=1e-9
-    )
 
 
 @BOTH

@@ -34,7 +34,7 @@ ELSEWHERE: Final = ("model_batches", "model_last_", "model_info")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_figure_is_that_of_the_plain_computation(task: Task, seed: int) -> None:
-    """The same series come out, and each is scipy's, scikit-learn's or pandas' within DESIGN §8."""
+    """The same series come out, and each is scipy's, scikit-learn's or pandas' within the documented tolerances."""
     rng = np.random.default_rng([seed, len(task)])
     traffic = _traffic(rng, task)
 

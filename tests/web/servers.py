@@ -66,10 +66,22 @@ class Reply:
 
 
 @contextlib.contextmanager
-def running(app: ASGIApp, *, address: str = "127.0.0.1:0", web_config: WebConfigFile | None = None) -> Iterator[str]:
+def running(
+    app: ASGIApp,
+    *,
+    address: str = "127.0.0.1:0",
+    web_config: WebConfigFile | None = None,
+    exchange_seconds: float = 90.0,
+) -> Iterator[str]:
     """Serve `app` on a thread and yield its URL; the server has stopped when the block is left."""
     started = threading.Event()
-    server = Server(app, address=address, web_config=web_config, on_started=lambda _: started.set())
+    server = Server(
+        app,
+        address=address,
+        web_config=web_config,
+        on_started=lambda _: started.set(),
+        exchange_seconds=exchange_seconds,
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -130,11 +130,10 @@ def test_a_signal_ends_it_in_time(number: signal.Signals) -> None:
         pytest.param(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /", 10, id="never ends its second request"),
     ],
 )
-def test_slow_clients_are_cut_off(monkeypatch: pytest.MonkeyPatch, sent: bytes, size: int) -> None:
+def test_slow_clients_are_cut_off(sent: bytes, size: int) -> None:
     """Whoever does not finish an exchange in time loses the connection."""
-    monkeypatch.setattr("driftgauge.web.server._EXCHANGE_SECONDS", 0.5)
     app = create_app(lambda: Stub(pages={(False, False): b"#" * size}), version="1")
-    with running(app) as url, connected(url) as client:
+    with running(app, exchange_seconds=0.5) as url, connected(url) as client:
         client.sendall(sent)
         time.sleep(1)
 

@@ -13,7 +13,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -24,9 +25,8 @@ from driftgauge.errors import ConfigError
 if TYPE_CHECKING:
     from driftgauge.web.webconfig import WebConfigFile
 
-# Both are longer than a scrape interval of a minute, so a scraper keeps its connection.
+# Longer than a scrape interval of a minute, so a scraper keeps its connection; so is `exchange_seconds`.
 _KEEP_ALIVE_SECONDS: Final = 75
-_EXCHANGE_SECONDS: Final = 90
 _MAX_CONNECTIONS: Final = 500
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _SHUTDOWN_SECONDS: Final = 3
@@ -52,6 +52,7 @@ class Server:
     """An application on a port.
 
     app: is put behind the access rules of `web_config`, if any. on_started: gets the URL once requests are answered.
+    exchange_seconds: how long a client may take for a request and its answer.
     Raises ConfigError when the address is wrong or taken, or a certificate cannot be used.
     """
 
@@ -62,6 +63,7 @@ class Server:
         address: str,
         web_config: "WebConfigFile | None" = None,
         on_started: Callable[[str], None],
+        exchange_seconds: float = 90.0,
     ) -> None:
         tls = None
         if web_config is not None:
@@ -75,7 +77,7 @@ class Server:
         self._socket = _bind(wanted, address)
         port = self._socket.getsockname()[1]
         self.url = f"{'http' if tls is None else 'https'}://{_reachable(wanted.host)}:{port}"
-        self._uvicorn = _Uvicorn(_uvicorn_config(app, tls), on_started=lambda: on_started(self.url))
+        self._uvicorn = _Uvicorn(_uvicorn_config(app, tls, exchange_seconds), on_started=lambda: on_started(self.url))
 
     def run(self) -> None:
         """Answer requests until `stop`, SIGTERM or SIGINT; open ones get `_SHUTDOWN_SECONDS` to finish."""
@@ -117,10 +119,10 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _uvicorn_config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
+def _uvicorn_config(app: ASGIApp, tls: ssl.SSLContext | None, exchange_seconds: float) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=_Connection,
+        http=partial(_Connection, exchange_seconds=exchange_seconds),  # type: ignore[arg-type] # called like a class
         ws="none",
         lifespan="off",
         log_config=None,
@@ -162,7 +164,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A connection that has to finish an exchange every `_EXCHANGE_SECONDS`.
+    """A connection that has to finish an exchange every `exchange_seconds`.
 
     uvicorn waits for ever for the rest of a request and for a client that does not read; here either ends with the
     connection, so that neither can use them up.
@@ -170,13 +172,17 @@ class _Connection(H11Protocol):
 
     _deadline: asyncio.TimerHandle
 
+    def __init__(self, *arguments: Any, exchange_seconds: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._exchange_seconds = exchange_seconds
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn does
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(_EXCHANGE_SECONDS, transport.abort)
+        self._deadline = self.loop.call_later(self._exchange_seconds, transport.abort)
 
     def on_response_complete(self) -> None:
         self._deadline.cancel()
-        self._deadline = self.loop.call_later(_EXCHANGE_SECONDS, self.transport.abort)
+        self._deadline = self.loop.call_later(self._exchange_seconds, self.transport.abort)
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
