@@ -68,6 +68,17 @@ def test_a_negative_zero_is_a_zero() -> None:
     assert narrow.cells(np.array([0.0, -0.0, 5e-324])).tolist() == [1, 1, 3]
 
 
+def test_points_far_beyond_the_buckets() -> None:
+    """Points so far out that no integer holds their bucket are in the last one or the first, and counted there."""
+    far = np.array([1e200, 1e250, 1e300])
+    points = np.concatenate([-far[::-1], np.sort(np.random.default_rng(1).normal(size=2000)), far])
+    lookup = Lookup.of(points)
+    assert lookup is not None
+    values = np.concatenate([points, points / 2, [0.0, 1e-300, 2e200, -2e200, 1e308]])
+
+    assert lookup.cells(values).tolist() == expected(points, values)
+
+
 @given(
     arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e300, 1e300), unique=True),
     arrays(np.float64, st.integers(0, 40), elements=st.floats(allow_nan=False, allow_infinity=False)),
@@ -92,7 +103,7 @@ def test_values_that_spread_like_the_points_are_seldom_searched_for(shape: str, 
     assert lookup is not None
     values = SHAPES[shape](rng)
 
-    further = points.searchsorted(values) - lookup.before.take(lookup.buckets.of(values), mode="clip")
+    further = points.searchsorted(values) - lookup.before[lookup.buckets.of(values)]
 
     assert further.min() >= 0
     assert np.mean(further > 1) <= most

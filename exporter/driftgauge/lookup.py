@@ -72,13 +72,16 @@ class Buckets:
         shift = -low * factor
         return cls(scale, factor, shift, count) if factor and isfinite(factor) and isfinite(shift) else None
 
+    def image(self, values: FloatArray) -> FloatArray:
+        """Return a number (n,) for each finite value whose integer part is its bucket, once cut off."""
+        image = self.scale(values) * self.factor
+        image += self.shift
+        return image
+
     def of(self, values: FloatArray) -> IntArray:
-        """Return the bucket of each finite value (n,), to be cut off at the first and the last."""
-        # A number far beyond the points has an image that no integer holds; any bucket before its own will do.
-        with np.errstate(over="ignore", invalid="ignore"):
-            image = self.scale(values) * self.factor
-            image += self.shift
-            return image.astype(np.intp)
+        """Return the bucket of each finite value (n,)."""
+        with np.errstate(over="ignore"):
+            return np.clip(self.image(values), 0, self.count - 1).astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,29 +105,33 @@ class Lookup:
             buckets = Buckets.over(points, scale, cut)
             if buckets is None:
                 continue
-            shared = np.count_nonzero(np.diff(_cut_off(buckets, points)) == 0) / len(points)
+            shared = np.count_nonzero(np.diff(buckets.of(points)) == 0) / len(points)
             if shared < fewest:
                 best, fewest = buckets, shared
             if shared < _FEW_SHARED:
                 break
         if best is None:
             return None
-        inside = np.bincount(_cut_off(best, points), minlength=best.count)
+        inside = np.bincount(best.of(points), minlength=best.count)
         before = (np.cumsum(inside) - inside).astype(np.min_scalar_type(len(points)))
         return cls(np.append(points, np.inf), best, before)
 
     def cells(self, values: FloatArray) -> IntArray:
         """Return the cell of each finite value (n,): twice the points below it, and one more where it is a point."""
         found = np.empty(len(values), np.int64)
-        for start in range(0, len(values), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            found[some] = self._cells(values[some])
+        # A number far beyond the points has an image that no integer holds; any bucket up to its own will do.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(values), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                found[some] = self._cells(values[some])
         return found
 
     def _cells(self, values: FloatArray) -> IntArray:
-        places = self.before.take(self.buckets.of(values), mode="clip").astype(np.int64)
-        places += self.points[places] < values
-        point = self.points[places]
+        buckets = self.buckets.image(values).astype(np.intp)
+        places = self.before.take(buckets, mode="clip").astype(np.int64)
+        # Clipping, which nothing needs, is quicker than looking for positions out of bounds.
+        places += self.points.take(places, mode="clip") < values
+        point = self.points.take(places, mode="clip")
         further = np.flatnonzero(point < values)
         if len(further):
             places[further] = self.points.searchsorted(values[further])
@@ -132,7 +139,3 @@ class Lookup:
         places *= 2
         places += point == values
         return places
-
-
-def _cut_off(buckets: Buckets, values: FloatArray) -> IntArray:
-    return np.clip(buckets.of(values), 0, buckets.count - 1)

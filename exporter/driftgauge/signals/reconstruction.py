@@ -96,13 +96,17 @@ class Scale:
         found = np.empty((len(self.columns), min(step, rows)))
         for start in range(0, rows, step):
             some = found[:, : min(step, rows - start)]
-            some[:] = 0.0
             for at, name in enumerate(self.columns):
-                if name in numbers:
-                    values = numbers[name][start : start + step]
-                    with np.errstate(over="ignore", invalid="ignore"):
-                        scaled = (values - self.means[at]) / self.deviations[at]
-                    np.copyto(some[at], scaled, where=np.isfinite(values))
+                if name not in numbers:
+                    some[at] = 0.0
+                    continue
+                values = numbers[name][start : start + step]
+                with np.errstate(over="ignore", invalid="ignore"):
+                    np.subtract(values, self.means[at], out=some[at])
+                    some[at] /= self.deviations[at]
+                finite = np.isfinite(values)
+                if not finite.all():
+                    some[at, ~finite] = 0.0
             yield some
 
 
