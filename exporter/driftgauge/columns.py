@@ -20,6 +20,20 @@ ValueArray = Any  # pyarrow.StringArray (classes) or pyarrow.DoubleArray (regres
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something in a file that was read but may not mean what it seems to, to be said once.
+
+    reason: a short fixed word. column: its path in the file. example: one of its values. text: what it may be, and the
+    remedy.
+    """
+
+    reason: str
+    column: str
+    example: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """`n` accepted rows of one file, in file order.
 
@@ -32,7 +46,7 @@ class Columns:
     latency: (n,) seconds, NaN where absent. failed: (n,) true where the request itself failed.
     numbers: feature -> (n,) float64, NaN where missing. categories: feature -> (n,) text, null where missing.
     rows_read: rows of the file this chunk consumed, the rejected ones included: the cursor moves by it.
-    rejected: reason -> rows not usable.
+    rejected: reason -> rows not usable. notes: what is to be said about the file from this chunk on.
     """
 
     time: IntArray
@@ -48,6 +62,7 @@ class Columns:
     categories: Mapping[str, TextArray] = field(default_factory=dict)
     rows_read: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of accepted rows."""
@@ -60,7 +75,7 @@ class Columns:
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the rows of one or more parts of equal `names`; `rows_read` and `rejected` are not added up."""
+        """Return the rows of one or more parts of equal `names` without `rows_read`, `rejected` and `notes`."""
         if len(parts) == 1:
             return parts[0]
         classes, numbers, categories = parts[0].names
@@ -79,11 +94,11 @@ class Columns:
         )
 
     def span(self, rows: slice) -> "Columns":
-        """Return consecutive rows, as views; `rows_read` and `rejected` are not carried over."""
+        """Return consecutive rows, as views; `rows_read`, `rejected` and `notes` are not carried over."""
         return self._each(lambda values: values[rows])
 
     def take(self, rows: IntArray | BoolArray) -> "Columns":
-        """Return the chosen rows (positions or a mask); `rows_read` and `rejected` are not carried over."""
+        """Return the chosen rows (positions or a mask); `rows_read`, `rejected` and `notes` are not carried over."""
         at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return self._each(lambda values: values.take(at))
 

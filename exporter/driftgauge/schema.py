@@ -8,25 +8,69 @@ from typing import Final, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["numeric", "categorical"]
+LatencyUnit = Literal["s", "ms", "us", "ns"]
 Average = Literal["weighted", "macro", "micro", "binary"]
 
 # Recognised in this order: the first spelling present in a record wins.
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
-    "request_id": ("request_id", "prediction_id", "client_request_id", "id"),
-    "timestamp": ("timestamp", "ts", "time", "event_time"),
-    "version": ("model_version", "version"),
+    "request_id": (
+        "request_id",
+        "prediction_id",
+        "databricks_request_id",
+        "client_request_id",
+        "inference_id",
+        "inferenceId",
+        "correlationid",
+        "id",
+    ),
+    "timestamp": (
+        "timestamp",
+        "ts",
+        "time",
+        "event_time",
+        "timestamp_ms",
+        "timestamp_us",
+        "timestamp_ns",
+        "event_timestamp",
+        "request_timestamp",
+        "prediction_timestamp",
+        "label_timestamp",
+        "created_at",
+        "logged_at",
+        "datetime",
+        "@timestamp",
+    ),
+    "version": ("model_version", "version", "request_metadata.model_version"),
     "prediction": ("prediction", "predicted", "y_pred", "outputs.prediction", "outputs"),
     "score": ("probability", "score", "y_score", "y_pred_proba", "proba"),
     "label": ("label", "y_true", "target", "targets", "ground_truth", "actual", "actual_outcome"),
-    "latency": ("latency_ms", "latency_s", "latency_seconds"),
+    "latency": (
+        "latency_ms",
+        "latency_s",
+        "latency_seconds",
+        "latency_us",
+        "latency_ns",
+        "latency_millis",
+        "latencyMs",
+        "duration_ms",
+        "execution_time_ms",
+        "execution_duration_ms",
+        "response_time_ms",
+    ),
     "error": ("error",),
 }
 FEATURE_OBJECTS: Final = ("features", "inputs")
 FEATURE_PREFIXES: Final = ("feature_", "features.", "inputs.")
 OUTPUT_OBJECT: Final = "outputs"
 CLASS_SCORE_PREFIXES: Final = ("proba_", "probability_")
-# Units by spelling; a column mapped under `columns: {latency: …}` follows its own suffix, seconds without one.
-MILLISECOND_SUFFIX: Final = "_ms"
+# Seconds in what the last word of a latency's name says; without such a word a latency is in seconds.
+LATENCY_UNITS: Final[dict[str, float]] = {
+    **dict.fromkeys(("ns", "nanos", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+}
 
 UNKNOWN_VERSION: Final = "unknown"
 # What a binary label or class may be called, folded to lower case.

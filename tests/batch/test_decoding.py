@@ -400,7 +400,7 @@ records = st.lists(
     st.fixed_dictionaries(
         {
             "request_id": texts,
-            "timestamp": st.integers(10**11, 7 * 10**12),
+            "timestamp": st.integers(10**12, 7 * 10**12),
             "prediction": st.floats(0.001, 0.999),
             "label": st.sampled_from([0, 1]),
             "feature_x": st.none() | st.floats(-1e9, 1e9),

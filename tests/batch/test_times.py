@@ -37,10 +37,27 @@ NUMBERS = [
     (1_767_609_000_250, AT + 250_000),
     (1_767_609_000_123_456, AT + 123_456),
     (1_767_609_000_123_456_789, AT + 123_456),
-    (0, 0),
+    (100_000_000, 100_000_000 * SECOND),
+    (20_260_105, DAY_START),
+    (202_601_051_030, AT),
+    (20_260_105_103_000, AT),
     (7_258_118_399, 7_258_118_399 * SECOND),
 ]
-BAD_NUMBERS = [-1, 7_258_118_400, 99_999_999_999, 9_000_000_000_000_000_000]
+BAD_NUMBERS = [
+    -1,
+    0,
+    17,
+    2_026,
+    202_601,
+    99_999_999,
+    20_261_301,
+    20_260_229,
+    202_601_052_460,
+    20_260_105_103_060,
+    7_258_118_400,
+    99_999_999_999,
+    9_000_000_000_000_000_000,
+]
 BAD_TEXT = ["yesterday", "2026-02-30", "1969-12-31", "2200-01-01", "2026-01-05T25:00:00", "-5", "1e30", "{}"]
 
 
@@ -75,6 +92,74 @@ def test_numbers(number: int, expected: int) -> None:
     assert read(pa.array([str(number)])) == ([expected], [False])
     assert read(pa.array([float(number)]))[0][0] == pytest.approx(expected, abs=1)
     assert read(pa.array([number], pa.uint64())) == ([expected], [False])
+
+
+def test_date_keys_with_milliseconds() -> None:
+    """Seventeen digits are a date, its time and milliseconds; a float would have lost some."""
+    assert read(pa.array([20_260_105_103_000_250])) == ([AT + 250_000], [False])
+    assert read(pa.array(["20260105103000250"])) == ([AT + 250_000], [False])
+
+
+@given(st.dates(dt.date(1970, 1, 1), dt.date(2199, 12, 31)), st.times())
+def test_any_date_key(day: dt.date, clock: dt.time) -> None:
+    """The digits of any date and time are that moment, as a number and as text."""
+    moment = dt.datetime.combine(day, clock.replace(microsecond=0))
+    for pattern, unit in (("%Y%m%d", 86_400), ("%Y%m%d%H%M", 60), ("%Y%m%d%H%M%S", 1)):
+        seconds = (moment - dt.datetime(1970, 1, 1)) // dt.timedelta(seconds=1) // unit * unit  # noqa: DTZ001 - UTC
+        # strftime does not pad years before 1000 alone.
+        key = moment.strftime(pattern)
+        assert read(pa.array([int(key), None])) == ([seconds * SECOND, DEFAULT], [False, False])
+        assert read(pa.array([f" {key} "])) == ([seconds * SECOND], [False])
+
+
+LOCAL = [
+    ("Asia/Kolkata", "2026-01-05T16:00:00"),
+    ("Europe/Berlin", "2026-01-05T11:30:00"),
+    ("America/New_York", "2026-01-05T05:30:00"),
+    ("America/St_Johns", "2026-01-05T07:00:00"),
+    ("UTC", "2026-01-05T10:30:00"),
+]
+
+
+@pytest.mark.parametrize(("zone", "local"), LOCAL)
+def test_times_without_a_zone_show_the_clock_of_the_model(zone: str, local: str) -> None:
+    """Text, timestamps and date keys alike; what carries a zone, and numbers since 1970, mean what they say."""
+    moment = dt.datetime.fromisoformat(local)
+    key = moment.strftime("%Y%m%d%H%M")
+    naive = [
+        pa.array([local]),
+        pa.array([local, "soon"]),
+        pa.array([moment]),
+        pa.array([key]),
+        pa.array([int(key)]),
+        pa.array([float(key), None]),
+    ]
+    fixed = [
+        pa.array(["2026-01-05T10:30:00Z"]),
+        pa.array(["2026-01-05T10:30:00Z", "soon"]),
+        pa.array([dt.datetime(2026, 1, 5, 10, 30, tzinfo=dt.UTC)]),
+        pa.array([AT // SECOND]),
+        pa.array([str(AT // 1000)]),
+    ]
+    for column in (*naive, *fixed):
+        assert instants(column, DEFAULT, zone=zone).micros[0] == AT, column
+
+
+@pytest.mark.parametrize(
+    ("local", "utc"),
+    [
+        ("2026-03-29T01:59:59", "2026-03-29T00:59:59"),
+        ("2026-03-29T03:00:00", "2026-03-29T01:00:00"),
+        ("2026-03-29T02:30:00", "2026-03-29T01:30:00"),
+        ("2026-10-25T01:59:59", "2026-10-24T23:59:59"),
+        ("2026-10-25T02:30:00", "2026-10-25T00:30:00"),
+        ("2026-10-25T03:00:00", "2026-10-25T02:00:00"),
+    ],
+)
+def test_hours_that_a_clock_leaves_out_or_shows_twice(local: str, utc: str) -> None:
+    """At the changes of daylight saving time, of two hours of the same name the first is meant."""
+    (micros,) = instants(pa.array([local]), DEFAULT, zone="Europe/Berlin").micros
+    assert micros == instants(pa.array([utc]), DEFAULT).micros[0]
 
 
 def test_fractions_of_seconds() -> None:

@@ -11,16 +11,17 @@ import pyarrow.compute as pc
 
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
+from driftgauge.batch.latency import implausible, latencies
 from driftgauge.batch.outcomes import labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
 from driftgauge.batch.roles import Roles, resolve
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.shape import Role, Shape
 from driftgauge.batch.times import instants
-from driftgauge.batch.values import first_present, key_text, mask, numbers, version_text
-from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
+from driftgauge.batch.values import first_present, key_text, mask, version_text
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, Note, TextArray
 from driftgauge.errors import BatchError
-from driftgauge.schema import MILLISECOND_SUFFIX, Kind
+from driftgauge.schema import Kind
 
 if TYPE_CHECKING:
     from driftgauge.config import ModelConfig
@@ -136,6 +137,8 @@ class _Decoder:
         self._default_time = default_time
         self._default_version = default_version
         self._score_column = False
+        self._said: set[tuple[str, str]] = set()
+        self._notes: list[Note] = []
 
     def columns(self, rows: Rows, roles: Roles) -> Columns:
         """Return the usable rows of a block."""
@@ -145,12 +148,13 @@ class _Decoder:
         columns = read(rows, roles, reasons, time)
         fine = reasons == FINE
         kept = columns if fine.all() else columns.take(fine)
-        return replace(kept, rows_read=len(rows), rejected=tally(reasons))
+        notes, self._notes = tuple(self._notes), []
+        return replace(kept, rows_read=len(rows), rejected=tally(reasons), notes=notes)
 
     def _times(self, rows: Rows, roles: Roles, reasons: ReasonArray) -> IntArray:
         if self._role == "reference":
             return np.full(len(rows), self._default_time, dtype=np.int64)
-        micros, bad = instants(_first(rows, roles, "timestamp"), self._default_time)
+        micros, bad = instants(_first(rows, roles, "timestamp"), self._default_time, zone=self._model.timezone)
         reject(reasons, bad, "bad_timestamp")
         return micros
 
@@ -174,12 +178,27 @@ class _Decoder:
             predicted=outcome.predicted,
             label=label,
             score=outcome.score,
-            latency=_latency(rows, roles),
+            latency=self._latency(rows, roles),
             failed=failed,
             class_scores=outcome.class_scores,
             numbers=found,
             categories=categories,
         )
+
+    def _latency(self, rows: Rows, roles: Roles) -> FloatArray:
+        """Return seconds; what is no duration is missing, for a request without a latency is still a request."""
+        seconds = np.full(len(rows), np.nan)
+        for path in roles.paths["latency"]:
+            read = latencies(rows.columns[path], path, self._model.latency_unit)
+            self._say_once(implausible(read, path))
+            seconds = np.where(np.isnan(seconds), read, seconds)
+        return seconds
+
+    def _say_once(self, note: Note | None) -> None:
+        """Note something about the file, with the chunk that shows it first."""
+        if note is not None and (note.reason, note.column) not in self._said:
+            self._said.add((note.reason, note.column))
+            self._notes.append(note)
 
     def _labels(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
         key = _key(rows, roles)
@@ -206,16 +225,6 @@ def _first(rows: Rows, roles: Roles, role: str) -> Any:
 
 def _key(rows: Rows, roles: Roles) -> TextArray:
     return key_text([first_present(rows, part) for part in roles.key])
-
-
-def _latency(rows: Rows, roles: Roles) -> FloatArray:
-    """Return seconds; a value that is no duration is missing, and its request still counts."""
-    seconds = np.full(len(rows), np.nan)
-    for path in roles.paths["latency"]:
-        values = numbers(rows.columns[path]).values
-        scaled = values / 1000 if path.endswith(MILLISECOND_SUFFIX) else values
-        seconds = np.where(np.isnan(seconds), scaled, seconds)
-    return np.where(seconds >= 0, seconds, np.nan)
 
 
 def _failed(rows: Rows, roles: Roles) -> BoolArray:

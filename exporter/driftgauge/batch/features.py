@@ -6,7 +6,7 @@ blocks of the file showed, and only then from the block's own values.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from driftgauge.schema import FEATURE_PREFIXES, Kind
 
 if TYPE_CHECKING:
     from driftgauge.config import ModelConfig
+
+
+_NUMERIC: Final = (pa.types.is_integer, pa.types.is_floating, pa.types.is_duration)
 
 
 class FeatureReader:
@@ -93,7 +96,7 @@ def _column_kind(rows: Rows, path: str) -> Kind | None:
     column = rows.columns[path]
     if column.null_count == len(column):
         return None
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or path in rows.numeric_text:
+    if any(check(column.type) for check in _NUMERIC) or path in rows.numeric_text:
         return "numeric"
     if not (rows.untyped and pa.types.is_string(column.type)):
         return "categorical"

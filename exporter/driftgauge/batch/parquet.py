@@ -94,6 +94,7 @@ def _first_group(groups: list[Any], skip: int) -> tuple[int, int]:
 
 
 def _chunks(source: Any, groups: list[Any], first: int) -> Iterator[Rows]:
+    instants = _int96(source)
     # Group by group: Arrow cannot join nested dictionary columns across row groups.
     for at in range(first, len(groups)):
         # Its threads would only keep more pages in memory: a worker decodes in a thread of its own.
@@ -101,7 +102,16 @@ def _chunks(source: Any, groups: list[Any], first: int) -> Iterator[Rows]:
         for batch in batches:
             # Parquet does not promise that text is UTF-8; everything after this relies on it.
             batch.validate(full=True)
-            yield Rows(first_of_each(flatten(batch)), all_fine(batch.num_rows))
+            columns = first_of_each(flatten(batch))
+            for path in instants & columns.keys():
+                columns[path] = columns[path].cast(pa.timestamp("ns", "UTC"))
+            yield Rows(columns, all_fine(batch.num_rows))
+
+
+def _int96(source: Any) -> set[str]:
+    """Return the columns of type INT96, by which Spark means instants; Arrow reads them as times without a zone."""
+    columns = (source.metadata.schema.column(at) for at in range(source.metadata.num_columns))
+    return {column.path for column in columns if column.physical_type == "INT96"}
 
 
 def _chunk_rows(group: Any) -> int:

@@ -3,7 +3,7 @@
 A nested object becomes one column per leaf (`features.plan`), which is also how flat files spell it, so that
 the modules after this one need not know where a value came from. Only a few types remain:
 
-    null · bool · integers · float64 · text · timestamp · binary
+    null · bool · integers · float64 · text · timestamp · duration · binary
 
 Binary means "a value that no role can use" (a list, an object, real bytes): of such a column only the presence of
 values matters. This module does not know the roles of paths.
@@ -175,6 +175,7 @@ _CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ..
     (pa.types.is_integer, _as_is),
     (pa.types.is_string, _as_is),
     (pa.types.is_timestamp, _as_is),
+    (pa.types.is_duration, _as_is),
     (pa.types.is_floating, _float),
     (pa.types.is_decimal, _number),
     (pa.types.is_date, _text),

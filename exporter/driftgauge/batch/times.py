@@ -1,10 +1,13 @@
 """Points in time, in every notation that records use, as microseconds since 1970 (UTC).
 
-- Text: ISO 8601, with a zone or without (then UTC), a date alone, a space for the T; or a number as below.
+- Text: ISO 8601, with a zone or without, a date alone, a space for the T; or a number as below.
 - Numbers: time since 1970 in seconds, milliseconds, microseconds or nanoseconds. The unit is decided value by
   value from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
-  Each unit then covers all of 1973 to 2200, and only seconds can express 1970 to 1973.
-- Anything outside 1970 to 2200 is a mistake of the sender. `windows` rejects times in the future.
+  Each unit then covers all of 1973 to 2200.
+- Date keys such as 20260105 are dates (`datekeys`); other numbers below 1e8, which would be times before March of
+  1973, are durations, hours or years that someone took for a time, and are refused.
+- Without a zone, text, date keys and timestamps show the clock of the model's `timezone` (`zones`), by default UTC.
+- Anything outside 1970 to 2200 is a mistake of the sender. Whether a time lies in the future is for others to say.
 """
 
 import re
@@ -16,11 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftgauge.batch.datekeys import date_keys
 from driftgauge.batch.values import MISSING_WORDS, mask
+from driftgauge.batch.zones import UTC as UTC_NAME
+from driftgauge.batch.zones import to_utc
 from driftgauge.columns import BoolArray, FloatArray, IntArray
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+# The earliest number that is a time: seconds of March 1973. What is smaller has another meaning.
+_FIRST_NUMBER: Final = 10**8
+_EXACT: Final = 2**53
 _UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # No notation needs more; and the patterns below would take the square of the length.
 _LONGEST: Final = 100
@@ -36,14 +45,17 @@ class Instants(NamedTuple):
     bad: BoolArray
 
 
-def instants(column: Any, default: int) -> Instants:
-    """Read a column of any type; `default` (microseconds) is taken where the column has no value."""
+def instants(column: Any, default: int, *, zone: str = UTC_NAME) -> Instants:
+    """Read a column of any type; `default` (microseconds) is taken where the column has no value.
+
+    zone: whose clock a time without a zone shows.
+    """
     present = mask(column.is_valid())
     micros = np.full(len(column), default, dtype=np.int64)
     read = _READERS.get(_family(column.type))
     if read is None:
         return Instants(micros, present)
-    values, usable, missing = read(column)
+    values, usable, missing = read(column, zone)
     np.copyto(micros, values, where=usable)
     return Instants(micros, present & ~usable & ~missing)
 
@@ -63,22 +75,23 @@ def _family(kind: Any) -> str:
     return "null" if pa.types.is_null(kind) else "unusable"
 
 
-def _read_nothing(column: Any) -> _Read:
+def _read_nothing(column: Any, _zone: str) -> _Read:
     none = np.zeros(len(column), dtype=np.bool_)
     return np.zeros(len(column), dtype=np.int64), none, none
 
 
-def _read_timestamps(column: Any) -> _Read:
-    """Read timestamps: without a zone they are UTC by our convention, with one by Arrow's."""
+def _read_timestamps(column: Any, zone: str) -> _Read:
+    """Timestamps with a zone hold UTC, by Arrow's convention."""
     ticks = _int64(column)
     per_second = _UNITS_PER_SECOND[column.type.unit]
     in_range = (ticks >= 0) & (ticks < _END // 10**6 * per_second)
     safe = np.where(in_range, ticks, 0)
     micros = safe * (10**6 // per_second) if per_second <= 10**6 else safe // (per_second // 10**6)
-    return micros, mask(column.is_valid()) & in_range, np.zeros(len(column), dtype=np.bool_)
+    known = micros if column.type.tz else to_utc(micros, zone)
+    return known, mask(column.is_valid()) & in_range, np.zeros(len(column), dtype=np.bool_)
 
 
-def _read_integers(column: Any) -> _Read:
+def _read_integers(column: Any, zone: str) -> _Read:
     values = _int64(column)
     positive = np.where(values < 0, 0, values)
     micros = np.select(
@@ -86,14 +99,24 @@ def _read_integers(column: Any) -> _Read:
         [positive % 10**11 * 10**6, positive % 10**14 * 10**3, positive],
         positive // 10**3,
     )
-    usable = mask(column.is_valid()) & (values >= 0) & (micros < _END)
+    keys = date_keys(values)
+    if keys.looks.any():
+        micros = np.where(keys.looks, to_utc(keys.micros, zone), micros)
+    usable = np.where(keys.looks, keys.valid, (values >= _FIRST_NUMBER) & (micros < _END)) & mask(column.is_valid())
     return micros, usable, np.zeros(len(column), dtype=np.bool_)
 
 
-def _read_floats(column: Any) -> _Read:
+def _read_floats(column: Any, zone: str) -> _Read:
     values: FloatArray = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
     missing = np.isnan(values)
-    sane = ~missing & (values >= 0) & (values < 1e19)
+    whole = np.where((np.abs(values) < _EXACT) & (np.trunc(values) == values), values, 0).astype(np.int64)
+    keys = date_keys(whole)
+    if keys.looks.any():
+        # Beside a missing value whole numbers become floats.
+        rest = _read_floats(pa.array(np.where(keys.looks, np.nan, values)), zone)
+        micros = np.where(keys.looks, to_utc(keys.micros, zone), rest[0])
+        return micros, np.where(keys.looks, keys.valid, rest[1]), missing
+    sane = ~missing & (values >= _FIRST_NUMBER) & (values < 1e19)
     safe = np.where(sane, values, 0.0)
     factor = np.select([safe < 1e11, safe < 1e14, safe < 1e17], [1e6, 1e3, 1.0], 1e-3)
     micros = np.rint(safe * factor)
@@ -101,7 +124,7 @@ def _read_floats(column: Any) -> _Read:
     return np.where(usable, micros, 0.0).astype(np.int64), usable, missing
 
 
-def _read_text(column: Any) -> _Read:
+def _read_text(column: Any, zone: str) -> _Read:
     missing = mask(pc.is_in(column, value_set=MISSING_WORDS))
     text = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), column) if missing.any() else column
     first = text.drop_null().slice(0, 1)
@@ -112,9 +135,9 @@ def _read_text(column: Any) -> _Read:
             cast = text.cast(target)
         except pa.ArrowInvalid:
             continue
-        micros, usable, _ = read(cast)
+        micros, usable, _ = read(cast, zone)
         return micros, usable, missing
-    parsed = pa.array([None if value is None else _parse(value) for value in text.to_pylist()], pa.int64())
+    parsed = pa.array([None if value is None else _parse(value, zone) for value in text.to_pylist()], pa.int64())
     return _int64(parsed), mask(parsed.is_valid()), missing
 
 
@@ -123,30 +146,34 @@ def _int64(column: Any) -> IntArray:
     return ints
 
 
-def _parse(text: str) -> int | None:
+def _parse(text: str, zone: str) -> int | None:
     """Read one text of a column that mixes notations, or uses one that Arrow does not know."""
     if len(text) > _LONGEST:
         return None
     compact = _SPACED_OFFSET.sub("", _NAMED_ZONE.sub("Z", text.strip().upper()))
     if _NUMBER.fullmatch(compact):
-        return _parse_number(compact)
+        return _parse_number(compact, zone)
     try:
         moment = datetime.fromisoformat(compact)
     except ValueError:
         return None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    micros = (zoned - _EPOCH) // timedelta(microseconds=1)
+    written = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    micros = written // timedelta(microseconds=1)
+    if moment.tzinfo is None:
+        micros = int(to_utc(np.array([micros]), zone)[0])
     return micros if 0 <= micros < _END else None
 
 
-def _parse_number(text: str) -> int | None:
+def _parse_number(text: str, zone: str) -> int | None:
     """Read digits exactly where they fit 64 bits: a float cannot hold nanoseconds since 1970."""
     whole = text.isdecimal() and len(text) <= 19 and int(text) < 2**63
-    micros, usable, _ = _read_integers(pa.array([int(text)])) if whole else _read_floats(pa.array([float(text)]))
+    micros, usable, _ = (
+        _read_integers(pa.array([int(text)]), zone) if whole else _read_floats(pa.array([float(text)]), zone)
+    )
     return int(micros[0]) if usable[0] else None
 
 
-_READERS: Final[dict[str, Callable[[Any], _Read]]] = {
+_READERS: Final[dict[str, Callable[[Any, str], _Read]]] = {
     "null": _read_nothing,
     "timestamp": _read_timestamps,
     "integer": _read_integers,

@@ -30,6 +30,7 @@ VERSION_KEPT: Final = 80
 MISSING_WORDS: Final = pa.array(
     ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat"]
 )
+_TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
 _BOOLEANS: Final = pa.array(["True", "False"])
 _NULL_TEXT: Final = pa.scalar(None, pa.string())
@@ -53,12 +54,14 @@ def mask(array: Any) -> BoolArray:
 
 
 def numbers(column: Any) -> Numbers:
-    """Read a column of any type as finite numbers; booleans count as 0 and 1."""
+    """Read a column of any type as finite numbers; booleans count as 0 and 1, durations in seconds."""
     kind = column.type
     if pa.types.is_null(kind):
         return Numbers(np.full(len(column), np.nan), np.zeros(len(column), dtype=np.bool_))
     if pa.types.is_string(kind):
         return _numbers_in_text(column)
+    if pa.types.is_duration(kind):
+        return _finite(_seconds(column), np.zeros(len(column), dtype=np.bool_))
     if pa.types.is_binary(kind) or pa.types.is_timestamp(kind):
         return Numbers(np.full(len(column), np.nan), mask(column.is_valid()))
     return _finite(_floats(column), np.zeros(len(column), dtype=np.bool_))
@@ -102,6 +105,8 @@ def loose_text(column: Any) -> TextArray:
         return pc.if_else(column.is_valid(), UNUSABLE_TEXT, _NULL_TEXT)
     if pa.types.is_floating(kind):
         return _float_text(column)
+    if pa.types.is_duration(kind):
+        return _float_text(pa.array(_seconds(column)))
     return column.cast(pa.string())
 
 
@@ -150,6 +155,10 @@ def _floats(column: Any) -> FloatArray:
     filled = pc.fill_null(floats, np.nan) if floats.null_count else floats
     found: FloatArray = filled.to_numpy(zero_copy_only=False)
     return found
+
+
+def _seconds(durations: Any) -> FloatArray:
+    return _floats(durations.cast(pa.int64())) / _TICKS[durations.type.unit]
 
 
 def _finite(values: FloatArray, bad: BoolArray) -> Numbers:

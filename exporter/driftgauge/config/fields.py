@@ -4,12 +4,14 @@ A rule raises `ValueError("must be …")`, to which the caller adds the value, o
 This module does not know where in the file a value is. Units: seconds and bytes.
 """
 
+import difflib
 import math
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticKnownError
@@ -73,6 +75,17 @@ def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
+def _zone(name: str) -> str:
+    try:
+        # UTC needs no database.
+        _ = name == "UTC" or ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        remedy = f"did you mean {quoted(near[0])}?" if near else "write a name like Europe/Berlin"
+        raise RuleError(f"unknown time zone {quoted(name)}; {remedy}") from None
+    return name
+
+
 def _not_true_or_false(value: object) -> object:
     # In Python True is 1; a person who writes `bins: yes` does not mean 1.
     if isinstance(value, bool):
@@ -118,6 +131,7 @@ Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
 Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
+Zone = Annotated[Text, AfterValidator(_zone)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
 Role = Annotated[str, AfterValidator(_one_of("role", tuple(SPELLINGS)))]
 Metric = Annotated[str, AfterValidator(_one_of("metric", tuple(METRICS)))]

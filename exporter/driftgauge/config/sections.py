@@ -27,13 +27,14 @@ from driftgauge.config.fields import (
     Whole,
     Window,
     WindowField,
+    Zone,
     at_least_one,
     seconds_between,
 )
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import Path, RuleError
 from driftgauge.families import BASIC_SIGNALS
-from driftgauge.schema import Average, Task
+from driftgauge.schema import Average, LatencyUnit, Task
 
 MAX_WINDOWS: Final = 8
 # Stands for a default that depends on another field.
@@ -140,6 +141,8 @@ class ModelConfig(Section):
     baseline: dict[Metric, Number] | None = None
     average: Average = "weighted"
     columns: dict[Role, Text] = Field(default_factory=dict)
+    timezone: Zone = "UTC"
+    latency_unit: LatencyUnit | None = None
     features: Features = Features()
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
