@@ -108,6 +108,8 @@ def test_full_example_of_the_contract() -> None:
     ("description", "more", "where", "expected"),
     [
         ("labels use the predictions' experiment", "labels: {}", "labels.experiment", "/monitoring/churn"),
+        ("a time zone", "timezone: Asia/Kolkata", "timezone", "Asia/Kolkata"),
+        ("a unit", "latency_unit: us", "latency_unit", "us"),
         ("labels name their own", "labels: {experiment: /l}", "labels.experiment", "/l"),
         ("an empty key counts as absent", "drift:", "drift.bins", 10),
         ("a date is text", "columns: {score: 2024-01-01}", "columns", {"score": "2024-01-01"}),
@@ -137,6 +139,21 @@ def test_signals() -> None:
     assert parsed(model("signals: default")).models[0].signals == every
     assert parsed(model("signals: [latency]")).models[0].signals == BASIC_SIGNALS
     assert parsed(model("signals: []")).models[0].signals == BASIC_SIGNALS
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("Europe/Berln", 'unknown time zone "Europe/Berln"; did you mean "Europe/Berlin"?'),
+        ("europe/berlin", 'did you mean "Europe/Berlin"?'),
+        ("Berlin", 'did you mean "Europe/Berlin"?'),
+        ("xyzzy", 'unknown time zone "xyzzy"; write a name like Europe/Berlin'),
+        ("../../etc/passwd", "write a name like Europe/Berlin"),
+    ],
+)
+def test_unknown_time_zones_are_refused(written: str, words: str) -> None:
+    """With the nearest name, if one is near."""
+    assert words in refusal(model(f"timezone: {written}"))
 
 
 def test_section_of_another_task() -> None:

@@ -1,4 +1,4 @@
-"""The metrics reference is what the table of families says."""
+"""The pages of metrics and records are what the tables of families and spellings say."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from driftgauge.families import FAMILIES
+from driftgauge.schema import SPELLINGS
 
 DOCS = Path(__file__).parent.parent / "exporter" / "docs"
 
@@ -39,6 +40,13 @@ def test_the_reference_names_every_metric() -> None:
 
     missing = [f.name for f in FAMILIES.values() if f"| `{f.name}` | {f.type} |" not in page or f.help not in page]
     assert missing == []
+
+
+def test_the_page_of_records_names_every_spelling() -> None:
+    """Each role stands there with all of its spellings, in the order in which they are tried."""
+    page = (DOCS / "records.md").read_text(encoding="utf-8")
+    rows = [f"| `{role}` | {', '.join(f'`{name}`' for name in names)}" for role, names in SPELLINGS.items()]
+    assert [row for row in rows if row not in page] == []
 
 
 @pytest.mark.parametrize("content", ["# Metrics\n", None], ids=["changed by hand", "gone"])

@@ -173,3 +173,18 @@ def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: p
     assert (failures(values), ("model_predictions_total", "unknown") in values) == ({"invalid_gzip": 1}, False)
     bench.put(run_id, "rows.jsonl.gz", whole)
     assert bench.refreshed(config)[1]["model_predictions_total", "unknown"] == 3000
+
+
+@pytest.mark.parametrize("count", [2, 10_000])
+def test_doubts_are_said_once(bench: Bench, count: int) -> None:
+    """A file that may not mean what it seems to is read, and one line names column, value and remedy."""
+    for at in range(2):
+        bench.log(PREDICTIONS, f"{at}.jsonl", [{"prediction": 1, "took": 8100.0}] * count)
+    config = bench.config(a_model(columns={"latency": "took"}))
+    with capture_logs() as logs, bench.opened(config) as pipeline:
+        pipeline.refresh(NOW, full=True)
+        pipeline.refresh(NOW + MINUTE, full=True)
+    (said,) = [entry for entry in logs if entry["event"] == "batch read with doubt"]
+    assert (said["artifact"], said["reason"], said["column"]) == ("0.jsonl", "implausible_latency", "took")
+    assert said["example"] == "8100"
+    assert "latency_unit: ms" in said["hint"]

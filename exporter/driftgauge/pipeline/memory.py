@@ -39,6 +39,7 @@ class Memory:
     waiting: predictions without label. unregistered: versions the registry did not have when last asked.
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
+    said: reason and column of what was said of batches that were read.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -48,6 +49,7 @@ class Memory:
     runs: dict[str, Mapping[str, RunState]]
     waiting: int
     unregistered: set[str] = field(default_factory=set)
+    said: set[tuple[str, str]] = field(default_factory=set)
     fitted: Signals = field(default_factory=dict)
     shared: Shared[Signals] | None = None
     failure: Failure | None = None

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import BinaryIO, Final, Literal, TypeVar
 
 from driftgauge.batch import decode
-from driftgauge.columns import Columns
+from driftgauge.columns import Columns, Note
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.feed import Opener
 from driftgauge.openers import InMemory
@@ -55,10 +55,11 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How many rows were read of a file, and what it held then."""
+    """How many rows were read of a file, what it held then, and what is to be said of it."""
 
     rows: int
     content: str
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,15 +81,16 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     outcomes: list[Read | BatchError | SourceMissing] = []
     for file in files:
         job = replace(file.job, terms=replace(file.job.terms, fitted=fitted))
+        notes: list[Note] = []
         try:
             if isinstance(file.opener, InMemory):
-                found, content = _read_small(file.opener.data, job)
+                found, content = _read_small(file.opener.data, job, notes)
             else:
-                found, content = _fold_large(file.opener, job)
+                found, content = _fold_large(file.opener, job, notes)
         except (BatchError, SourceMissing) as error:
             outcomes.append(error)
             continue
-        outcomes.append(Read(found.rows_read, content))
+        outcomes.append(Read(found.rows_read, content, tuple(notes)))
         if isinstance(found, Columns):
             together.setdefault(found.names, []).append((found, _origin(job)))
         else:
@@ -98,24 +100,24 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     return Reading(Delta.combine(parts), tuple(outcomes))
 
 
-def _read_small(data: bytes, job: Job) -> tuple[Columns | Delta, str]:
+def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Columns | Delta, str]:
     """Return the rows of a file if they are few, else what they add, and by what its bytes can be recognised later."""
     content = grown_content(*taking_at(data), job.artifact.path, job.content)
-    chunks = _chunks(BytesIO(data), job)
+    chunks = _chunks(BytesIO(data), job, notes)
     begun = list(islice(chunks, 2))
     if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.role == "predictions":
         return begun[0], content
     return _folded(chain(begun, chunks), job), content
 
 
-def _fold_large(opener: Opener, job: Job) -> tuple[Delta, str]:
+def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, str]:
     """Return what a file adds, and by what its bytes can be recognised later."""
     with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         before = os.fstat(file.fileno())
         # While it is decoded: to tell whether a large file has grown takes a tenth of the time that its rows take.
         content = thread.submit(grown_content, *reading_at(file), job.artifact.path, job.content)
         try:
-            delta = _folded(_ahead(_chunks(file, job)), job)
+            delta = _folded(_ahead(_chunks(file, job, notes)), job)
         finally:
             # A file that was replaced may be none that can be decoded, and this says more.
             known = content.result()
@@ -123,10 +125,10 @@ def _fold_large(opener: Opener, job: Job) -> tuple[Delta, str]:
     return delta, known
 
 
-def _chunks(file: BinaryIO, job: Job) -> Iterator[Columns]:
-    """Return the file's new rows."""
+def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
+    """Yield the file's new rows, and add to `notes` what is to be said of them."""
     artifact = job.artifact
-    return decode(
+    decoded = decode(
         file,
         name=artifact.path,
         role=job.role,
@@ -137,6 +139,9 @@ def _chunks(file: BinaryIO, job: Job) -> Iterator[Columns]:
         skip=job.skip,
         max_bytes=job.max_bytes,
     )
+    for rows in decoded:
+        notes.extend(rows.notes)
+        yield rows
 
 
 def _folded(chunks: Iterable[Columns], job: Job) -> Delta:

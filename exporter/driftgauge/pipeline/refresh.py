@@ -6,7 +6,7 @@ the others; when MLflow as a whole does not answer, none is tried.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from driftgauge.aggregates.totals import Totals
+from driftgauge.columns import Note
 from driftgauge.config import Config
 from driftgauge.errors import (
     BatchError,
@@ -230,6 +231,7 @@ class Pipeline:
             step.records.append(item.read(outcome.rows, outcome.content))
             if outcome.rows:
                 step.count(Totals(batches=1, last_batch=now))
+            self._say(memory, item, outcome.notes)
             return
         reason = outcome.reason if isinstance(outcome, BatchError) else "missing"
         step.records.append(item.failed(reason, now))
@@ -238,6 +240,17 @@ class Pipeline:
         model, run, path = memory.state.config.name, item.artifact.run_id, item.artifact.path
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
         step.count(Totals(failures={reason: 1}))
+
+    def _say(self, memory: Memory, item: Work, notes: Iterable[Note]) -> None:
+        """Log what may not mean what it seems to, once for each column of a model."""
+        model, run, path = memory.state.config.name, item.artifact.run_id, item.artifact.path
+        for note in notes:
+            if (note.reason, note.column) not in memory.said:
+                memory.said.add((note.reason, note.column))
+                self._log.warning(
+                    "batch read with doubt", model=model, run=run, artifact=path, reason=note.reason,
+                    column=note.column, example=note.example, hint=note.text,
+                )  # fmt: skip
 
     def _commit(self, memory: Memory, step: _Step, terms: Terms, finish: Finish | None = None) -> None:
         if not step.records:
