@@ -1,6 +1,9 @@
 """Fixtures for every test: MLflow stores and servers. `--pure` runs only tests that need neither."""
 
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +28,19 @@ structlog.configure(processors=[*_processors, _plain])
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
 _LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have everything temporary, also of processes that tests kill, in pytest's folder, which goes when all pass."""
+    before, folder = os.environ.get("TMPDIR"), tmp_path_factory.mktemp("t")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    yield
+    tempfile.tempdir = before
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
 
 
 # Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.

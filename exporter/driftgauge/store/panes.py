@@ -91,9 +91,9 @@ def write_reference(tx: Transaction, references: Mapping[str, Compiled], identit
     tx.run("UPDATE models SET reference_identity = ? WHERE id = ?", [identity, tx.model])
 
 
-def packed_ahead(panes: Mapping[PaneKey, Pane]) -> Packed:
-    """Return the bytes of panes, packed before the transaction; of many large panes none, as they take much memory."""
-    small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < _AT_ONCE
+def packed_ahead(panes: Mapping[PaneKey, Pane], *, most_bytes: int = _AT_ONCE) -> Packed:
+    """Return the bytes of panes, packed before the transaction; none when they could take more than `most_bytes`."""
+    small = sum(pane.size for pane in panes.values()) * _CELL_BYTES < most_bytes
     return {key: packed(pane.to_state()) for key, pane in panes.items()} if small else {}
 
 
