@@ -27,7 +27,7 @@ from driftgauge.config import (
     parse_size,
     redacted,
 )
-from driftgauge.config.document import Document
+from driftgauge.config.document import ParsedFile
 from driftgauge.config.mistakes import mistake
 from driftgauge.config.sections import Section
 from driftgauge.errors import ConfigError
@@ -431,7 +431,7 @@ def test_no_jargon(key: str) -> None:
 def test_kind_of_error_not_foreseen() -> None:
     """A kind of error that a later pydantic brings is still reported with its place."""
     error = ErrorDetails(type="new_kind", loc=("state_dir",), msg="Something new", input=3)
-    document = Document(values={}, lines={(): 1, ("state_dir",): 7}, masked={}, mistakes=())
+    document = ParsedFile(values={}, lines={(): 1, ("state_dir",): 7}, masked={}, mistakes=())
     assert mistake(error, document, Config).line == 7
     assert mistake(error, document, Config).text == "Something new, but is 3"
 

@@ -1,10 +1,11 @@
 """Every metric family driftgauge exposes, as data: name, type, help, labels.
 
 The collector, the documentation, the dashboards and the rules all read this table, so none of them can name a metric
-that does not exist. Help texts are one sentence for whoever is paged at night: what the number is, its unit or range,
-and, where it matters, what its absence means. A value that cannot be computed is an absent series, never NaN or 0.
+that does not exist. Help texts are one sentence for a person who is paged at night: what the number is, its
+unit or range, and, where it matters, what its absence means. A value that cannot be computed is an absent series,
+never NaN or 0.
 
-The values of families are in `samples`, which this module hands on. It knows no exposition format.
+The values of families are in `samples`, which this module re-exports. It knows no exposition format.
 """
 
 from collections.abc import Mapping

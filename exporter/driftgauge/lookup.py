@@ -51,7 +51,7 @@ _SCALES: Final[tuple[Scale, ...]] = (_linear, _logarithmic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Buckets:
+class ValueBuckets:
     """`count` buckets of equal width on a scale. A number is in that of its image times `factor` plus `shift`, cut off.
 
     Numbers beyond the first and the last are in these.
@@ -64,7 +64,7 @@ class Buckets:
 
     @classmethod
     def over(cls, points: FloatArray, scale: Scale, cut: float) -> Self | None:
-        """Return buckets for all points (G,) but a share at either end; None where floats cannot tell them apart."""
+        """Return buckets for all points (G,) but a share at either end; None where floats cannot distinguish them."""
         left_out = int(cut * len(points))
         low, high = scale(points[[left_out, -1 - left_out]]).tolist()
         count = max(_BUCKETS, _BUCKETS_PER_POINT * len(points))
@@ -92,7 +92,7 @@ class Lookup:
     """
 
     points: FloatArray
-    buckets: Buckets
+    buckets: ValueBuckets
     before: npt.NDArray[np.unsignedinteger[Any]]
 
     @classmethod
@@ -102,7 +102,7 @@ class Lookup:
         points = points + 0.0
         best, fewest = None, _MANY_SHARED
         for scale, cut in product(_SCALES, _CUTS):
-            buckets = Buckets.over(points, scale, cut)
+            buckets = ValueBuckets.over(points, scale, cut)
             if buckets is None:
                 continue
             shared = np.count_nonzero(np.diff(buckets.of(points)) == 0) / len(points)

@@ -164,7 +164,7 @@ def open_inside(root: Path, path: str) -> BinaryIO:
 def refuse_size(path: str, *, size: int, expected: int, limit: int) -> None:
     """Raise BatchError "too_large" when a file has more than `limit` bytes, "incomplete" when it has not `expected`.
 
-    Not every connection tells that it was cut.
+    Not every connection reports that it was cut.
     """
     if size > limit:
         raise BatchError(

@@ -23,7 +23,7 @@ _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXE
 class Scratch:
     """The folder, readable to this user only, empty of what an earlier process has left; made when it does not exist.
 
-    One process at a time: whoever opens the same folder removes what is in it. Raises StateError when it cannot be
+    One process at a time: opening the same folder again removes what is in it. Raises StateError when it cannot be
     used.
     """
 

@@ -6,7 +6,7 @@ neighbours. While at most `limit` distinct values were seen the level is 0 and n
 is the smallest at which at most `limit` cells are occupied, which depends on the set of values alone, so combining in
 any order gives the same sketch.
 
-Values in [0, 1] are keyed symmetrically about 1/2, so that probabilities next to 1 are told apart as finely as those
+Values in [0, 1] are keyed symmetrically about 1/2, so that probabilities next to 1 are distinguished as finely as those
 next to 0: an over-confident classifier keeps its ranking.
 """
 

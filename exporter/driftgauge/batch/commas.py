@@ -1,7 +1,7 @@
 """Decimal commas: numbers in columns of text that separates its cells with semicolons or tabs, rewritten with a point.
 
 Spreadsheets of half the world write 1234.5 as `1234,5` or `1.234,5`. A comma between cells says nothing of the kind, so
-a file of commas keeps its cells. Which columns are numbers is told by their cells; what is text stays as written.
+a file of commas keeps its cells. Cells decide which columns are numbers; text stays as written.
 """
 
 from typing import Any, Final

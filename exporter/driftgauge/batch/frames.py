@@ -41,7 +41,7 @@ def _of_table(schema: Record, data: list[Any]) -> list[Any] | None:
 
 
 def _of_columns(document: Mapping[str, Record]) -> list[Any] | None:
-    """Read `columns` (column -> row -> value) or `index` (row -> column -> value), told by which side holds names."""
+    """Read `columns` (column -> row -> value) or `index` (row -> column -> value), by which side has names."""
     outer, inner = list(document), list(next(iter(document.values())))
     if any(list(values) != inner for values in document.values()):
         return None

@@ -103,7 +103,7 @@ def _binary_outcome(prediction: Any, given: Any, *, threshold: float, score_colu
     score = np.where(np.isnan(explicit.values), own, explicit.values)
     from_score = np.where(np.isnan(score), _NO_CLASS, score >= threshold).astype(np.int8)
     codes = np.where(read.codes == _NO_CLASS, from_score, read.codes)
-    # A score that is no number is only a loss where nothing else tells the class.
+    # A score that is no number only matters where nothing else gives the class.
     bad = read.bad | (explicit.bad & (codes == _NO_CLASS))
     return Outcome(_class_array(codes), score, bad, has_fractions=has_fractions)
 

@@ -1,4 +1,4 @@
-"""Whether a file holds predictions or labels at all, told by its columns: reports, alerts and metrics lie next to them.
+"""Whether a file holds predictions or labels at all, by its columns: reports, alerts and metrics may be next to them.
 
 A file of another shape is refused as a whole, so that none of its rows counts as a rejected prediction. One row with a
 column of the role is enough for the file to be one of them.
@@ -19,7 +19,7 @@ _NEEDED: Final = {"predictions": "a prediction, a score or an error", "labels": 
 _ROLES_TO_MAP: Final = {"predictions": "prediction or score", "labels": "label"}
 _KNOWN_OBJECTS: Final = (*FEATURE_OBJECTS, OUTPUT_OBJECT)
 _DOCUMENT: Final = (".json", ".json.gz")
-# Of a row that is no object nothing can be told but that it is none.
+# A row that is not an object has no columns to judge by.
 _TELLING: Final = (FINE, CODES["not_an_object"])
 _NAMED_COLUMNS: Final = 8
 _NAME_SHOWN: Final = 40

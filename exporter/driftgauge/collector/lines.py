@@ -38,14 +38,14 @@ _order: Callable[[Any], tuple[tuple[str, ...], str]] = attrgetter("labels", "seg
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """One family in both formats, each in pieces; a piece that both have is one and the same object."""
 
     text: tuple[bytes, ...]
     openmetrics: tuple[bytes, ...]
 
 
-def sections(samples: Samples) -> Iterator[Section]:
+def sections(samples: Samples) -> Iterator[PageSection]:
     """Yield the families that have samples in table order, the series of each ordered by labels, then by segment."""
     wordings: dict[tuple[str, ...], _Wording] = {}
     for name, family in FAMILIES.items():
@@ -89,28 +89,28 @@ def _number(value: float) -> str:
     return repr(number) if number < _FIRST_EXPONENT else _go_float(number)
 
 
-def _numbers(family: Family, series: Iterable[Any], wording: _Wording) -> Section:
+def _numbers(family: Family, series: Iterable[Any], wording: _Wording) -> PageSection:
     name = family.name
     lines = "".join(
         [f"{name}{wording[sample.segment, *sample.labels]} {_number(sample.value)}\n" for sample in series]
     ).encode()
     text, openmetrics = _heads(_base_name(family), family.help, family.type)
-    return Section((text, lines), (openmetrics, lines))
+    return PageSection((text, lines), (openmetrics, lines))
 
 
-def _histograms(family: Family, series: Sequence[HistogramSample]) -> Section:
+def _histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
     buckets, counts, sums = _distribution(family, series, "_count", "_sum")
     lines = b"".join(map(b"".join, zip(buckets, counts, sums, strict=True)))
     text, openmetrics = _heads(family.name, family.help, family.type)
-    return Section((text, lines), (openmetrics, lines))
+    return PageSection((text, lines), (openmetrics, lines))
 
 
-def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> Section:
+def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
     buckets, counts, sums = _distribution(family, series, "_gcount", "_gsum")
     text, openmetrics = _heads(family.name, family.help, family.type)
     of_counts, _ = _heads(f"{family.name}_gcount", family.help, "gauge")
     of_sums, _ = _heads(f"{family.name}_gsum", family.help, "gauge")
-    return Section(
+    return PageSection(
         (text, *buckets, of_counts, *counts, of_sums, *sums),
         (openmetrics, *map(b"".join, zip(buckets, counts, sums, strict=True))),
     )
@@ -154,4 +154,4 @@ class _Only(Collector):
         return [self._metric]
 
 
-__all__ = ["END", "Section", "sections", "write_openmetrics", "write_text"]
+__all__ = ["END", "PageSection", "sections", "write_openmetrics", "write_text"]

@@ -23,7 +23,7 @@ _SECRET_NAME: Final = re.compile(r"passw|_pwd|secret|token|credential|auth|_key|
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ParsedFile:
     """One file: its values, the 1-based line of each path, and mistakes that do not depend on what keys mean.
 
     masked: path -> the text to show in place of a value that contains a secret variable.
@@ -35,7 +35,7 @@ class Document:
     mistakes: tuple[Mistake, ...]
 
 
-def read(text: str, *, filename: str, environ: Mapping[str, str]) -> Document:
+def read(text: str, *, filename: str, environ: Mapping[str, str]) -> ParsedFile:
     """Read one YAML document whose top is a mapping.
 
     Raises ConfigError, naming `filename` and the line, when the text is no such document; mistakes in single keys
@@ -47,7 +47,7 @@ def read(text: str, *, filename: str, environ: Mapping[str, str]) -> Document:
         values = walk.mapping(root, ())
     except Refused as error:
         raise ConfigError(f"{filename}:{described(error, text)}") from error
-    return Document(values, walk.lines, walk.masked, tuple(walk.mistakes))
+    return ParsedFile(values, walk.lines, walk.masked, tuple(walk.mistakes))
 
 
 class _Walk:

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
-from driftgauge.config.document import Document
+from driftgauge.config.document import ParsedFile
 from driftgauge.config.sections import Section
 from driftgauge.config.wording import Mistake, Path, RuleError, quoted, shown, suggestion
 
@@ -23,7 +23,7 @@ _WHAT_TO_WRITE: Final = {
 }
 
 
-def mistake(error: ErrorDetails, document: Document, section: type[Section]) -> Mistake:
+def mistake(error: ErrorDetails, document: ParsedFile, section: type[Section]) -> Mistake:
     """Return the mistake behind one of pydantic's errors on the values of `document`, read as a `section`."""
     path: Path = error["loc"]
     if path and path[-1] == _OF_THE_KEY:

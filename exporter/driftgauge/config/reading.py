@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from driftgauge.config.document import Document, read
+from driftgauge.config.document import ParsedFile, read
 from driftgauge.config.mistakes import line_at, mistake
 from driftgauge.config.sections import Config, Section
 from driftgauge.config.wording import Mistake, path_text
@@ -31,7 +31,7 @@ def checked(
     section: type[SectionT],
     values: dict[str, Any],
     *,
-    document: Document,
+    document: ParsedFile,
     filename: str,
     mistakes: list[Mistake],
 ) -> SectionT:
@@ -71,7 +71,7 @@ def _with_tracking_uri(values: dict[str, Any], environ: Mapping[str, str]) -> di
     return values | {"mlflow": section | {"tracking_uri": environ.get(TRACKING_URI_VARIABLE) or None}}
 
 
-def _missing_tracking_uri(values: dict[str, Any], document: Document) -> list[Mistake]:
+def _missing_tracking_uri(values: dict[str, Any], document: ParsedFile) -> list[Mistake]:
     section = values["mlflow"]
     if not isinstance(section, dict) or section["tracking_uri"] is not None:
         return []

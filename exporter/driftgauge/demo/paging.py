@@ -19,6 +19,8 @@ WATCHDOG_PATH: Final = "/watchdog"
 RUNBOOKS_PATH: Final = "/runbooks"
 _MAX_BYTES: Final = 1024 * 1024
 _WIDTH: Final = 110
+# How often the server looks whether it has to stop.
+_POLL_SECONDS: Final = 0.05
 _SHOWN: Final = ("model", "version", "window", "metric", "feature", "instance")
 
 
@@ -96,7 +98,7 @@ def shown(alert: Mapping[str, Any], runbooks: Path) -> str:
 def serving_phone(phone: Phone, server: "PhoneServer") -> Iterator[None]:
     """Serve the phone during the block."""
     server.phone = phone
-    thread = threading.Thread(target=server.serve_forever, name="demo-phone", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="demo-phone", daemon=True)
     thread.start()
     try:
         yield

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from driftgauge.config.document import Document, read
+from driftgauge.config.document import ParsedFile, read
 from driftgauge.config.fields import Metric, Name, Number, Text, WindowField
 from driftgauge.config.reading import checked
 from driftgauge.config.sections import Section
@@ -216,7 +216,7 @@ def _completed(model: Any, values: Mapping[str, Any], *, own: bool) -> Any:
     return completed
 
 
-def _common_keys_of_models(document: Document) -> list[Mistake]:
+def _common_keys_of_models(document: ParsedFile) -> list[Mistake]:
     models = document.values.get("models")
     return [
         Mistake(line, path, "is the same for all models; move it to the alert itself")

@@ -199,7 +199,7 @@ def _panes(
 
 
 def _version_totals(rows: Columns, versions: Coded, origins: Sequence[tuple[int, Origin]]) -> dict[str, VersionTotals]:
-    """Count the rows of each version; origins: of so many rows after each other, where they were read."""
+    """Count the rows of each version; origins: where runs of consecutive rows were read, with their lengths."""
     file = np.repeat(np.arange(len(origins)), [count for count, _ in origins])
     found = {}
     for version, at in _by_version(versions):

@@ -1,8 +1,8 @@
 """Whether a file that changed has grown, or was replaced by another one.
 
 Rows are counted by position: what follows the rows read before is new. That holds while a file only grows. The bytes
-of a JSON lines or CSV file that grows begin with those it had; other formats are rewritten as a whole by whoever adds a
-row (`mlflow.log_table` does), so of them only shrinking tells.
+of a JSON lines or CSV file that grows begin with those it had; other formats are rewritten as a whole to add a
+row (`mlflow.log_table` does), so for them only shrinking shows a replacement.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def grown_content(read: ReadAt, size: int, path: str, before: str) -> str:
     """Return by what the bytes of a file of this `size` can be recognised later.
 
     before: what this returned when the file was read last, "" if it never was. Raises BatchError "replaced" when the
-    file does not continue what it held then.
+    file does not continue its earlier content.
     """
     known_size, _, known_digest = before.partition(":")
     known = int(known_size or 0)
@@ -47,7 +47,7 @@ def grown_content(read: ReadAt, size: int, path: str, before: str) -> str:
     if size < known or (appended and known and digest.hexdigest() != known_digest):
         raise BatchError(
             "replaced",
-            "The file no longer begins with the rows that were counted, so which of its rows are new cannot be told; "
+            "The file no longer begins with the rows that were counted, so which of its rows are new is not known; "
             "nothing more of it is counted. Log new rows under a new name.",
         )
     if appended:

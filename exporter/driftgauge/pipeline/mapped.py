@@ -1,7 +1,7 @@
 """Values in files that several processes map into their memory, where there is one copy for all of them.
 
 A file holds a pickle and, after it, the arrays that the pickle refers to. Its name is the hash of its content, and
-whoever opens it checks that: nothing is unpickled that the process which shares it has not written.
+opening checks that: only bytes that the sharing process wrote are unpickled.
 """
 
 import hashlib

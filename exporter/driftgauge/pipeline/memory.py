@@ -35,7 +35,7 @@ _ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "missing", "referenc
 class Memory:
     """What is known of one model. A field is replaced only after the store has it.
 
-    files: what was read, by (run id, path). runs: by experiment, what discovery wants to be told next time.
+    files: what was read, by (run id, path). runs: by experiment, the states that the next discovery needs.
     waiting: predictions without label. unregistered: versions the registry did not have when last asked.
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
@@ -148,7 +148,7 @@ def _for_segments(tx: Transaction, stored: Stored, segments: Sequence[Segment], 
     left = {kind: [key for key in panes if key.segment not in kept] for kind, panes in stored.panes.items()}
     for kind, keys in left.items():
         delete_panes(tx, kind, keys)
-    # A new model has nothing to tell.
+    # A new model has nothing to report.
     if stored.windows:
         _log.warning(
             "segments changed: what was counted for those deleted is gone, and those begun fill from now on",

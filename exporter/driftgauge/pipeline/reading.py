@@ -31,7 +31,7 @@ _FEW_ROWS: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """How to read one artifact: `skip` rows were read before, when it held `content` ("" if never).
+    """How to read one artifact: `skip` rows were read before, when its content was `content` ("" if never).
 
     terms: without signals, which are shared. kinds: None while there is no reference.
     """
@@ -55,7 +55,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How many rows were read of a file, what it held then, and what is to be said of it."""
+    """How many rows of a file were read, its content at that time, and what to log about it."""
 
     rows: int
     content: str
@@ -114,7 +114,7 @@ def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, str
     """Return what a file adds, and by what its bytes can be recognised later."""
     with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         before = os.fstat(file.fileno())
-        # While it is decoded: to tell whether a large file has grown takes a tenth of the time that its rows take.
+        # While it is decoded: checking whether a large file has grown takes a tenth of the time of decoding it.
         content = thread.submit(grown_content, *reading_at(file), job.artifact.path, job.content)
         try:
             delta = _folded(_ahead(_chunks(file, job, notes)), job)

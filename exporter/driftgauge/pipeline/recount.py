@@ -1,4 +1,4 @@
-"""Corrected labels: the outcomes of the stretches of time they touch, counted anew from the stored rows.
+"""Corrected labels: the outcomes of the intervals they touch, counted again from the stored rows.
 
 Nothing is ever subtracted. A stretch is as long as the longest panes, so that it is made of whole panes, whichever of
 them its rows have moved to; all outcomes that were joined from label files in it are replaced at once.
@@ -35,7 +35,7 @@ class Recount:
     replaced: frozenset[PaneKey] = frozenset()
 
     def outside(self, panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:
-        """Return the panes that were not counted anew."""
+        """Return the panes that were not counted again."""
         return {key: pane for key, pane in panes.items() if _stretch(key, self.length) not in self.stretches}
 
 
@@ -43,7 +43,10 @@ NOTHING: Final = Recount()
 
 
 def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Pane], terms: Terms) -> Recount:
-    """Count anew what `corrected` labels (`store.join.Joined`) leave or enter; `outcomes` are the panes so far."""
+    """Count again the intervals that `corrected` labels (`store.join.Joined`) leave or enter.
+
+    outcomes: the panes so far.
+    """
     labels, length = terms.model.labels, terms.tiers.lengths[-1]
     stretches = _touched(corrected, terms, length)
     if labels is None or not stretches:
@@ -83,7 +86,7 @@ def _touched(corrected: pa.Table, terms: Terms, length: int) -> set[Stretch]:
 
 
 def _portions(rows: Mapping[Stretch, int]) -> Iterator[list[Stretch]]:
-    """Divide stretches with so many rows each into portions that fit into memory; each costs a query."""
+    """Divide intervals, each with its number of rows, into portions that fit into memory; each is a query."""
     portion: list[Stretch] = []
     size = 0
     for stretch, count in rows.items():

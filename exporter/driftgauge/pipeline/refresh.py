@@ -158,7 +158,7 @@ class Pipeline:
         return Report(mlflow_up=True, failures=failures)
 
     def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
-        """Look for new runs of all models at once; of those that nothing is found of, each is asked for by itself."""
+        """Look for new runs of all models at once; models without a result are searched for one by one."""
         asked = [asked_for(memory) for memory in self._models.values() if memory.is_due(now)]
         if not asked:
             return {}

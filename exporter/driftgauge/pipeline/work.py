@@ -49,7 +49,7 @@ class Work:
         return self.record is not None and self.record.failures > 0 and self.record.size == self.artifact.size
 
     def read(self, rows: int, content: str) -> FileRecord:
-        """Return the record after `rows` more rows were read; `content` is what the file held then."""
+        """Return the record after `rows` more rows were read; `content` is the file's at that time."""
         artifact = self.artifact
         return FileRecord(artifact.run_id, artifact.path, artifact.size, self.skip + rows, content=content)
 

@@ -40,7 +40,7 @@ class Deadline:
         self._on_answer = on_answer
         self._lock = Lock()
         self._hanging = 0
-        self._idle: list[_Worker] = []
+        self._idle: list[_Caller] = []
 
     @property
     def connect_and_read(self) -> tuple[float, float]:
@@ -78,15 +78,15 @@ class Deadline:
         while (chunk := self.within(partial(next, chunks, None))) is not None:
             yield chunk
 
-    def _idle_worker(self) -> "_Worker":
+    def _idle_worker(self) -> "_Caller":
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        worker = _Worker(self._retire, idle_seconds=self._idle_seconds)
+        worker = _Caller(self._retire, idle_seconds=self._idle_seconds)
         worker.start()
         return worker
 
-    def _retire(self, worker: "_Worker") -> bool:
+    def _retire(self, worker: "_Caller") -> bool:
         """Remove a thread from the idle ones; false when it has got a call meanwhile."""
         with self._lock:
             unused = worker in self._idle
@@ -112,10 +112,10 @@ class BoundedClient:
         return lambda *args, **options: self._deadline.within(partial(method, *args, **options))
 
 
-class _Worker(Thread):
+class _Caller(Thread):
     """Makes one call after another, until it gets None, or is idle for a while and `retire` lets it end."""
 
-    def __init__(self, retire: "Callable[[_Worker], bool]", *, idle_seconds: float) -> None:
+    def __init__(self, retire: "Callable[[_Caller], bool]", *, idle_seconds: float) -> None:
         super().__init__(name="driftgauge-call", daemon=True)
         self.calls: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Outcome]] | None] = SimpleQueue()
         self._retire = retire

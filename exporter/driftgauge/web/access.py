@@ -3,7 +3,7 @@
 It stands in front of the whole application, `/-/healthy` included, as exporter-toolkit does it. A bcrypt check takes
 about 100 ms by design, so what was accepted is remembered as a digest of the credentials: the second scrape costs
 microseconds, and no password stays in memory. Unknown users are checked against a real user's hash, so that the
-time of a refusal does not tell who exists.
+time of a refusal does not show which users exist.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 The format is https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md. As there, the file
 is looked at again for each request and connection, so that certificates and passwords can be changed without a restart;
 a file that was broken meanwhile leaves the last good one in use. Keys that this server could not honour (HTTP/2, cipher
-lists, rate limits) are rejected rather than ignored. YAML itself is parsed by whoever builds a `WebConfigFile`.
+lists, rate limits) are rejected rather than ignored. The caller that builds a `WebConfigFile` parses the YAML.
 """
 
 import threading
@@ -153,7 +153,7 @@ class WebConfigFile:
 
 
 def stamp(paths: tuple[Path, ...]) -> tuple[tuple[int, int, int] | None, ...]:
-    """Return what tells one version of some files from the next; None stands for a file that is not there."""
+    """Return a value that changes with the files; None for a file that does not exist."""
     return tuple(map(_stamp, paths))
 
 

@@ -9,7 +9,7 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.links import Link, to_board
 from driftgauge.generator.dashboards.marks import Mark, Marks
-from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines, states
+from driftgauge.generator.dashboards.panels import About, PanelScale, bars, figure, lines, states
 from driftgauge.generator.dashboards.queries import (
     Query,
     Scope,
@@ -49,7 +49,7 @@ def exporter(marks: Marks) -> Contents:
 
 
 def _now(marks: Marks) -> Row:
-    health = Scale(unit="none", words=scales.HEALTH)
+    health = PanelScale(unit="none", words=scales.HEALTH)
     last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
     figures = [
         ("Scraped", "Whether Prometheus reaches every exporter.", lowest(about_target("up")), health),
@@ -85,7 +85,7 @@ def _now(marks: Marks) -> Row:
     ]
     version = About("Version", "The running versions of driftgauge.", _NOT_SCRAPED, _MORE)
     build = Query(highest(SCOPE.of("driftgauge_build_info"), "version", "python_version"), "driftgauge {{version}}")
-    stats.append((6, figure(version, build, scale=Scale(unit="none", words={1: ("running", "green")}))))
+    stats.append((6, figure(version, build, scale=PanelScale(unit="none", words={1: ("running", "green")}))))
     return Row("Now", stats, height=4)
 
 
@@ -106,7 +106,7 @@ def _health() -> Panel:
             ("configuration", SCOPE.of("driftgauge_config_last_reload_successful")),
         )
     ]
-    return states(about, *queries, scale=Scale(unit="none", words=scales.HEALTH))
+    return states(about, *queries, scale=PanelScale(unit="none", words=scales.HEALTH))
 
 
 def _refresh(marks: Marks) -> list[Panel]:
@@ -223,6 +223,6 @@ def _process() -> list[Panel]:
         ("Samples per scrape", "Samples on the page, as Prometheus counts.", of_one(scraped), "short"),
     ]
     return [
-        lines(About(title, text, _NOT_SCRAPED, _MORE), *queries, scale=Scale(unit=unit, least=0))
+        lines(About(title, text, _NOT_SCRAPED, _MORE), *queries, scale=PanelScale(unit=unit, least=0))
         for title, text, queries, unit in wanted
     ]

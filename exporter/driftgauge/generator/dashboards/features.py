@@ -8,7 +8,7 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.links import of_field, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
-from driftgauge.generator.dashboards.panels import About, Heat, Scale, figure, heat, lines, states
+from driftgauge.generator.dashboards.panels import About, Heat, PanelScale, figure, heat, lines, states
 from driftgauge.generator.dashboards.queries import Query, Scope, among_highest, highest, lowest
 from driftgauge.generator.dashboards.tables import number, percent, ranking
 
@@ -75,7 +75,7 @@ def _now(marks: Marks) -> Row:
         (
             About("Any drift", "Whether any feature drifted.", _NO_REFERENCE, model),
             highest(SCOPE.of("model_drift_detected")),
-            Scale(unit="none", words=scales.FLAG),
+            PanelScale(unit="none", words=scales.FLAG),
         ),
         (
             About(
@@ -114,7 +114,7 @@ def _flags() -> Panel:
     of = SCOPE.of("model_feature_psi", all_of=["feature"])
     shown = among_highest(_all("drift_detected", "feature"), of=of, by="feature", count=_MOST_ROWS)
     link = with_value("features", "model", "version", "window", feature="${__field.labels.feature}")
-    return states(about, Query(shown, "{{feature}}"), scale=Scale(unit="none", words=scales.FLAG), links=[link])
+    return states(about, Query(shown, "{{feature}}"), scale=PanelScale(unit="none", words=scales.FLAG), links=[link])
 
 
 def _table(marks: Marks) -> Panel:
@@ -170,7 +170,7 @@ def _together() -> list[Panel]:
 
 
 def _figures(marks: Marks) -> list[Panel]:
-    flag = Scale(unit="none", words=scales.FLAG)
+    flag = PanelScale(unit="none", words=scales.FLAG)
     pvalues = " or ".join(SCOPE.of(f"model_feature_{test}_pvalue") for test in ("ks", "chi2"))
     chi2 = SCOPE.of("model_feature_chi2_statistic")
     wanted = [
@@ -187,7 +187,12 @@ def _figures(marks: Marks) -> list[Panel]:
             highest(" or ".join(map(_selector, ("ks_statistic", "total_variation_distance")))),
             scales.NUMBER,
         ),
-        ("p-value", "Of the Kolmogorov-Smirnov or chi-square test.", lowest(pvalues), Scale(unit="sci", decimals=1)),
+        (
+            "p-value",
+            "Of the Kolmogorov-Smirnov or chi-square test.",
+            lowest(pvalues),
+            PanelScale(unit="sci", decimals=1),
+        ),
         (
             "Test statistic",
             "Kolmogorov-Smirnov distance of a numeric feature, chi-square statistic of a categorical one.",
@@ -259,7 +264,7 @@ def _significance() -> Panel:
         Query(lowest(_selector(f"{test}_pvalue"), "version"), f"{{{{version}}}} {name}")
         for test, name in (("ks", "KS"), ("chi2", "chi-square"))
     ]
-    return lines(about, *queries, scale=Scale(unit="sci", least=0, most=1))
+    return lines(about, *queries, scale=PanelScale(unit="sci", least=0, most=1))
 
 
 def _quality(marks: Marks) -> Panel:

@@ -9,7 +9,7 @@ from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance, worst
 from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
-from driftgauge.generator.dashboards.panels import About, Scale, figure, lines, states
+from driftgauge.generator.dashboards.panels import About, PanelScale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, Scope, age, highest, per_second, total
 from driftgauge.generator.dashboards.scales import COUNT, ERRORS, SCORES
 from driftgauge.generator.dashboards.tables import hours, milliseconds, number, percent, ranking
@@ -47,7 +47,7 @@ def _now(marks: Marks) -> Row:
     return Row("Now", [(4, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
 
 
-def _how_many_are_wrong(marks: Marks) -> list[tuple[About, str, Scale]]:
+def _how_many_are_wrong(marks: Marks) -> list[tuple[About, str, PanelScale]]:
     def about(title: str, text: str, nothing: str = "No reference") -> About:
         return About(title, text, nothing, to_board("model"))
 
@@ -75,7 +75,7 @@ def _how_many_are_wrong(marks: Marks) -> list[tuple[About, str, Scale]]:
     ]
 
 
-def _how_much_comes(marks: Marks) -> list[tuple[About, str, Scale]]:
+def _how_much_comes(marks: Marks) -> list[tuple[About, str, PanelScale]]:
     def about(title: str, text: str) -> About:
         return About(title, text, _NO_MODELS, to_board("quality"))
 
@@ -155,7 +155,7 @@ def _output_drift() -> Panel:
         to_board("model"),
     )
     drifted = Query(_by_model("model_prediction_drift_detected"), "{{model}}")
-    return states(about, drifted, scale=Scale(unit="none", words=scales.VERDICT), links=[_MODEL])
+    return states(about, drifted, scale=PanelScale(unit="none", words=scales.VERDICT), links=[_MODEL])
 
 
 def _degradation(marks: Marks) -> Panel:

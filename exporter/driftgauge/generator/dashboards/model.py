@@ -14,7 +14,7 @@ from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.model_performance import classes, classification, degradations, regression
 from driftgauge.generator.dashboards.model_service import SCOPE, labels, service, versions
-from driftgauge.generator.dashboards.panels import About, Scale, figure, lines, states
+from driftgauge.generator.dashboards.panels import About, PanelScale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
 
 _DISTANCES: Final = {
@@ -55,7 +55,7 @@ def _now(marks: Marks) -> Row:
     return Row("Now", [(3, figure(about, Query(expr), scale=scale)) for about, expr, scale in figures], height=4)
 
 
-def _right_and_alike(marks: Marks) -> list[tuple[About, str, Scale]]:
+def _right_and_alike(marks: Marks) -> list[tuple[About, str, PanelScale]]:
     def about(title: str, text: str) -> About:
         return About(title, text, "No reference", to_board("features"))
 
@@ -79,12 +79,12 @@ def _right_and_alike(marks: Marks) -> list[tuple[About, str, Scale]]:
         (
             about("Output drift", "Whether the shift of the output is both large and significant."),
             highest(SCOPE.of("model_prediction_drift_detected")),
-            Scale(unit="none", words=scales.VERDICT),
+            PanelScale(unit="none", words=scales.VERDICT),
         ),
     ]
 
 
-def _service(marks: Marks) -> list[tuple[About, str, Scale]]:
+def _service(marks: Marks) -> list[tuple[About, str, PanelScale]]:
     def about(title: str, text: str, nothing: str = "No predictions") -> About:
         return About(title, text, nothing, to_board("quality"))
 
@@ -177,7 +177,7 @@ def _flag() -> Panel:
         to_board("fleet"),
     )
     flag = Query(_of_version("model_prediction_drift_detected"), "{{version}}")
-    return states(about, flag, scale=Scale(unit="none", words=scales.VERDICT))
+    return states(about, flag, scale=PanelScale(unit="none", words=scales.VERDICT))
 
 
 def _chi_square() -> Panel:
@@ -201,7 +201,7 @@ def _significance() -> Panel:
         Query(lowest(SCOPE.of(f"model_prediction_{test}_pvalue"), "version"), f"{{{{version}}}} {name}")
         for test, name in (("ks", "KS"), ("chi2", "chi-square"))
     ]
-    return lines(about, *queries, scale=Scale(unit="sci", least=0, most=1))
+    return lines(about, *queries, scale=PanelScale(unit="sci", least=0, most=1))
 
 
 def _quality() -> Panel:

@@ -33,7 +33,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class PanelScale:
     """How numbers are shown: unit (Grafana's name), decimals, ends of the axis, colours, words in place of 0 and 1."""
 
     unit: str
@@ -55,7 +55,7 @@ class Dashed:
 def lines(
     about: About,
     *queries: Query,
-    scale: Scale,
+    scale: PanelScale,
     dashed: Sequence[Dashed] = (),
     links: Sequence[Link] = (),
 ) -> Panel:
@@ -72,7 +72,7 @@ def lines(
     return _over_time(about, queries, scale=scale, custom=custom, links=links, overrides=overrides)
 
 
-def bars(about: About, *queries: Query, scale: Scale, links: Sequence[Link] = ()) -> Panel:
+def bars(about: About, *queries: Query, scale: PanelScale, links: Sequence[Link] = ()) -> Panel:
     """Return how many of something there were in each step, stacked."""
     custom = timeseries.FieldConfig(
         draw_style=common.GraphDrawStyle.BARS,
@@ -88,7 +88,7 @@ def _over_time(
     about: About,
     queries: Sequence[Query],
     *,
-    scale: Scale,
+    scale: PanelScale,
     custom: timeseries.FieldConfig,
     links: Sequence[Link],
     overrides: Sequence[sdk.DashboardFieldConfigSourceOverrides] = (),
@@ -107,7 +107,7 @@ def _over_time(
     )
 
 
-def figure(about: About, query: Query, *, scale: Scale) -> Panel:
+def figure(about: About, query: Query, *, scale: PanelScale) -> Panel:
     """Return one number as of the end of the time range, coloured by its thresholds or words."""
     options = stat.Options(
         graph_mode=common.BigValueGraphMode.NONE,
@@ -118,7 +118,7 @@ def figure(about: About, query: Query, *, scale: Scale) -> Panel:
     return composed("stat", about, [Query(query.expr, query.legend, instant=True)], options=options, scale=scale)
 
 
-def states(about: About, *queries: Query, scale: Scale, links: Sequence[Link] = ()) -> Panel:
+def states(about: About, *queries: Query, scale: PanelScale, links: Sequence[Link] = ()) -> Panel:
     """Return a row per series, coloured over time by its thresholds or words."""
     legend = common.VizLegendOptions(
         common.LegendDisplayMode.LIST, common.LegendPlacement.BOTTOM, show_legend=True, calcs=[]
@@ -143,7 +143,7 @@ class Heat:
     unit: str = "short"
 
 
-def heat(about: About, query: Query, *, scale: Scale, colours: Heat, links: Sequence[Link] = ()) -> Panel:
+def heat(about: About, query: Query, *, scale: PanelScale, colours: Heat, links: Sequence[Link] = ()) -> Panel:
     """Return a heatmap: buckets over time (form "heatmap"), or a row per series. scale: of the vertical axis."""
     counts = query.form == "heatmap"
     options = heatmap.Options(
@@ -178,7 +178,7 @@ def composed(
     queries: Sequence[Query],
     *,
     options: object,
-    scale: Scale,
+    scale: PanelScale,
     custom: object | None = None,
     links: Sequence[Link] = (),
     overrides: Sequence[sdk.DashboardFieldConfigSourceOverrides] = (),

@@ -8,7 +8,7 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.links import Board, of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Marks
-from driftgauge.generator.dashboards.panels import About, Scale, bars, figure, lines
+from driftgauge.generator.dashboards.panels import About, PanelScale, bars, figure, lines
 from driftgauge.generator.dashboards.queries import Query, Scope, age, grown, growth, highest, total
 from driftgauge.generator.dashboards.tables import percent, ranking
 
@@ -116,7 +116,7 @@ def _values(marks: Marks) -> list[Panel]:
     return [_by_model(title, text, family, scale) for title, text, family, scale in wanted]
 
 
-def _by_model(title: str, text: str, family: str, scale: Scale) -> Panel:
+def _by_model(title: str, text: str, family: str, scale: PanelScale) -> Panel:
     about = About(title, text, "No rows in the window, or no reference", to_board("features"))
     return lines(about, Query(_worst(family, "model"), "{{model}}"), scale=scale, links=[_MODEL])
 
@@ -210,7 +210,7 @@ def _freshness(marks: Marks) -> list[Panel]:
             "Age of the newest batch",
             "Time since driftgauge last read anything of the model.",
             "model_last_batch_timestamp_seconds",
-            Scale(unit="s", least=0),
+            PanelScale(unit="s", least=0),
         ),
     ]
     return [

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
 
 from driftgauge.generator.dashboards.links import Link
 from driftgauge.generator.dashboards.marks import Mark, steps
-from driftgauge.generator.dashboards.panels import About, Scale, composed, letter, override
+from driftgauge.generator.dashboards.panels import About, PanelScale, composed, letter, override
 from driftgauge.generator.dashboards.queries import Query
 
 
@@ -66,7 +66,7 @@ def ranking(about: About, columns: Sequence[Column], *, keys: Sequence[str], lin
         about,
         queries,
         options=options,
-        scale=Scale(unit="short"),
+        scale=PanelScale(unit="short"),
         custom=table.FieldConfig(),
         links=links,
         overrides=[
