@@ -22,8 +22,10 @@ class Elsewhere(NamedTuple):
 EXCEPTIONS: Final = {
     "aggregates/protocol.py": Elsewhere(("aggregates/test_laws.py",), "a Protocol; the laws run over all that have it"),
     "batch/commas.py": Elsewhere(("batch/test_delimited.py",), "decimal commas are a property of a whole CSV file"),
+    "batch/datekeys.py": Elsewhere(("batch/test_times.py",), "one notation of times among others"),
     "batch/frames.py": Elsewhere(("batch/test_documents.py",), "layouts of documents, from their bytes to their rows"),
     "batch/shape.py": Elsewhere(("batch/test_decoding.py",), "a whole file is refused or read"),
+    "batch/zones.py": Elsewhere(("batch/test_times.py",), "zones are seen in the instants of a column"),
     "client/lanes.py": Elsewhere(("client/test_spool.py",), "a lane is only ever used through its spool"),
     "client/tracking.py": Elsewhere(("client/test_delivery.py",), "requests and failures need a server and a proxy"),
     "client/writing.py": Elsewhere(

@@ -1,4 +1,4 @@
-"""Mergeable summaries of rows: what windows are made of.
+"""Mergeable summaries of rows, of which windows are sums.
 
 Every aggregate is an immutable value with the same small algebra:
 

@@ -31,7 +31,7 @@ def as_floats(values: ValueArray) -> FloatArray:
 CellArray = npt.NDArray[np.int32]
 CountArray = npt.NDArray[np.signedinteger[Any]]
 _COUNT_TYPES: Final = (np.int16, np.int32, np.int64)
-# Up to this many cells in all, 32 MB, time counts for more than memory.
+# Up to this many cells in all, 32 MB, the faster way is taken; above, the one with less memory.
 _SMALL_SIZE: Final = 2**21
 
 
@@ -74,7 +74,7 @@ class Distribution:
 
     @classmethod
     def of(cls, fingerprint: str, limit: int, tally: Tally, unseen: Mapping[str, Unseen]) -> Self:
-        """Return the distribution with this tally, in as little memory as holds it."""
+        """Return the distribution with this tally, in the smallest types that can represent it."""
         cells, counts, sums = tally
         most = int(counts.max(initial=0))
         narrow = next(kind for kind in _COUNT_TYPES if most <= np.iinfo(kind).max)
@@ -155,7 +155,7 @@ class Distribution:
         return {
             "fingerprint": self.fingerprint,
             "limit": self.limit,
-            # From cell to cell it is seldom far, so that the steps take a quarter of what the cells would.
+            # Consecutive cells are mostly close, so their differences take a quarter of the bytes.
             "steps": np.diff(self.cells, prepend=np.int32(0)),
             "counts": self.counts,
             "sums": self.sums,
@@ -175,7 +175,7 @@ def _added(parts: Sequence[Distribution]) -> Tally:
     size = max((int(part.cells[-1]) + 1 for part in parts if len(part.cells)), default=0)
     # To add in place takes less time than to sort from about a fifth as many on, and no more memory from half as many.
     share = 5 if size <= _SMALL_SIZE else 2
-    # A huge outlier overflows a sum; the snapshot leaves infinities out.
+    # A huge outlier overflows a sum; the snapshot leaves infinite values out.
     with np.errstate(over="ignore", invalid="ignore"):
         return _densely(parts, size) if share * sum(len(part.cells) for part in parts) > size else _sparsely(parts)
 

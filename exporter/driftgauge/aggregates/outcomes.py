@@ -1,4 +1,4 @@
-"""What one pane of time holds about labelled predictions of one model version: all that performance needs.
+"""The labelled predictions of one model version in one pane, summarised: all that performance needs.
 
 Classification keeps confusion counts, one two-column sketch of scores per class (negatives, positives) and sums of the
 proper scoring rules; regression keeps sums of errors and the moments of the labels.
@@ -80,7 +80,7 @@ class Outcomes:
         is_class = {name: _equal(label, name) for name in scores}
         valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=0)
         present = np.isfinite(probabilities).all(axis=0)
-        # A label no score stands for cannot be graded (a class the model does not know).
+        # A label without a score cannot be graded (a class that the model does not know).
         known = np.any(list(is_class.values()), axis=0) if len(scores) > 1 else np.ones(len(label), np.bool_)
         graded = valid & present & known
         truth = np.array(list(is_class.values()), dtype=np.float64).reshape(len(scores), len(label))[:, graded]

@@ -1,6 +1,6 @@
-"""What is kept of the rows of one model version in one stretch of time: an aggregate for each signal.
+"""What is kept of the rows of one model version in one interval of time: an aggregate for each signal.
 
-A pane knows no signal by name. Which there are and how they fold rows is the business of `driftgauge.signals`.
+A pane knows no signal by name. `driftgauge.signals` has the table of them and how they fold rows.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a pane asks of an aggregate: the algebra that `tests/aggregates/test_laws.py` checks for each of them."""
+"""What a pane needs of an aggregate: the algebra that `tests/aggregates/test_laws.py` checks for each of them."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, Self

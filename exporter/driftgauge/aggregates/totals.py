@@ -1,4 +1,4 @@
-"""The monotone counters of one model since it was first seen, and when it was last heard of.
+"""The monotone counters of one model since it was first seen, and the times of its latest rows.
 
 A total is an aggregate like the others: a refresh folds what is new and combines it with what was stored.
 """

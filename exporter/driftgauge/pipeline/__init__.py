@@ -1,6 +1,6 @@
-"""One refresh, from MLflow to model states, in the only order in which it is right.
+"""One refresh, from MLflow to model states, in the order that makes every row count once.
 
-    refresh    discover, read side by side, commit step by step, expire: the order itself
+    refresh    discover, read in parallel, commit step by step, expire: the order itself
     work       which files are to be read, and what is put on record of each
     memory     what is known of a model between refreshes and after a restart
     fetching   files downloaded side by side, and handed to workers

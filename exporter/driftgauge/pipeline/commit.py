@@ -50,7 +50,7 @@ def commit(
     known: the files, by (run id, path), of which there are records already. finish: what else is to be
     written with it.
     """
-    # Transactions take turns, so what needs none comes before.
+    # Only one transaction runs at a time, so this is done before it begins.
     predictions, joined_parts, sums_of = _in_parts(state.predictions, delta.predictions)
     ahead = packed_ahead(predictions)
     with store.transaction(state.config.name, state.config.task) as tx:
@@ -95,7 +95,7 @@ def _grown(
 
 
 def is_anything_old(state: ModelState, terms: Terms) -> bool:
-    """Tell whether `forget` may find something: of a model with labels, only the store knows what is old."""
+    """Return whether `forget` may find something: of a model with labels, only the store knows what is old."""
     panes = (*state.predictions, *state.outcomes)
     return (
         state.config.labels is not None
@@ -105,7 +105,7 @@ def is_anything_old(state: ModelState, terms: Terms) -> bool:
 
 
 def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
-    """Join panes that no window needs apart any more, and drop what is too old.
+    """Join panes that no window needs separately any more, and drop those that are too old.
 
     Too old are panes that no window can count again, versions beyond the limit and, looked for once an hour, rows past
     their horizon. Returns the new state.
@@ -176,7 +176,7 @@ def _in_parts(
 
 
 def _joined_up(panes: Mapping[PaneKey, Pane], terms: Terms) -> tuple[dict[PaneKey, Pane], set[PaneKey]]:
-    """Join panes that no window needs apart; return those that others were joined to, and which ones have gone."""
+    """Join panes that no window needs separately; return those that others were joined to, and which ones have gone."""
     outgrown = terms.tiers.outgrown(panes, terms.now)
     parts: dict[PaneKey, list[Pane]] = {}
     for key, target in sorted(outgrown.items()):

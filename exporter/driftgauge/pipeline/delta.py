@@ -1,4 +1,4 @@
-"""What some rows add: to counters, to panes, and to the tables where predictions and labels wait for each other."""
+"""What some rows add to counters, to panes, and to the tables of predictions and labels that wait to be joined."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -21,7 +21,7 @@ class Shared(Protocol[V_co]):
 
     @property
     def fingerprint(self) -> str:
-        """Equal for equal values, "" for one that nothing is saved by keeping."""
+        """Equal for equal values; "" for one that need not be kept between tasks."""
         ...
 
     def load(self) -> V_co:
@@ -109,7 +109,7 @@ class Opened:
         self._values: OrderedDict[str, Any] = OrderedDict()
 
     def value(self, shared: Shared[V]) -> V:
-        """Return a shared value, the same object for the same fingerprint, so that what is computed of it stays."""
+        """Return a shared value: the same object for the same fingerprint, so that its caches stay."""
         if not shared.fingerprint:
             return shared.load()
         if shared.fingerprint not in self._values:

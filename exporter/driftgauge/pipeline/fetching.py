@@ -1,7 +1,7 @@
-"""The files of a model, fetched and read side by side, and handed on in order.
+"""The files of a model: fetched and read in parallel, returned in order.
 
-To hand a small file to a worker, count its rows and take over what it adds costs several times what decoding it does.
-So small files are handed over together, and counted together.
+Giving a small file to a worker, counting its rows and merging the result costs several times its decoding.
+So small files are given and counted together.
 """
 
 from collections import deque
@@ -93,7 +93,7 @@ class Readers:
         return future
 
     def _outcome(self, batch: Sequence[_Fetch], future: "Future[Reading]", signals: Shared[Signals]) -> Reading:
-        """Return what came of a batch. If a worker did not survive several files, each of them is read on its own."""
+        """Return the outcome of a batch. If a worker died of several files, each of them is read separately."""
         try:
             return future.result()
         except BatchError as error:
@@ -106,7 +106,7 @@ class Readers:
 
 
 def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]]) -> Iterator[list[_Fetch]]:
-    """Put small files that follow each other together; nothing comes after a SourceUnavailable."""
+    """Group consecutive small files; nothing comes after a SourceUnavailable."""
     batch: list[_Fetch] = []
     size = 0
     for _, future in fetched:

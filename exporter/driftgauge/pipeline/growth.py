@@ -33,9 +33,9 @@ def taking_at(data: bytes) -> tuple[ReadAt, int]:
 
 
 def grown_content(read: ReadAt, size: int, path: str, before: str) -> str:
-    """Return by what the bytes of a file of this `size` can be recognised later.
+    """Return a text by which the bytes of a file of this `size` are recognised later.
 
-    before: what this returned when the file was read last, "" if it never was. Raises BatchError "replaced" when the
+    before: the text from when the file was read last, "" if it never was. Raises BatchError "replaced" when the
     file does not continue its earlier content.
     """
     known_size, _, known_digest = before.partition(":")

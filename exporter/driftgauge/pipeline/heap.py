@@ -1,4 +1,4 @@
-"""Memory that allocators keep after a large step, returned to the machine."""
+"""Returns memory that allocators keep after a large step to the operating system."""
 
 import ctypes
 from typing import Final
@@ -12,7 +12,7 @@ _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 def trim() -> None:
     """Return what the allocators of Arrow and C keep for later; takes milliseconds.
 
-    After a large file that is more than all else in memory, and the next large file may be hours away.
+    After a large file this is most of the memory, and the next large file may be hours away.
     """
     pa.default_memory_pool().release_unused()
     if _TRIM is not None:
