@@ -221,17 +221,17 @@ def test_it_stops_when_told(config: Path, number: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end it with exit status 0, and it says so within five seconds."""
     with serving(config, free_port()) as exporter:
         exporter.wait_until_ready()
-        told = datetime.now(UTC)
+        asked = datetime.now(UTC)
 
         assert exporter.stop(number) == 0
     last = exporter.log.read_text().splitlines()[-1]
     assert "level=info event=stopped" in last or 'event="stopped in the middle of a refresh' in last
     said = datetime.fromisoformat(last.split()[0].removeprefix("timestamp="))
-    assert said - told < timedelta(seconds=5)
+    assert said - asked < timedelta(seconds=5)
 
 
 def test_reloading(config: Path, bench: Bench) -> None:
-    """SIGHUP and POST /-/reload read the file again; a bad file is told and changes nothing."""
+    """SIGHUP and POST /-/reload read the file again; a bad file is refused and changes nothing."""
     with serving(config, free_port()) as exporter:
         exporter.wait_until_ready()
         write_config(config.parent, bench.uri, windows=["2h"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from driftgauge.config import Config
 from driftgauge.errors import StateError
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.work import find_work
@@ -69,7 +70,7 @@ def test_a_bug_in_the_statistics_of_a_model_does_not_stop_the_other(
 
 
 def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure of the state file the exporter starts anew from the file, with nothing lost or doubled."""
+    """After a failure of the state file the exporter starts again from the file, with nothing lost or doubled."""
     with bench.serving() as front:
         good = until(front, refreshed)
         monkeypatch.setattr(refresh, "find_work", failing("churn", StateError("the disk is full")))
@@ -107,6 +108,26 @@ def test_the_refresher_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pyte
         until(front, refreshed)
 
 
+def test_a_first_refresh_that_fails_keeps_the_last_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a reload whose refresher fails the page of the one before stays, with the failure on it."""
+    publish = refreshing.publish
+
+    def broken(models: Any, config: Config, *given: Any, **named: Any) -> Any:
+        return 1 / 0 if len(config.windows) == 1 else publish(models, config, *given, **named)
+
+    with bench.serving() as front:
+        good = until(front, refreshed)
+        monkeypatch.setattr(refreshing, "publish", broken)
+        bench.settings = {"windows": ["1h"]}
+        assert front.reload() is None
+        found = until(front, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
+        assert about_models(found) == about_models(good)
+        assert front.ready
+
+        monkeypatch.undo()
+        until(front, lambda found: refreshed(found) and not any("24h" in key for key in found))
+
+
 def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages are answered while a refresh is under way; it shows only after it was let go."""
     under_way, let_go = threading.Event(), threading.Event()
@@ -128,7 +149,7 @@ def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.
 
 
 def test_a_stop_waits_for_the_statistics_of_one_model_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told to stop while a model is computed, the exporter does not begin with the next."""
+    """Asked to stop while a model is computed, the refresher does not begin with the next."""
     under_way, let_go = threading.Event(), threading.Event()
     begun: list[str] = []
 

@@ -125,7 +125,7 @@ def generate(thresholds_path: Path | None, output: Path, *, check: bool) -> None
         text = read_text(thresholds_path) if thresholds_path else shipped_text()
         texts = outputs(parse(text, filename=str(thresholds_path or SHIPPED)))
         if not (output / FILE).exists():
-            texts[FILE] = text  # to change, and to render anew from
+            texts[FILE] = text  # to change, and to render from again
         found = differing(texts, output) if check else write(texts, output)
     except DriftgaugeError as error:
         give_up(error)

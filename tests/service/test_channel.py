@@ -94,7 +94,7 @@ def test_nothing_comes_in_time() -> None:
 
 
 def test_the_other_end_is_gone() -> None:
-    """Whoever sends or receives then is told so."""
+    """Whoever sends or receives then learns of it."""
     ours, theirs = Channel.pair()
     theirs.close()
 

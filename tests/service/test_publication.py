@@ -39,8 +39,8 @@ def test_all_else_comes_back(published: Publication) -> None:
 
 
 def test_another_health(published: Publication) -> None:
-    """A failed refresh publishes the same page with what went wrong."""
-    failed = published.with_health(Health(succeeded=False))
+    """A failed refresh leaves the page as it is, with what went wrong."""
+    failed = published.with_health(Document.of({"health": Health(succeeded=False).to_json()}))
 
     assert failed.health == Health(succeeded=False)
     assert (failed.figures, failed.ready) == (FIGURES, True)

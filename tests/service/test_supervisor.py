@@ -53,10 +53,15 @@ class Watched:
         """Make the supervisor."""
         self.supervisor = Supervisor(
             self.spawn,
-            on_publication=self.publications.put,
+            on_publication=self.publish,
+            on_failure=self.publish,
             on_refused=self.refusals.put,
             first_pause=self.first_pause,
         )
+
+    def publish(self, document: Document) -> None:
+        """Take what was published."""
+        self.publications.put(Publication.read(document))
 
     def spawn(self, channel: Channel) -> Process:
         """Start the process of the next life."""
@@ -202,16 +207,18 @@ def test_a_bug_does_not_end_the_supervision() -> None:
     watched = Watched(["publish(); " + WAIT])
     fail = iter([ZeroDivisionError("a bug")])
 
-    def broken(publication: Publication) -> None:
+    def broken(document: Document) -> None:
         for error in fail:
             raise error
-        watched.publications.put(publication)
+        watched.publish(document)
 
-    supervisor = Supervisor(watched.spawn, on_publication=broken, on_refused=watched.refusals.put, first_pause=0.01)
-    supervisor.start(watched.order)
+    watched.supervisor = Supervisor(
+        watched.spawn, on_publication=broken, on_failure=broken, on_refused=watched.refusals.put, first_pause=0.01
+    )
+    watched.supervisor.start(watched.order)
     watched.published()
-    assert supervisor.restarts == {"channel": 1}
-    supervisor.stop()
+    assert watched.supervisor.restarts == {"channel": 1}
+    watched.supervisor.stop()
 
 
 def test_one_that_cannot_be_started() -> None:
@@ -224,10 +231,14 @@ def test_one_that_cannot_be_started() -> None:
             raise error
         return watched.spawn(channel)
 
-    supervisor = Supervisor(
-        spawn, on_publication=watched.publications.put, on_refused=watched.refusals.put, first_pause=0.01
+    watched.supervisor = Supervisor(
+        spawn,
+        on_publication=watched.publish,
+        on_failure=watched.publish,
+        on_refused=watched.refusals.put,
+        first_pause=0.01,
     )
-    supervisor.start(watched.order)
+    watched.supervisor.start(watched.order)
     watched.published()
-    assert supervisor.restarts == {"crashed": 1}
-    supervisor.stop()
+    assert watched.supervisor.restarts == {"crashed": 1}
+    watched.supervisor.stop()

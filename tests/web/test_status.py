@@ -48,5 +48,5 @@ def test_state(model: ModelStatus, expected: State) -> None:
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=30))])
 def test_utc(zone: timezone) -> None:
-    """Moments are told in UTC, whatever zone they come in."""
+    """Moments are shown in UTC, whatever zone they come in."""
     assert utc(datetime(2026, 1, 31, 12, 0, 5, 999999, tzinfo=UTC).astimezone(zone)) == "2026-01-31 12:00:05 UTC"

@@ -1,7 +1,7 @@
 """The refresher's process: `python -m driftgauge.service N`, started by the front; N is its end of the channel.
 
-What it does, it is told through the channel. When the front is gone it is killed at once, with its workers, which are
-in its process group.
+Configuration and requests come through the channel. When the front is gone it kills itself at once, with its workers,
+which are in its process group.
 """
 
 import os

@@ -55,9 +55,14 @@ class Front:
         self._started = self._reloaded = clock()
         self._reload_succeeded = True
         self._reloading = threading.Lock()
+        self._ready = False
         self._published = Publication.of(Page(), Health(), figures={}, ready=False)
         self._supervisor = Supervisor(
-            spawn, on_publication=self._publish, on_refused=on_refused, first_pause=first_pause
+            spawn,
+            on_publication=self._publish,
+            on_failure=self._fail,
+            on_refused=on_refused,
+            first_pause=first_pause,
         )
         self._processes = ProcessMetrics(prefix=PREFIX, child=lambda: self._supervisor.pid)
 
@@ -81,7 +86,7 @@ class Front:
     @property
     def ready(self) -> bool:
         """Whether there is anything to serve: the first refresh is done, or MLflow is away but state was restored."""
-        return self._published.ready
+        return self._ready
 
     def config_text(self) -> str:
         """Return the configuration in use as YAML, secrets redacted."""
@@ -148,11 +153,15 @@ class Front:
 
         return Order(document, config.refresh_deadline)
 
-    def _publish(self, publication: Publication) -> None:
-        self._published = publication
+    def _publish(self, document: Document) -> None:
+        self._published = Publication.read(document)
+        self._ready = self._ready or self._published.ready
+
+    def _fail(self, document: Document) -> None:
+        self._published = self._published.with_health(document)
 
     def _samples(self) -> Samples:
-        """Return the families about what the front knows by itself."""
+        """Return the families about configuration and refresher, which the front knows."""
         return {
             **build_info(),
             **reloaded(self._reloaded, succeeded=self._reload_succeeded),

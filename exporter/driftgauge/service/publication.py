@@ -5,7 +5,7 @@ keeps the document and reads the page out of it for each scrape.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Self
 
@@ -34,23 +34,25 @@ class Publication:
         parts = [part for body in bodies for part in (body.plain, body.deflated)]
         return cls.read(Document.of(header, parts))
 
-    def with_health(self, health: Health) -> "Publication":
-        """Return the same page with another health."""
-        header = self.document.header | {"health": health.to_json()}
-        return Publication.read(Document.of(header, [b"".join(self.document.part(number)) for number in range(4)]))
-
     @classmethod
     def read(cls, document: Document) -> Self:
         """Return the publication in a document. Raises ChannelError when there is none in it."""
         header = document.header
         try:
             text, openmetrics = map(int, header["checksums"])
-            health = Health.from_json(header["health"])
+            health = _health(document)
             # The last part is there if all are.
             document.part(3)
             return cls(document, health, bool(header["ready"]), dict(header["figures"]), (text, openmetrics))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ChannelError(f"a publication cannot be read: {error!r}") from error
+
+    def with_health(self, document: Document) -> "Publication":
+        """Return the same page with the health in another document, as of a refresh that failed.
+
+        Raises ChannelError when there is none in it.
+        """
+        return replace(self, health=_health(document))
 
     def page(self, tail: bytes, *, openmetrics: bool, gzip: bool) -> tuple[int, Iterator[bytes]]:
         """Return the page with the lines of `tail` at its end: its length in bytes, and its pieces."""
@@ -59,3 +61,10 @@ class Publication:
             return plain.size + len(tail), chain(plain, [tail])
         end = ending(tail, size=plain.size, checksum=self.checksums[openmetrics])
         return len(HEAD) + deflated.size + len(end), chain([HEAD], deflated, [end])
+
+
+def _health(document: Document) -> Health:
+    try:
+        return Health.from_json(document.header["health"])
+    except (KeyError, TypeError) as error:
+        raise ChannelError(f"the health of a publication cannot be read: {error!r}") from error

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from driftgauge.collector import Page
 from driftgauge.config import Config, without_secrets
 from driftgauge.errors import StateError, Stopped
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.service import refreshing
-from driftgauge.service.channel import Channel
+from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import Health
-from driftgauge.service.publication import Publication
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
@@ -64,7 +62,8 @@ class Refresher:
         self._store: Store | None = None
         self._workers: Executor | None = None
         self._models: dict[str, Samples] = {}
-        self._published = Publication.of(Page(), health, figures={}, ready=False)
+        self._health = health
+        self._ready = False
         self._outages = 0
         self._said = 0.0
         self._stopping = threading.Event()
@@ -159,28 +158,25 @@ class Refresher:
 
     def _refresh(self, pipeline: Pipeline, started: float, *, full: bool) -> Report:
         self._say_progress()
-        before = self._published
         report, self._models = refreshing.refresh_models(
             self._config, pipeline, self._models, now=int(started * MICROSECONDS), full=full
         )
-        if report.mlflow_up != before.health.mlflow_up:
+        if report.mlflow_up != self._health.mlflow_up:
             log = self._log.info if report.mlflow_up else self._log.error
             uri = without_secrets(self._config.mlflow.tracking_uri or "")
             log("MLflow answers" if report.mlflow_up else "MLflow does not answer", uri=uri)
-        health = before.health.after(report.failures, started=started, ended=self._clock())
+        health = self._health.after(report.failures, started=started, ended=self._clock())
         health = replace(health, mlflow_up=report.mlflow_up, pending=pipeline.pending)
         restored = any(state.totals.versions for state in pipeline.states)
-        ready = before.ready or report.mlflow_up or restored
-        self._publish(refreshing.publish(self._models, self._config, health, ready=ready))
+        self._ready = self._ready or report.mlflow_up or restored
+        publication = refreshing.publish(self._models, self._config, health, ready=self._ready)
+        self._health = publication.health
+        self._channel.send("publication", document=publication.document)
         self._outages = 0 if report.mlflow_up else self._outages + 1
         return report
 
-    def _publish(self, publication: Publication) -> None:
-        self._published = publication
-        self._channel.send("publication", document=publication.document)
-
     def _fail(self, error: Exception, started: float) -> None:
-        """Publish the same page with the failure."""
+        """Have the front serve the last page with the failure."""
         expected = isinstance(error, StateError)
         if expected:
             self._log.error("refresh failed", reason="state", error=str(error))
@@ -188,8 +184,8 @@ class Refresher:
             self._log.error("refresh failed: this is a bug in driftgauge", exc_info=error)
         reason = "state" if expected else "internal"
         failures = {model.name: (reason, str(error)) for model in self._config.models}
-        health = self._published.health.after(failures, started=started, ended=self._clock())
-        self._publish(self._published.with_health(health))
+        self._health = self._health.after(failures, started=started, ended=self._clock())
+        self._channel.send("failure", document=Document.of({"health": self._health.to_json()}))
 
 
 def pause(interval: float, outages: int, random: Random) -> float:

@@ -2,7 +2,7 @@
 
 A refresher that ended without being asked to, shows no progress for longer than the deadline, or cannot be understood,
 is killed with its workers and started again, at first after a second, then after twice as long each time, up to five
-minutes; a publication ends that. Progress is what the refresher says it is: an answer of MLflow, a file read, a
+minutes; the end of a refresh ends that. Progress is what the refresher says it is: an answer of MLflow, a file read, a
 model computed. The clock stands still between refreshes.
 
 One thread does all of it. It is also the thread that starts the processes.
@@ -20,7 +20,6 @@ from typing import Final, Protocol
 import structlog
 
 from driftgauge.service.channel import Channel, ChannelError, Document, Message
-from driftgauge.service.publication import Publication
 
 # The `reason` label of driftgauge_refresher_restarts_total.
 CRASHED: Final = "crashed"
@@ -52,7 +51,7 @@ class Child(Protocol):
         """Return the exit status, minus the signal that killed it, or None when it runs for `timeout` s more."""
 
     def kill(self) -> None:
-        """End it with its workers at once, and wait for that. Also called after it ended by itself."""
+        """End it with its workers at once, and wait for that. Also called after it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +74,22 @@ class End:
 class Supervisor:
     """Runs refreshers one after another from `start` until `stop`.
 
-    spawn: starts one at the given end of a channel. on_publication: gets each publication. on_refused: gets the message
-    of a first refresher that cannot use the state; none is started again then.
+    spawn: starts one at the given end of a channel. on_publication: gets the document of each publication, and
+    on_failure that with the health after a refresh that has none. on_refused: gets the message of a first refresher
+    that cannot use the state; none is started again then.
     """
 
     def __init__(
         self,
         spawn: Callable[[Channel], Child],
         *,
-        on_publication: Callable[[Publication], None],
+        on_publication: Callable[[Document], None],
+        on_failure: Callable[[Document], None],
         on_refused: Callable[[str], None],
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._spawn = spawn
-        self._on_publication = on_publication
+        self._on_document = {"publication": on_publication, "failure": on_failure}
         self._on_refused = on_refused
         self._first_pause = first_pause
         self._log = structlog.get_logger("driftgauge.service")
@@ -199,9 +200,10 @@ class Supervisor:
                         return _end(DEADLINE, f"no progress within {patience:g} s")
                     continue
                 patience = order.deadline
-                busy_since = None if message.kind == "publication" else time.monotonic()
-                if message.kind == "publication":
-                    self._on_publication(_publication(message))
+                take = self._on_document.get(message.kind)
+                busy_since = None if take else time.monotonic()
+                if take:
+                    take(_document(message))
                     self._failures = 0
                 refused = message.text if message.kind == "refused" else refused
         except EOFError:
@@ -219,10 +221,10 @@ class Supervisor:
         return child.wait(_LEAVING_SECONDS) == 0
 
 
-def _publication(message: Message) -> Publication:
+def _document(message: Message) -> Document:
     if message.document is None:
-        raise ChannelError("a publication came without its document: are there too few open files left?")
-    return Publication.read(message.document)
+        raise ChannelError(f"a {message.kind} came without its document: are there too few open files left?")
+    return message.document
 
 
 def _end(reason: str, words: str) -> End:
