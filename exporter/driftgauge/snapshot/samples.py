@@ -24,7 +24,7 @@ from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
 # Version, segment, and the length of a window in seconds.
-_Held = tuple[str, str, int]
+_Source = tuple[str, str, int]
 
 
 class _Place(NamedTuple):
@@ -36,8 +36,8 @@ class _Place(NamedTuple):
     seconds: int
 
     @property
-    def held(self) -> _Held:
-        """Under which its parts are found: windows of the same length hold the same."""
+    def source(self) -> _Source:
+        """Where its parts come from: windows of the same length have the same."""
         return self.version, self.segment, self.seconds
 
 
@@ -66,8 +66,8 @@ def model_samples(
     grown = {id(grown.pane): grown.of for grown in model.grown}
     predictions = _parts(model.predictions, cache.prediction_sums, windows, now, grown)
     outcomes = _parts(model.outcomes, cache.outcome_sums, windows, now, {})
-    panes = {place: predictions.get(place.held, ()) for place in places}
-    labelled = {place: outcomes.get(place.held, ()) for place in places}
+    panes = {place: predictions.get(place.source, ()) for place in places}
+    labelled = {place: outcomes.get(place.source, ()) for place in places}
     terms = {name: (model.config, of.reference, limits) for name, of in subjects.items()}
     with_baseline = {name: (*terms[name], of.baseline) for name, of in subjects.items()}
     fitted = {name: fit_all(Basis(model.config, limits, of.reference)) for name, of in subjects.items()}
@@ -88,13 +88,13 @@ def _parts(
     windows: Sequence[Window],
     now: int,
     grown: Mapping[int, Sequence[Pane]],
-) -> dict[_Held, tuple[Pane, ...]]:
+) -> dict[_Source, tuple[Pane, ...]]:
     """Return what the windows are the sums of: the same objects while these hold.
 
     A window is the next shorter one and what that does not cover, so new rows are added up once for all of them.
     """
     tiers = Tiers.of(windows)
-    found: dict[_Held, tuple[Pane, ...]] = {}
+    found: dict[_Source, tuple[Pane, ...]] = {}
     parts: dict[tuple[str, str], tuple[Pane, ...]] = {}
     covered: set[PaneKey] = set()
     names: set[Hashable] = set()
@@ -108,7 +108,7 @@ def _parts(
             names.add((*subject, window.seconds))
             total = sums.combine((*subject, window.seconds), new, Pane.combine, grown=grown)
             parts[subject] = *parts.get(subject, ()), total
-        found |= {(*subject, window.seconds): held for subject, held in parts.items()}
+        found |= {(*subject, window.seconds): own for subject, own in parts.items()}
     sums.keep(names)
     return found
 
@@ -124,8 +124,8 @@ def _computed(
     terms: by segment, what samples depend on but for the parts. Windows that hold the same, as those of a young version
     do, are computed together.
     """
-    counted = {place: held for place, held in parts.items() if any(part.rows for part in held)}
-    made_of = {place: (*terms[place.segment], *held) for place, held in counted.items()}
+    counted = {place: own for place, own in parts.items() if any(part.rows for part in own)}
+    made_of = {place: (*terms[place.segment], *own) for place, own in counted.items()}
     new: dict[tuple[object, ...], list[_Place]] = {}
     for place, of in made_of.items():
         if latest.get(place, of) is None:
