@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from processes import children_of
 
 START_SECONDS = 60
 # How long to wait for the end of a process on a busy machine; what is promised is tested on its log.
@@ -48,6 +51,12 @@ class Exporter:
     def wait_until_ready(self) -> None:
         """Wait for the end of the first refresh."""
         self.wait_for(lambda: self.get("/-/ready")[0] == 200)
+
+    def kill_refresher(self) -> None:
+        """Kill the process that refreshes, which is started again."""
+        self.wait_for(lambda: bool(children_of(self.process.pid)))
+        for refresher in children_of(self.process.pid):
+            os.kill(refresher, signal.SIGKILL)
 
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and return the exit status; fail when the process is not gone in time."""

@@ -21,12 +21,13 @@ DASHBOARDS: Final = {Path(path).stem: json.loads(text) for path, text in dashboa
 
 @pytest.fixture(scope="module")
 def watched(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Let traffic come, then let go wrong what can: a bad version, broken files, and a model that cannot be read."""
+    """Let traffic come, then let go wrong what can: a bad version, files, a model, and the refresher."""
     with watching(tmp_path_factory.mktemp("dashboards"), empty_database) as found:
         wait_for(found.prometheus, "model_label_delay_seconds_count")
         with found.config.open("a", encoding="utf-8") as config:
             config.write(BROKEN)
         assert found.exporter.get("/-/reload", method="POST")[0] == 200
+        found.exporter.kill_refresher()
         gone_wrong(found.journal)
         yield found
 
