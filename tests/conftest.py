@@ -1,5 +1,6 @@
 """Fixtures for every test: MLflow stores and servers. `--pure` runs only tests that need neither."""
 
+import multiprocessing.util
 import os
 import sys
 import tempfile
@@ -35,6 +36,8 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Have everything temporary, also of processes that tests kill, in pytest's folder, which goes when all pass."""
     before, folder = os.environ.get("TMPDIR"), tmp_path_factory.mktemp("t")
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    # Else workers of this process would have their server's socket in the folder of the first test that starts one.
+    multiprocessing.util.get_temp_dir()
     yield
     tempfile.tempdir = before
     if before is None:
