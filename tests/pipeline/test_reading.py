@@ -179,7 +179,8 @@ def test_nothing_of_a_file_that_breaks_later_counts(bench: Bench, monkeypatch: p
 def test_doubts_are_said_once(bench: Bench, count: int) -> None:
     """A file that may not mean what it seems to is read, and one line names column, value and remedy."""
     for at in range(2):
-        bench.log(PREDICTIONS, f"{at}.jsonl", [{"prediction": 1, "took": 8100.0}] * count)
+        rows = [{"prediction": 1, "took": 8100.0}] * count
+        bench.log(PREDICTIONS, f"{at}.jsonl", rows, start_time=SECONDS * 1000 + at)
     config = bench.config(a_model(columns={"latency": "took"}))
     with capture_logs() as logs, bench.opened(config) as pipeline:
         pipeline.refresh(NOW, full=True)
