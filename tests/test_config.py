@@ -89,6 +89,36 @@ def test_minimal_file_gets_every_default() -> None:
     )
 
 
+FILES_ONLY = "models:\n  - name: churn\n    predictions: {files: /data}\n"
+
+
+@pytest.mark.parametrize(
+    "more", ["", "    labels: {}\n", "    labels: {files: /l}\n", "    reference: {uri: /r.csv}\n"]
+)
+def test_files_need_no_tracking_server(more: str) -> None:
+    """Where nothing is read from MLflow, it need not be named; labels without a place are in the predictions' one."""
+    config = parse(FILES_ONLY + more, filename="x.yml", environ={})
+    assert config.mlflow.tracking_uri is None
+    (only,) = config.models
+    assert (only.predictions.files, only.predictions.experiment) == ("/data", None)
+    assert only.labels is None or (only.labels.files, only.labels.experiment) in {("/data", None), ("/l", None)}
+    assert parse(redacted(config), filename="x.yml", environ={}) == config
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    labels: {experiment: /l}\n",
+        '    reference: {uri: "models:/churn@champion/reference.parquet"}\n',
+        "  - name: two\n    predictions: {experiment: /e}\n",
+    ],
+)
+def test_anything_in_mlflow_needs_a_tracking_server(more: str) -> None:
+    """One experiment or registered reference is enough to need MLflow."""
+    with pytest.raises(ConfigError, match=r"mlflow\.tracking_uri: is missing"):
+        parse(FILES_ONLY + more, filename="x.yml", environ={})
+
+
 def test_full_example_of_the_contract() -> None:
     """The example of the public contract, word for word, gives these values."""
     (churn,) = parse((DATA / "good-full.yml").read_text(), filename="good-full.yml", environ={}).models
@@ -111,6 +141,8 @@ def test_full_example_of_the_contract() -> None:
         ("a time zone", "timezone: Asia/Kolkata", "timezone", "Asia/Kolkata"),
         ("a unit", "latency_unit: us", "latency_unit", "us"),
         ("labels name their own", "labels: {experiment: /l}", "labels.experiment", "/l"),
+        ("labels in a folder", "labels: {files: /l}", "labels.files", "/l"),
+        ("labels in a folder are in no experiment", "labels: {files: /l}", "labels.experiment", None),
         ("an empty key counts as absent", "drift:", "drift.bins", 10),
         ("a date is text", "columns: {score: 2024-01-01}", "columns", {"score": "2024-01-01"}),
         ("a number in exponent notation", "drift: {significance: 1e-3}", "drift.significance", 0.001),
@@ -225,6 +257,14 @@ BAD_FILES = {
     "empty": "1: is empty; it needs at least one model under models:",
     "endless-alias": "1: is nested more than 20 levels deep; no key needs that",
     "feature-in-and-out": "4: models[0].features.exclude[0]: is under include as well; keep one of the two",
+    "files": (
+        "3: models[0].predictions.files: must be a folder, or a URL that begins with file: or s3:, "
+        'but is "gs://bucket/churn"\n'
+        '5: models[1].predictions.files: must be a folder without .., but is "/data/../secret"\n'
+        "7: models[2].predictions.experiment: is missing; "
+        "name the MLflow experiment, like /monitoring/churn, or set files to a folder\n"
+        '7: models[2].predictions.sql: unknown key "sql"; valid keys: files, experiment, artifacts'
+    ),
     "glob-leaves-run": (
         "3: models[0].predictions.artifacts: must be a pattern inside the run's artifacts, "
         'like "predictions*", without leading / or .., but is "../*.csv"'
@@ -245,7 +285,7 @@ BAD_FILES = {
         '5: models[0].task: unknown value "regresion"; did you mean "regression"?\n'
         "6: models[0].threshold: must be less than 1, but is 2\n"
         "7: models[0].predictions.experiment: is missing; "
-        "name the MLflow experiment, like /monitoring/churn\n"
+        "name the MLflow experiment, like /monitoring/churn, or set files to a folder\n"
         "9: models[1].predictions.experiment: must be text, but is a list\n"
         '10: models[1].columns.scor: unknown role "scor"; did you mean "score"?'
     ),
@@ -308,6 +348,10 @@ BAD_FILES = {
     "two-documents": (
         "2: not valid YAML: expected a single document in the stream, but found another document; "
         "remove this line and what follows it"
+    ),
+    "two-places": (
+        "3: models[0].predictions.experiment: is next to files; keep one of the two\n"
+        "6: models[1].labels.experiment: is next to files; keep one of the two"
     ),
     "unknown-key": '5: models[0].drift.bin: unknown key "bin"; did you mean "bins"?',
     "unknown-role": '4: models[0].columns.predicton: unknown role "predicton"; did you mean "prediction"?',
@@ -640,7 +684,7 @@ def test_documented_defaults_are_the_defaults() -> None:
 def test_documented_examples_parse() -> None:
     """The examples of the documentation can be used as they stand."""
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    assert [len(parsed(example).models) for example in examples] == [1, 2, 1]
+    assert [len(parsed(example).models) for example in examples] == [1, 2, 1, 1]
 
 
 def test_another_file_is_a_plain_mapping() -> None:

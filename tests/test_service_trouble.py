@@ -12,8 +12,8 @@ import pytest
 
 from driftgauge.config import Config
 from driftgauge.errors import StateError
-from driftgauge.pipeline import refresh
-from driftgauge.pipeline.work import find_work
+from driftgauge.feed import Feed
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.service import refreshing
 from driftgauge.snapshot import ModelState, model_samples
 from e2e.service_bench import MODELS, PATIENCE, Bench, about_models, filled, refreshed, until, values
@@ -29,7 +29,7 @@ def test_a_bug_with_one_model_does_not_stop_the_other(bench: Bench, monkeypatch:
     """The failing model keeps its values and its error is shown; the other is refreshed; both recover."""
     with bench.serving() as front:
         good = until(front, refreshed)
-        monkeypatch.setattr(refresh, "find_work", failing("churn", ZeroDivisionError("a bug")))
+        monkeypatch.setattr(Feeds, "__getitem__", failing("churn", ZeroDivisionError("a bug")))
         # The refresh that was under way before may have got past that.
         until(front, lambda found: ("driftgauge_refresh_failures_total", "internal") in found)
         for model in MODELS:
@@ -73,7 +73,7 @@ def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.Mo
     """After a failure of the state file the exporter starts again from the file, with nothing lost or doubled."""
     with bench.serving() as front:
         good = until(front, refreshed)
-        monkeypatch.setattr(refresh, "find_work", failing("churn", StateError("the disk is full")))
+        monkeypatch.setattr(Feeds, "__getitem__", failing("churn", StateError("the disk is full")))
         during = until(front, lambda found: ("driftgauge_refresh_failures_total", "state") in found)
         monkeypatch.undo()
         after = until(front, refreshed)
@@ -85,14 +85,15 @@ def test_a_state_that_fails_is_opened_again(bench: Bench, monkeypatch: pytest.Mo
 
 
 def failing(model: str, failure: Exception) -> Callable[..., Any]:
-    """Return `find_work` that raises for one model."""
+    """Return what looks a feed up and raises for one model."""
+    original = Feeds.__getitem__
 
-    def find(source: Any, memory: Any, now: int, **options: bool) -> Any:
-        if memory.state.config.name == model:
+    def feed_of(feeds: Feeds, name: str) -> Feed:
+        if name == model:
             raise failure
-        return find_work(source, memory, now, **options)
+        return original(feeds, name)
 
-    return find
+    return feed_of
 
 
 def test_the_refresher_survives_a_bug_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,14 +133,16 @@ def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.
     """Pages are answered while a refresh is under way; it shows only after it was let go."""
     under_way, let_go = threading.Event(), threading.Event()
 
-    def slow(*arguments: Any, **options: Any) -> Any:
+    original = Feeds.__getitem__
+
+    def slow(feeds: Feeds, name: str) -> Feed:
         under_way.set()
         assert let_go.wait(PATIENCE)
-        return find_work(*arguments, **options)
+        return original(feeds, name)
 
     with bench.serving() as front:
         until(front, refreshed)
-        monkeypatch.setattr(refresh, "find_work", slow)
+        monkeypatch.setattr(Feeds, "__getitem__", slow)
         bench.log("churn", "second.jsonl")
         assert under_way.wait(PATIENCE)
 

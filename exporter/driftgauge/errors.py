@@ -4,8 +4,10 @@
     ├── ConfigError          the configuration file: exit code 2, or the old configuration stays
     ├── BatchError           one artifact cannot be read: set aside with its reason, the others go on
     ├── ReferenceUnusable    a model's reference cannot be used: that model goes without drift
-    ├── SourceError          MLflow cannot answer
+    ├── SourceError          where files come from, MLflow mostly, cannot answer
     │   ├── SourceUnavailable    it cannot be reached: keep the last values, try again later
+    │   │   ├── SourceDown           … as a whole, for all models that are read from it
+    │   │   └── FilesUnavailable     a folder or object store, rather than MLflow
     │   └── SourceMissing        an experiment, run or artifact does not exist
     ├── StateError           the state directory cannot be used
     └── Stopped              nobody's: the exporter was asked to stop in the middle of a refresh
@@ -47,6 +49,14 @@ class SourceError(DriftgaugeError):
 
 class SourceUnavailable(SourceError):
     """The tracking server or artifact store cannot be reached, refuses the credentials, or fails: try later."""
+
+
+class SourceDown(SourceUnavailable):
+    """The server does not answer anybody. That is found out once for all models, so none of them waits longer."""
+
+
+class FilesUnavailable(SourceUnavailable):
+    """A folder or object store with files of rows cannot be listed or read."""
 
 
 class SourceMissing(SourceError):

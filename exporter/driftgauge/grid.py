@@ -106,10 +106,8 @@ def _densely(keys: IntArray, values: FloatArray | None, size: int) -> Tally:
     counts = np.bincount(keys, minlength=size)
     # Booleans are searched several times as fast as numbers.
     occupied = np.flatnonzero(counts != 0)
-    sums = (
-        np.zeros(len(occupied)) if values is None else np.asarray(np.bincount(keys, values, size), np.float64)[occupied]
-    )
-    return occupied, counts[occupied], sums
+    sums = np.bincount(keys, values, size)[occupied] if values is not None else np.zeros(len(occupied))
+    return occupied, counts[occupied], sums.astype(np.float64)
 
 
 def _sparsely(keys: IntArray, values: FloatArray | None) -> Tally:

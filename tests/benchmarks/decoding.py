@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from driftgauge.feed import Piece
 from driftgauge.openers import LocalFile
 from driftgauge.pipeline.delta import Signals
 from driftgauge.pipeline.executor import Executor, Inline
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.source import Artifact
 
 from . import datasets, peers, product
 from .measuring import Contestant, Figures, Notes, Target, compared, expect, interleaved, timed
@@ -36,7 +36,7 @@ def run(notes: Notes) -> None:
     workers = Processes(1, max_bytes=MAX_BYTES, folder=Path(folder.name))
     try:
         for kind, path in (("JSON lines", datasets.jsonl()), ("Parquet", datasets.parquet())):
-            job = Job(_artifact(path), "predictions", replace(by, fitted={}), reference.kinds, MAX_BYTES)
+            job = Job(_piece(path), replace(by, fitted={}), reference.kinds, MAX_BYTES)
             _compare(notes, kind, path, job, by.fitted, workers)
     finally:
         workers.close()
@@ -77,5 +77,5 @@ def _check(reading: Reading) -> None:
     expect(reading.delta.totals.rejected, {}, "rejected rows")
 
 
-def _artifact(path: Path) -> Artifact:
-    return Artifact("run", "experiment", "bench", path.name, path.stat().st_size, datasets.NOW * 1000, "1")
+def _piece(path: Path) -> Piece:
+    return Piece("run", path.name, "predictions", path.stat().st_size, datasets.NOW * 1_000_000, "1")

@@ -15,12 +15,13 @@ from mlflow import MlflowClient
 
 from driftgauge.config import Config, Limits
 from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import refreshing
 from driftgauge.service.health import Health
 from driftgauge.service.refreshing import publish, refresh_models
-from driftgauge.source import Source, environment
+from driftgauge.source import environment
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
@@ -95,9 +96,7 @@ class Exporter:
 
     def __init__(self, config: Config, store: Store, executor: Executor) -> None:
         self._config = config
-        spool = Path(config.state_dir) / "spool"
-        source = Source(config.mlflow.tracking_uri or "", max_artifact_bytes=LIMIT, spool=spool)
-        self.pipeline = Pipeline(config, source, store, executor=executor)
+        self.pipeline = Pipeline(config, Feeds(config), store, executor=executor)
         self._models: Mapping[str, Samples] = {}
         self._health = Health()
         self._full = True

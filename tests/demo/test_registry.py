@@ -13,6 +13,7 @@ from driftgauge.demo.flights import FEATURES
 from driftgauge.demo.names import ALIAS, MODEL, REFERENCE, tracking_uri
 from driftgauge.demo.registry import create_experiment, register
 from driftgauge.demo.training import Training
+from driftgauge.scratch import Scratch
 from driftgauge.source import Source
 
 
@@ -31,7 +32,7 @@ def test_registered_model(flights: pd.DataFrame, training: Training, directory: 
     """
     client, version = register(training, directory)
     assert version == "1"
-    source = Source(tracking_uri(directory), max_artifact_bytes=10**8, spool=directory / "spool")
+    source = Source(tracking_uri(directory), max_artifact_bytes=10**8, spool=Scratch(directory / "spool"))
     with source.reference(f"models:/{MODEL}@{ALIAS}/{REFERENCE}").opener() as file:
         stored = pd.read_parquet(io.BytesIO(file.read()))
     assert np.array_equal(stored["score"], training.reference["score"])

@@ -12,9 +12,9 @@ import pytest
 from driftgauge.config import Config
 from driftgauge.families import Sample
 from driftgauge.pipeline.executor import Inline
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.snapshot import model_samples
-from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
@@ -75,18 +75,16 @@ class Bench:
     @contextmanager
     def opened(self, config: Config) -> Iterator[Pipeline]:
         """Lend a pipeline as a fresh process has it."""
-        spool = Path(config.state_dir) / "spool"
-        source = Source(self.uri, max_artifact_bytes=config.limits.max_artifact_bytes, spool=spool)
         store = Store.open(config.state_dir)
         try:
-            yield Pipeline(config, source, store, executor=Inline())
+            yield Pipeline(config, Feeds(config), store, executor=Inline())
         finally:
             store.close()
 
     def refreshed(self, config: Config, *, now: int = NOW) -> tuple[Report, Values]:
         """Refresh once in a fresh pipeline; return the report and what it then publishes."""
         with self.opened(config) as pipeline:
-            report = pipeline.refresh(now, full=True)
+            report = pipeline.refresh(now)
             return report, published(pipeline, config, now=now)
 
 

@@ -100,7 +100,7 @@ def test_failed_requests(bench: Bench) -> None:
     bench.log(LABELS, "labels.jsonl", [{"request_id": "r0", "timestamp": SECONDS - 30, "label": 1}])
     config = bench.config(a_model(labels={}))
     with bench.opened(config) as pipeline:
-        pipeline.refresh(NOW, full=True)
+        pipeline.refresh(NOW)
         assert pipeline.pending == 2
     values = bench.refreshed(config)[1]
     names = ("model_predictions_total", "model_prediction_errors_total", "model_labels_total")

@@ -100,9 +100,9 @@ def test_any_order_equals_one_pass(bench: Bench, seed: int, window_by: str) -> N
                 process.close()
                 pipeline = process.enter_context(bench.opened(stepwise))
             if dice.random() < 0.6:
-                report = pipeline.refresh(NOW + (place - 10) * 9 * MICROSECONDS, full=dice.random() < 0.5)
+                report = pipeline.refresh(NOW + (place - 10) * 9 * MICROSECONDS)
                 assert report.failures == {}
-        pipeline.refresh(FINAL, full=True)
+        pipeline.refresh(FINAL)
         found = published(pipeline, stepwise, now=FINAL)
     _, expected = bench.refreshed(whole, now=FINAL)
     assert_same(found, expected)
@@ -145,7 +145,7 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
     _, expected = bench.refreshed(clean)
     _failing_once(monkeypatch, at=at)
     with bench.opened(config) as pipeline:
-        report = pipeline.refresh(NOW, full=True)
+        report = pipeline.refresh(NOW)
         after_failure = published(pipeline, config)
     assert report.failures["churn"][0] == "state"
     assert "No space left" in report.failures["churn"][1]
@@ -154,7 +154,7 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
         assert restored.items() <= after_failure.items()
         assert restored.get(("model_predictions_total", "unknown"), 0) == counted
         assert pipeline.pending == counted
-        assert pipeline.refresh(NOW, full=True).failures == {}
+        assert pipeline.refresh(NOW).failures == {}
         assert_same(published(pipeline, config), expected)
 
 
@@ -169,8 +169,8 @@ def test_a_state_that_cannot_be_settled_after_a_commit(bench: Bench, monkeypatch
     with bench.opened(config) as pipeline:
         with monkeypatch.context() as full:
             full.setattr(Store, "settle", failing)
-            assert pipeline.refresh(NOW, full=True).failures["churn"][0] == "state"
-        assert pipeline.refresh(NOW, full=True).failures == {}
+            assert pipeline.refresh(NOW).failures["churn"][0] == "state"
+        assert pipeline.refresh(NOW).failures == {}
         assert published(pipeline, config)["model_predictions_total", "unknown"] == 4
 
 
@@ -179,13 +179,13 @@ def test_memory_after_a_commit_that_fails(bench: Bench, monkeypatch: pytest.Monk
     bench.log(PREDICTIONS, "rows.jsonl", [prediction(number, 0.9, label=1) for number in range(4)])
     config = bench.config(a_model(labels={"experiment": PREDICTIONS}))
     with bench.opened(config) as pipeline:
-        pipeline.refresh(NOW, full=True)
+        pipeline.refresh(NOW)
         before = published(pipeline, config)
         bench.log(PREDICTIONS, "more.jsonl", [prediction(number, 0.2, label=1) for number in range(4, 7)])
         _failing_once(monkeypatch, at=0)
-        assert pipeline.refresh(NOW, full=True).failures["churn"][0] == "state"
+        assert pipeline.refresh(NOW).failures["churn"][0] == "state"
         assert (published(pipeline, config), pipeline.pending) == (before, 0)
-        assert pipeline.refresh(NOW, full=True).failures == {}
+        assert pipeline.refresh(NOW).failures == {}
         after = published(pipeline, config)
     counts = [after[name, "unknown"] for name in ("model_predictions_total", "model_labels_total")]
     assert (counts, after["model_accuracy", "unknown", "1h"]) == ([7, 7], pytest.approx(4 / 7))

@@ -12,12 +12,12 @@ import pytest
 from data_builders import a_model, a_reference, features, signals
 from driftgauge.config import Window
 from driftgauge.errors import BatchError
+from driftgauge.feed import Piece
 from driftgauge.openers import SMALL_BYTES, InMemory, local
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.executor import NOTHING, Carried, Executor, Inline, Opened, Shared
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.source import Artifact
 from pipeline.conftest import NOW, label, prediction
 from pipeline.test_fetching import added
 
@@ -86,8 +86,8 @@ def files(folder: Path) -> list[Fetched]:
     kinds = {"x": "numeric", "plan": "categorical"}
     found = []
     for name in (*data, "damaged.json"):
-        artifact = Artifact("run", "1", "", name, None, NOW // 1000, None)
-        job = Job(artifact, "labels" if name.startswith("labels") else "predictions", terms, kinds, 1 << 24)
+        piece = Piece("run", name, "labels" if name.startswith("labels") else "predictions", None, NOW)
+        job = Job(piece, terms, kinds, 1 << 24)
         found.append(Fetched(job, local(folder, name, expected=0, limit=1 << 24)))
     return found
 
@@ -130,7 +130,7 @@ def refuse(_: None, reason: str) -> None:
 def test_a_task_and_its_failure(executor: Executor) -> None:
     """A task gets the shared value and its own argument; what it raises, its future raises."""
     shared = executor.share({"factor": 21, "weights": np.arange(5000)})
-    assert executor.submit(double, shared, 2, within=5).result() == 42
+    assert executor.submit(double, shared, 2, within=60).result() == 42
     executor.release(shared)
     with pytest.raises(BatchError, match="It will not do") as caught:
         executor.submit(refuse, NOTHING, "invalid_csv").result()

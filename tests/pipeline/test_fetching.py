@@ -15,7 +15,7 @@ import pytest
 from data_builders import a_model, signals
 from driftgauge.config import Window
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
-from driftgauge.feed import Opener
+from driftgauge.feed import Cursor, Opener, Piece
 from driftgauge.openers import SMALL_BYTES, InMemory
 from driftgauge.pipeline import fetching
 from driftgauge.pipeline.delta import Delta, Terms
@@ -23,7 +23,6 @@ from driftgauge.pipeline.executor import Carried, Executor, Inline
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Job, Read, Reading
-from driftgauge.source import Artifact, Source
 from pipeline.conftest import NOW, Rows, label, prediction
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", 86400))
@@ -61,17 +60,22 @@ class Shelf:
     opened: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
 
-    def opener(self, artifact: Artifact) -> Opener:
+    def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:
+        """Find nothing: the tests know the files."""
+        assert now > 0
+        return [], cursor
+
+    def opener(self, piece: Piece) -> Opener:
         """Return how a file is opened."""
-        self.opened.append(artifact.path)
-        if artifact.path == self.gone_at:
+        self.opened.append(piece.path)
+        if piece.path == self.gone_at:
             raise SourceUnavailable("gone")
-        if artifact.path not in self.files:
+        if piece.path not in self.files:
             raise SourceMissing("not there")
-        data = self.files[artifact.path]
+        data = self.files[piece.path]
         if len(data) <= SMALL_BYTES and not self.large:
             return InMemory(data)
-        return Lent(data, fetching._LARGE_BYTES + 1 if self.large else len(data), artifact.path, self.released)
+        return Lent(data, fetching._LARGE_BYTES + 1 if self.large else len(data), piece.path, self.released)
 
 
 @dataclass
@@ -84,7 +88,7 @@ class Fragile(Inline):
 
     def submit(self, task: Any, shared: Any, argument: Any, *, within: float | None = None) -> Any:
         """Read files."""
-        self.asked.append([file.job.artifact.path for file in argument])
+        self.asked.append([file.job.piece.path for file in argument])
         self.allowed.append(within)
         if any(path in self.deadly for path in self.asked[-1]):
             failed: Future[Reading] = Future()
@@ -103,16 +107,16 @@ def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     terms = Terms(a_model(**settings), WINDOWS, {}, NOW)
     found = []
     for number, path in enumerate(paths):
-        artifact = Artifact(f"run{number}", "1", "", path, None, NOW // 1000, None)
         role = "labels" if path.startswith("labels") else "predictions"
-        found.append(Job(artifact, cast("Any", role), terms, None, 10**8))
+        piece = Piece(f"run{number}", path, cast("Any", role), None, NOW)
+        found.append(Job(piece, terms, None, 10**8))
     return found
 
 
 def read(shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, **settings: Any) -> Iterator[Reading]:
     """Read the files, in this process unless there is an executor."""
-    with Readers(cast("Source", shelf), executor or Inline()) as readers:
-        yield from readers.read(jobs(paths, **settings), Carried(signals()))
+    with Readers(executor or Inline()) as readers:
+        yield from readers.read(shelf, jobs(paths, **settings), Carried(signals()))
 
 
 def outcomes(readings: Sequence[Reading]) -> list[object]:
@@ -170,9 +174,9 @@ def test_large_files_are_read_one_by_one() -> None:
     """While one is taken over the next is not begun: what it adds would wait in memory."""
     files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
     shelf = Shelf(files, large=True)
-    known = [replace(job, artifact=replace(job.artifact, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
-    with Readers(cast("Source", shelf), Inline()) as readers:
-        readings = readers.read(known, Carried(signals()))
+    known = [replace(job, piece=replace(job.piece, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
+    with Readers(Inline()) as readers:
+        readings = readers.read(shelf, known, Carried(signals()))
         next(readings)
         time.sleep(0.2)
         begun = len(shelf.opened)
@@ -185,8 +189,8 @@ def test_files_of_unknown_size_are_not_kept_in_memory() -> None:
     """Of files that turn out to be large when they are there, one is read at a time as well."""
     files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
     executor = Fragile()
-    with Readers(cast("Source", Shelf(files, large=True)), executor) as readers:
-        readings = readers.read(jobs(list(files)), Carried(signals()))
+    with Readers(executor) as readers:
+        readings = readers.read(Shelf(files, large=True), jobs(list(files)), Carried(signals()))
         next(readings)
 
         assert len(executor.asked) == 1
@@ -198,8 +202,8 @@ def test_every_file_is_released(taken: int) -> None:
     """What was fetched is released when it was read, and when nobody wants it any more."""
     files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
     shelf = Shelf(files)
-    with Readers(cast("Source", shelf), Fragile(deadly=["2.jsonl"])) as readers:
-        readings = cast("Generator[Reading]", readers.read(jobs(list(files)), Carried(signals())))
+    with Readers(Fragile(deadly=["2.jsonl"])) as readers:
+        readings = cast("Generator[Reading]", readers.read(shelf, jobs(list(files)), Carried(signals())))
         for _ in range(taken):
             next(readings)
         readings.close()

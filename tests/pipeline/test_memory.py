@@ -3,6 +3,7 @@
 import pytest
 
 from driftgauge.config import ModelConfig, Predictions
+from driftgauge.feed import Cursor
 from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.snapshot import ModelState
 
@@ -12,7 +13,7 @@ SECOND = 1_000_000
 @pytest.fixture
 def memory() -> Memory:
     """Return what is known of a model that was never refreshed."""
-    return Memory(ModelState(ModelConfig(name="m", predictions=Predictions(experiment="e"))), "", {}, {}, 0)
+    return Memory(ModelState(ModelConfig(name="m", predictions=Predictions(experiment="e"))), "", {}, Cursor(), 0)
 
 
 def pauses(memory: Memory, failures: list[Failure | None], *, wait: float) -> list[float]:

@@ -1,6 +1,7 @@
 """Worker processes: what a file can do to its decoder and cannot do to the exporter."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,8 +82,8 @@ def identity(value: Numbers, _: int) -> int:
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Processes]:
-    """Yield one worker with little memory and patience."""
-    pool = Processes(1, max_bytes=MEBIBYTE, folder=tmp_path / "shared", longest=5.0)
+    """Yield one worker with little memory."""
+    pool = Processes(1, max_bytes=MEBIBYTE, folder=tmp_path / "shared", longest=60.0)
     yield pool
     pool.close()
 
@@ -189,6 +190,17 @@ def test_idle_workers_come_first(tmp_path: Path) -> None:
     workers.close()
 
     assert len(pids) == 1
+
+
+@pytest.mark.parametrize("depth", [1, 40])
+def test_a_folder_that_went(tmp_path: Path, depth: int) -> None:
+    """Workers start wherever the folder is, also when the one of an earlier executor is not there any more."""
+    for number in range(2):
+        folder = tmp_path.joinpath(*[f"shared{number}"] * depth)
+        workers = Processes(1, max_bytes=MEBIBYTE, folder=folder)
+        assert run(workers, length, b"abc") == 3
+        workers.close()
+        shutil.rmtree(tmp_path / f"shared{number}")
 
 
 ABANDONED: Final = """

@@ -63,7 +63,7 @@ def test_broken_file_is_set_aside(bench: Bench, path: str, content: bytes, reaso
     bench.log(PREDICTIONS, "fine.jsonl", [prediction(1, 0.9)])
     config = bench.config(a_model(), limits={"max_artifact_bytes": 50_000})
     with capture_logs() as logs, bench.opened(config) as pipeline:
-        reports = [pipeline.refresh(NOW + wait * MINUTE, full=True) for wait in (0, 1, 3, 7)]
+        reports = [pipeline.refresh(NOW + wait * MINUTE) for wait in (0, 1, 3, 7)]
         values = published(pipeline, config)
     told = [(entry["artifact"], entry["reason"]) for entry in logs if entry["event"] == "batch set aside"]
     assert [dict(report.failures) for report in reports] == [{}] * 4
@@ -183,8 +183,8 @@ def test_doubts_are_said_once(bench: Bench, count: int) -> None:
         bench.log(PREDICTIONS, f"{at}.jsonl", rows, start_time=SECONDS * 1000 + at)
     config = bench.config(a_model(columns={"latency": "took"}))
     with capture_logs() as logs, bench.opened(config) as pipeline:
-        pipeline.refresh(NOW, full=True)
-        pipeline.refresh(NOW + MINUTE, full=True)
+        pipeline.refresh(NOW)
+        pipeline.refresh(NOW + MINUTE)
     (said,) = [entry for entry in logs if entry["event"] == "batch read with doubt"]
     assert (said["artifact"], said["reason"], said["column"]) == ("0.jsonl", "implausible_latency", "took")
     assert said["example"] == "8100"

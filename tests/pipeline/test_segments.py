@@ -269,7 +269,7 @@ def test_hostile_names(bench: Bench) -> None:
     bench.log(PREDICTIONS, "predictions.jsonl", rows(2, 60))
     config = bench.config(a_model(segments=segments))
     with bench.opened(config) as pipeline:
-        pipeline.refresh(NOW, full=True)
+        pipeline.refresh(NOW)
         (state,) = pipeline.states
         found = model_samples(state, windows=config.windows, limits=config.limits, now=NOW)
     page = render(found).text.plain.decode()

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from driftgauge.scratch import Scratch
 from driftgauge.source import Artifact, Source
 from driftgauge.source.schedule import Portions
 
@@ -42,7 +43,7 @@ class Bench:
 
     def with_portions(self, portions: Portions) -> "Bench":
         """Return the bench with a source that does less at a time."""
-        spool = self.folder / uuid4().hex
+        spool = Scratch(self.folder / uuid4().hex)
         source = Source(self.uri, max_artifact_bytes=LIMIT, spool=spool, clock=self.clock, portions=portions)
         return replace(self, source=source)
 
@@ -73,7 +74,7 @@ def bench_at(uri: str, folder: Path) -> Bench:
     clock = Clock(time.time() + 60)
     client = MlflowClient(uri)
     experiment = f"/monitoring/{uuid4().hex}"
-    source = Source(uri, max_artifact_bytes=LIMIT, spool=folder / "spool", clock=clock)
+    source = Source(uri, max_artifact_bytes=LIMIT, spool=Scratch(folder / "spool"), clock=clock)
     return Bench(uri, client, experiment, client.create_experiment(experiment), source, clock, folder)
 
 

@@ -7,6 +7,7 @@ import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from driftgauge.errors import SourceMissing
+from driftgauge.scratch import Scratch
 from driftgauge.source import Discovery, RunState, Source
 from source.conftest import LIMIT, Bench, content
 
@@ -40,7 +41,7 @@ def test_deleted_run_after_a_restart(bench: Bench) -> None:
     found = full_pass(bench)
     bench.client.delete_run(run_id)
     with pytest.raises(SourceMissing, match="is deleted"):
-        Source(bench.uri, max_artifact_bytes=LIMIT, spool=bench.folder / "spool").opener(found.artifacts[0])
+        Source(bench.uri, max_artifact_bytes=LIMIT, spool=Scratch(bench.folder / "spool")).opener(found.artifacts[0])
 
 
 def test_restored_run(bench: Bench) -> None:

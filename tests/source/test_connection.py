@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from driftgauge.errors import SourceUnavailable
+from driftgauge.scratch import Scratch
 from driftgauge.source import Source
 from mlflow_servers import free_port
 from source.conftest import LIMIT, Canned
@@ -17,7 +18,7 @@ API = "/api/2.0/mlflow/"
 def failure_of(uri: str) -> str:
     """Return the message of the failure when a source at `uri` looks for runs."""
     with TemporaryDirectory() as folder, pytest.raises(SourceUnavailable) as failure:
-        Source(uri, max_artifact_bytes=LIMIT, spool=Path(folder)).runs("x", known={}, full=True)
+        Source(uri, max_artifact_bytes=LIMIT, spool=Scratch(Path(folder))).runs("x", known={}, full=True)
     return str(failure.value)
 
 
@@ -80,7 +81,7 @@ def test_credentials_are_sent(canned: Canned, monkeypatch: pytest.MonkeyPatch) -
 
 def test_healthy_recovers(canned: Canned, tmp_path: Path) -> None:
     """Health follows the server down and up again."""
-    source = Source(canned.url, max_artifact_bytes=LIMIT, spool=tmp_path / "spool")
+    source = Source(canned.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "spool"))
     seen = []
     for status in (200, 503, 200):
         canned.answers["/"] = (status, {}, b"{}")

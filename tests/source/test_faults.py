@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from driftgauge.errors import BatchError, DriftgaugeError, SourceUnavailable
+from driftgauge.scratch import Scratch
 from driftgauge.source import Artifact, Discovery, Source
 from driftgauge.source.schedule import Portions
 from source import fault_proxy
@@ -69,14 +70,16 @@ def proxy(mlflow_server: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 def source(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks through the proxy."""
-    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "spool", timeout=TIMEOUT)
+    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "spool"), timeout=TIMEOUT)
 
 
 @pytest.fixture
 def paging(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks for one run at a time."""
     portions = Portions(page=1)
-    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "p", timeout=TIMEOUT, portions=portions)
+    return Source(
+        proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "p"), timeout=TIMEOUT, portions=portions
+    )
 
 
 def failure_of_pass(source: Source, bench: Bench) -> str:
@@ -286,7 +289,9 @@ def test_empty_page_heals(http_bench: Bench, proxy: FaultProxy, paging: Source) 
 def test_server_goes_away_while_runs_are_listed(http_bench: Bench, proxy: FaultProxy, tmp_path: Path) -> None:
     """When the server goes away behind the newest runs, the others are not asked for one by one."""
     portions = Portions(threads=2)
-    source = Source(proxy.url, max_artifact_bytes=LIMIT, spool=tmp_path / "p", timeout=TIMEOUT, portions=portions)
+    source = Source(
+        proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "p"), timeout=TIMEOUT, portions=portions
+    )
     for _ in range(12):
         http_bench.run("a.csv")
     with proxy.spoiling("mlflow", status(503), spared=5):

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from driftgauge.errors import SourceUnavailable
+from driftgauge.scratch import Scratch
 from driftgauge.source import Source
 from source.conftest import LIMIT, Bench
 
@@ -14,7 +15,7 @@ from source.conftest import LIMIT, Bench
 def refusal(uri: str) -> str:
     """Return the message with which a source at `uri` refuses to look for runs."""
     with TemporaryDirectory() as folder, pytest.raises(SourceUnavailable) as failure:
-        Source(uri, max_artifact_bytes=LIMIT, spool=Path(folder)).runs("x", known={}, full=True)
+        Source(uri, max_artifact_bytes=LIMIT, spool=Scratch(Path(folder))).runs("x", known={}, full=True)
     return str(failure.value)
 
 

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from driftgauge.errors import BatchError, SourceMissing
-from driftgauge.source import Artifact, Discovery, Source, matches
+from driftgauge.patterns import matches
+from driftgauge.scratch import Scratch
+from driftgauge.source import Artifact, Discovery, Source
 from source.conftest import LIMIT, Bench, content
 
 
@@ -161,7 +163,7 @@ def test_open_from_another_process(bench: Bench) -> None:
     """An artifact kept from an earlier process opens without a pass before."""
     bench.run("a b%41.csv")
     found = bench.source.runs(bench.experiment, known={}, full=True)
-    later = Source(bench.uri, max_artifact_bytes=LIMIT, spool=bench.folder / "spool")
+    later = Source(bench.uri, max_artifact_bytes=LIMIT, spool=Scratch(bench.folder / "spool"))
     assert content(later, found.artifacts[0]) == b'{"prediction": 1}\n'
 
 
@@ -233,7 +235,7 @@ def test_model_version(bench: Bench) -> None:
 def test_large_downloads_are_files_of_ours(http_bench: Bench, tmp_path: Path) -> None:
     """What a server sends lies in the spool until it is released; what is on this machine is not copied."""
     spool = tmp_path / "spool"
-    source = Source(http_bench.uri, max_artifact_bytes=1 << 20, spool=spool)
+    source = Source(http_bench.uri, max_artifact_bytes=1 << 20, spool=Scratch(spool))
     http_bench.log(http_bench.run(finished=False), "a.csv", "x" * 1_000_000)
     opener = source.opener(source.runs(http_bench.experiment, known={}, full=True).artifacts[0])
     assert (opener.size, [path.stat().st_size for path in spool.iterdir()]) == (1_000_000, [1_000_000])

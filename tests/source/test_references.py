@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftgauge.errors import BatchError, SourceMissing
+from driftgauge.scratch import Scratch
 from driftgauge.source import Source
 from source.conftest import LIMIT, Bench
 
@@ -154,6 +155,6 @@ def test_size_bound(tmp_path: Path, sqlite_store: str) -> None:
     """A reference over the bound is refused like any file."""
     (tmp_path / "reference.csv").write_text("x" * (LIMIT + 1))
     with pytest.raises(BatchError, match="over the limit"):
-        Source(sqlite_store, max_artifact_bytes=LIMIT, spool=tmp_path / "spool").reference(
+        Source(sqlite_store, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "spool")).reference(
             str(tmp_path / "reference.csv")
         )

@@ -1,7 +1,9 @@
-"""Cursors of files and states of runs, written and read back."""
+"""Cursors of files and cursors of feeds, written and read back."""
+
+from typing import Any
 
 from driftgauge.store import FileRecord, Store
-from driftgauge.store.ledger import read_files, read_runs, write_files, write_runs
+from driftgauge.store.ledger import read_cursor, read_files, write_cursor, write_files
 
 
 def test_files_round_trip(store: Store) -> None:
@@ -14,7 +16,7 @@ def test_files_round_trip(store: Store) -> None:
         write_files(tx, records, known=())
         write_files(tx, [], known=())
     with store.transaction("churn", "binary") as tx:
-        assert read_files(tx) == {(record.run_id, record.path): record for record in records}
+        assert read_files(tx) == {(record.source, record.path): record for record in records}
 
 
 def test_file_is_replaced(store: Store) -> None:
@@ -26,13 +28,20 @@ def test_file_is_replaced(store: Store) -> None:
     assert rows == {("run1", "a"): 9, ("run2", "a"): 2, ("run1", "b"): 3}
 
 
-def test_runs_round_trip(store: Store) -> None:
-    """States come back by experiment; changed ones replace, and those of runs that are gone leave."""
-    with store.transaction("churn", "binary") as tx:
-        write_runs(tx, "one", {"a": "1", "b": "2", "c": "3"}, known=())
-        write_runs(tx, "two", {"a": "4"}, known=())
-        write_runs(tx, "one", {"b": "5"}, known="abc", gone=["a", "never seen"])
-    with store.transaction("fraud", "binary") as tx:
-        write_runs(tx, "one", {"b": "6"}, known="bc")
-    with store.transaction("churn", "binary") as tx:
-        assert read_runs(tx) == {"one": {"b": "5", "c": "3"}, "two": {"a": "4"}}
+def test_cursor(store: Store) -> None:
+    """Values are stored by key, changed ones in place of what was there, and those that are gone are forgotten."""
+    steps: list[dict[str, Any]] = [
+        {"one/a": {"x": 1}, "one/b": [None, "é"], "two/a": 4},
+        {"one/b": {"listed": 5}, "one/c": 3, "two/a": 4},
+        {},
+        {"one/a": 1.5},
+    ]
+    known: dict[str, Any] = {}
+    for values in steps:
+        with store.transaction("churn", "binary") as tx:
+            write_cursor(tx, values, known=known)
+        with store.transaction("churn", "binary") as tx:
+            known = read_cursor(tx)
+        assert known == values
+    with store.transaction("other", "binary") as tx:
+        assert read_cursor(tx) == {}

@@ -24,6 +24,10 @@ from driftgauge.schema import SPELLINGS, Task
 # Line and paragraph separators break a log line as well.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+# What comes before the first colon of a URL.
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
+_SCHEMES: Final = frozenset({"file:", "s3:"})
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -63,6 +67,15 @@ def _printable(text: str) -> str:
 def _glob(text: str) -> str:
     if text.startswith("/") or ".." in text.split("/"):
         raise ValueError('must be a pattern inside the run\'s artifacts, like "predictions*", without leading / or ..')
+    return text
+
+
+def _location(text: str) -> str:
+    scheme = _SCHEME.match(text)
+    if scheme and scheme.group().lower() not in _SCHEMES:
+        raise ValueError("must be a folder, or a URL that begins with file: or s3:")
+    if ".." in text.split("/"):
+        raise ValueError("must be a folder without ..")
     return text
 
 
@@ -127,6 +140,7 @@ at_least_one: Final = AfterValidator(_at_least_one)
 Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Glob = Annotated[Text, AfterValidator(_glob)]
+Location = Annotated[Text, AfterValidator(_location)]
 Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
 Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]

@@ -17,7 +17,7 @@ _WHAT_TO_WRITE: Final = {
     "models": "list at least one model, with name and predictions",
     "name": "every model needs one",
     "predictions": "say where they are, like predictions: {experiment: /monitoring/churn}",
-    "experiment": "name the MLflow experiment, like /monitoring/churn",
+    "experiment": "name the MLflow experiment, like /monitoring/churn, or set files to a folder",
     "uri": 'say where the data is, like "models:/churn@champion/reference.parquet"',
     "url": "write the address, like https://example.com/alerts",
 }

@@ -13,6 +13,9 @@ from driftgauge.errors import ConfigError
 
 TRACKING_URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 
+# References that only a tracking server can find.
+_OF_MLFLOW: Final = ("runs:", "models:", "mlflow-artifacts:")
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -73,11 +76,32 @@ def _with_tracking_uri(values: dict[str, Any], environ: Mapping[str, str]) -> di
 
 def _missing_tracking_uri(values: dict[str, Any], document: ParsedFile) -> list[Mistake]:
     section = values["mlflow"]
-    if not isinstance(section, dict) or section["tracking_uri"] is not None:
+    if not isinstance(section, dict) or section["tracking_uri"] is not None or not _needs_mlflow(values):
         return []
     path = ("mlflow", "tracking_uri")
     remedy = f"write it, like http://mlflow:5000, or set {TRACKING_URI_VARIABLE} in the environment"
     return [Mistake(line_at(path, document.lines), path, f"is missing; {remedy}")]
+
+
+def _needs_mlflow(values: dict[str, Any]) -> bool:
+    """Return whether anything is read from MLflow; what is not a model at all is told as such, and this too."""
+    models = values.get("models")
+    return not (isinstance(models, list) and models and all(map(_is_without_mlflow, models)))
+
+
+def _is_without_mlflow(model: Any) -> bool:
+    if not isinstance(model, dict):
+        return False
+    sections = [model.get(name) or {} for name in ("predictions", "labels", "reference")]
+    if not all(isinstance(section, dict) for section in sections):
+        return False
+    predictions, labels, reference = sections
+    uri = reference.get("uri")
+    return (
+        bool(predictions.get("files"))
+        and not labels.get("experiment")
+        and not (isinstance(uri, str) and uri.startswith(_OF_MLFLOW))
+    )
 
 
 def _refusal(filename: str, mistakes: list[Mistake]) -> ConfigError:

@@ -33,12 +33,13 @@ def _as_written(config: Config) -> dict[str, Any]:
 
 
 def _masked_defaults(config: Config) -> dict[Path, str]:
-    """Labels without an experiment have the predictions' one, so its secrets are masked there too."""
+    """Labels without a place of their own have the predictions' one, so its secrets are masked there too."""
     return {
-        ("models", position, "labels", "experiment"): config.masked[source]
+        ("models", position, "labels", place): config.masked[source]
         for position, model in enumerate(config.models)
-        if (source := ("models", position, "predictions", "experiment")) in config.masked
-        if model.labels and model.labels.experiment == model.predictions.experiment
+        for place in ("experiment", "files")
+        if (source := ("models", position, "predictions", place)) in config.masked
+        if model.labels and getattr(model.labels, place) == getattr(model.predictions, place)
     }
 
 

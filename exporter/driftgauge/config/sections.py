@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from driftgauge.config.fields import (
     ALL_SIGNALS,
@@ -18,6 +19,7 @@ from driftgauge.config.fields import (
     Effect,
     Fraction,
     Glob,
+    Location,
     Metric,
     Name,
     Number,
@@ -73,23 +75,37 @@ class Limits(Section):
 
 
 class Predictions(Section):
-    """Where prediction files are: an experiment by name, and a glob on artifact paths."""
+    """Where prediction files are: in an MLflow experiment or below `files`, one of the two; a glob on their paths."""
 
-    experiment: Text
+    files: Location | None = None
+    experiment: Text | None = Field(None, validate_default=True)
     artifacts: Glob = "*"
+
+    @field_validator("experiment")
+    @classmethod
+    def _one_place(cls, experiment: str | None, info: ValidationInfo) -> str | None:
+        if experiment is None and "files" in info.data and info.data["files"] is None:
+            raise PydanticKnownError("missing")
+        return _only(experiment, info)
 
 
 class Labels(Section):
     """Where ground truth is and how it finds its prediction. `horizon` in seconds.
 
-    `experiment` is the predictions' one unless written: `ModelConfig` fills it in.
+    `files` or `experiment` is the predictions' one unless one is written: `ModelConfig` fills it in.
     """
 
-    experiment: Text = ""
+    files: Location | None = None
+    experiment: Text | None = None
     artifacts: Glob = "labels*"
     key: Annotated[tuple[Text, ...], at_least_one] = ("request_id",)
     horizon: Annotated[float, seconds_between(SECOND, 3650 * DAY)] = 30 * DAY
     window_by: Literal["label_time", "prediction_time"] = "label_time"
+
+    @field_validator("experiment")
+    @classmethod
+    def _one_place(cls, experiment: str | None, info: ValidationInfo) -> str | None:
+        return _only(experiment, info)
 
 
 class ReferenceSource(Section):
@@ -160,11 +176,11 @@ class ModelConfig(Section):
 
     @field_validator("labels")
     @classmethod
-    def _same_experiment(cls, labels: Labels | None, info: ValidationInfo) -> Labels | None:
+    def _same_place(cls, labels: Labels | None, info: ValidationInfo) -> Labels | None:
         predictions = info.data.get("predictions")
-        if labels is None or labels.experiment or predictions is None:
+        if labels is None or labels.experiment or labels.files or predictions is None:
             return labels
-        return labels.model_copy(update={"experiment": predictions.experiment})
+        return labels.model_copy(update={"experiment": predictions.experiment, "files": predictions.files})
 
     @field_validator("baseline")
     @classmethod
@@ -259,6 +275,12 @@ class Config(Section):
         for position, first in _repeats([model.name for model in models]):
             raise RuleError(f"is the name of models[{first}] too; give each model its own", at=(position, "name"))
         return models
+
+
+def _only(experiment: str | None, info: ValidationInfo) -> str | None:
+    if experiment is not None and info.data.get("files") is not None:
+        raise RuleError("is next to files; keep one of the two")
+    return experiment
 
 
 def _repeats(values: list[Any]) -> Iterator[tuple[int, int]]:

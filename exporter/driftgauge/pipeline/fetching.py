@@ -12,11 +12,11 @@ from functools import partial
 from typing import Final, Self, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
+from driftgauge.feed import Feed
 from driftgauge.openers import InMemory
 from driftgauge.pipeline.delta import Delta, Signals
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
-from driftgauge.source import Source
 
 _THREADS: Final = 4
 # This many small files, or bytes of them, go together.
@@ -38,8 +38,7 @@ R = TypeVar("R")
 class Readers:
     """Reads the files of all models of a refresh: fetched in threads, decoded and folded by `executor`."""
 
-    def __init__(self, source: Source, executor: Executor) -> None:
-        self._source = source
+    def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._fetching = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
 
@@ -51,14 +50,14 @@ class Readers:
         """Wait for what they are fetching."""
         self._fetching.shutdown()
 
-    def read(self, jobs: Sequence[Job], signals: Shared[Signals]) -> Iterator[Reading]:
-        """Yield what the files add, in order; a reading is of one or more of them.
+    def read(self, feed: Feed, jobs: Sequence[Job], signals: Shared[Signals]) -> Iterator[Reading]:
+        """Yield what the files of a feed add, in order; a reading is of one or more of them.
 
         Raises SourceUnavailable when the source went away, after what it had given by then.
         """
 
         def fetch(job: Job) -> "Future[_Fetch]":
-            return self._fetching.submit(self._fetch, job)
+            return self._fetching.submit(_fetch, feed, job)
 
         def fold(batch: Sequence[_Fetch]) -> "Future[Reading]":
             return self._fold(batch, signals)
@@ -69,12 +68,6 @@ class Readers:
         ):
             for batch, future in folded:
                 yield self._outcome(batch, future, signals)
-
-    def _fetch(self, job: Job) -> _Fetch:
-        try:
-            return Fetched(job, self._source.opener(job.artifact))
-        except (BatchError, SourceMissing, SourceUnavailable) as error:
-            return error
 
     def _fold(self, batch: Sequence[_Fetch], signals: Shared[Signals]) -> "Future[Reading]":
         files = [file for file in batch if isinstance(file, Fetched)]
@@ -105,6 +98,13 @@ class Readers:
         return Reading(Delta.combine([reading.delta for reading in readings]), outcomes)
 
 
+def _fetch(feed: Feed, job: Job) -> _Fetch:
+    try:
+        return Fetched(job, feed.opener(job.piece))
+    except (BatchError, SourceMissing, SourceUnavailable) as error:
+        return error
+
+
 def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]]) -> Iterator[list[_Fetch]]:
     """Group consecutive small files; nothing comes after a SourceUnavailable."""
     batch: list[_Fetch] = []
@@ -129,7 +129,7 @@ def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]]) -> Iterator[list[_
 
 
 def _is_large(job: Job) -> bool:
-    return (job.artifact.size or 0) > _LARGE_BYTES
+    return (job.piece.size or 0) > _LARGE_BYTES
 
 
 def _has_large(batch: Sequence[_Fetch]) -> bool:

@@ -1,6 +1,5 @@
 """What a pipeline knows of one model between refreshes, and how it gets that back after a restart."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 import structlog
 
 from driftgauge.config import Config, Limits, ModelConfig, Window
+from driftgauge.feed import Cursor
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
@@ -15,9 +15,8 @@ from driftgauge.reference import Compiled
 from driftgauge.segments import ALL_ROWS, Segment, Segments
 from driftgauge.signals import Basis, current, fit_all
 from driftgauge.snapshot import ModelState, Slice, SnapshotCache
-from driftgauge.source import RunState
 from driftgauge.store import FileRecord, Store, Transaction
-from driftgauge.store.ledger import read_files, read_runs
+from driftgauge.store.ledger import read_cursor, read_files
 from driftgauge.store.panes import Stored, delete_panes, read, write_segments, write_windows
 from driftgauge.windows import MICROSECONDS, Tiers
 
@@ -28,15 +27,15 @@ Failure = tuple[str, str]
 
 _LONGEST_PAUSE: Final = 300.0
 # Failures in which MLflow was asked in vain: asking again at every refresh would only add to its load.
-_ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "missing", "reference"})
+_ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "files_unavailable", "missing", "reference"})
 
 
 @dataclass(slots=True)
 class Memory:
     """What is known of one model. A field is replaced only after the store has it.
 
-    files: what was read, by (run id, path). runs: by experiment, the states that the next discovery needs.
-    waiting: predictions without label. unregistered: versions the registry did not have when last asked.
+    files: what was read, by (source, path). cursor: how far the feed has looked.
+    waiting: predictions without label.
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
     said: reason and column of what was said of batches that were read.
@@ -46,9 +45,8 @@ class Memory:
     state: ModelState
     reference_identity: str
     files: dict[tuple[str, str], FileRecord]
-    runs: dict[str, Mapping[str, RunState]]
+    cursor: Cursor
     waiting: int
-    unregistered: set[str] = field(default_factory=set)
     said: set[tuple[str, str]] = field(default_factory=set)
     fitted: Signals = field(default_factory=dict)
     shared: Shared[Signals] | None = None
@@ -98,10 +96,7 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
     with store.transaction(model.name, model.task) as tx:
         stored = _for_segments(tx, _for_windows(tx, read(tx), windows, model.name), segments.kept, model.name)
         files = read_files(tx)
-        runs = {
-            experiment: {run: RunState(**json.loads(state)) for run, state in states.items()}
-            for experiment, states in read_runs(tx).items()
-        }
+        cursor = Cursor(read_cursor(tx))
     compared = model.reference is not None
     state = ModelState(
         config=model,
@@ -113,7 +108,7 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
     state = _compared_with(state, stored.references if compared else {})
     identity = stored.reference_identity if compared else ""
     fitted = _fitted(state, limits)
-    return Memory(_with_signals(state, fitted), identity, files, dict(runs), stored.pending, fitted=fitted)
+    return Memory(_with_signals(state, fitted), identity, files, cursor, stored.pending, fitted=fitted)
 
 
 def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:

@@ -142,10 +142,23 @@ class Processes:
 
 
 def _have_socket_in(folder: Path) -> None:
-    """Have the server's socket made in our folder: elsewhere a folder of it would be left of each killed process."""
-    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
-    # The server is started once. The address of a socket has at most 107 bytes.
-    if "tempdir" in config or len(os.fsencode(folder)) > _LONGEST_FOLDER:
+    """Have the server's socket made in our folder: elsewhere a folder of it would be left of each killed process.
+
+    A server that runs already keeps its socket, unless that has gone with its folder: then another one is started.
+    """
+    # There is no public way to either.
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
+    place = config.get("tempdir")
+    if place is not None and Path(place).is_dir():
+        return
+    if place is not None and server is not None:
+        os.kill(server, signal.SIGKILL)
+        # `ensure_running` looks for its end as well.
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+    # The address of a socket has at most 107 bytes.
+    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+        config.pop("tempdir", None)
         return
     for left in folder.glob("listener-*"):
         if stat.S_ISSOCK(left.lstat().st_mode):

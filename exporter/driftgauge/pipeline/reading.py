@@ -1,4 +1,4 @@
-"""Artifacts, from their bytes to what they add: what a worker does, so nothing heavy is imported here."""
+"""Files, from their bytes to what they add: what a worker does, so nothing heavy is imported here."""
 
 import os
 from collections import deque
@@ -7,21 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice
-from typing import BinaryIO, Final, Literal, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from driftgauge.batch import decode
 from driftgauge.columns import Columns, Note
 from driftgauge.errors import BatchError, SourceMissing
-from driftgauge.feed import Opener
+from driftgauge.feed import Opener, Piece
 from driftgauge.openers import InMemory
 from driftgauge.pipeline.delta import Delta, Origin, Signals, Terms, fold_labels, fold_predictions, fold_together
 from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
 from driftgauge.schema import UNKNOWN_VERSION, Kind
-from driftgauge.source import Artifact
 
 T = TypeVar("T")
-
-FileRole = Literal["predictions", "labels"]
 
 # Chunk deltas are combined this many at a time, so that a long file costs the memory of a few chunks.
 _COMBINED: Final = 6
@@ -31,13 +28,12 @@ _FEW_ROWS: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """How to read one artifact: `skip` rows were read before, when its content was `content` ("" if never).
+    """How to read one file: `skip` rows were read before, when its content was `content` ("" if never).
 
     terms: without signals, which are shared. kinds: None while there is no reference.
     """
 
-    artifact: Artifact
-    role: FileRole
+    piece: Piece
     terms: Terms
     kinds: Mapping[str, Kind] | None
     max_bytes: int
@@ -102,10 +98,10 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
 
 def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Columns | Delta, str]:
     """Return the rows of a file if they are few, else what they add, and by what its bytes can be recognised later."""
-    content = grown_content(*taking_at(data), job.artifact.path, job.content)
+    content = grown_content(*taking_at(data), job.piece.path, job.content)
     chunks = _chunks(BytesIO(data), job, notes)
     begun = list(islice(chunks, 2))
-    if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.role == "predictions":
+    if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.piece.role == "predictions":
         return begun[0], content
     return _folded(chain(begun, chunks), job), content
 
@@ -115,26 +111,26 @@ def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, str
     with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         before = os.fstat(file.fileno())
         # While it is decoded: checking whether a large file has grown takes a tenth of the time of decoding it.
-        content = thread.submit(grown_content, *reading_at(file), job.artifact.path, job.content)
+        content = thread.submit(grown_content, *reading_at(file), job.piece.path, job.content)
         try:
             delta = _folded(_ahead(_chunks(file, job, notes)), job)
         finally:
             # A file that was replaced may be none that can be decoded, and this says more.
             known = content.result()
-        refuse_rewritten(file, job.artifact.path, known, before=before)
+        refuse_rewritten(file, job.piece.path, known, before=before)
     return delta, known
 
 
 def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
     """Yield the file's new rows, and add to `notes` what is to be said of them."""
-    artifact = job.artifact
+    piece = job.piece
     decoded = decode(
         file,
-        name=artifact.path,
-        role=job.role,
+        name=piece.path,
+        role=piece.role,
         model=job.terms.model,
-        default_time=artifact.run_start * 1000,
-        default_version=artifact.version or UNKNOWN_VERSION,
+        default_time=piece.time,
+        default_version=piece.version or UNKNOWN_VERSION,
         kinds=job.kinds,
         skip=job.skip,
         max_bytes=job.max_bytes,
@@ -147,7 +143,7 @@ def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
 def _folded(chunks: Iterable[Columns], job: Job) -> Delta:
     parts: list[Delta] = []
     for rows in chunks:
-        if job.role == "labels":
+        if job.piece.role == "labels":
             parts.append(fold_labels(rows, job.terms))
         else:
             parts.append(fold_predictions(rows, job.terms, origin=_origin(job)))
@@ -159,7 +155,7 @@ def _folded(chunks: Iterable[Columns], job: Job) -> Delta:
 
 
 def _origin(job: Job) -> Origin:
-    return job.artifact.run_id, job.artifact.experiment_id
+    return job.piece.run_id, job.piece.experiment_id
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -5,10 +5,9 @@ join, add and commit step by step → expire. A model that fails keeps what was 
 the others; when MLflow as a whole does not answer, none is tried.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from random import Random
 from typing import Final
@@ -21,27 +20,29 @@ from driftgauge.config import Config
 from driftgauge.errors import (
     BatchError,
     DriftgaugeError,
+    FilesUnavailable,
     ReferenceUnusable,
-    SourceError,
+    SourceDown,
     SourceMissing,
     SourceUnavailable,
     StateError,
     Stopped,
 )
+from driftgauge.feed import Cursor, Feed
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.renewal import renew_reference
-from driftgauge.pipeline.work import Reach, Work, asked_for, find_work
+from driftgauge.pipeline.work import Work, due
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
-from driftgauge.source import RunState, Sighting, Source, is_news
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.join import pending
-from driftgauge.store.ledger import write_runs
+from driftgauge.store.ledger import write_cursor
 
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
 _MODELS_AT_ONCE: Final = 4
@@ -51,6 +52,8 @@ _STEP_ROWS: Final = 500_000
 # The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised.
 _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
     SourceUnavailable: "mlflow_unavailable",
+    SourceDown: "mlflow_unavailable",
+    FilesUnavailable: "files_unavailable",
     SourceMissing: "missing",
     ReferenceUnusable: "reference",
     StateError: "state",
@@ -59,9 +62,12 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a refresh went. failures: model -> (reason, message), of models that could not be refreshed in full."""
+    """How a refresh went. failures: model -> (reason, message), of models that could not be refreshed in full.
 
-    mlflow_up: bool
+    mlflow_up: whether MLflow answered, None if nothing is read from it.
+    """
+
+    mlflow_up: bool | None
     failures: Mapping[str, Failure]
 
 
@@ -81,7 +87,7 @@ class _Step:
 
 
 class Pipeline:
-    """Refreshes the models of one configuration from one source into one store; one thread calls it.
+    """Refreshes the models of one configuration from their feeds into one store; one thread calls it.
 
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
@@ -91,7 +97,7 @@ class Pipeline:
     def __init__(
         self,
         config: Config,
-        source: Source,
+        feeds: Feeds,
         store: Store,
         *,
         executor: Executor,
@@ -99,7 +105,7 @@ class Pipeline:
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
-        self._source = source
+        self._feeds = feeds
         self._store = store
         self.executor = executor
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
@@ -129,78 +135,56 @@ class Pipeline:
         """How many predictions wait for a label."""
         return sum(memory.waiting for memory in self._models.values())
 
-    def refresh(self, now: int, *, full: bool, relist: bool = False) -> Report:
-        """Read what is new and forget what is old, as of `now` (µs).
-
-        full: ask MLflow for all runs rather than for those that can be new. relist: list every run again.
-        """
-        sightings = {} if full or relist else self._survey(now)
-        # Whoever has found something out has asked already.
-        if not sightings and not self._source.healthy():
-            message = "MLflow does not answer: the last values are served until it does"
-            return Report(mlflow_up=False, failures=dict.fromkeys(self._models, ("mlflow_unavailable", message)))
-        reach = Reach(full, relist, sightings)
+    def refresh(self, now: int) -> Report:
+        """Read what is new and forget what is old, as of `now` (µs)."""
         with (
-            Readers(self._source, self.executor) as readers,
+            Readers(self.executor) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
         ):
 
             def attempt(memory: Memory) -> Failure | None:
-                if not memory.is_due(now):
-                    return memory.failure
-                failure = self._attempt(memory, readers, now, reach)
-                self._complain(memory, failure)
-                memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
-                return failure
+                return self._attempt(memory, readers, now) if memory.is_due(now) else memory.failure
 
             found = models.map(attempt, self._models.values())
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
-        return Report(mlflow_up=True, failures=failures)
+        return Report(self._feeds.mlflow_up, failures)
 
-    def _survey(self, now: int) -> Mapping[tuple[str, str], Sighting]:
-        """Look for new runs of all models at once; models without a result are searched for one by one."""
-        asked = [asked_for(memory) for memory in self._models.values() if memory.is_due(now)]
-        if not asked:
-            return {}
-        try:
-            return self._source.survey({key: known for of_model in asked for key, known in of_model.items()})
-        except SourceError:
-            # Each model then says what is wrong.
-            return {}
-        except Exception:  # noqa: BLE001 - the comment below
-            # One strange run must not take all models down.
-            self._log.exception("new runs not asked for together: this is a bug in driftgauge")
-            return {}
-
-    def _attempt(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> Failure | None:
+    def _attempt(self, memory: Memory, readers: Readers, now: int) -> Failure | None:
         """Refresh a model and return why that failed, if it did."""
+        failure = None
         try:
-            self._refresh_model(memory, readers, now, reach)
+            self._refresh_model(memory, readers, now)
         except Stopped:
             raise
+        except SourceDown as error:
+            # That costs no time, and the next refresh is to notice when it is over.
+            return _REASONS[SourceDown], str(error)
         except DriftgaugeError as error:
-            return _REASONS.get(type(error), "other"), str(error)
+            failure = _REASONS.get(type(error), "other"), str(error)
         except Exception as error:  # noqa: BLE001 - the comment below
             # A mistake of ours in one model must not take the others' figures down with it.
             self._log.exception("model not refreshed: this is a bug in driftgauge", model=memory.state.config.name)
-            return "internal", repr(error)
-        return None
+            failure = "internal", repr(error)
+        self._complain(memory, failure)
+        memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
+        return failure
 
-    def _refresh_model(self, memory: Memory, readers: Readers, now: int, reach: Reach) -> None:
+    def _refresh_model(self, memory: Memory, readers: Readers, now: int) -> None:
         # What had grown before is in the last snapshot.
         memory.state = replace(memory.state, grown=())
+        feed = self._feeds[memory.state.config.name]
+        pieces, cursor = feed.look(memory.cursor, now)
         reference_error = renew_reference(
-            memory, self._source, self._store, self._config.limits, executor=self.executor
+            memory, self._feeds.source, self._store, self._config.limits, executor=self.executor
         )
         terms = memory.terms(self._config, now)
-        experiments, work = find_work(self._source, memory, now, reach=reach)
-        step = self._read(memory, work, terms, readers)
-        self._conclude(memory, step, experiments, terms)
-        self._identify(memory, ask_again=reach.full)
+        step = self._read(memory, feed, due(pieces, memory.files, now), terms, readers)
+        self._conclude(memory, step, cursor, terms)
+        self._identify(memory)
         if reference_error is not None:
             raise reference_error
 
-    def _read(self, memory: Memory, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
+    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
         """Read files and commit them step by step; return the last step, which is not committed."""
         step = _Step()
         kinds = memory.state.reference.kinds if memory.state.reference else None
@@ -209,7 +193,7 @@ class Pipeline:
         waiting = iter(work)
         signals = memory.shared_signals(self.executor) if jobs else Carried(memory.fitted)
         try:
-            for reading in readers.read(jobs, signals):
+            for reading in readers.read(feed, jobs, signals):
                 self.give_up_if_stopping()
                 step.deltas.append(reading.delta)
                 for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
@@ -237,13 +221,13 @@ class Pipeline:
         step.records.append(item.failed(reason, now))
         if item.failed_before:
             return
-        model, run, path = memory.state.config.name, item.artifact.run_id, item.artifact.path
+        model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
         step.count(Totals(failures={reason: 1}))
 
     def _say(self, memory: Memory, item: Work, notes: Iterable[Note]) -> None:
         """Log what may not mean what it seems to, once for each column of a model."""
-        model, run, path = memory.state.config.name, item.artifact.run_id, item.artifact.path
+        model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
         for note in notes:
             if (note.reason, note.column) not in memory.said:
                 memory.said.add((note.reason, note.column))
@@ -259,7 +243,7 @@ class Pipeline:
         memory.state, memory.waiting = commit(
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
-        memory.files |= {(record.run_id, record.path): record for record in step.records}
+        memory.files |= {(record.source, record.path): record for record in step.records}
         # A smaller step leaves too little behind to be worth the time.
         is_large = delta.rows_read >= _STEP_ROWS
         self._store.settle(after_large=is_large)
@@ -268,54 +252,37 @@ class Pipeline:
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 
-    def _conclude(
-        self, memory: Memory, step: _Step, experiments: Mapping[str, Mapping[str, RunState]], terms: Terms
-    ) -> None:
-        """Commit the last step; with it remember the runs, and forget what is old.
+    def _conclude(self, memory: Memory, step: _Step, cursor: Cursor, terms: Terms) -> None:
+        """Commit the last step; with it remember how far the feed has looked, and forget what is old.
 
-        Only when all is read: until every file of a run is consumed or on record, the run must be listed again.
+        Only when all is read: until every file is consumed or on record, the feed must find it again.
         """
-        known = {experiment: memory.runs.get(experiment, {}) for experiment in experiments}
-        news = {
-            experiment: {
-                run: state for run, state in states.items() if is_news(state, before=known[experiment].get(run))
-            }
-            for experiment, states in experiments.items()
-        }
-        gone = {experiment: known[experiment].keys() - states.keys() for experiment, states in experiments.items()}
+        known = memory.cursor.kept
 
         def finish(tx: Transaction, state: ModelState) -> ModelState:
-            for experiment in experiments:
-                changed = {run: json.dumps(asdict(found)) for run, found in news[experiment].items()}
-                write_runs(tx, experiment, changed, known=known[experiment], gone=gone[experiment])
+            if cursor.kept is not known:
+                write_cursor(tx, cursor.kept, known=known)
             return forget(tx, state, terms) if is_anything_old(state, terms) else state
 
         # A transaction takes milliseconds, and of most models there is nothing to be said at most refreshes.
         if step.records:
             self._commit(memory, step, terms, finish)
-        elif any(news.values()) or any(gone.values()) or is_anything_old(memory.state, terms):
+        elif cursor.kept is not known or is_anything_old(memory.state, terms):
             with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
                 state, waiting = finish(tx, memory.state), pending(tx)
             memory.state, memory.waiting = state, waiting
-        memory.runs.update(experiments)
+        memory.cursor = cursor
 
-    def _identify(self, memory: Memory, *, ask_again: bool) -> None:
-        """Find out where versions live in MLflow: their training run if registered, else where they were logged.
-
-        The registry is asked once for each version and, while it does not have it, once for each full refresh.
-        """
-        name, found = memory.state.config.name, dict(memory.state.identities)
+    def _identify(self, memory: Memory) -> None:
+        """Find out where versions live in MLflow: their training run if registered, else where they were logged."""
+        model, found = memory.state.config, {}
         for version, totals in memory.state.totals.versions.items():
-            if version not in found or (ask_again and version in memory.unregistered):
-                registered = self._source.model_version(name, version)
-                if registered is not None:
-                    memory.unregistered.discard(version)
-                    run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
-                    found[version] = Identity(run_id, experiment_id, registered.model_uri)
-                    continue
-                memory.unregistered.add(version)
-            if version in memory.unregistered:
+            registered = self._feeds.registered(model, version)
+            if registered is None:
                 found[version] = Identity(*(totals.origin or ("", "")), "")
+            else:
+                run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
+                found[version] = Identity(run_id, experiment_id, registered.model_uri)
         memory.state = replace(memory.state, identities=found)
 
     def _complain(self, memory: Memory, failure: Failure | None) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from driftgauge.families import Samples
     from driftgauge.pipeline.executor import Executor
 
-# All runs are enumerated this often (seconds); in between only those that can be new are asked for.
-_FULL_INTERVAL: Final = 3600.0
 _LONGEST_BACKOFF: Final = 300.0
 _PROGRESS_SECONDS: Final = 1.0
 # A process that was killed a moment ago may still have the state file open.
@@ -98,16 +96,13 @@ class Refresher:
         self._close_workers()
 
     def _loop(self) -> None:
-        pipeline, last_full = None, float("-inf")
+        pipeline = None
         while not self._stopping.is_set():
             started = self._clock()
             try:
                 if pipeline is None:
-                    pipeline, last_full = self._pipeline(), float("-inf")
-                # The distance, for clocks also go back.
-                full = abs(started - last_full) >= _FULL_INTERVAL
-                report = self._refresh(pipeline, started, full=full)
-                last_full = started if full and not report.failures else last_full
+                    pipeline = self._pipeline()
+                report = self._refresh(pipeline, started)
                 if any(reason == "state" for reason, _ in report.failures.values()):
                     # DuckDB refuses to go on after some failures; a fresh start from the file always can.
                     pipeline = None
@@ -156,10 +151,10 @@ class Refresher:
             self._store.close()
             self._store = None
 
-    def _refresh(self, pipeline: Pipeline, started: float, *, full: bool) -> Report:
+    def _refresh(self, pipeline: Pipeline, started: float) -> Report:
         self._say_progress()
         report, self._models = refreshing.refresh_models(
-            self._config, pipeline, self._models, now=int(started * MICROSECONDS), full=full
+            self._config, pipeline, self._models, now=int(started * MICROSECONDS)
         )
         if report.mlflow_up != self._health.mlflow_up:
             log = self._log.info if report.mlflow_up else self._log.error
@@ -168,11 +163,11 @@ class Refresher:
         health = self._health.after(report.failures, started=started, ended=self._clock())
         health = replace(health, mlflow_up=report.mlflow_up, pending=pipeline.pending)
         restored = any(state.totals.versions for state in pipeline.states)
-        self._ready = self._ready or report.mlflow_up or restored
+        self._ready = self._ready or report.mlflow_up is not False or restored
         publication = refreshing.publish(self._models, self._config, health, ready=self._ready)
         self._health = publication.health
         self._channel.send("publication", document=publication.document)
-        self._outages = 0 if report.mlflow_up else self._outages + 1
+        self._outages = self._outages + 1 if report.mlflow_up is False else 0
         return report
 
     def _fail(self, error: Exception, started: float) -> None:

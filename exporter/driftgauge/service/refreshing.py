@@ -13,13 +13,13 @@ from driftgauge.collector import render, validate, within_limit, written
 from driftgauge.config import Config
 from driftgauge.families import Samples
 from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.service.health import Health, build_info, reloaded
 from driftgauge.service.landing import figures
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
-from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
@@ -39,8 +39,8 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
     store, workers = Store.open(config.state_dir), workers_for(config)
     try:
         started, at = time.time(), int(now * MICROSECONDS)
-        pipeline = pipeline_for(config, store, workers, clock=time.time)
-        report, models = refresh_models(config, pipeline, {}, now=at, full=True, relist=True)
+        pipeline = pipeline_for(config, store, workers, clock=time.time, relist=True)
+        report, models = refresh_models(config, pipeline, {}, now=at)
         ended, pending = time.time(), pipeline.pending
     finally:
         workers.close()
@@ -59,21 +59,17 @@ def pipeline_for(
     workers: Executor,
     *,
     clock: Callable[[], float],
+    relist: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
 ) -> Pipeline:
-    """Return the pipeline of a configuration over the MLflow it names.
+    """Return the pipeline of a configuration.
 
-    stopping: see `Pipeline`. progress: is called whenever MLflow has answered something.
+    relist: every run of MLflow is listed at each refresh. stopping: see `Pipeline`. progress: is called whenever MLflow
+    has answered something.
     """
-    source = Source(
-        config.mlflow.tracking_uri or "",
-        max_artifact_bytes=config.limits.max_artifact_bytes,
-        spool=Path(config.state_dir) / "spool",
-        on_answer=progress,
-        clock=clock,
-    )
-    return Pipeline(config, source, store, executor=workers, stopping=stopping)
+    feeds = Feeds(config, clock=clock, relist=relist, on_answer=progress)
+    return Pipeline(config, feeds, store, executor=workers, stopping=stopping)
 
 
 def workers_for(config: Config) -> Processes:
@@ -92,14 +88,12 @@ def refresh_models(
     before: Mapping[str, Samples],
     *,
     now: int,
-    full: bool,
-    relist: bool = False,
 ) -> tuple[Report, dict[str, Samples]]:
     """Refresh every model and return how that went and all samples at `now` (µs).
 
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
     """
-    report = pipeline.refresh(now, full=full, relist=relist)
+    report = pipeline.refresh(now)
     failures, samples, caches = dict(report.failures), {}, pipeline.caches
     for state in pipeline.states:
         pipeline.give_up_if_stopping()

@@ -5,9 +5,8 @@ In the exporter only this package imports MLflow. It finds files and streams the
 MLflow, which takes seconds.
 """
 
+from driftgauge.source.feeds import RunFeed, Session
 from driftgauge.source.mlflow_source import Source
-from driftgauge.source.patterns import matches
-from driftgauge.source.schedule import is_news
 from driftgauge.source.survey import Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
@@ -16,9 +15,9 @@ __all__ = [
     "Discovery",
     "ModelVersion",
     "ReferenceFile",
+    "RunFeed",
     "RunState",
+    "Session",
     "Sighting",
     "Source",
-    "is_news",
-    "matches",
 ]

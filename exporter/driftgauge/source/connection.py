@@ -86,6 +86,8 @@ class Connection:
         return self.tracking_uri.startswith(("http://", "https://"))
 
     def _ensure_client(self) -> None:
+        if not self.tracking_uri:
+            raise SourceUnavailable("there is no tracking server: set mlflow.tracking_uri or MLFLOW_TRACKING_URI")
         check_present(self.tracking_uri)
         if self._is_remote and not self._answered:
             self._deadline.within(self._check_reachable)

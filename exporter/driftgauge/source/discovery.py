@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from driftgauge.errors import SourceError
+from driftgauge.patterns import is_data_file
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
-from driftgauge.source.patterns import is_data_file
 from driftgauge.source.survey import Run, Sighting, find_experiment, search, survey, wanted_of
 from driftgauge.source.values import Artifact, Discovery, RunState
 

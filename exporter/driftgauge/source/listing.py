@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from driftgauge.source.patterns import is_safe
+from driftgauge.patterns import is_safe
 
 if TYPE_CHECKING:
     from driftgauge.source.stores import ArtifactStore, Entry

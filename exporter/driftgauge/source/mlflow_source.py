@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Hashable, Mapping
-from pathlib import Path
-from typing import TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
@@ -16,17 +16,21 @@ from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
+if TYPE_CHECKING:
+    from driftgauge.source.connection import Connection
+
+_REGISTRY_INTERVAL: Final = 3600.0
 K = TypeVar("K", bound=Hashable)
 
 
 class Source:
     """One MLflow tracking URI: an http(s) server, a database such as sqlite, or a folder of runs.
 
-    Nothing is contacted before the first call; calls may come from any thread. All raise SourceUnavailable when the
-    server or store does not answer, and SourceMissing when it answers and the requested thing does not exist; messages
-    contain no credentials.
+    Nothing is contacted before the first call, nor is MLflow imported; calls may come from any thread. All raise
+    SourceUnavailable when the server or store does not answer, and SourceMissing when it answers and the requested
+    thing does not exist; messages contain no credentials.
 
-    max_artifact_bytes bounds every file that is opened. spool is a folder of its own for downloads. timeout (s) bounds
+    max_artifact_bytes bounds every file that is opened. downloads go to `spool`. timeout (s) bounds
     each request to a server or database and each MiB of a download, however slowly the bytes arrive; a pass sends
     several requests and ends with the first that shows that the server is gone. on_answer is called after each that was
     answered in time. clock returns seconds since the epoch. portions: how much a pass does at a time.
@@ -37,23 +41,41 @@ class Source:
         tracking_uri: str,
         *,
         max_artifact_bytes: int,
-        spool: Path,
+        spool: Scratch,
         timeout: float = 20.0,
         on_answer: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
         portions: Portions = DEFAULT_PORTIONS,
     ) -> None:
-        environment.prepare(timeout=timeout)
-        from driftgauge.source.connection import Connection  # noqa: PLC0415 - brings MLflow, which takes seconds
-
-        scratch = Scratch(spool)
-        self._connection = Connection(
-            tracking_uri, timeout=timeout, spool=scratch, portions=portions, on_answer=on_answer
-        )
+        self.clock: Final = clock
+        self._uri = tracking_uri
         self._max_bytes = max_artifact_bytes
-        self._clock = clock
+        self._timeout = timeout
+        self._portions = portions
+        self._on_answer = on_answer
+        self._spool = spool
         self._roots: dict[str, str] = {}
         self._versions: dict[tuple[str, str], ModelVersion] = {}
+        # When the registry was asked in vain (s).
+        self._unregistered: dict[tuple[str, str], float] = {}
+        self._lock = Lock()
+        self._connected: Connection | None = None
+
+    @property
+    def _connection(self) -> "Connection":
+        with self._lock:
+            if self._connected is None:
+                environment.prepare(timeout=self._timeout)
+                from driftgauge.source.connection import Connection  # noqa: PLC0415 - MLflow's import takes seconds
+
+                self._connected = Connection(
+                    self._uri,
+                    timeout=self._timeout,
+                    spool=self._spool,
+                    portions=self._portions,
+                    on_answer=self._on_answer,
+                )
+            return self._connected
 
     def survey(self, asked: Mapping[K, tuple[str, Mapping[str, RunState]]]) -> Mapping[K, Sighting]:
         """Look in several experiments at once, each given with its `known` runs, for runs that can be new.
@@ -62,7 +84,7 @@ class Source:
         is gone is noticed as quickly as by `healthy`.
         """
         self._connection.recheck()
-        return survey(self._connection, asked, now=int(self._clock() * 1000))
+        return survey(self._connection, asked, now=int(self.clock() * 1000))
 
     def runs(
         self,
@@ -79,7 +101,7 @@ class Source:
         what a survey with the same `known` found, in place of that search. relist: search for and list every run,
         settled or not.
         """
-        now = int(self._clock() * 1000)
+        now = int(self.clock() * 1000)
         reach: Reach = "everything" if relist else "all" if full else "new"
         found = discover(self._connection, experiment, known=known, reach=reach, now=now, sighting=sighting)
         self._roots.update(found.roots)
@@ -126,15 +148,22 @@ class Source:
         return references.resolve(self._connection, uri).identity
 
     def model_version(self, name: str, version: str) -> ModelVersion | None:
-        """Return the registered version of the model, or None when the registry has none."""
-        if not version.isdigit():
+        """Return the registered version of the model, or None when the registry has none.
+
+        It is asked once for each version and, while it has none, once an hour.
+        """
+        key = (name, version)
+        if key in self._versions:
+            return self._versions[key]
+        asked = self._unregistered.get(key, float("-inf"))
+        if not (self._uri and version.isdigit()) or abs(self.clock() - asked) < _REGISTRY_INTERVAL:
             return None
-        if (name, version) not in self._versions:
-            found = references.registered(self._connection, name, version)
-            if found is None:
-                return None
-            self._versions[name, version] = found
-        return self._versions[name, version]
+        found = references.registered(self._connection, name, version)
+        if found is None:
+            self._unregistered[key] = self.clock()
+            return None
+        self._versions[key] = found
+        return found
 
     def healthy(self) -> bool:
         """Return whether the server or store answers one small request now; never raises."""

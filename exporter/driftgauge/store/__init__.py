@@ -1,7 +1,7 @@
 """What survives a restart: one DuckDB file in the state directory, written in one transaction per step.
 
     database   opening, locking, transactions, the schema
-    ledger     which files and runs were read, and what could not be
+    ledger     which files were read how far, and how far feeds have looked
     join       predictions and labels that wait for each other
     panes      panes, totals and the compiled reference
 

@@ -38,10 +38,10 @@ CREATE TABLE IF NOT EXISTS models (
     windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS files (
-    model INTEGER, run_id VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
+    model INTEGER, source VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
     reason VARCHAR, origin VARCHAR, content VARCHAR
 );
-CREATE TABLE IF NOT EXISTS runs (model INTEGER, experiment VARCHAR, run_id VARCHAR, state VARCHAR);
+CREATE TABLE IF NOT EXISTS cursors (model INTEGER, key VARCHAR, value VARCHAR);
 """
 
 

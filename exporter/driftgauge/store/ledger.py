@@ -1,8 +1,9 @@
-"""Which files were read how far, which failed and when to retry them, and what is known of runs."""
+"""Which files were read how far, which failed and when to retry them, and how far feeds have looked."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import json
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -22,7 +23,7 @@ class FileRecord:
     content: with which the pipeline recognises the bytes that were read, "" before the first success.
     """
 
-    run_id: str
+    source: str
     path: str
     size: int | None
     rows_read: int
@@ -34,52 +35,47 @@ class FileRecord:
 
 
 def read_files(tx: Transaction) -> dict[tuple[str, str], FileRecord]:
-    """Return every known file of the model by (run id, path)."""
+    """Return every known file of the model by (source, path)."""
     rows = tx.fetch_all(
-        "SELECT run_id, path, size, rows_read, failures, retry_at, reason, origin, content FROM files WHERE model = ?",
+        "SELECT source, path, size, rows_read, failures, retry_at, reason, origin, content FROM files WHERE model = ?",
         [tx.model],
     )
     records = [FileRecord(*row) for row in rows]  # type: ignore[arg-type]  # the table's columns are these fields
-    return {(record.run_id, record.path): record for record in records}
+    return {(record.source, record.path): record for record in records}
 
 
 def write_files(tx: Transaction, records: Sequence[FileRecord], *, known: Container[tuple[str, str]]) -> None:
-    """Insert records, or replace those of the `known` files, by (run id, path)."""
+    """Insert records, or replace those of the `known` files, by (source, path)."""
     rows = [{"model": tx.model, **{name: getattr(r, name) for name in FileRecord.__slots__}} for r in records]
     if rows:
         schema = pa.schema(
-            {"model": pa.int32(), "run_id": pa.string(), "path": pa.string(), "size": pa.int64()}
+            {"model": pa.int32(), "source": pa.string(), "path": pa.string(), "size": pa.int64()}
             | {"rows_read": pa.int64(), "failures": pa.int32(), "retry_at": pa.int64()}
             | {"reason": pa.string(), "origin": pa.string(), "content": pa.string()}
         )
         table = pa.Table.from_pylist(rows, schema=schema)
-        there = [(record.run_id, record.path) in known for record in records]
-        replace(tx, "files", table, keys=("model", "run_id", "path"), there=there)
+        there = [(record.source, record.path) in known for record in records]
+        replace(tx, "files", table, keys=("model", "source", "path"), there=there)
 
 
-def read_runs(tx: Transaction) -> dict[str, dict[str, str]]:
-    """Return, by experiment, the JSON state of every run that was ever listed."""
-    found: dict[str, dict[str, str]] = {}
-    for experiment, run_id, state in tx.fetch_all(
-        "SELECT experiment, run_id, state FROM runs WHERE model = ?", [tx.model]
-    ):
-        found.setdefault(str(experiment), {})[str(run_id)] = str(state)
-    return found
+def read_cursor(tx: Transaction) -> dict[str, Any]:
+    """Return the JSON values of the model's cursor by key."""
+    rows = tx.fetch_all("SELECT key, value FROM cursors WHERE model = ?", [tx.model])
+    return {str(key): json.loads(str(value)) for key, value in rows}
 
 
-def write_runs(
-    tx: Transaction, experiment: str, states: Mapping[str, str], *, known: Container[str], gone: Iterable[str] = ()
-) -> None:
-    """Insert the JSON states of runs, replace those of the `known` runs, and delete the runs in `gone`."""
-    for run_id in gone:
-        tx.run("DELETE FROM runs WHERE model = ? AND experiment = ? AND run_id = ?", [tx.model, experiment, run_id])
-    rows = [{"model": tx.model, "experiment": experiment, "run_id": k, "state": v} for k, v in states.items()]
-    if rows:
-        schema = pa.schema(
-            {"model": pa.int32(), "experiment": pa.string(), "run_id": pa.string(), "state": pa.string()}
-        )
-        table, there = pa.Table.from_pylist(rows, schema=schema), [run_id in known for run_id in states]
-        replace(tx, "runs", table, keys=("model", "experiment", "run_id"), there=there)
+def write_cursor(tx: Transaction, values: Mapping[str, Any], *, known: Mapping[str, Any]) -> None:
+    """Store a cursor in place of the `known` one; only what differs is written."""
+    gone = known.keys() - values.keys()
+    if gone:
+        keys = pa.table({"model": pa.array([tx.model] * len(gone), pa.int32()), "key": pa.array(sorted(gone))})
+        delete(tx, "cursors", keys)
+    changed = [key for key, value in values.items() if key not in known or known[key] != value]
+    if changed:
+        rows = [{"model": tx.model, "key": key, "value": json.dumps(values[key])} for key in changed]
+        schema = pa.schema({"model": pa.int32(), "key": pa.string(), "value": pa.string()})
+        there = [key in known for key in changed]
+        replace(tx, "cursors", pa.Table.from_pylist(rows, schema=schema), keys=("model", "key"), there=there)
 
 
 def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...], there: Sequence[bool]) -> None:

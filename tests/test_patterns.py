@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftgauge.source.patterns import is_data_file, is_safe, matches
+from driftgauge.patterns import is_data_file, is_safe, matches
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,206 @@
+"""MLflow's runs as feeds: which experiments of which models are asked for, and when.
+
+The feeds of all models share a session, since a server takes as long to find nothing in one experiment as in hundreds:
+what can be new is asked for once for all of them. So whatever fails for the server fails for all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+import structlog
+
+from driftgauge.errors import SourceDown, SourceError
+from driftgauge.feed import Cursor, FileRole, Opener, Piece
+from driftgauge.patterns import matches
+from driftgauge.source.mlflow_source import Source
+from driftgauge.source.schedule import is_news
+from driftgauge.source.survey import Sighting
+from driftgauge.source.values import Artifact, RunState
+
+# All runs are enumerated this often (s); in between only those that can be new are asked for.
+_FULL_INTERVAL: Final = 3600.0
+_log = structlog.get_logger("driftgauge.source")
+
+
+class RunFeed:
+    """The files of a model's experiments; a `Feed`. `roles`: the role, experiment and glob of each kind of file."""
+
+    def __init__(self, session: "Session", roles: Sequence[tuple[FileRole, str, str]]) -> None:
+        self._session = session
+        # Labels first: in an experiment that has both, a name that matches the labels is a label file.
+        self._roles = sorted(roles)
+        self.experiments: Final = tuple(dict.fromkeys(experiment for _, experiment, _ in roles))
+        self.last = _Look(Cursor(), time=0.0, is_full=False)
+        self._last_full = float("-inf")
+
+    def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:
+        """Return the files of runs that can have new ones; see `Feed`."""
+        # Only what was read to its end counts.
+        if self.last.is_full and cursor is self.last.cursor:
+            self._last_full = self.last.time
+        time = self._session.source.clock()
+        full = _is_long(time - self._last_full)
+        sightings = self._session.begin(self, cursor, now)
+        states: dict[str, Mapping[str, RunState]] = {}
+        pieces: dict[tuple[str, str], Piece] = {}
+        for experiment in self.experiments:
+            found = self._session.source.runs(
+                experiment,
+                known=known_runs(cursor, experiment),
+                full=full,
+                relist=self._session.relist,
+                sighting=sightings.get(experiment),
+            )
+            states[experiment] = found.states
+            for artifact in found.artifacts:
+                if role := self._role(experiment, artifact.path):
+                    pieces[artifact.run_id, artifact.path] = _piece(artifact, role)
+        self.last = _Look(_next(cursor, states), time=time, is_full=full)
+        return list(pieces.values()), self.last.cursor
+
+    def opener(self, piece: Piece) -> Opener:
+        """Return how a file is opened; see `Feed`."""
+        artifact = Artifact(
+            piece.source, piece.experiment_id, "", piece.path, piece.size, piece.time // 1000, piece.version
+        )
+        return self._session.source.opener(artifact)
+
+    def may_be_partial(self, time: float) -> bool:
+        """Return whether only runs that can be new will be asked for at `time` (s), if the last look was read."""
+        return not _is_long(time - (self.last.time if self.last.is_full else self._last_full))
+
+    def _role(self, experiment: str, path: str) -> FileRole | None:
+        return next((role for role, of, pattern in self._roles if of == experiment and matches(path, pattern)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When a feed looked (s), whether at all runs, and the cursor it returned."""
+
+    cursor: Cursor
+    time: float
+    is_full: bool
+
+
+@dataclass(slots=True)
+class _Round:
+    """One refresh: whether the server answers, what a survey has found, and which feeds have looked so far.
+
+    sightings: by feed and experiment, for whom the cursor is still the one of the feed's last look.
+    """
+
+    now: int
+    up: bool
+    sightings: Mapping[tuple[RunFeed, str], Sighting]
+    looked: list[RunFeed] = field(default_factory=list)
+
+
+class Session:
+    """The feeds of all models over one tracking server. relist: every run is listed at each look, settled or not."""
+
+    def __init__(self, source: Source, *, relist: bool = False) -> None:
+        self.source: Final = source
+        self.relist: Final = relist
+        self._feeds: list[RunFeed] = []
+        self._round: _Round | None = None
+        self._lock = Lock()
+
+    @property
+    def up(self) -> bool | None:
+        """Whether the server answered when it was last asked; None while nobody has asked."""
+        return self._round.up if self._round else None
+
+    def feed(self, roles: Sequence[tuple[FileRole, str, str]]) -> RunFeed:
+        """Return the feed of a model; see `RunFeed`."""
+        feed = RunFeed(self, roles)
+        self._feeds.append(feed)
+        return feed
+
+    def begin(self, feed: RunFeed, cursor: Cursor, now: int) -> dict[str, Sighting]:
+        """Return what a survey of all feeds has found for one of them, by experiment; the first that looks surveys.
+
+        Raises SourceDown when the server does not answer, which is found out once.
+        """
+        with self._lock:
+            if self._round is None or self._round.now != now or feed in self._round.looked:
+                self._round = self._begun(now)
+            begun = self._round
+            begun.looked.append(feed)
+        if not begun.up:
+            raise SourceDown("MLflow does not answer: the last values are served until it does")
+        if cursor is not feed.last.cursor:
+            # What the survey took for known was not read to its end.
+            return {}
+        return {experiment: sighting for (of, experiment), sighting in begun.sightings.items() if of is feed}
+
+    def _begun(self, now: int) -> _Round:
+        sightings = self._survey()
+        # A survey that has found something out has shown that the server is there.
+        return _Round(now, up=bool(sightings) or self.source.healthy(), sightings=sightings)
+
+    def _survey(self) -> Mapping[tuple[RunFeed, str], Sighting]:
+        """Look for new runs of all feeds at once; those of which nothing is found ask for their own."""
+        if self.relist:
+            return {}
+        time = self.source.clock()
+        asked = {
+            (feed, experiment): (experiment, known_runs(feed.last.cursor, experiment))
+            for feed in self._feeds
+            if feed.may_be_partial(time)
+            for experiment in feed.experiments
+        }
+        if not asked:
+            return {}
+        try:
+            return self.source.survey(asked)
+        except SourceError:
+            # Each model then says what is wrong.
+            return {}
+        except Exception:  # noqa: BLE001 - the comment below
+            # One strange run must not take all models down.
+            _log.exception("new runs not asked for together: this is a bug in driftgauge")
+            return {}
+
+
+def known_runs(cursor: Cursor, experiment: str) -> Mapping[str, RunState]:
+    """Return what a cursor knows of the runs of an experiment, by run id."""
+    passing: Mapping[str, RunState] | None = cursor.passing.get(experiment)
+    if passing is not None:
+        return passing
+    kept = ((key.rpartition("/"), state) for key, state in cursor.kept.items())
+    return {run_id: RunState(**state) for (of, _, run_id), state in kept if of == experiment}
+
+
+def _is_long(seconds: float) -> bool:
+    # The distance, for clocks also go back.
+    return abs(seconds) >= _FULL_INTERVAL
+
+
+def _next(cursor: Cursor, states: Mapping[str, Mapping[str, RunState]]) -> Cursor:
+    """Return the cursor after a look that left the runs of these experiments in these states.
+
+    When a settled run was last listed is not kept: that changes at most looks, and if it is lost the run is listed
+    again a little sooner.
+    """
+    news: dict[str, Any] = {}
+    gone: set[str] = set()
+    for experiment, found in states.items():
+        known = known_runs(cursor, experiment)
+        news |= {
+            f"{experiment}/{run}": asdict(state)
+            for run, state in found.items()
+            if is_news(state, before=known.get(run))
+        }
+        gone |= {f"{experiment}/{run_id}" for run_id in known.keys() - found.keys()}
+    kept = cursor.kept
+    if news or gone:
+        kept = {key: state for key, state in kept.items() if key not in gone} | news
+    return Cursor(kept, {**cursor.passing, **states})
+
+
+def _piece(artifact: Artifact, role: FileRole) -> Piece:
+    run_id, experiment_id = artifact.run_id, artifact.experiment_id
+    time = artifact.run_start * 1000
+    return Piece(run_id, artifact.path, role, artifact.size, time, artifact.version, run_id, experiment_id)
