@@ -139,6 +139,10 @@ def test_full_example_of_the_contract() -> None:
     [
         ("labels use the predictions' experiment", "labels: {}", "labels.experiment", "/monitoring/churn"),
         ("a time zone", "timezone: Asia/Kolkata", "timezone", "Asia/Kolkata"),
+        ("a class that is a number", "positive_class: 2", "positive_class", "2"),
+        ("a class that is true", "positive_class: true", "positive_class", "true"),
+        ("a class that is a word", "positive_class: churn", "positive_class", "churn"),
+        ("a scale", "score: {scale: percent}", "score.scale", "percent"),
         ("a unit", "latency_unit: us", "latency_unit", "us"),
         ("labels name their own", "labels: {experiment: /l}", "labels.experiment", "/l"),
         ("labels in a folder", "labels: {files: /l}", "labels.files", "/l"),
@@ -171,6 +175,12 @@ def test_signals() -> None:
     assert parsed(model("signals: default")).models[0].signals == every
     assert parsed(model("signals: [latency]")).models[0].signals == BASIC_SIGNALS
     assert parsed(model("signals: []")).models[0].signals == BASIC_SIGNALS
+
+
+def test_a_positive_class_needs_two_classes() -> None:
+    """Other tasks have none."""
+    words = "models[0].positive_class: needs task binary, and this one is multiclass; leave it out"
+    assert words in refusal(model("task: multiclass\n    positive_class: a"))
 
 
 @pytest.mark.parametrize(

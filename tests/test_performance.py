@@ -59,6 +59,27 @@ def test_binary(average: Average) -> None:
     assert_close(expected, found)
 
 
+@pytest.mark.parametrize(
+    ("label", "predicted", "absent"),
+    [
+        (["churn", "stay"], ["1", "0"], True),
+        (["1", "0"], ["churn", "stay"], True),
+        (["churn", "churn"], ["0", "0"], True),
+        (["1", "2", "0"], ["1", "1", "0"], True),
+        (["churn", "stay"], ["churn", "churn"], False),
+        (["2", "1"], ["1", "1"], False),
+        (["1", "1"], ["0", "0"], False),
+        (["churn"], ["stay"], False),
+    ],
+)
+def test_labels_and_predictions_of_other_classes(label: list[str], predicted: list[str], *, absent: bool) -> None:
+    """Of classes that are not the same two nothing is published; a model that is always wrong has an accuracy of 0."""
+    rows = make_columns(len(label), label=np.array(label), predicted=np.array(predicted))
+    found = metrics(folded(rows), task="binary", average="weighted")
+    assert found.get("accuracy") == (None if absent else oracle.accuracy_score(label, predicted))
+    assert bool(found) != absent
+
+
 SCORES = {
     "spread": lambda rng, label: np.clip(rng.normal(0.4 + 0.2 * label, 0.15), 0, 1),
     "next to 1": lambda rng, label: 1 - 10 ** rng.normal(-8 - 2 * label, 2).clip(-15, 0),

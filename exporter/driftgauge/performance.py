@@ -61,6 +61,8 @@ def metrics(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, fl
     if task == "regression":
         return _known({name: metric(outcomes) for name, metric in _REGRESSION.items()})
     classes = class_counts(outcomes)
+    if task == "binary" and not _are_two_classes(outcomes):
+        return {}
     found = {"accuracy": _accuracy(classes)}
     for name, of_class in _CLASS_METRICS.items():
         found[name] = _averaged(classes, of_class, average)
@@ -95,6 +97,15 @@ def roc_auc(sketch: ValueSketch) -> float | None:
     return float((positives * (below + negatives / 2)).sum() / pairs)
 
 
+def _are_two_classes(outcomes: Outcomes) -> bool:
+    """Tell whether labels and predictions speak of the same two classes: churn and stay are not 0 and 1."""
+    labelled = {name for name, _ in outcomes.confusion}
+    predicted = {name for _, name in outcomes.confusion}
+    apart = labelled.isdisjoint(predicted) and (labelled <= _NUMBERED) != (predicted <= _NUMBERED)
+    return len(labelled | predicted) <= len(_NUMBERED) and not apart
+
+
+_NUMBERED: Final = frozenset({"0", POSITIVE})
 _CLASS_METRICS: Final[Mapping[str, Callable[[ClassCounts], float | None]]] = {
     "precision": lambda counts: counts.precision,
     "recall": lambda counts: counts.recall,

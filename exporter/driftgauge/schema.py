@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["numeric", "categorical"]
+ScoreScale = Literal["probability", "percent", "margin"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
 Average = Literal["weighted", "macro", "micro", "binary"]
 

@@ -86,7 +86,7 @@ def test_broken_lines_affect_only_themselves() -> None:
         b'{"a": "\xe9"}',
         b'{"a": ' * 100_000,
         rb'{"a": "\ud800!", "\udc00": 1}',
-        b'{"a": [1]}',
+        b'{"a": [1, 2]}',
         b'{"a": 1, "a": 2}',
         b'{"n": ' + b"9" * 5_000 + b"}",
         b'{"a": 1} {"a": 2}',

@@ -1,12 +1,14 @@
 """Predictions and labels by task."""
 
+import math
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from batch.samples import a_model, plain
-from driftgauge.batch.outcomes import Outcome, labels, predictions
+from batch.samples import a_model, decoded, plain
+from batch.test_decoding import jsonl, parquet_of
+from driftgauge.batch.outcomes import Outcome, Reading, labels, predictions
 from driftgauge.batch.reasons import all_fine
 from driftgauge.batch.roles import resolve
 from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
@@ -14,12 +16,22 @@ from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
 NAN, INF = float("nan"), float("inf")
 
 
-def outcome(task: Any = "binary", *, threshold: float = 0.5, score_column: bool = False, **columns: Any) -> Outcome:
+def outcome(
+    task: Any = "binary",
+    *,
+    threshold: float = 0.5,
+    score_column: bool = False,
+    unscaled: bool = False,
+    positive: str | None = None,
+    scale: Any = None,
+    **columns: Any,
+) -> Outcome:
     """Read the predictions of columns given as lists or arrays."""
     arrays = {name: pa.array(values) for name, values in columns.items()}
     rows = Rows(arrays, all_fine(len(next(iter(arrays.values())))))
     roles = resolve(rows, a_model(task=task))
-    return predictions(rows, roles, task=task, threshold=threshold, score_column=score_column)
+    how = Reading(task, threshold, positive, scale)
+    return predictions(rows, roles, how, score_column=score_column, unscaled=unscaled)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +46,23 @@ def outcome(task: Any = "binary", *, threshold: float = 0.5, score_column: bool 
         ("a score and a class", {"prediction": [0, 1], "score": [0.9, 0.1]}, ["0", "1"], [0.9, 0.1], [False] * 2),
         ("scores only", {"score": [0.9, None, 0.1]}, ["1", None, "0"], [0.9, None, 0.1], [False] * 3),
         ("a score next to a score", {"prediction": [0.9], "score": [0.2]}, ["0"], [0.2], [False]),
-        ("a margin", {"score": [-2.5, 3.0]}, ["0", "1"], [-2.5, 3.0], [False] * 2),
-        ("outside", {"prediction": [2, -1]}, [None] * 2, [None] * 2, [True] * 2),
-        ("no class", {"prediction": ["abc", UNUSABLE_TEXT, None]}, [None] * 3, [None] * 3, [True, True, False]),
+        ("a margin", {"score": [-2.5, 0.5]}, [None] * 2, [None] * 2, [True] * 2),
+        ("a margin and a class", {"prediction": [0, 1], "score": [-2.5, 0.5]}, ["0", "1"], [None] * 2, [False] * 2),
+        ("a sum of floats", {"score": [1 + 1e-12]}, ["1"], [1 + 1e-12], [False]),
+        ("minus and plus", {"prediction": [-1, 1, -1.0]}, ["0", "1", "0"], [None] * 3, [False] * 3),
+        ("minus and plus as text", {"prediction": ["-1", "+1"]}, ["0", "1"], [None] * 2, [False] * 2),
+        ("one and two", {"prediction": [1, 2]}, ["1", "2"], [None] * 2, [False] * 2),
+        ("fractions outside", {"prediction": [3.7, -0.5]}, [None] * 2, [None] * 2, [True] * 2),
+        ("names", {"prediction": ["churn", " Stay ", None]}, ["churn", "Stay", None], [None] * 3, [False] * 3),
+        ("names and a score", {"prediction": ["churn"], "score": [0.9]}, ["churn"], [None], [False]),
+        (
+            "missing",
+            {"prediction": ["NA", "NaN", "null", "None", "<NA>", "\\N", ""]},
+            [None] * 7,
+            [None] * 7,
+            [False] * 7,
+        ),
+        ("no class", {"prediction": [UNUSABLE_TEXT, "1", None]}, [None, "1", None], [None] * 3, [True, False, False]),
         ("infinity", {"prediction": [INF, NAN]}, [None] * 2, [None] * 2, [True, False]),
         ("an object", {"prediction": [b"", None]}, [None] * 2, [None] * 2, [True, False]),
         ("a broken score alone", {"score": ["x", "0.5"]}, [None, "1"], [None, 0.5], [True, False]),
@@ -50,6 +76,100 @@ def test_binary(
     """Classes, scores and mistakes are distinguished value by value."""
     result = outcome(**columns)
     assert (plain(result.predicted), plain(result.score), result.bad.tolist()) == (classes, scores, bad), description
+
+
+@pytest.mark.parametrize(
+    ("positive", "values", "expected"),
+    [
+        ("churn", ["churn", "stay", None, "churn "], ["1", "0", None, "1"]),
+        ("churn", ["1", "0", "yes", "-1"], ["1", "0", "1", "0"]),
+        ("2", [1, 2, None], ["0", "1", None]),
+        ("2", ["1.0", "2.0"], ["0", "1"]),
+        ("0", [0, 1], ["1", "0"]),
+        ("no", ["yes", "no"], ["0", "1"]),
+        ("true", [True, False], ["1", "0"]),
+        ("-1", [-1, 1], ["1", "0"]),
+        ("a", ["a", "b", "c"], ["1", "0", "0"]),
+    ],
+)
+def test_the_positive_class(positive: str, values: list[Any], expected: list[Any]) -> None:
+    """It is "1" whatever its name, in predictions as in labels, and all others are "0"."""
+    assert plain(outcome(prediction=values, positive=positive).predicted) == expected
+    rows = Rows({"label": pa.array(values)}, all_fine(len(values)))
+    label, bad, _ = labels(rows, resolve(rows, a_model()), Reading("binary", positive_class=positive))
+    assert (plain(label), bad.any()) == (expected, False)
+
+
+def test_a_score_speaks_of_the_positive_class() -> None:
+    """With it named, scores count and give the class where there is none; a class of its own wins."""
+    result = outcome(prediction=["stay", None, "churn"], score=[0.2, 0.9, 0.4], positive="churn")
+    assert (plain(result.predicted), plain(result.score)) == (["0", "1", "1"], [0.2, 0.9, 0.4])
+    assert result.doubts == frozenset()
+    # A fraction in the column of predictions is the score of the positive class, even where that is 0.
+    assert plain(outcome(prediction=[0.9, 0.0], positive="0").predicted) == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "scores", "classes", "expected"),
+    [
+        ("percent", [49.0, 50.0, 100.0, 0.4], ["0", "1", "1", "0"], [0.49, 0.5, 1.0, 0.004]),
+        (
+            "margin",
+            [-1.0, 0.0, 2.0, -800.0],
+            ["0", "1", "1", "0"],
+            [1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-2)), 0.0],
+        ),
+        ("probability", [0.2, 0.5, 1.0, 0.0], ["0", "1", "1", "0"], [0.2, 0.5, 1.0, 0.0]),
+    ],
+)
+def test_scales(scale: str, scores: list[float], classes: list[str], expected: list[float]) -> None:
+    """Scores of any scale become probabilities, wherever they stand; an explicit class wins."""
+    for column in ("score", "prediction"):
+        result = outcome(scale=scale, **{column: scores})
+        assert (plain(result.predicted), plain(result.score)) == (classes, pytest.approx(expected))
+    assert plain(outcome(scale=scale, score=scores, prediction=[1] * 4).predicted) == ["1"] * 4
+
+
+def test_doubts() -> None:
+    """Scores that are no probabilities, or of a class that nobody named, are not used in the whole file."""
+    assert outcome(score=[50.0, 0.5]).doubts == {"score_scale"}
+    later = outcome(score=[0.5], unscaled=True)
+    assert (plain(later.score), later.bad.tolist(), later.doubts) == ([None], [True], {"score_scale"})
+    assert outcome(score=[0.5], prediction=["churn"]).doubts == {"positive_class"}
+    assert outcome(prediction=["churn", "stay"]).doubts == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "column", "example"),
+    [
+        ([{"probability": 87.5, "label": 1}], "score_scale", "probability", "87.5"),
+        ([{"prediction": "churn", "score": 0.5}], "positive_class", "prediction", "churn"),
+        ([{"prediction": name} for name in "abc"], "more_classes", "prediction", "c"),
+        ([{"prediction": 1, "label": at} for at in range(4)], "more_classes", "label", "2"),
+    ],
+)
+def test_doubts_are_noted(lines: list[dict[str, Any]], reason: str, column: str, example: str) -> None:
+    """With the column, an example and the remedy."""
+    (chunk,) = decoded(jsonl(lines))
+    (note,) = chunk.notes
+    assert (note.reason, note.column, note.example) == (reason, column, example)
+    assert "write" in note.text or "name it" in note.text
+
+
+def test_class_scores_of_a_named_class() -> None:
+    """Of two class probabilities that of the positive class is the score."""
+    lines = [{"proba_churn": 0.7, "proba_stay": 0.3}]
+    assert decoded(jsonl(lines), positive_class="churn")[0].score.tolist() == [0.7]
+    assert decoded(jsonl(lines), positive_class="stay")[0].score.tolist() == [0.3]
+
+
+def test_lists_of_one_element_are_values() -> None:
+    """Models that answer with a list per row are read, in JSON and in Parquet, as one row or many."""
+    lines = [{"prediction": [[0.75]], "label": [1]}, {"prediction": [[0.25]], "label": []}]
+    table = parquet_of(prediction=[[[0.75]], [[0.25]]], label=pa.array([[1], []], pa.list_(pa.int64())))
+    for data, name in ((jsonl(lines), "a.jsonl"), (jsonl([*lines, 5]), "a.jsonl"), (table, "a.parquet")):  # type: ignore[list-item]
+        (chunk,) = decoded(data, name)
+        assert (plain(chunk.score), plain(chunk.label)) == ([0.75, 0.25], ["1", None])
 
 
 def test_the_threshold_belongs_to_the_positive_class() -> None:
@@ -86,6 +206,7 @@ def test_regression(values: list[Any], expected: list[Any], bad: list[bool]) -> 
     ("values", "expected", "bad"),
     [
         (["cat", "", None], ["cat", None, None], [False] * 3),
+        (["none", "NaN", "NA", "<NA>", "\\N", "null"], ["none", *[None] * 5], [False] * 6),
         ([1, 2], ["1", "2"], [False] * 2),
         ([1.0, NAN], ["1", None], [False] * 2),
         ([True, False], ["true", "false"], [False] * 2),
@@ -117,7 +238,8 @@ def test_class_scores() -> None:
 @pytest.mark.parametrize(
     ("task", "values", "expected", "bad"),
     [
-        ("binary", ["yes", "0", "1.0", "maybe", None], ["1", "0", "1", None, None], [False, False, False, True, False]),
+        ("binary", ["yes", "0", "1.0", "maybe", None], ["1", "0", "1", "maybe", None], [False] * 5),
+        ("binary", ["NaN", "NA", "<NA>", "\\N"], [None] * 4, [False] * 4),
         ("binary", [0.0, 1.0, 0.5], ["0", "1", None], [False, False, True]),
         ("binary", [True, False], ["1", "0"], [False, False]),
         ("regression", [1, 2], [1.0, 2.0], [False, False]),
@@ -129,5 +251,5 @@ def test_class_scores() -> None:
 def test_labels(task: Any, values: list[Any], expected: list[Any], bad: list[bool]) -> None:
     """Labels are classes or numbers, never scores."""
     rows = Rows({"actual": pa.array(values)}, all_fine(len(values)))
-    label, wrong = labels(rows, resolve(rows, a_model(task=task)), task)
+    label, wrong, _ = labels(rows, resolve(rows, a_model(task=task)), Reading(task))
     assert (plain(label), wrong.tolist()) == (expected, bad)

@@ -23,7 +23,8 @@ def from_values(*values: Any) -> Rows:
         ("whole numbers", [1, None], pa.int64(), [1, None]),
         ("numbers", [1, 0.5, None], pa.float64(), [1.0, 0.5, None]),
         ("text", ["a", None], pa.string(), ["a", None]),
-        ("lists", [[1], [], None], pa.binary(), [b"", None, None]),
+        ("lists", [[1, 2], [3], [], None], pa.binary(), [b"", b"", None, None]),
+        ("lists of one", [[1], [[2]], [], [None], None], pa.int64(), [1, 2, None, None, None]),
         ("identifiers beyond 64 bits", [2**64, 1], pa.string(), ["18446744073709551616", "1"]),
         ("numbers beyond floats", [10**400, 0.5], pa.string(), ["1" + "0" * 400, "0.5"]),
         (

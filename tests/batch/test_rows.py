@@ -42,8 +42,8 @@ def test_types_that_get_through(description: str, column: Any, expected: list[An
 @pytest.mark.parametrize(
     ("description", "column", "present"),
     [
-        ("lists, of which an empty one is no value", pa.array([[1], [], None]), [True, False, False]),
-        ("large lists", pa.array([[1], []], pa.large_list(pa.int8())), [True, False]),
+        ("lists, of which an empty one is no value", pa.array([[1, 2], [3], [], None]), [True, True, False, False]),
+        ("large lists", pa.array([[1, 2], []], pa.large_list(pa.int8())), [True, False]),
         ("maps", pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int8())), [True, False]),
         ("bytes", pa.array([b"\xff", None], pa.binary()), [True, False]),
         ("bytes of fixed width", pa.array([b"\xff\xfe"], pa.binary(2)), [True]),

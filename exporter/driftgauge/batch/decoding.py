@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftgauge.batch.doubts import classes_note, score_note
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
 from driftgauge.batch.latency import implausible, latencies
-from driftgauge.batch.outcomes import labels, predictions
+from driftgauge.batch.outcomes import Reading, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
 from driftgauge.batch.roles import Roles, resolve
 from driftgauge.batch.rows import Rows
@@ -136,7 +137,9 @@ class _Decoder:
         self._features = FeatureReader(model, kinds, plain_table=role == "reference")
         self._default_time = default_time
         self._default_version = default_version
+        self._how = Reading(model.task, model.threshold, model.positive_class, model.score.scale)
         self._score_column = False
+        self._unscaled = False
         self._said: set[tuple[str, str]] = set()
         self._notes: list[Note] = []
 
@@ -159,12 +162,16 @@ class _Decoder:
         return micros
 
     def _records(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
-        model = self._model
-        outcome = predictions(rows, roles, task=model.task, threshold=model.threshold, score_column=self._score_column)
+        outcome = predictions(rows, roles, self._how, score_column=self._score_column, unscaled=self._unscaled)
         self._score_column = outcome.has_fractions
+        self._unscaled = "score_scale" in outcome.doubts
+        for doubt in sorted(outcome.doubts):
+            self._say_once(score_note(doubt, rows, roles))
+        self._say_once(classes_note(outcome.predicted, _named(roles, "prediction")) if outcome.named else None)
         failed = _failed(rows, roles)
         reject(reasons, outcome.bad & ~failed, "bad_prediction")
-        label, bad_label = labels(rows, roles, model.task)
+        label, bad_label, named = labels(rows, roles, self._how)
+        self._say_once(classes_note(label, _named(roles, "label")) if named else None)
         reject(reasons, bad_label, "bad_label")
         if self._role == "predictions":
             reject(reasons, ~mask(outcome.predicted.is_valid()) & ~failed, "no_prediction")
@@ -202,7 +209,8 @@ class _Decoder:
 
     def _labels(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
         key = _key(rows, roles)
-        label, bad_label = labels(rows, roles, self._model.task)
+        label, bad_label, named = labels(rows, roles, self._how)
+        self._say_once(classes_note(label, _named(roles, "label")) if named else None)
         reject(reasons, bad_label, "bad_label")
         reject(reasons, ~mask(key.is_valid()), "missing_key")
         reject(reasons, ~mask(label.is_valid()), "missing_label")
@@ -221,6 +229,10 @@ class _Decoder:
 
 def _first(rows: Rows, roles: Roles, role: str) -> Any:
     return first_present(rows, roles.paths[role])
+
+
+def _named(roles: Roles, role: str) -> str:
+    return next(iter(roles.paths[role]), role)
 
 
 def _key(rows: Rows, roles: Roles) -> TextArray:

@@ -1,14 +1,18 @@
 """Predictions and labels, by task: classes, scores, class probabilities and values.
 
-Binary columns are read value by value: booleans, 0 and 1 and the words of `schema` are classes; a number
-strictly between 0 and 1 is a score, and its class follows from the threshold. Once a column has shown such a
+Binary columns are read value by value. Booleans, 0 and 1, -1 and +1 and the words of `schema` are the classes "0" and
+"1"; other whole numbers and words are classes of their own name, unless `positive_class` says which of them is "1".
+A number strictly between 0 and 1 is a score, and its class follows from the threshold. Once a column has shown such a
 number, its other numbers are scores too, so that in 0.75, 1.0, 0.0 the last two are scores of 1 and 0; a column of
 nothing but 0.0 and 1.0 has no scores. An explicit class wins over the class that a score would give.
+
+A score says how likely the positive class is. Where classes have other names and nothing says which is positive, and
+where scores are no probabilities and nothing says what they are, there is no score: that is noted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +21,19 @@ import pyarrow.compute as pc
 
 from driftgauge.batch.roles import Roles
 from driftgauge.batch.rows import Rows
-from driftgauge.batch.values import category_text, first_present, mask, numbers, unusable
+from driftgauge.batch.values import class_text, first_present, mask, numbers, unusable
 from driftgauge.columns import BoolArray, FloatArray, ValueArray
-from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, Task
+from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, ScoreScale, Task
 
+Doubt = Literal["score_scale", "positive_class"]
 CodeArray = npt.NDArray[np.int8]
 
 _NO_CLASS: Final = -1
 _POSITIVE: Final = pa.array(sorted(POSITIVE_WORDS))
 _NEGATIVE: Final = pa.array(sorted(NEGATIVE_WORDS))
 _CLASSES: Final = pa.array(["0", "1"])
+# How far a sum of floats may lie outside a probability.
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class Outcome:
     """What a block's rows predict.
 
     predicted, score, class_scores: as in `Columns`. bad: (n,) a prediction is there that the task cannot use.
-    has_fractions: the prediction column holds scores.
+    has_fractions: the prediction column holds scores. named: binary classes have names of their own.
+    doubts: why there are no scores although a column has some.
     """
 
     predicted: ValueArray
@@ -42,6 +50,8 @@ class Outcome:
     bad: BoolArray
     class_scores: Mapping[str, FloatArray] = field(default_factory=dict)
     has_fractions: bool = False
+    named: bool = False
+    doubts: frozenset[Doubt] = frozenset()
 
     def without(self, rows: BoolArray) -> Self:
         """Return the same with nothing predicted in these rows (n,)."""
@@ -56,24 +66,49 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a model's outcomes are read. positive_class: as it is written; scale: what scores are, None if not said."""
+
+    task: Task
+    threshold: float = 0.5
+    positive_class: str | None = None
+    scale: ScoreScale | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Binary:
-    """codes: (n,) 0, 1 or -1 for none. numbers: (n,) values that were numbers, else NaN. bad: (n,)."""
+    """codes: (n,) 0, 1 or -1 for none. numbers: (n,) values in [0, 1], else NaN. bad: (n,).
+
+    names: (n,) text of the classes that have a name of their own, None where none has.
+    """
 
     codes: CodeArray
     numbers: FloatArray
     bad: BoolArray
+    names: ValueArray | None = None
+
+    def classes(self, positive_class: str | None, otherwise: CodeArray | None = None) -> ValueArray:
+        """Return the classes (n,) as text, those of `otherwise` where there is none."""
+        if self.names is None and positive_class is None:
+            return _class_array(self.codes if otherwise is None else _first_code(self.codes, otherwise))
+        own = _class_array(self.codes)
+        classes = _with_positive(own if self.names is None else pc.coalesce(own, self.names), positive_class)
+        return classes if otherwise is None else pc.coalesce(classes, _class_array(otherwise))
 
     def fractions(self) -> BoolArray:
         return (self.numbers > 0) & (self.numbers < 1)
 
 
-def predictions(rows: Rows, roles: Roles, *, task: Task, threshold: float, score_column: bool) -> Outcome:
-    """Read the predictions of a block; `score_column` says that earlier blocks showed fractions (binary only)."""
+def predictions(rows: Rows, roles: Roles, how: Reading, *, score_column: bool, unscaled: bool = False) -> Outcome:
+    """Read the predictions of a block.
+
+    score_column, unscaled (binary only): earlier blocks showed fractions, and scores that are no probabilities.
+    """
     column = first_present(rows, roles.paths["prediction"])
-    if task == "binary":
+    if how.task == "binary":
         given = first_present(rows, roles.paths["score"])
-        return _binary_outcome(column, given, threshold=threshold, score_column=score_column)
-    if task == "regression":
+        return _binary_outcome(column, given, how, score_column=score_column, unscaled=unscaled)
+    if how.task == "regression":
         return _values(column)
     class_scores = {
         name: numbers(first_present(rows, paths)).values for name, paths in sorted(roles.class_scores.items())
@@ -81,31 +116,49 @@ def predictions(rows: Rows, roles: Roles, *, task: Task, threshold: float, score
     return _class_outcome(column, class_scores)
 
 
-def labels(rows: Rows, roles: Roles, task: Task) -> tuple[ValueArray, BoolArray]:
-    """Return the labels of a block, null where absent, and where there is one that the task cannot use."""
+def labels(rows: Rows, roles: Roles, how: Reading) -> tuple[ValueArray, BoolArray, bool]:
+    """Return the labels of a block, null where absent, where there is one that the task cannot use, and `named`."""
     column = first_present(rows, roles.paths["label"])
     if pa.types.is_null(column.type):
-        nothing = pa.nulls(len(rows), pa.float64() if task == "regression" else pa.string())
-        return nothing, np.zeros(len(rows), dtype=np.bool_)
-    if task == "binary":
+        nothing = pa.nulls(len(rows), pa.float64() if how.task == "regression" else pa.string())
+        return nothing, np.zeros(len(rows), dtype=np.bool_), False
+    if how.task == "binary":
         read = _read_binary(column)
-        return _class_array(read.codes), read.bad | read.fractions()
-    outcome = _values(column) if task == "regression" else _class_outcome(column, {})
-    return outcome.predicted, outcome.bad
+        return read.classes(how.positive_class), read.bad | read.fractions(), read.names is not None
+    outcome = _values(column) if how.task == "regression" else _class_outcome(column, {})
+    return outcome.predicted, outcome.bad, False
 
 
-def _binary_outcome(prediction: Any, given: Any, *, threshold: float, score_column: bool) -> Outcome:
+def _binary_outcome(prediction: Any, given: Any, how: Reading, *, score_column: bool, unscaled: bool) -> Outcome:
+    if how.scale not in (None, "probability") and pa.types.is_null(given.type):
+        prediction, given = given, prediction
     read = _read_binary(prediction)
     fractions = read.fractions()
     has_fractions = score_column or bool(fractions.any())
     own = read.numbers if has_fractions else np.where(fractions, read.numbers, np.nan)
     explicit = numbers(given)
-    score = np.where(np.isnan(explicit.values), own, explicit.values)
-    from_score = np.where(np.isnan(score), _NO_CLASS, score >= threshold).astype(np.int8)
-    codes = np.where(read.codes == _NO_CLASS, from_score, read.codes)
-    # A score that is no number only matters where nothing else gives the class.
-    bad = read.bad | (explicit.bad & (codes == _NO_CLASS))
-    return Outcome(_class_array(codes), score, bad, has_fractions=has_fractions)
+    scaled = _SCALES[how.scale or "probability"](explicit.values)
+    has_given = not pa.types.is_null(given.type)
+    unscaled = unscaled or (has_given and bool(((scaled < -_ROUNDING) | (scaled > 1 + _ROUNDING)).any()))
+    nameless = read.names is not None and how.positive_class is None
+    score = np.where(np.isnan(scaled), own, scaled)
+    if unscaled or nameless:
+        score = np.full(len(score), np.nan)
+    from_score = np.where(np.isnan(score), _NO_CLASS, score >= how.threshold).astype(np.int8)
+    predicted = read.classes(None if has_fractions else how.positive_class, from_score)
+    # A score that is no number, or no probability, only matters where nothing else gives the class.
+    lost = explicit.bad | (~np.isnan(scaled) if unscaled else False)
+    bad = read.bad | (lost & ~mask(predicted.is_valid()))
+    has_scores = not np.isnan(scaled).all() or bool(fractions.any())
+    doubts: dict[Doubt, bool] = {"score_scale": unscaled, "positive_class": nameless and has_scores}
+    return Outcome(
+        predicted,
+        score,
+        bad,
+        has_fractions=has_fractions,
+        named=read.names is not None,
+        doubts=frozenset(reason for reason, applies in doubts.items() if applies),
+    )
 
 
 def _read_binary(column: Any) -> _Binary:
@@ -114,17 +167,61 @@ def _read_binary(column: Any) -> _Binary:
         return _Binary(codes, np.full(len(column), np.nan), np.zeros(len(column), dtype=np.bool_))
     values, bad = numbers(column)
     codes = np.select([values == 0, values == 1], [0, 1], _NO_CLASS).astype(np.int8)
+    named = outside = (values < 0) | (values > 1)
+    if outside.any():
+        codes[values == -1] = 0
+        # Between whole numbers lies no class.
+        bad = bad | (outside & (np.trunc(values) != values))
+        named = outside & (values != -1) & ~bad
     if pa.types.is_string(column.type) and bad.any():
         folded = pc.utf8_lower(pc.utf8_trim_whitespace(column))
         positive, negative = mask(pc.is_in(folded, value_set=_POSITIVE)), mask(pc.is_in(folded, value_set=_NEGATIVE))
-        codes[bad & positive], codes[bad & negative] = 1, 0
-        bad = bad & ~positive & ~negative
-    outside = (values < 0) | (values > 1)
-    return _Binary(codes, np.where(outside, np.nan, values), bad | outside)
+        codes[bad & positive & ~outside], codes[bad & negative & ~outside] = 1, 0
+        words = bad & ~positive & ~negative & ~unusable(column)
+        bad = bad & (unusable(column) | outside)
+        named = named | (words & ~outside)
+    names = _without(class_text(column), ~named) if named.any() else None
+    return _Binary(codes, np.where(outside, np.nan, values), bad, names)
+
+
+def _first_code(codes: CodeArray, otherwise: CodeArray) -> CodeArray:
+    return np.where(codes == _NO_CLASS, otherwise, codes)
+
+
+def _with_positive(classes: ValueArray, positive_class: str | None) -> ValueArray:
+    """Return "1" for the positive class and "0" for others; "0" and "1" stay beside a positive class that is a word."""
+    if positive_class is None:
+        return classes
+    (positive,) = _read_binary(pa.array([positive_class])).classes(None).to_pylist()
+    is_positive = pc.equal(classes, positive)
+    if not _is_number(positive):
+        is_positive = pc.or_(is_positive, pc.equal(classes, "1"))
+    return pc.if_else(is_positive, "1", "0")
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and not numbers(pa.array([text])).bad.any()
+
+
+def _without(classes: ValueArray, rows: BoolArray) -> ValueArray:
+    return pc.if_else(pa.array(rows), pa.scalar(None, pa.string()), classes) if rows.any() else classes
 
 
 def _class_array(codes: CodeArray) -> ValueArray:
     return _CLASSES.take(pa.array(codes, mask=codes == _NO_CLASS))
+
+
+def _logistic(margins: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-margins)), dtype=np.float64)
+
+
+# From what a score is to the probability of the positive class.
+_SCALES: Final[dict[ScoreScale, Callable[[FloatArray], FloatArray]]] = {
+    "probability": lambda values: values,
+    "percent": lambda values: values / 100,
+    "margin": _logistic,
+}
 
 
 def _values(column: Any) -> Outcome:
@@ -135,7 +232,7 @@ def _values(column: Any) -> Outcome:
 
 def _class_outcome(column: Any, class_scores: Mapping[str, FloatArray]) -> Outcome:
     """Multiclass: any text names a class; without one the class with the highest probability is the prediction."""
-    text = category_text(column)
+    text = class_text(column)
     if class_scores and text.null_count:
         text = pc.coalesce(text, _most_probable(class_scores))
     return Outcome(text, np.full(len(column), np.nan), unusable(column), class_scores)

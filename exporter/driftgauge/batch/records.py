@@ -43,6 +43,7 @@ def rows_from_records(records: Sequence[Mapping[str, Any] | None], reasons: Reas
             # Of two spellings of one path in a record the first wins, as with columns.
             if cells[path][at] is None:
                 cells[path][at] = value
+    cells = {path: _without_lists(values) for path, values in cells.items()}
     numeric = frozenset(path for path, values in cells.items() if _mostly_numbers(values))
     columns = {path: _column(values) for path, values in cells.items()}
     return Rows(columns, reasons, numeric_text=frozenset(p for p in numeric if pa.types.is_string(columns[p].type)))
@@ -58,9 +59,27 @@ def _leaves(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iter
             yield from inner
             yield path, _UNUSABLE if any(leaf is not None for _, leaf in inner) else None
         elif isinstance(value, dict | list):
-            yield path, _UNUSABLE if value else None
+            yield path, _only_element(value) if isinstance(value, list) and value else _UNUSABLE if value else None
         else:
             yield path, value
+
+
+def _only_element(value: list[Any]) -> Any:
+    """Return the only element of a list, however deep, in a tuple; `_UNUSABLE` for longer lists and for objects."""
+    found: Any = value
+    while isinstance(found, list) and len(found) == 1:
+        (found,) = found
+    if found is None or found == []:
+        return None
+    return _UNUSABLE if isinstance(found, list | dict) else (found,)
+
+
+def _without_lists(values: list[Any]) -> list[Any]:
+    """Let only elements stand for their lists, unless some list of the column is longer."""
+    if not any(type(value) is tuple for value in values):
+        return values
+    longer = any(type(value) is bytes for value in values)
+    return [(_UNUSABLE if longer else value[0]) if type(value) is tuple else value for value in values]
 
 
 def _mostly_numbers(values: list[Any]) -> bool:

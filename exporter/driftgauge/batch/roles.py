@@ -124,13 +124,15 @@ def _implied(rows: Rows, model: "ModelConfig", class_scores: Mapping[str, Paths]
     if role == "prediction":
         return role, _sole_output(rows, taken)
     probabilities = {path for paths in class_scores.values() for path in paths}
-    return role, _positive_scores(class_scores) or _sole_output(rows, taken | probabilities)
+    return role, _positive_scores(class_scores, model.positive_class) or _sole_output(rows, taken | probabilities)
 
 
-def _positive_scores(class_scores: Mapping[str, Paths]) -> Paths:
+def _positive_scores(class_scores: Mapping[str, Paths], positive: str | None) -> Paths:
     """Of two class probabilities return that of the positive class; of one, that one, whatever its name."""
     if len(class_scores) == 1:
         return next(iter(class_scores.values()))
+    if positive is not None and _class_name(positive) in class_scores:
+        return class_scores[_class_name(positive)]
     return next((paths for name, paths in class_scores.items() if name.lower() in POSITIVE_WORDS), ())
 
 

@@ -83,7 +83,17 @@ def flatten(table: Any) -> list[tuple[str, Any]]:
         return [leaf for name, column in columns for leaf in _leaves(name, column)]
     # Batch by batch, because Arrow's JSON parser makes lists of nulls that cannot be joined before they are reduced.
     batches = [flatten(batch) for batch in table.to_batches()]
-    return [(leaves[0][0], pa.concat_arrays([array for _, array in leaves])) for leaves in zip(*batches, strict=True)]
+    return [(leaves[0][0], _joined([array for _, array in leaves])) for leaves in zip(*batches, strict=True)]
+
+
+def _joined(arrays: list[Any]) -> Any:
+    """Concatenate the parts of a column; lists of one element are only values where all of the column's lists are."""
+    kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
+    if len(kinds) > 1:
+        arrays = [_unusable_where(array.is_valid()) for array in arrays]
+    elif kinds:
+        arrays = [pa.nulls(len(a), *kinds) if pa.types.is_null(a.type) else a for a in arrays]
+    return pa.concat_arrays(arrays)
 
 
 def first_of_each(leaves: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -152,8 +162,18 @@ def _unusable_where(present: Any) -> Any:
     return pc.if_else(present, pa.scalar(b""), pa.scalar(None, pa.binary()))
 
 
-def _not_empty(lists: Any) -> Any:
-    return _unusable_where(pc.fill_null(pc.greater(pc.list_value_length(lists), 0), fill_value=False))
+def _only_element(lists: Any) -> Any:
+    """Return what lists of at most one element hold: many models answer with one list per row.
+
+    A column with a longer list, or with lists of objects, is unusable where a list is not empty.
+    """
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    single = pc.equal(lengths, 1)
+    places = pc.subtract(pc.cumulative_sum(lengths), 1)
+    only = _plain(_decoded(lists.flatten().take(pc.if_else(single, places, pa.scalar(None, pa.int64())))))
+    if (pc.max(lengths).as_py() or 0) <= 1 and not pa.types.is_struct(lists.type.value_type):
+        return only
+    return _unusable_where(pc.or_(pc.greater(lengths, 1), pc.and_(single, only.is_valid())))
 
 
 def _as_is(array: Any) -> Any:
@@ -183,6 +203,7 @@ _CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ..
     (pa.types.is_string_view, _text),
     (pa.types.is_binary, _text_if_it_is),
     (pa.types.is_large_binary, _text_if_it_is),
-    (pa.types.is_list, _not_empty),
-    (pa.types.is_large_list, _not_empty),
+    (pa.types.is_list, _only_element),
+    (pa.types.is_large_list, _only_element),
+    (pa.types.is_fixed_size_list, _only_element),
 )

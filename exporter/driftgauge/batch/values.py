@@ -28,7 +28,11 @@ MAX_VERSION: Final = 100
 VERSION_KEPT: Final = 80
 
 MISSING_WORDS: Final = pa.array(
-    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat"]
+    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat", "\\N"]
+)
+# Of a class the outcome is not known yet; a class may well be called "none".
+_NO_CLASS: Final = pa.array(
+    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"]
 )
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
@@ -118,6 +122,12 @@ def number_text(value: float) -> str:
 def category_text(column: Any) -> TextArray:
     """Return canonical category text, null where missing or unusable; see the module's rules."""
     return _changed(_tidy(_plain_text(column)), longer_than=MAX_CATEGORY, change=_cut_category)
+
+
+def class_text(column: Any) -> TextArray:
+    """Return canonical text of classes, as `category_text`, null where a data frame would write a missing value."""
+    text = _text_or_null(category_text(column), _NO_CLASS)
+    return pc.utf8_trim_whitespace(text)
 
 
 def key_text(parts: Sequence[Any]) -> TextArray:

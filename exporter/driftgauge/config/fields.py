@@ -88,6 +88,13 @@ def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
+def _class_name(value: object) -> object:
+    """Let a class be written as data has it: 1, true and churn alike."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, int | float) else value
+
+
 def _zone(name: str) -> str:
     try:
         # UTC needs no database.
@@ -145,6 +152,7 @@ Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
 Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
+ClassName = Annotated[Text, BeforeValidator(_class_name)]
 Zone = Annotated[Text, AfterValidator(_zone)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
 Role = Annotated[str, AfterValidator(_one_of("role", tuple(SPELLINGS)))]

@@ -14,6 +14,7 @@ from driftgauge.config.fields import (
     ALL_SIGNALS,
     METRICS,
     Bytes,
+    ClassName,
     Condition,
     ConditionField,
     Effect,
@@ -36,7 +37,7 @@ from driftgauge.config.fields import (
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import Path, RuleError
 from driftgauge.families import BASIC_SIGNALS
-from driftgauge.schema import Average, LatencyUnit, Task
+from driftgauge.schema import Average, LatencyUnit, ScoreScale, Task
 
 MAX_WINDOWS: Final = 8
 # Stands for a default that depends on another field.
@@ -114,6 +115,12 @@ class ReferenceSource(Section):
     uri: Text
 
 
+class Score(Section):
+    """What scores of the positive class are; unless it is said, they have to be probabilities."""
+
+    scale: ScoreScale | None = None
+
+
 class Features(Section):
     """Which columns are features; an empty `include` means all that are found."""
 
@@ -151,6 +158,8 @@ class ModelConfig(Section):
     name: Name
     task: Task = "binary"
     threshold: Fraction = 0.5
+    positive_class: ClassName | None = None
+    score: Score = Score()
     predictions: Predictions
     labels: Labels | None = None
     reference: ReferenceSource | None = None
@@ -202,6 +211,14 @@ class ModelConfig(Section):
         if average == "binary" and task != "binary":
             raise RuleError(f'"binary" needs task binary, and this one is {task}; use weighted, macro or micro')
         return average
+
+    @field_validator("positive_class")
+    @classmethod
+    def _class_of_the_task(cls, positive: str | None, info: ValidationInfo) -> str | None:
+        task = info.data.get("task", "binary")
+        if positive is not None and task != "binary":
+            raise RuleError(f"needs task binary, and this one is {task}; leave it out")
+        return positive
 
     @field_validator("columns")
     @classmethod
