@@ -21,7 +21,9 @@ from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.families import FAMILIES, Sample
 from driftgauge.pipeline import commit as commits
 from driftgauge.pipeline.commit import commit, forget
-from driftgauge.pipeline.delta import Delta, Terms, fold_labels, fold_predictions
+from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.labels import fold_labels
+from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.store import Store
 from driftgauge.store.panes import read

@@ -16,7 +16,8 @@ from driftgauge.collector import render
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.performance import metrics
-from driftgauge.pipeline.delta import Delta, Terms, fold_predictions
+from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.schema import Task
 from driftgauge.snapshot import ModelState, model_samples
 from e2e.comparing import about_models, beyond_tolerance, deviations

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from driftgauge.pipeline.delta import VERSION_LIMIT
+from driftgauge.pipeline.panes import VERSION_LIMIT
 from pipeline.conftest import LABELS, NOW, PREDICTIONS, Bench, a_model, label, prediction
 
 MINUTE = 60_000_000

@@ -1,16 +1,23 @@
-"""One refresh, from MLflow to model states, in the order that makes every row count once.
+"""One refresh, from feeds to model states, in the order that makes every row count once.
 
     refresh    discover, read in parallel, commit step by step, expire: the order itself
+    feeds      which feed has the files of which model
     work       which files are to be read, and what is put on record of each
     memory     what is known of a model between refreshes and after a restart
-    fetching   files downloaded side by side, and handed to workers
-    reading    artifacts -> what they add
+    renewal    a reference that changed
+    fetching   files fetched side by side, and handed on in order
+    reading    files -> what they add
+    growth     whether a file has grown or was replaced
     executor   where that is done: in this process, or
     processes  in worker processes, so that a hostile file costs itself only
     mapped     what workers share, in files that they map
     heap       memory that nothing uses any more, returned to the machine
-    delta      decoded rows -> what they add to panes and counters
+    delta      what rows add, and by what they are folded
+    rows       prediction rows -> what they add, with labels that came with them
+    labels     label rows, and rows that were joined with their labels
+    panes      rows by version and pane
     commit     a delta, its label join and the cursor -> one transaction
+    recount    corrected labels
     baseline   a reference file -> compiled reference and baseline metrics
 
 What a refresh returns is values; serving them is `service`'s business. Nothing is imported here: a worker process

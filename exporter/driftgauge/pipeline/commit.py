@@ -9,7 +9,9 @@ from typing import Final
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
-from driftgauge.pipeline.delta import VERSION_LIMIT, Delta, Terms, fold_joined, merged
+from driftgauge.pipeline.delta import Delta, Terms, merged
+from driftgauge.pipeline.labels import fold_joined
+from driftgauge.pipeline.panes import VERSION_LIMIT
 from driftgauge.pipeline.recount import NOTHING, recount
 from driftgauge.snapshot import Grown, ModelState
 from driftgauge.store import FileRecord, Joined, Store, Transaction

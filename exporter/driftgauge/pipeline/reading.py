@@ -14,8 +14,10 @@ from driftgauge.columns import Columns, Note
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.feed import Opener, Piece
 from driftgauge.openers import InMemory
-from driftgauge.pipeline.delta import Delta, Origin, Signals, Terms, fold_labels, fold_predictions, fold_together
+from driftgauge.pipeline.delta import Delta, Origin, Signals, Terms
 from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
+from driftgauge.pipeline.labels import fold_labels
+from driftgauge.pipeline.rows import fold_predictions, fold_together
 from driftgauge.schema import UNKNOWN_VERSION, Kind
 
 T = TypeVar("T")

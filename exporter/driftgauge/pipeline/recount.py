@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.aggregates.pane import Pane
-from driftgauge.pipeline.delta import Terms, coded, refold
+from driftgauge.pipeline.delta import Terms
+from driftgauge.pipeline.labels import refold
+from driftgauge.pipeline.panes import coded
 from driftgauge.segments import ALL_ROWS
 from driftgauge.store import Transaction
 from driftgauge.store.join import labelled_in

@@ -1,0 +1,108 @@
+"""Labels, from wherever they come: with their predictions, or in files of their own to be joined in the store."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.aggregates.buckets import Buckets
+from driftgauge.aggregates.pane import Pane
+from driftgauge.aggregates.totals import Totals, VersionTotals
+from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
+from driftgauge.families import LABEL_DELAY_BUCKETS
+from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.panes import by_version, coded, one_array, panes_of, usable
+from driftgauge.segments import listed, listed_members
+from driftgauge.store.join import class_scores, staged_labels, staged_predictions
+from driftgauge.windows import MICROSECONDS, PaneKey
+
+
+def fold_labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> Delta:
+    """Fold the labels that came with predictions, and stage what waits to be joined; members: (n,) by segment."""
+    labelled = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
+    joined = np.zeros(len(rows), np.bool_)
+    if terms.model.labels:
+        joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
+    if not (labelled.any() or joined.any()):
+        return Delta()
+    is_direct, is_waiting = labelled & ~joined, joined & ~rows.failed
+    direct, waiting = rows.take(is_direct), rows.take(is_waiting)
+    lists = listed(terms.segments, [mask[is_waiting] for mask in members], rows=len(waiting))
+    with_label = rows.take(joined & ~rows.failed & labelled)
+    last_label = int(rows.time[labelled].max()) if labelled.any() else None
+    versions = {name: VersionTotals(labels=len(at)) for name, at in by_version(coded(direct.version))}
+    return Delta(
+        totals=Totals(versions=versions, last_label=last_label),
+        outcomes=panes_of(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
+        waiting=(staged_predictions(waiting, lists),) if len(waiting) else (),
+        labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
+    )
+
+
+def fold_labels(rows: Columns, terms: Terms) -> Delta:
+    """Take label rows to be joined."""
+    kept, _, rejected = usable(rows, terms)
+    last = int(kept.time.max()) if len(kept) else None
+    return Delta(
+        totals=Totals(rejected=rejected, last_label=last),
+        labels=(staged_labels(kept.key, kept.time, kept.label),) if len(kept) else (),
+        rows_read=rows.rows_read,
+    )
+
+
+def fold_joined(fresh: pa.Table, terms: Terms) -> Delta:
+    """Fold predictions that got their first label (rows as `store.join` returns them)."""
+    if not len(fresh):
+        return Delta()
+    rows, label_time, members = _as_columns(fresh, terms)
+    delays = (label_time - rows.time) / MICROSECONDS
+    versions = {}
+    for version, at in by_version(coded(rows.version)):
+        delay = Buckets.fold(np.maximum(delays[at], 0.0), LABEL_DELAY_BUCKETS)
+        versions[version] = VersionTotals(labels=len(at), label_delay=delay)
+    return Delta(totals=Totals(versions=versions), outcomes=_joined_panes(rows, label_time, terms, members))
+
+
+def refold(labelled: pa.Table, terms: Terms) -> dict[PaneKey, Pane]:
+    """Fold labelled predictions that were counted before, to replace their panes."""
+    if not len(labelled):
+        return {}
+    rows, label_time, members = _as_columns(labelled, terms)
+    return _joined_panes(rows, label_time, terms, members)
+
+
+def _joined_panes(
+    rows: Columns, label_time: IntArray, terms: Terms, members: Sequence[BoolArray]
+) -> dict[PaneKey, Pane]:
+    """Fold predictions with labels from files of their own, whose times are (n,), into panes that can be rebuilt."""
+    panes = panes_of(rows, label_time if terms.by_label_time else rows.time, terms, members, of="labelled")
+    return {replace(key, rebuilt=True): pane for key, pane in panes.items()}
+
+
+def _as_columns(table: pa.Table, terms: Terms) -> tuple[Columns, IntArray, list[BoolArray]]:
+    """Return joined rows as `Columns`, with the times (n,) of their labels and, by segment, which rows are in it."""
+    table = table.combine_chunks()
+    names = table["classes"].to_pylist()
+    rows = Columns(
+        time=table["time"].to_numpy(),
+        version=one_array(table["version"]),
+        key=pa.nulls(len(table), pa.string()),
+        predicted=one_array(table["predicted"]),
+        label=one_array(table["label"]),
+        score=one_array(table["score"]).to_numpy(zero_copy_only=False).astype(np.float64),
+        latency=np.full(len(table), np.nan),
+        failed=np.zeros(len(table), np.bool_),
+        class_scores=_stored_scores(names, table["class_scores"].to_pylist()),
+    )
+    return rows, table["label_time"].to_numpy(), listed_members(terms.segments, one_array(table["segments"]))
+
+
+def _stored_scores(classes: Sequence[str], scores: Sequence[Sequence[float] | None]) -> dict[str, FloatArray]:
+    found: dict[str, FloatArray] = {}
+    for row, (names, values) in enumerate(zip(classes, scores, strict=True)):
+        for name, value in zip(class_scores(names), values or (), strict=True):
+            column = found.setdefault(name, np.full(len(classes), np.nan))
+            column[row] = np.nan if value is None else value
+    return found

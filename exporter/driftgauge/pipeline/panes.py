@@ -1,0 +1,87 @@
+"""Decoded rows by version and pane: which of them count, and what they add to the panes of all rows and of segments."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftgauge.aggregates.pane import Pane
+from driftgauge.columns import BoolArray, Columns, IntArray, TextArray
+from driftgauge.pipeline.delta import Terms
+from driftgauge.segments import ALL_ROWS
+from driftgauge.signals import Rows, fold
+from driftgauge.windows import PaneKey, is_future
+
+# Distinct texts and, for each row (n,), the position of its text among them.
+Coded = tuple[list[str], IntArray]
+
+# A version has panes of its own; something that is new in every row is no version. Of one chunk of a file the most
+# frequent versions count, of a model those with the newest predictions.
+VERSION_LIMIT: Final = 100
+
+
+def panes_of(
+    rows: Columns,
+    time: IntArray,
+    terms: Terms,
+    members: Sequence[BoolArray],
+    *,
+    of: Rows,
+    versions: Coded | None = None,
+) -> dict[PaneKey, Pane]:
+    """Fold all rows, and those of each segment, into the panes of the times (n,) at which they count.
+
+    members: (n,) by segment. versions: those of the rows, if they are known.
+    """
+    groups = dict(terms.tiers.groups(*(versions or coded(rows.version)), time, terms.now))
+    found = dict(zip(groups, fold(rows, list(groups.values()), terms.fitted[ALL_ROWS], of), strict=True))
+    for segment, chosen in zip(terms.segments, members, strict=True):
+        within = {key: some for key, at in groups.items() if len(some := at[chosen[at]])}
+        panes = fold(rows, list(within.values()), terms.fitted[segment.name], of)
+        found |= {replace(key, segment=segment.name): pane for key, pane in zip(within, panes, strict=True)}
+    return found
+
+
+def usable(rows: Columns, terms: Terms) -> tuple[Columns, Coded, dict[str, int]]:
+    """Return the rows that count, their versions, and how many of the file were rejected by reason."""
+    rejected = dict(rows.rejected)
+    future = is_future(rows.time, terms.now)
+    if future.any():
+        rejected["future_timestamp"] = int(future.sum())
+        rows = rows.take(~future)
+    versions = coded(rows.version)
+    names, codes = versions
+    if len(names) > VERSION_LIMIT:
+        counts = np.bincount(codes)
+        ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
+        kept = np.isin(codes, ranked[:VERSION_LIMIT])
+        rejected["too_many_versions"] = int(np.count_nonzero(~kept))
+        rows = rows.take(kept)
+        versions = coded(rows.version)
+    return rows, versions, rejected
+
+
+def coded(text: TextArray) -> Coded:
+    """Return the distinct texts and, for each row (n,), the position of its text among them."""
+    flat = one_array(text)
+    # Mostly they are all the same, which takes a fifth of the time to see.
+    if len(flat) and not flat.null_count and pc.all(pc.equal(flat, flat[0])).as_py():
+        return [flat[0].as_py()], np.zeros(len(flat), np.int64)
+    encoded = flat.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+
+def by_version(versions: Coded) -> list[tuple[str, IntArray]]:
+    """Return each version and where its rows are."""
+    names, codes = versions
+    if len(names) == 1:
+        return [(names[0], np.arange(len(codes)))]
+    return [(name, np.flatnonzero(codes == code)) for code, name in enumerate(names)]
+
+
+def one_array(column: Any) -> Any:
+    """Return a column as one array."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
