@@ -173,16 +173,23 @@ class Pipeline:
         # What had grown before is in the last snapshot.
         memory.state = replace(memory.state, grown=())
         feed = self._feeds[memory.state.config.name]
-        pieces, cursor = feed.look(memory.cursor, now)
-        reference_error = renew_reference(
-            memory, self._feeds.source, self._store, self._config.limits, executor=self.executor
-        )
+        try:
+            pieces, cursor = feed.look(memory.cursor, now)
+        except SourceMissing:
+            # The reference may be there before the first file is.
+            self._renew_reference(memory)
+            raise
+        reference_error = self._renew_reference(memory)
         terms = memory.terms(self._config, now)
         step = self._read(memory, feed, due(pieces, memory.files, now), terms, readers)
         self._conclude(memory, step, cursor, terms)
         self._identify(memory)
         if reference_error is not None:
             raise reference_error
+
+    def _renew_reference(self, memory: Memory) -> ReferenceUnusable | None:
+        source, limits = self._feeds.source, self._config.limits
+        return renew_reference(memory, source, self._store, limits, executor=self.executor)
 
     def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
         """Read files and commit them step by step; return the last step, which is not committed."""
