@@ -53,10 +53,14 @@ class Exporter:
         self.wait_for(lambda: self.get("/-/ready")[0] == 200)
 
     def kill_refresher(self) -> None:
-        """Kill the process that refreshes, which is started again."""
-        self.wait_for(lambda: bool(children_of(self.process.pid)))
-        for refresher in children_of(self.process.pid):
-            os.kill(refresher, signal.SIGKILL)
+        """Kill what refreshes until the front has noticed: one that is being replaced does not count."""
+
+        def noticed() -> bool:
+            for refresher in children_of(self.process.pid):
+                os.kill(refresher, signal.SIGKILL)
+            return "driftgauge_refresher_restarts_total{" in self.get("/metrics")[1]
+
+        self.wait_for(noticed)
 
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and return the exit status; fail when the process is not gone in time."""
