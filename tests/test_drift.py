@@ -17,6 +17,7 @@ from driftgauge.columns import Columns, FloatArray
 from driftgauge.config import Drift
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.families import STATISTICS
+from driftgauge.grid import NumericGrid
 from driftgauge.reference import NumericProfile
 from driftgauge.statistics import TABLE, NumericPair, wasserstein_distance
 
@@ -161,9 +162,12 @@ def test_wasserstein_where_the_functions_cross_inside_a_cell() -> None:
         high=3,
         constant=False,
     )
-    counts, sums = np.array([0, 0, 10, 0, 0]), np.array([0, 0, 5.0, 0, 0])
+    # From the grid's center on, which is 1.
+    counts, sums = np.array([0, 0, 10, 0, 0]), np.array([0, 0, -5.0, 0, 0])
 
-    assert wasserstein_distance(NumericPair(np.array([0.0, 1.0]), profile, counts, sums)) == pytest.approx(0.5)
+    pair = NumericPair(NumericGrid(np.array([0.0, 1.0])), profile, counts, sums)
+
+    assert wasserstein_distance(pair) == pytest.approx(0.5)
 
 
 def test_a_column_is_compared_as_if_alone() -> None:
@@ -189,6 +193,37 @@ def test_mean_shift() -> None:
     shift = numeric([1, 2, 3], [3, 5]).statistics["mean_shift"]
 
     assert shift == pytest.approx(2 / math.sqrt(2 / 3))
+
+
+@pytest.mark.parametrize("offset", [1.7e9, 1.7e12, 1.7e15], ids="{:g}".format)
+def test_large_numbers_with_a_small_spread(offset: float) -> None:
+    """A million times stamps, of which ten differ, say of themselves what they say without their large offset."""
+    rng = np.random.default_rng(SEED)
+    reference, window = rng.integers(0, 10, 5000).astype(np.float64), rng.integers(0, 10, 1_000_000).astype(np.float64)
+
+    found, small = numeric(reference + offset, window + offset).statistics, numeric(reference, window).statistics
+
+    # The reference's mean is a double, and of these there are a few between neighbouring stamps only.
+    assert found["mean_shift"] == pytest.approx(small["mean_shift"], abs=np.spacing(offset))
+    for name in ("wasserstein_distance", "ks_statistic", "psi"):
+        assert found[name] == pytest.approx(small[name], rel=1e-6)
+
+
+@pytest.mark.parametrize("binning", ["quantile", "uniform"])
+@pytest.mark.parametrize(
+    "values",
+    [[-1.7e308, 1.7e308], [-1.7e308, -1.7e308, 1.7e308], [-1e308, 0.0, 1e308, 1.7e308], [0.0, 5e-324, 1e-323, 0.0]],
+    ids=str,
+)
+def test_distances_that_are_no_number(values: list[float], binning: str) -> None:
+    """Of values farther apart, or nearer, than doubles can say the shares are right; what overflows is absent."""
+    sample = np.array(values)
+
+    found = numeric(sample, sample, binning=binning)
+
+    assert (found.rows, found.outliers) == (len(values), 0)
+    assert [found.statistics[name] for name in ("ks_statistic", "psi", "js_distance")] == [0, 0, 0]
+    assert numeric(sample, sample[[0, 0]]).statistics["ks_statistic"] == pytest.approx(np.mean(sample > sample[0]))
 
 
 # Bins are right-closed between numpy's quantiles; p and q are written out, empty shares as the floor 1e-4.

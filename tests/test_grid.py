@@ -48,7 +48,7 @@ def test_tallies_equal_a_loop(points: int, rows: int, decimals: int) -> None:
         expected, by_cell, times = np.unique(each, return_inverse=True, return_counts=True)
         assert cells.tolist() == expected.tolist()
         assert counts.tolist() == times.tolist()
-        assert sums == pytest.approx(np.bincount(by_cell, part, len(expected)), rel=1e-12, abs=1e-9)
+        assert sums == pytest.approx(np.bincount(by_cell, part - grid.center, len(expected)), rel=1e-12, abs=1e-9)
 
 
 def test_what_is_not_finite_is_not_counted() -> None:

@@ -41,7 +41,7 @@ def compare(reference: Reference, window: Distribution) -> dict[str, ColumnDrift
         start, profile = reference.layout.offsets[name], reference.profiles[name]
         counts, sums = window.dense(start, start + grid.cells)
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            found[name] = _numeric(NumericPair(grid.points, profile, counts, sums))
+            found[name] = _numeric(NumericPair(grid, profile, counts, sums))
         elif isinstance(profile, CategoryProfile):
             found[name] = _categorical(profile, counts, window.unseen.get(name, Unseen({})))
     return found

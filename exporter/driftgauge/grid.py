@@ -27,7 +27,7 @@ from driftgauge.lookup import Lookup
 
 # The name under which the model's output is counted next to its features; no decoded feature can be called this.
 OUTPUT: Final = "\x00output"
-# Occupied cells (k,) in ascending order, how many values fell on each, and their sums.
+# Occupied cells (k,) in ascending order, how many values fell on each, and their sums (of numbers: from `center` on).
 Tally = tuple[IntArray, IntArray, FloatArray]
 # Of fewer values each is searched for: making the table takes as long as looking up this many.
 _MANY_VALUES: Final = 8192
@@ -50,6 +50,17 @@ class NumericGrid:
         return Lookup.of(self.points) if len(self.points) else None
 
     @property
+    def center(self) -> float:
+        """The point in the middle, which sums are of distances from: sums of large values would lose their spread."""
+        return float(self.points[len(self.points) // 2]) if len(self.points) else 0.0
+
+    @property
+    def centered(self) -> FloatArray:
+        """The points (G,) less `center`, as sums are; infinite where that is no number."""
+        with np.errstate(over="ignore"):
+            return self.points - self.center
+
+    @property
     def cells(self) -> int:
         """The number of cells, 2 G + 1."""
         return 2 * len(self.points) + 1
@@ -67,12 +78,15 @@ class NumericGrid:
     def tallies(self, values: FloatArray, ends: IntArray) -> list[Tally]:
         """Count each group of values (n,) that follow each other, in any order; what is not finite is left out.
 
-        ends: (p,) where each group ends and the next begins, the last of them n.
+        The sums are of `values - center`. ends: (p,) where each group ends and the next begins, the last of them n.
         """
         finite = np.isfinite(values)
         if not finite.all():
             values, ends = values[finite], ends_among(finite, ends)
-        return tallied(self.locate(values), values, ends, width=self.cells)
+        # The distance of two huge values overflows; the snapshot leaves infinities out.
+        with np.errstate(over="ignore"):
+            distances = values - self.center
+        return tallied(self.locate(values), distances, ends, width=self.cells)
 
     def cell_at(self, point: float) -> int:
         """Return the cell of a value that is one of the points."""
@@ -158,7 +172,7 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """Hex digest: equal for layouts whose counts may be added, different otherwise."""
-        digest = hashlib.blake2b(digest_size=16)
+        digest = hashlib.blake2b(b"sums from the center on", digest_size=16)
         for name, grid in self.grids.items():
             digest.update(f"{type(grid).__name__}:{name!r}:{grid.cells};".encode())
             if isinstance(grid, NumericGrid):

@@ -176,9 +176,7 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
         grid = NumericGrid(_NO_POINTS)
         none, empty = np.zeros(0, np.int64), np.zeros(1, np.int32)
         return grid, NumericProfile(empty, _NO_POINTS, 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
-    edges = _bin_edges(ordered, drift)
-    q1, q3 = np.quantile(ordered, [0.25, 0.75])
-    fences = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)])
+    edges, fences = _bin_edges(ordered, drift), _fences(ordered)
     grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
     ((cells, *tally),) = grid.tallies(ordered, np.array([len(ordered)]))
     counts, sums = np.zeros(grid.cells, np.int64), np.zeros(grid.cells)
@@ -186,10 +184,11 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
     ends = counts.cumsum()
     # Values near the largest double overflow; what is not finite is left out.
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, stddev = float(ordered.mean()), float(ordered.std())
+        distances = ordered - grid.center
+        mean, stddev = grid.center + float(distances.mean()), float(distances.std())
     profile = NumericProfile(
         ends=ends.astype(np.int32),  # No machine has the memory for rows that 32 bits could not count.
-        areas=areas_under(grid.points, ends, counts, sums),
+        areas=areas_under(grid.centered, ends, counts, sums),
         rows=len(ordered),
         missing=missing,
         mean=mean,
@@ -205,7 +204,8 @@ def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProf
 def areas_under(points: FloatArray, ends: IntArray, counts: IntArray, sums: FloatArray) -> FloatArray:
     """Return the area (G - 1,) under a distribution function between neighbouring `points` (G,).
 
-    ends, counts, sums: (2 G + 1,) values up to the end of each cell, in it, and their sum; at least one value.
+    ends, counts, sums: (2 G + 1,) values up to the end of each cell, in it, and their sum, counted from the same zero
+    as `points`; at least one value.
     """
     # Values near the largest double overflow; a distance that is not finite is left out.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -217,9 +217,26 @@ def areas_under(points: FloatArray, ends: IntArray, counts: IntArray, sums: Floa
 def _bin_edges(ordered: FloatArray, drift: Drift) -> FloatArray:
     """Return the inner edges of the PSI bins; bins are (edge, edge] with open ends. Ties merge quantile bins."""
     inner = np.linspace(0, 1, drift.bins + 1)[1:-1]
+    half = _halving(ordered)
     if drift.binning == "quantile":
-        return np.unique(np.quantile(ordered, inner))
-    return np.unique(ordered[0] + inner * (ordered[-1] - ordered[0]))
+        return np.unique(np.quantile(ordered * half, inner) / half)
+    low, high = ordered[[0, -1]] * half
+    return np.unique((low + inner * (high - low)) / half)
+
+
+def _fences(ordered: FloatArray) -> FloatArray:
+    """Return the two outlier fences; the largest doubles where they are beyond these."""
+    half, largest = _halving(ordered), np.finfo(np.float64).max
+    q1, q3 = np.quantile(ordered * half, [0.25, 0.75])
+    with np.errstate(over="ignore"):
+        fences: FloatArray = np.array([q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)]) / half
+    return fences.clip(-largest, largest)
+
+
+def _halving(ordered: FloatArray) -> float:
+    """Return by what ascending values are multiplied so that the distance of any two is a number: mostly 1."""
+    with np.errstate(over="ignore"):
+        return 1.0 if np.isfinite(ordered[-1] - ordered[0]) else 0.5
 
 
 def _points(ordered: FloatArray, limit: int) -> FloatArray:
@@ -228,16 +245,17 @@ def _points(ordered: FloatArray, limit: int) -> FloatArray:
     Points between them are added wherever the gap is wide, and evenly where there are few values.
     """
     # Not np.unique, which would sort again.
-    distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=-np.inf))]
+    distinct: FloatArray = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
     if len(distinct) > limit:
         distinct = np.unique(ordered[np.linspace(0, len(ordered) - 1, limit).round().astype(np.int64)])
     if len(distinct) < 2:
         return distinct
-    gaps = np.diff(distinct)
-    parts = np.maximum(np.ceil(gaps * (_FINE / gaps.sum())), _FINE // len(distinct) + 1).astype(np.int64)
+    half = _halving(distinct)
+    gaps = np.diff(distinct * half)
+    parts = np.maximum(np.ceil(gaps / gaps.sum() * _FINE), _FINE // len(distinct) + 1).astype(np.int64)
     ends = np.cumsum(parts)
     at = np.arange(ends[-1] + 1)
-    return np.union1d(distinct, np.interp(at, np.concatenate([[0], ends]), distinct))
+    return np.union1d(distinct, np.interp(at, np.concatenate([[0], ends]), distinct * half) / half)
 
 
 def _categorical(text: TextArray, limit: int) -> tuple[CategoryGrid, CategoryProfile]:

@@ -15,6 +15,7 @@ from scipy import special
 from scipy.spatial.distance import jensenshannon
 
 from driftgauge.columns import FloatArray, IntArray
+from driftgauge.grid import NumericGrid
 from driftgauge.kolmogorov import ks_pvalue_of
 from driftgauge.reference import NumericProfile, areas_under
 from driftgauge.schema import Kind
@@ -28,12 +29,12 @@ _STARTS: Final = slice(1, -2, 2)
 
 @dataclass(frozen=True, eq=False)
 class NumericPair:
-    """One numeric column of reference and window on a grid of `points` (G,), which has C = 2 G + 1 cells.
+    """One numeric column of reference and window on a grid of G points, which has C = 2 G + 1 cells.
 
-    counts, sums: (C,) of the window's values in each cell, at least one in all.
+    counts, sums: (C,) of the window's values in each cell, at least one in all; sums are from the grid's center on.
     """
 
-    points: FloatArray
+    grid: NumericGrid
     profile: NumericProfile
     counts: IntArray
     sums: FloatArray
@@ -101,7 +102,7 @@ def wasserstein_distance(pair: NumericPair) -> float:
 
     Exact wherever the functions do not cross inside a cell, thanks to the sums; there, linear interpolation.
     """
-    points, counts, sums = pair.points, pair.counts, pair.sums
+    points, counts, sums = pair.grid.centered, pair.counts, pair.sums
     areas = np.abs(pair.profile.areas - areas_under(points, pair.ends, counts, sums))
     start, end = pair.differences[_STARTS], pair.differences[_GAPS]
     crossing = np.flatnonzero(start * end < 0)
@@ -116,8 +117,7 @@ def wasserstein_distance(pair: NumericPair) -> float:
 
 def mean_shift(pair: NumericPair) -> float:
     """Window mean minus reference mean, in reference standard deviations."""
-    # From the reference's mean on, so that little is lost where it is large.
-    shift = (pair.sums - pair.counts * pair.profile.mean).sum() / pair.rows
+    shift = pair.sums.sum() / pair.rows - (pair.profile.mean - pair.grid.center)
     return float(shift / pair.profile.stddev)
 
 

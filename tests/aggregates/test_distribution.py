@@ -14,14 +14,14 @@ LAYOUT = Layout({"x": NumericGrid(np.array([1.0, 2.0])), "plan": CategoryGrid(("
 
 
 def test_counts_and_sums() -> None:
-    """Every value is counted on its cell, with the sum of the values there; missing ones on none."""
+    """Every value is counted on its cell, with the sum of what they exceed 2 by there; missing ones on none."""
     rows = features(x=np.array([0.5, 1.0, 1.25, 1.5, 9.0, NAN, INF]), plan=["a", "a", "rare", "new", None, "b", "a"])
 
     found = on_layout(LAYOUT, rows)
 
     counts, sums = found.dense(0, LAYOUT.cells)
     assert counts.tolist() == [1, 1, 2, 0, 1, 3, 1, 1]
-    assert sums.tolist() == [0.5, 1.0, 2.75, 0.0, 9.0, 0.0, 0.0, 0.0]
+    assert sums.tolist() == [-1.5, -1.0, -1.25, 0.0, 7.0, 0.0, 0.0, 0.0]
     assert found.unseen == {"plan": Unseen({"new": 1})}
     assert found.cells.tolist() == [0, 1, 2, 4, 5, 6, 7]
 
@@ -35,7 +35,7 @@ def test_cells_are_added() -> None:
 
     counts, sums = both.dense(0, LAYOUT.cells)
     assert counts.tolist() == [0, 1, 3, 0, 2, 3, 0, 0]
-    assert sums.tolist() == [0.0, 1.0, 4.25, 0.0, 18.0, 0.0, 0.0, 0.0]
+    assert sums.tolist() == [0.0, -1.0, -1.75, 0.0, 14.0, 0.0, 0.0, 0.0]
     assert both.unseen == {"plan": Unseen({"new": 3})}
 
 
@@ -73,9 +73,9 @@ def test_counting_sparsely_and_densely(rows: int) -> None:
     for cell, point in zip(range(1, grid.cells, 2), grid.points, strict=True):
         on_it = np.concatenate(parts) == point
         assert counts[cell] == on_it.sum()
-        assert sums[cell] == pytest.approx(point * on_it.sum())
+        assert sums[cell] == pytest.approx((point - grid.center) * on_it.sum())
     assert counts.sum() == 3 * rows
-    assert sums.sum() == pytest.approx(np.concatenate(parts).sum())
+    assert sums.sum() == pytest.approx((np.concatenate(parts) - grid.center).sum())
 
 
 def test_cells_far_apart_are_stored() -> None:
