@@ -48,7 +48,10 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 # Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.
 _IMPURE: Final = (
-    *(_HERE / name for name in ("benchmarks", "demo", "e2e", "fuzz", "pictures", "pipeline", "soak")),
+    *(
+        _HERE / name
+        for name in ("benchmarks", "demo", "e2e", "feeds", "fuzz", "pictures", "pipeline", "service", "soak")
+    ),
     *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
     _HERE / "batch" / "test_hostile.py",
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),

@@ -23,6 +23,7 @@ EXCEPTIONS: Final = {
     "aggregates/protocol.py": Elsewhere(("aggregates/test_laws.py",), "a Protocol; the laws run over all that have it"),
     "batch/commas.py": Elsewhere(("batch/test_delimited.py",), "decimal commas are a property of a whole CSV file"),
     "batch/datekeys.py": Elsewhere(("batch/test_times.py",), "one notation of times among others"),
+    "batch/doubts.py": Elsewhere(("batch/test_outcomes.py", "pipeline/test_reading.py"), "messages about a whole file"),
     "batch/frames.py": Elsewhere(("batch/test_documents.py",), "layouts of documents, from their bytes to their rows"),
     "batch/shape.py": Elsewhere(("batch/test_decoding.py",), "a whole file is refused or read"),
     "batch/zones.py": Elsewhere(("batch/test_times.py",), "zones are seen in the instants of a column"),
@@ -34,7 +35,8 @@ EXCEPTIONS: Final = {
     "collector": Elsewhere(("test_collector.py",), "the parts make one page, compared with prometheus_client's"),
     "config": Elsewhere(("test_config.py",), "one table of files, each with its exact messages, covers all parts"),
     "demo/names.py": Elsewhere(("demo/test_guide.py",), "names only; the configuration must fit them"),
-    "feed.py": Elsewhere(("source",), "a Protocol; each feed is tested by itself"),
+    "feed.py": Elsewhere(("feeds",), "a Protocol; the tests run over every feed"),
+    "files.py": Elsewhere(("feeds/test_files.py",), "a feed, tested next to the others"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),
     "generator/annotations.py": Elsewhere(("generator/test_promtool.py",), "promtool expands the templates"),
     "generator/dashboards": Elsewhere(
@@ -49,9 +51,19 @@ EXCEPTIONS: Final = {
     "generator/rule.py": Elsewhere(("generator/test_rules.py",), "a value without behaviour"),
     "generator/table.py": Elsewhere(("generator/test_generate.py",), "one page of those the command writes"),
     "pipeline/baseline.py": Elsewhere(("pipeline/test_refresh.py",), "a reference is read and stored by a refresh"),
+    "pipeline/feeds.py": Elsewhere(
+        ("feeds", "pipeline/test_refresh.py"), "which feed has which files shows in a refresh"
+    ),
+    "pipeline/labels.py": Elsewhere(("pipeline/test_delta.py",), "labels are folded into a delta"),
+    "pipeline/panes.py": Elsewhere(
+        ("pipeline/test_delta.py", "pipeline/test_limits.py"), "rows are folded into a delta"
+    ),
     "pipeline/recount.py": Elsewhere(("pipeline/test_delta.py", "pipeline/test_exactly_once.py"), "needs stored rows"),
     "pipeline/renewal.py": Elsewhere(("pipeline/test_refresh.py",), "a changed reference is noticed by a refresh"),
     "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
+    "pipeline/rows.py": Elsewhere(
+        ("pipeline/test_delta.py", "pipeline/test_fast_path.py"), "rows are folded into a delta"
+    ),
     "samples.py": Elsewhere(("test_snapshot.py", "test_collector.py"), "values without behaviour"),
     "service": Elsewhere(
         ("test_service.py", "test_service_trouble.py", "service/test_kills.py"), "front and refresher as they run"
@@ -59,6 +71,9 @@ EXCEPTIONS: Final = {
     "signals/signal.py": Elsewhere(("signals/test_table.py",), "a Protocol; the tests run over all rows of the table"),
     "snapshot": Elsewhere(("test_snapshot.py",), "the parts make one snapshot, compared with oracles"),
     "statistics.py": Elsewhere(("test_drift.py",), "each statistic is compared with its oracle through the comparison"),
+    "source/feeds.py": Elsewhere(
+        ("feeds", "pipeline/test_refresh.py"), "a feed over the source, tested with the others"
+    ),
     "source/values.py": Elsewhere(("source/test_mlflow_source.py",), "values without behaviour"),
 }
 
