@@ -126,6 +126,19 @@ def refuse(_: None, reason: str) -> None:
     raise BatchError(reason, "It will not do.")
 
 
+def want(_: None, size: int) -> bytes:
+    """Need more memory than any machine has."""
+    return bytes(size)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"], indirect=True)
+def test_memory_that_is_not_there(executor: Executor) -> None:
+    """A task that cannot get the memory it needs is told from one that finds its file broken."""
+    with pytest.raises(BatchError) as caught:
+        executor.submit(want, NOTHING, 1 << 60).result()
+    assert caught.value.reason == "out_of_memory"
+
+
 @pytest.mark.parametrize("executor", ["inline", "processes"], indirect=True)
 def test_a_task_and_its_failure(executor: Executor) -> None:
     """A task gets the shared value and its own argument; what it raises, its future raises."""

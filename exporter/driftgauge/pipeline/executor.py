@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from driftgauge.errors import BatchError
+
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 A = TypeVar("A")
@@ -71,6 +73,11 @@ class Executor(Protocol):
         ...
 
 
+def out_of_memory() -> BatchError:
+    """Return what the future of a task raises that could not get the memory it needs."""
+    return BatchError("out_of_memory", "The file needs more memory to decode than is allowed; log smaller files.")
+
+
 class Inline:
     """Runs tasks in this process, while they are submitted: a file that breaks its decoder breaks this process."""
 
@@ -93,6 +100,8 @@ class Inline:
         future: Future[R] = Future()
         try:
             future.set_result(task(shared.load(), argument))
+        except MemoryError:
+            future.set_exception(out_of_memory())
         except Exception as error:  # noqa: BLE001 - whatever it is, the future raises it
             future.set_exception(error)
         return future

@@ -25,7 +25,7 @@ from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
 from driftgauge.errors import BatchError
-from driftgauge.pipeline.executor import Opened, Shared
+from driftgauge.pipeline.executor import Opened, Shared, out_of_memory
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.mapped import Mapped, MappedFiles
 from driftgauge.scratch import Scratch, remove
@@ -240,20 +240,16 @@ def _answer(
     try:
         pipe.send(_attempt(opened, task, shared, argument))
     except MemoryError:
-        pipe.send(_out_of_memory())
+        pipe.send(out_of_memory())
 
 
 def _attempt(opened: Opened, task: Callable[[Any, Any], Any], shared: Shared[Any], argument: Any) -> Any:
     try:
         return task(opened.value(shared), argument)
     except MemoryError:
-        return _out_of_memory()
+        return out_of_memory()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again on the other side
         return error
-
-
-def _out_of_memory() -> BatchError:
-    return BatchError("out_of_memory", "The file needs more memory to decode than is allowed; log smaller files.")
 
 
 def _end_with_parent() -> None:
