@@ -34,10 +34,10 @@ _LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e
 @pytest.fixture(scope="session", autouse=True)
 def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Have everything temporary, also of processes that tests kill, in pytest's folder, which goes when all pass."""
+    # Python removes the folder of this process's own workers when it exits, which is after pytest has removed its own.
+    multiprocessing.util.get_temp_dir()
     before, folder = os.environ.get("TMPDIR"), tmp_path_factory.mktemp("t")
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    # Else workers of this process would have their server's socket in the folder of the first test that starts one.
-    multiprocessing.util.get_temp_dir()
     yield
     tempfile.tempdir = before
     if before is None:
