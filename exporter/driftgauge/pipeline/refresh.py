@@ -1,8 +1,8 @@
 """The order of one refresh.
 
-For each model: look for files → compile the reference if it changed → fetch, decode and fold files in parallel → join, add
-and commit step by step → expire. A model that fails keeps what was committed, says why, and does not stop the others;
-when MLflow as a whole does not answer, no model that reads from it is tried.
+For each model: look for files → compile the reference if it changed → fetch, decode and fold files in parallel → join,
+add and commit step by step → expire. A model that fails keeps what was committed, says why, and does not stop the
+others; when MLflow as a whole does not answer, no model that reads from it is tried.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
