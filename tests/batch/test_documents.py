@@ -32,7 +32,7 @@ def read(text: str, skip: int = 0) -> list[dict[str, Any]]:
         ("a table with objects", '{"columns": ["f"], "data": [[{"a": 1}]]}', [{"f.a": 1, "f": b""}]),
         ("columns of the same name", '{"columns": ["a", "a"], "data": [[1, 2]]}', [{"a": 1}]),
         ("names that are numbers", '{"columns": [0], "data": [[1]]}', [{"0": 1}]),
-        ("a record that only looks like a table", '{"columns": 1, "data": [1]}', [{"columns": 1, "data": b""}]),
+        ("a record that only looks like a table", '{"columns": 1, "data": [1, 2]}', [{"columns": 1, "data": b""}]),
         ("NaN", '[{"a": 1, "b": NaN}]', [{"a": 1}]),
         ("objects one after another", '{"a": 1}{"a": 2} {"b": {"c": 3}}', [{"a": 1}, {"a": 2}, {"b.c": 3, "b": b""}]),
         ("indented objects", '{\n "a": "x"\n}\n{\n "a": "}{"\n}\n', [{"a": "x"}, {"a": "}{"}]),

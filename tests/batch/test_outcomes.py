@@ -8,7 +8,7 @@ import pytest
 
 from batch.samples import a_model, decoded, plain
 from batch.test_decoding import jsonl, parquet_of
-from driftgauge.batch.outcomes import Outcome, Reading, labels, predictions
+from driftgauge.batch.outcomes import Outcome, OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import all_fine
 from driftgauge.batch.roles import resolve
 from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
@@ -30,7 +30,7 @@ def outcome(
     arrays = {name: pa.array(values) for name, values in columns.items()}
     rows = Rows(arrays, all_fine(len(next(iter(arrays.values())))))
     roles = resolve(rows, a_model(task=task))
-    how = Reading(task, threshold, positive, scale)
+    how = OutcomeRules(task, threshold, positive, scale)
     return predictions(rows, roles, how, score_column=score_column, unscaled=unscaled)
 
 
@@ -96,7 +96,7 @@ def test_the_positive_class(positive: str, values: list[Any], expected: list[Any
     """It is "1" whatever its name, in predictions as in labels, and all others are "0"."""
     assert plain(outcome(prediction=values, positive=positive).predicted) == expected
     rows = Rows({"label": pa.array(values)}, all_fine(len(values)))
-    label, bad, _ = labels(rows, resolve(rows, a_model()), Reading("binary", positive_class=positive))
+    label, bad, _ = labels(rows, resolve(rows, a_model()), OutcomeRules("binary", positive_class=positive))
     assert (plain(label), bad.any()) == (expected, False)
 
 
@@ -251,5 +251,5 @@ def test_class_scores() -> None:
 def test_labels(task: Any, values: list[Any], expected: list[Any], bad: list[bool]) -> None:
     """Labels are classes or numbers, never scores."""
     rows = Rows({"actual": pa.array(values)}, all_fine(len(values)))
-    label, wrong, _ = labels(rows, resolve(rows, a_model(task=task)), Reading(task))
+    label, wrong, _ = labels(rows, resolve(rows, a_model(task=task)), OutcomeRules(task))
     assert (plain(label), wrong.tolist()) == (expected, bad)

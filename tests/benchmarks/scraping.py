@@ -32,7 +32,7 @@ from prometheus_client.registry import Collector
 
 from driftgauge.collector import ProcessMetrics, render
 from driftgauge.families import FAMILIES, Sample
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 from e2e import exporter
 from mlflow_servers import free_port
@@ -88,7 +88,7 @@ def run(notes: Notes) -> None:
 def _formats(notes: Notes) -> None:
     samples = _samples()
     page, process, theirs = render(samples), ProcessMetrics(), Families(samples)
-    publication = Publication.of(page, Health(), figures={}, ready=True)
+    publication = Publication.of(page, RefreshHealth(), figures={}, ready=True)
     for openmetrics in (False, True):
         for gzip in (False, True):
             ours = partial(_served, publication, process, openmetrics=openmetrics, gzip=gzip)

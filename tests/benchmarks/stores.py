@@ -19,7 +19,7 @@ from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import refreshing
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.refreshing import publish, refresh_models
 from driftgauge.source import environment
 from driftgauge.store import Store
@@ -98,7 +98,7 @@ class Exporter:
         self._config = config
         self.pipeline = Pipeline(config, Feeds(config), store, executor=executor)
         self._models: Mapping[str, Samples] = {}
-        self._health = Health()
+        self._health = RefreshHealth()
         self._full = True
 
     def refresh(self) -> Figures:

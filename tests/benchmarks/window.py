@@ -56,8 +56,10 @@ def _compare(notes: Notes, folder: Path, *, labels: bool) -> None:
     suffix = " and their labels" if labels else ""
     work = f"refresh with 10,000 new rows{suffix}, 10M in the window"
     large, small = found[str(LARGE)], found["1"]
-    notes.add(compared("B2", work, ours=large, reference=[middle], name="recomputing", target=Target(most=0.02)))
-    notes.add(compared("B2", work, ours=large, reference=small, name="1M in the window", target=Target(most=1.5)))
+    # With labels the join comes on top, which B7 has targets for.
+    of_all, of_tenth = (None, None) if labels else (Target(most=0.02), Target(most=1.5))
+    notes.add(compared("B2", work, ours=large, reference=[middle], name="recomputing", target=of_all))
+    notes.add(compared("B2", work, ours=large, reference=small, name="1M in the window", target=of_tenth))
     parts = ", ".join(f"{name} {seconds(median(large, name))}" for name in ("read and commit", "statistics", "page"))
     notes.add(Row("B2", f"of that{suffix}", parts))
 

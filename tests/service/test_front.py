@@ -20,7 +20,7 @@ import sys
 from driftgauge.collector import render
 from driftgauge.families import Sample
 from driftgauge.service.channel import Channel
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 
 channel = Channel.inherited(int(sys.argv[1]))
@@ -29,7 +29,7 @@ channel.receive()
 for n in range(3):
     samples = [Sample(("churn", "1", "24h", f"feature_{{at}}"), at / 7 + n) for at in range({SERIES})]
     page = render({{"model_feature_mean": samples}})
-    health = Health(mlflow_up=True, succeeded=True, series={SERIES}, duration=float(n))
+    health = RefreshHealth(mlflow_up=True, succeeded=True, series={SERIES}, duration=float(n))
     channel.send("publication", document=Publication.of(page, health, figures={{}}, ready=True).document)
 channel.receive()
 """

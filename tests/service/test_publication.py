@@ -7,11 +7,13 @@ import pytest
 from driftgauge.collector import render
 from driftgauge.families import Sample
 from driftgauge.service.channel import ChannelError, Document
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 
 PAGE = render({"model_accuracy": [Sample(("churn", str(number), "24h"), 1 / (1 + number)) for number in range(2000)]})
-HEALTH = Health(mlflow_up=True, last_refresh=1.5, failures={"state": 2}, messages={"churn": "no such file"}, dropped=7)
+HEALTH = RefreshHealth(
+    mlflow_up=True, last_refresh=1.5, failures={"state": 2}, messages={"churn": "no such file"}, dropped=7
+)
 FIGURES = {"churn": {"predictions": 5, "performance": ["accuracy", 0.5], "last_label": None}}
 
 
@@ -40,9 +42,9 @@ def test_all_else_comes_back(published: Publication) -> None:
 
 def test_another_health(published: Publication) -> None:
     """A failed refresh leaves the page as it is, with what went wrong."""
-    failed = published.with_health(Document.of({"health": Health(succeeded=False).to_json()}))
+    failed = published.with_health(Document.of({"health": RefreshHealth(succeeded=False).to_json()}))
 
-    assert failed.health == Health(succeeded=False)
+    assert failed.health == RefreshHealth(succeeded=False)
     assert (failed.figures, failed.ready) == (FIGURES, True)
     _, pieces = failed.page(b"", openmetrics=False, gzip=False)
     assert b"".join(pieces) == PAGE.text.plain

@@ -24,14 +24,14 @@ SCRIPT: Final = """
 import os, signal, socket, subprocess, sys, time
 from driftgauge.collector import Page
 from driftgauge.service.channel import Channel, Document
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 
 channel = Channel.inherited(int(sys.argv[1]))
 life = channel.receive().document.header["life"]
 
 def publish():
-    publication = Publication.of(Page(), Health(series=os.getpid()), figures={}, ready=True)
+    publication = Publication.of(Page(), RefreshHealth(series=os.getpid()), figures={}, ready=True)
     channel.send("publication", document=publication.document)
 
 """

@@ -13,7 +13,7 @@ from driftgauge.batch.doubts import classes_note, score_note
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
 from driftgauge.batch.latency import implausible, latencies
-from driftgauge.batch.outcomes import Reading, labels, predictions
+from driftgauge.batch.outcomes import OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
 from driftgauge.batch.roles import Roles, resolve
 from driftgauge.batch.rows import Rows
@@ -137,7 +137,7 @@ class _Decoder:
         self._features = FeatureReader(model, kinds, plain_table=role == "reference")
         self._default_time = default_time
         self._default_version = default_version
-        self._how = Reading(model.task, model.threshold, model.positive_class, model.score.scale)
+        self._how = OutcomeRules(model.task, model.threshold, model.positive_class, model.score.scale)
         self._score_column = False
         self._unscaled = False
         self._said: set[tuple[str, str]] = set()

@@ -66,7 +66,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OutcomeRules:
     """How a model's outcomes are read. positive_class: as it is written; scale: what scores are, None if not said."""
 
     task: Task
@@ -99,7 +99,7 @@ class _Binary:
         return (self.numbers > 0) & (self.numbers < 1)
 
 
-def predictions(rows: Rows, roles: Roles, how: Reading, *, score_column: bool, unscaled: bool = False) -> Outcome:
+def predictions(rows: Rows, roles: Roles, how: OutcomeRules, *, score_column: bool, unscaled: bool = False) -> Outcome:
     """Read the predictions of a block.
 
     score_column, unscaled (binary only): earlier blocks showed fractions, and scores that are no probabilities.
@@ -116,7 +116,7 @@ def predictions(rows: Rows, roles: Roles, how: Reading, *, score_column: bool, u
     return _class_outcome(column, class_scores)
 
 
-def labels(rows: Rows, roles: Roles, how: Reading) -> tuple[ValueArray, BoolArray, bool]:
+def labels(rows: Rows, roles: Roles, how: OutcomeRules) -> tuple[ValueArray, BoolArray, bool]:
     """Return the labels of a block, null where absent, where there is one that the task cannot use, and `named`."""
     column = first_present(rows, roles.paths["label"])
     if pa.types.is_null(column.type):
@@ -129,7 +129,7 @@ def labels(rows: Rows, roles: Roles, how: Reading) -> tuple[ValueArray, BoolArra
     return outcome.predicted, outcome.bad, False
 
 
-def _binary_outcome(prediction: Any, given: Any, how: Reading, *, score_column: bool, unscaled: bool) -> Outcome:
+def _binary_outcome(prediction: Any, given: Any, how: OutcomeRules, *, score_column: bool, unscaled: bool) -> Outcome:
     if how.scale not in (None, "probability") and pa.types.is_null(given.type):
         prediction, given = given, prediction
     read = _read_binary(prediction)

@@ -18,7 +18,7 @@ from driftgauge.errors import ConfigError
 from driftgauge.families import Sample, Samples
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
-from driftgauge.service.health import Health, build_info, counted, reloaded
+from driftgauge.service.health import RefreshHealth, build_info, counted, reloaded
 from driftgauge.service.landing import model_status, moment
 from driftgauge.service.logs import Logs
 from driftgauge.service.publication import Publication
@@ -56,7 +56,7 @@ class Front:
         self._reload_succeeded = True
         self._reloading = threading.Lock()
         self._ready = False
-        self._published = Publication.of(Page(), Health(), figures={}, ready=False)
+        self._published = Publication.of(Page(), RefreshHealth(), figures={}, ready=False)
         self._supervisor = Supervisor(
             spawn,
             on_publication=self._publish,

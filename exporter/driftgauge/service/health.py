@@ -10,7 +10,7 @@ from driftgauge.families import Sample, Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class RefreshHealth:
     """Times in seconds since 1970, None until it happened.
 
     failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
@@ -37,7 +37,7 @@ class Health:
         """Return all of it as JSON values."""
         return asdict(self)
 
-    def after(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "Health":
+    def after(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "RefreshHealth":
         """Return the health after a refresh with these failures (reason, message) by model."""
         counts = dict(self.failures)
         for reason in {reason for reason, _ in failures.values()}:

@@ -11,7 +11,7 @@ from typing import Self
 
 from driftgauge.collector import HEAD, Page, ending
 from driftgauge.service.channel import ChannelError, Document
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.service.landing import Figures
 
 
@@ -20,13 +20,13 @@ class Publication:
     """figures: what the landing page shows of each model. ready: whether there is anything to serve."""
 
     document: Document
-    health: Health
+    health: RefreshHealth
     ready: bool
     figures: Mapping[str, Figures]
     checksums: tuple[int, int]
 
     @classmethod
-    def of(cls, page: Page, health: Health, *, figures: Mapping[str, Figures], ready: bool) -> Self:
+    def of(cls, page: Page, health: RefreshHealth, *, figures: Mapping[str, Figures], ready: bool) -> Self:
         """Write a publication."""
         bodies = (page.text, page.openmetrics)
         checksums = [body.checksum for body in bodies]
@@ -63,8 +63,8 @@ class Publication:
         return len(HEAD) + deflated.size + len(end), chain([HEAD], deflated, [end])
 
 
-def _health(document: Document) -> Health:
+def _health(document: Document) -> RefreshHealth:
     try:
-        return Health.from_json(document.header["health"])
+        return RefreshHealth.from_json(document.header["health"])
     except (KeyError, TypeError) as error:
         raise ChannelError(f"the health of a publication cannot be read: {error!r}") from error

@@ -20,7 +20,7 @@ from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.service import refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
-from driftgauge.service.health import Health
+from driftgauge.service.health import RefreshHealth
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
@@ -46,7 +46,7 @@ class Refresher:
         self,
         config: Config,
         channel: Channel,
-        health: Health,
+        health: RefreshHealth,
         *,
         front_gone: Callable[[], None],
         clock: Callable[[], float] = time.time,
@@ -193,7 +193,7 @@ def pause(interval: float, outages: int, random: Random) -> float:
 
 def run(order: Mapping[str, Any], channel: Channel, *, front_gone: Callable[[], None]) -> int:
     """Refresh as the front orders, until it says stop; return the exit status: 1 when the state cannot be used."""
-    config, health = ConfigFile(**order["config"]).parsed(), Health.from_json(order["health"])
+    config, health = ConfigFile(**order["config"]).parsed(), RefreshHealth.from_json(order["health"])
     try:
         Refresher(config, channel, health, front_gone=front_gone).run()
     except StateError as error:

@@ -16,7 +16,7 @@ from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
-from driftgauge.service.health import Health, build_info, reloaded
+from driftgauge.service.health import RefreshHealth, build_info, reloaded
 from driftgauge.service.landing import figures
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
@@ -46,7 +46,7 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
         workers.close()
         store.close()
     samples, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
-    health = Health().after(report.failures, started=started, ended=ended)
+    health = RefreshHealth().after(report.failures, started=started, ended=ended)
     health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped, pending=pending)
     every = {**samples, **build_info(), **reloaded(ended), **health.samples()}
     validate(every)
@@ -113,7 +113,7 @@ def refresh_models(
     return replace(report, failures=failures), samples
 
 
-def publish(models: Mapping[str, Samples], config: Config, health: Health, *, ready: bool) -> Publication:
+def publish(models: Mapping[str, Samples], config: Config, health: RefreshHealth, *, ready: bool) -> Publication:
     """Render the samples of all models, within `limits.max_series`, and put health and landing page to them."""
     kept, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
     health = replace(health, series=count(kept), dropped=health.dropped + dropped)
