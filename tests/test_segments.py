@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from data_builders import a_model, features
+from driftgauge.batch.values import category_text
 from driftgauge.config import Limits
 from driftgauge.segments import Segment, Segments, listed, listed_members
 
@@ -71,6 +73,19 @@ def test_texts(condition: Any, members: list[int] | None) -> None:
             segment(x=condition)
         return
     assert np.flatnonzero(segment(x=condition).members(features(x=TEXTS))).tolist() == members
+
+
+@pytest.mark.parametrize(
+    ("condition", "members"),
+    [(2**53, [0]), (2**53 + 1, [1]), (-(2**53) - 1, [2]), (2**64 - 1, [3]), (10**30, [4]), (1e30, [4])],
+    ids=str,
+)
+def test_large_codes(condition: Any, members: list[int]) -> None:
+    """A code is that whole number and not its neighbour, which is the same double."""
+    codes = pa.array([2**53, 2**53 + 1, -(2**53) - 1]), pa.array([2**64 - 1], pa.uint64()), pa.array([1e30])
+    texts = [text for column in codes for text in category_text(column).to_pylist()]
+
+    assert np.flatnonzero(segment(x=condition).members(features(x=texts))).tolist() == members
 
 
 def test_all_conditions_hold() -> None:

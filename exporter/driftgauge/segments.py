@@ -20,6 +20,8 @@ from driftgauge.config import Condition, Limits, ModelConfig, Scalar
 
 # Segment names are label values; the empty one stands for all rows.
 ALL_ROWS: Final = ""
+# Files have larger whole numbers as floats only.
+_LARGEST_WHOLE: Final = 2**64
 
 
 @dataclass(frozen=True)
@@ -121,4 +123,7 @@ def _among_texts(texts: TextArray, condition: Condition) -> BoolArray:
 def _as_text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else number_text(float(value))
+    if isinstance(value, str):
+        return value
+    # Not as a float, which whole numbers next to each other can share.
+    return number_text(value if abs(value) < _LARGEST_WHOLE else float(value))
