@@ -178,7 +178,7 @@ class Chain:
         try:
             yield exporter
         finally:
-            exporter.kill()
+            exporter.kill("both")
 
     def _sweep(self) -> None:
         sweeper = PROCESSES.Process(target=sweep, args=(self._place,))

@@ -33,6 +33,7 @@ models:
     labels: {{experiment: /churn, artifacts: "labels*"}}
     reference: {{uri: "{folder}/references/churn.parquet"}}
     average: binary
+    segments: {{young: {{age: {{below: 35}}}}}}
   - name: eta
     task: regression
     predictions: {{experiment: /eta}}

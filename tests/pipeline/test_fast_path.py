@@ -140,7 +140,7 @@ def _published(rng: np.random.Generator, traffic: Traffic) -> Series:
     delta = Delta.combine([Delta.combine(parts[:3]), *parts[3:]])
     state = ModelState(model, reference, baseline, delta.totals, delta.predictions, delta.outcomes)
     page = render(model_samples(state, windows=windows, limits=Limits(), now=now))
-    text = page.body(openmetrics=False, gzip=False).decode()
+    text = page.text.plain.decode()
     found = about_models(parser.text_string_to_metric_families(text))
     return {key: value for key, value in found.items() if not key[0].startswith(ELSEWHERE)}
 

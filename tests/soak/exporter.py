@@ -21,6 +21,8 @@ from processes import children_of, eventually, is_alive
 
 Victim = Literal["front", "refresher", "both"]
 VICTIMS: Final[tuple[Victim, ...]] = ("front", "refresher", "both")
+# Those whose kill ends the process that commits.
+COMMITTING: Final[tuple[Victim, ...]] = ("refresher", "both")
 Page = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 PROCESSES: Final = multiprocessing.get_context("forkserver")
@@ -51,6 +53,7 @@ class Exporter:
         log.touch()
         self._process = PROCESSES.Process(target=_serve, args=(str(config), port, str(log)))
         self._process.start()
+        self._aimed: list[int] = []
 
     def page(self) -> Page | None:
         """Return what /metrics says, None until the first refresh is done."""
@@ -113,18 +116,23 @@ class Exporter:
         """How many times it said that it had committed batches."""
         return self._log.read_text(encoding="utf-8").count(_COMMITTED)
 
+    def aim(self) -> None:
+        """Look for the refresher that `kill` is to end: that takes longer than a commit."""
+        self._aimed = children_of(self._process.pid or 0)
+
     def kill(self, victim: Victim) -> None:
         """Send SIGKILL to one of its processes or both; without the front it is gone, and its refresher ends as well.
 
         When the refresher alone is killed, the front serves on and starts another.
         """
-        refreshers = children_of(self._process.pid or 0)
-        if victim != "refresher":
-            self._process.kill()
+        refreshers = self._aimed or children_of(self._process.pid or 0)
+        self._aimed = []
         if victim != "front":
             for refresher in refreshers:
                 with suppress(ProcessLookupError):
                     os.kill(refresher, signal.SIGKILL)
+        if victim != "refresher":
+            self._process.kill()
         ended = eventually(lambda: not any(map(is_alive, refreshers)), seconds=_END_SECONDS)
         assert ended, f"the refresher did not end:\n{self._log.read_text()}"
         if victim == "refresher":

@@ -177,9 +177,12 @@ def _read_binary(column: Any) -> _Binary:
         folded = pc.utf8_lower(pc.utf8_trim_whitespace(column))
         positive, negative = mask(pc.is_in(folded, value_set=_POSITIVE)), mask(pc.is_in(folded, value_set=_NEGATIVE))
         codes[bad & positive & ~outside], codes[bad & negative & ~outside] = 1, 0
-        words = bad & ~positive & ~negative & ~unusable(column)
-        bad = bad & (unusable(column) | outside)
-        named = named | (words & ~outside)
+        words = bad & ~positive & ~negative & ~unusable(column) & ~outside
+        # A column of fractions holds scores, and a word among them is no class.
+        if ((values > 0) & (values < 1)).any():
+            words[:] = False
+        bad = bad & ~words & ~((positive | negative) & ~outside)
+        named = named | words
     names = _without(class_text(column), ~named) if named.any() else None
     return _Binary(codes, np.where(outside, np.nan, values), bad, names)
 
