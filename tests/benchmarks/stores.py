@@ -99,17 +99,15 @@ class Exporter:
         self.pipeline = Pipeline(config, Feeds(config), store, executor=executor)
         self._models: Mapping[str, Samples] = {}
         self._health = RefreshHealth()
-        self._full = True
 
     def refresh(self) -> Figures:
         """Refresh as of `NOW` until the page is there; return how long it took, and its parts."""
         now, began, started = NOW * MICROSECONDS, clocks(), time.perf_counter()
         with _timed() as statistics:
-            report, self._models = refresh_models(self._config, self.pipeline, self._models, now=now, full=self._full)
+            report, self._models = refresh_models(self._config, self.pipeline, self._models, now=now)
         computed = time.perf_counter()
         publish(self._models, self._config, self._health, ready=True)
         rendered = time.perf_counter()
-        self._full = False
         expect(dict(report.failures), {}, "failures")
         parts = {"statistics": max(statistics) - min(statistics), "page": rendered - computed}
         parts["read and commit"] = rendered - started - sum(parts.values())
