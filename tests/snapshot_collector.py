@@ -8,7 +8,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from driftgauge.families import FAMILIES, Family, FamilyType, HistogramSample, Sample, Samples
+from driftgauge.families import FAMILIES, Family, FamilyType
+from driftgauge.samples import HistogramSample, Sample, Samples
 
 # prometheus_client names a family without the suffix that its samples carry.
 _SAMPLE_SUFFIX: Final[Mapping[FamilyType, str]] = {"counter": "_total", "info": "_info"}

@@ -18,7 +18,8 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from driftgauge.collector import END, HEAD, Body, Page, ProcessMetrics, ending, packed, render, validate, written
-from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family, HistogramSample, Sample, Samples
+from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family
+from driftgauge.samples import HistogramSample, Sample, Samples
 from snapshot_collector import SnapshotCollector
 
 Series = Sequence[Sample | HistogramSample]

@@ -19,8 +19,9 @@ from driftgauge.collector import validate, within_limit
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
-from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, HistogramSample, Sample
+from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
 from driftgauge.reference import Reference
+from driftgauge.samples import HistogramSample, Sample
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache, model_samples
 from driftgauge.snapshot import samples as computing
 from driftgauge.windows import PaneKey, Tiers

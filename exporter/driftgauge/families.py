@@ -14,10 +14,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
 
-from driftgauge.samples import HistogramSample as HistogramSample  # noqa: PLC0414 - handed on
-from driftgauge.samples import Sample as Sample  # noqa: PLC0414 - handed on
-from driftgauge.samples import Samples as Samples  # noqa: PLC0414 - handed on
-
 FamilyType = Literal["gauge", "counter", "histogram", "gaugehistogram", "summary", "info"]
 Scope = Literal["model", "exporter"]
 

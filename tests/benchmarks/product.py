@@ -10,10 +10,10 @@ import pyarrow as pa
 from driftgauge.batch.decoding import CHUNK_ROWS
 from driftgauge.columns import Columns
 from driftgauge.config import Drift, Limits, ModelConfig, Window
-from driftgauge.families import Samples
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.reference import Reference, compile_reference
+from driftgauge.samples import Samples
 from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, fit_all, learn_all
 from driftgauge.snapshot import ModelState, model_samples

@@ -31,7 +31,8 @@ from prometheus_client.openmetrics import exposition
 from prometheus_client.registry import Collector
 
 from driftgauge.collector import ProcessMetrics, render
-from driftgauge.families import FAMILIES, Sample
+from driftgauge.families import FAMILIES
+from driftgauge.samples import Sample
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 from e2e import exporter

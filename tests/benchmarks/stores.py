@@ -29,7 +29,7 @@ from .datasets import DATA, NOW
 from .measuring import Figures, clocks, expect, since
 
 if TYPE_CHECKING:
-    from driftgauge.families import Samples
+    from driftgauge.samples import Samples
 
 LIMIT: Final = Limits().max_artifact_bytes
 

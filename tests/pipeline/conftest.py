@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 
 from driftgauge.config import Config
-from driftgauge.families import Sample
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.refresh import Pipeline, Report
+from driftgauge.samples import Sample
 from driftgauge.snapshot import model_samples
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS

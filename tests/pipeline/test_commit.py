@@ -18,12 +18,13 @@ from driftgauge.aggregates.pane import Pane
 from driftgauge.codec import pack
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, ModelConfig, Window
-from driftgauge.families import FAMILIES, Sample
+from driftgauge.families import FAMILIES
 from driftgauge.pipeline import commit as commits
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.labels import fold_labels
 from driftgauge.pipeline.rows import fold_predictions
+from driftgauge.samples import Sample
 from driftgauge.snapshot import ModelState, model_samples
 from driftgauge.store import Store
 from driftgauge.store.panes import read

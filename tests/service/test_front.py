@@ -18,7 +18,7 @@ HEAVY: Final = {"mlflow", "pandas", "numpy", "pyarrow", "scipy", "sklearn", "duc
 REFRESHER: Final = f"""
 import sys
 from driftgauge.collector import render
-from driftgauge.families import Sample
+from driftgauge.samples import Sample
 from driftgauge.service.channel import Channel
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from driftgauge.collector import render
-from driftgauge.families import Sample
+from driftgauge.samples import Sample
 from driftgauge.service.channel import ChannelError, Document
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication

@@ -5,7 +5,8 @@ import pytest
 
 from data_builders import make_columns
 from driftgauge.aggregates.latency import Latency
-from driftgauge.families import LATENCY_BUCKETS, HistogramSample, Sample
+from driftgauge.families import LATENCY_BUCKETS
+from driftgauge.samples import HistogramSample, Sample
 from driftgauge.signals.latency import FittedLatency, values
 
 NAN = float("nan")

@@ -6,8 +6,8 @@ import pytest
 from data_builders import make_columns
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.columns import Columns
-from driftgauge.families import Sample
 from driftgauge.grid import OUTPUT
+from driftgauge.samples import Sample
 from driftgauge.signals.moments import FittedMoments, values
 
 FITTED = FittedMoments(("x", "gone"), 3)

@@ -13,8 +13,8 @@ from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack, unpack
 from driftgauge.config import Limits, Window
-from driftgauge.families import Sample
 from driftgauge.reference import Reference
+from driftgauge.samples import Sample
 from driftgauge.signals import pane_samples, reconstruction
 from driftgauge.signals.reconstruction import FittedReconstruction, Residuals
 from driftgauge.snapshot import ModelState, model_samples

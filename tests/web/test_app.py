@@ -207,6 +207,7 @@ def test_landing_page_shows_a_healthy_model() -> None:
         pytest.param(
             replace(Stub().shown, mlflow_up=False, refresh_succeeded=False), ["unreachable", "failed"], id="MLflow down"
         ),
+        pytest.param(replace(Stub().shown, mlflow_uri=""), ["MLflow not used"], id="files only"),
         pytest.param(
             replace(Stub().shown, models=(ModelStatus("new", "binary", ("1h",)),)),
             [f"new binary waiting {DASH} {DASH} {DASH} none yet none yet 1h"],

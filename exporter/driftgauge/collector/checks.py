@@ -4,7 +4,8 @@ import itertools
 import math
 from typing import Final
 
-from driftgauge.families import FAMILIES, Family, FamilyType, HistogramSample, Sample, Samples
+from driftgauge.families import FAMILIES, Family, FamilyType
+from driftgauge.samples import HistogramSample, Sample, Samples
 
 _DISTRIBUTIONS: Final[frozenset[FamilyType]] = frozenset({"histogram", "gaugehistogram"})
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Final
 
-from driftgauge.families import FAMILIES, HistogramSample, Sample, Samples
+from driftgauge.families import FAMILIES
+from driftgauge.samples import HistogramSample, Sample, Samples
 
 # Published per feature or class: after segments the first to go when `limits.max_series` is reached.
 _DETAIL_LABELS: Final = frozenset({"feature", "class"})

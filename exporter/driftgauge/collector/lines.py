@@ -24,7 +24,8 @@ from prometheus_client.openmetrics import exposition
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from driftgauge.families import FAMILIES, Family, FamilyType, HistogramSample, Samples
+from driftgauge.families import FAMILIES, Family, FamilyType
+from driftgauge.samples import HistogramSample, Samples
 
 END: Final = b"# EOF\n"
 # prometheus_client names a family without the suffix that its samples carry.

@@ -9,7 +9,7 @@ from prometheus_client.registry import CollectorRegistry
 from driftgauge.collector.checks import validate
 from driftgauge.collector.lines import END, sections, write_openmetrics, write_text
 from driftgauge.collector.packing import Body, packed
-from driftgauge.families import Samples
+from driftgauge.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import structlog
 from driftgauge.collector import END, Page, ProcessMetrics, written
 from driftgauge.config import Config, redacted, without_secrets
 from driftgauge.errors import ConfigError
-from driftgauge.families import Sample, Samples
+from driftgauge.samples import Sample, Samples
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth, build_info, counted, reloaded

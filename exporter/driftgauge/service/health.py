@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from driftgauge import __version__
-from driftgauge.families import Sample, Samples
+from driftgauge.samples import Sample, Samples
 
 
 @dataclass(frozen=True, slots=True)

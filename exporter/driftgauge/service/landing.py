@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from driftgauge.config import Config, ModelConfig
-from driftgauge.families import Sample, Samples
+from driftgauge.samples import Sample, Samples
 from driftgauge.web.status import ModelStatus
 
 Figures = Mapping[str, Any]

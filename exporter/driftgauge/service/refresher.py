@@ -25,8 +25,8 @@ from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 if TYPE_CHECKING:
-    from driftgauge.families import Samples
     from driftgauge.pipeline.executor import Executor
+    from driftgauge.samples import Samples
 
 _LONGEST_BACKOFF: Final = 300.0
 _PROGRESS_SECONDS: Final = 1.0

@@ -11,11 +11,11 @@ import structlog
 
 from driftgauge.collector import render, validate, within_limit, written
 from driftgauge.config import Config
-from driftgauge.families import Samples
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
+from driftgauge.samples import Samples
 from driftgauge.service.health import RefreshHealth, build_info, reloaded
 from driftgauge.service.landing import figures
 from driftgauge.service.publication import Publication

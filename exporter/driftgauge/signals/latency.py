@@ -6,7 +6,7 @@ from typing import Final
 
 from driftgauge.aggregates.latency import Latency
 from driftgauge.columns import Columns, IntArray
-from driftgauge.families import HistogramSample, Sample, Samples
+from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.signals.signal import Signal
 
 QUANTILES: Final = (0.5, 0.9, 0.99)

@@ -9,8 +9,8 @@ import numpy as np
 
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
-from driftgauge.families import HistogramSample, Sample, Samples
 from driftgauge.grid import OUTPUT
+from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.signals.rows import numbers_of, texts_of
 from driftgauge.signals.signal import Basis, Signal
 

@@ -7,8 +7,8 @@ import numpy as np
 from driftgauge.aggregates.pane import Pane
 from driftgauge.columns import Columns, IntArray
 from driftgauge.config import ModelConfig
-from driftgauge.families import HistogramSample, Sample, Samples
 from driftgauge.reference import Reference
+from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.signals.signal import Basis, Fitted, Learned, Rows
 from driftgauge.signals.table import SIGNALS
 

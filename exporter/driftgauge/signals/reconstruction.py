@@ -15,9 +15,9 @@ from typing import Any, Final, Self
 import numpy as np
 
 from driftgauge.columns import Columns, FloatArray, IntArray
-from driftgauge.families import Sample, Samples
 from driftgauge.grid import OUTPUT
 from driftgauge.reference import NumericProfile, Reference
+from driftgauge.samples import Sample, Samples
 from driftgauge.signals.signal import Basis, Learned, Signal
 
 # Share of the variance that the kept components explain.

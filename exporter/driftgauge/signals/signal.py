@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 from driftgauge.aggregates.protocol import Aggregate
 from driftgauge.columns import Columns, IntArray
 from driftgauge.config import Limits, ModelConfig
-from driftgauge.families import Samples
 from driftgauge.reference import Reference
+from driftgauge.samples import Samples
 
 # Which rows a signal is folded from: predictions, at their own time, or predictions with their labels.
 Rows = Literal["predictions", "labelled"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from driftgauge.aggregates.buckets import Buckets
-from driftgauge.families import HistogramSample, Sample, Samples
+from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.segments import ALL_ROWS
 
 

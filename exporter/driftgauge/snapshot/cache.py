@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Generic, TypeVar
 
-from driftgauge.families import Samples
+from driftgauge.samples import Samples
 from driftgauge.snapshot.running_sums import RunningSums
 
 A = TypeVar("A")

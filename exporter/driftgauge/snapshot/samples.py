@@ -12,8 +12,9 @@ from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
-from driftgauge.families import PERFORMANCE_GAUGES, Samples
+from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.performance import class_counts, degradation, metrics
+from driftgauge.samples import Samples
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
 from driftgauge.signals.moments import FittedMoments
 from driftgauge.snapshot.board import Board
@@ -25,6 +26,9 @@ from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
 # Version, segment, and the length of a window in seconds.
 _Source = tuple[str, str, int]
+
+# Judges a pane once, and returns what puts that on the board of each window.
+_Judge = Callable[[ModelState, Mapping[str, Fitted], Pane], Callable[[Board], None]]
 
 
 class _Place(NamedTuple):
@@ -71,8 +75,8 @@ def model_samples(
     terms = {name: (model.config, of.reference, limits) for name, of in subjects.items()}
     with_baseline = {name: (*terms[name], of.baseline) for name, of in subjects.items()}
     fitted = {name: fit_all(Basis(model.config, limits, of.reference)) for name, of in subjects.items()}
-    seen = _computed(cache.seen, terms, panes, partial(_about_predictions, subjects, fitted))
-    judged = _computed(cache.judged, with_baseline, labelled, partial(_about_outcomes, subjects, fitted))
+    seen = _computed(cache.seen, terms, panes, partial(_samples_of, subjects, fitted, _drift))
+    judged = _computed(cache.judged, with_baseline, labelled, partial(_samples_of, subjects, fitted, _performance))
     for place in places:
         here = replace(board.under(place.version, place.window), segment=place.segment)
         here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
@@ -137,40 +141,35 @@ def _computed(
     return {place: known for place, of in made_of.items() if (known := latest.get(place, of)) is not None}
 
 
-def _about_predictions(
+def _samples_of(
     subjects: Mapping[str, ModelState],
     fitted_of: Mapping[str, Mapping[str, Fitted]],
+    judge: _Judge,
     parts: tuple[Pane, ...],
     places: Sequence[_Place],
 ) -> dict[_Place, Samples]:
+    """Return the samples of windows of one subject that hold these parts: what signals and `judge` say of them."""
     model, fitted = subjects[places[0].segment], fitted_of[places[0].segment]
     pane = Pane.combine(parts)
-    alone = pane_samples(pane, fitted)
+    alone, put = pane_samples(pane, fitted), judge(model, fitted, pane)
+    boards = {place: _board(model, place) for place in places}
+    for board in boards.values():
+        board.take(alone)
+        put(board)
+    return {place: board.samples for place, board in boards.items()}
+
+
+def _drift(model: ModelState, fitted: Mapping[str, Fitted], pane: Pane) -> Callable[[Board], None]:
     distribution, moments = pane.find("distribution", Distribution), pane.find("moments", Moments)
     drifted = compare(model.reference, distribution) if model.reference and distribution else {}
     known = fitted["moments"]
     features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
-    boards = {place: _board(model, place) for place in places}
-    for board in boards.values():
-        board.take(alone)
-        put_drift(board, model, moments or Moments(), features, drifted)
-    return {place: board.samples for place, board in boards.items()}
+    return lambda board: put_drift(board, model, moments or Moments(), features, drifted)
 
 
-def _about_outcomes(
-    subjects: Mapping[str, ModelState],
-    fitted_of: Mapping[str, Mapping[str, Fitted]],
-    parts: tuple[Pane, ...],
-    places: Sequence[_Place],
-) -> dict[_Place, Samples]:
-    model, fitted = subjects[places[0].segment], fitted_of[places[0].segment]
-    pane = Pane.combine(parts)
-    alone, outcomes = pane_samples(pane, fitted), pane.find("outcomes", Outcomes) or Outcomes()
-    boards = {place: _board(model, place) for place in places}
-    for board in boards.values():
-        board.take(alone)
-        _put_performance(board, model, outcomes)
-    return {place: board.samples for place, board in boards.items()}
+def _performance(model: ModelState, _: Mapping[str, Fitted], pane: Pane) -> Callable[[Board], None]:
+    outcomes = pane.find("outcomes", Outcomes) or Outcomes()
+    return lambda board: _put_performance(board, model, outcomes)
 
 
 def _board(model: ModelState, place: _Place) -> Board:

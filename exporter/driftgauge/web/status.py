@@ -54,7 +54,7 @@ class RefresherStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The exporter as a whole. mlflow_uri is shown as it is: redact it before."""
+    """The exporter as a whole. mlflow_uri is shown as it is: redact it before; "" without MLflow."""
 
     now: datetime
     started: datetime
