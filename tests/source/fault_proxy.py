@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from threading import Event, Thread
 from typing import Final
 from urllib.parse import urlsplit
@@ -120,6 +121,20 @@ def hidden_cut(exchange: Exchange) -> None:
     """Deliver half of the body as if it were all, as proxies do that lost the server behind them."""
     exchange.head(("Transfer-Encoding", "chunked"))
     exchange.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(exchange.half), exchange.half))
+
+
+def at_first(fault: Fault) -> Fault:
+    """Return the fault that spoils one answer and delivers all later ones."""
+    answers = count()
+
+    def fault_once(exchange: Exchange) -> None:
+        if next(answers) == 0:
+            fault(exchange)
+        else:
+            exchange.declare()
+            exchange.write(exchange.body)
+
+    return fault_once
 
 
 class FaultProxy:

@@ -183,10 +183,18 @@ def test_download(
     started = time.monotonic()
     with proxy.spoiling(place, fault), pytest.raises(BatchError) as failure:
         source.opener(artifact)
-    assert time.monotonic() - started < TIMEOUT + SLACK
+    assert time.monotonic() - started < 2 * TIMEOUT + SLACK
     assert failure.value.reason == "not_delivered", description
     assert expected in checked(failure.value)
     assert content(source, artifact) == TEXT
+
+
+@pytest.mark.parametrize("fault", [fault_proxy.reset, fault_proxy.stalled], ids=["reset", "stalled"])
+def test_download_that_breaks_off_once(stock: Bench, proxy: FaultProxy, source: Source, fault: Fault) -> None:
+    """One answer that breaks off is no broken file: the file is asked for again at once."""
+    artifact = source.runs(stock.experiment, known={}, full=True).artifacts[0]
+    with proxy.spoiling(DOWNLOAD, fault_proxy.at_first(fault)):
+        assert content(source, artifact) == TEXT
 
 
 def test_download_cut_without_a_sign(stock: Bench, proxy: FaultProxy, source: Source) -> None:

@@ -113,17 +113,21 @@ class Source:
         """Return how the artifact is opened where it is read; one that is not on this machine is downloaded now.
 
         Raises BatchError "too_large" before the download where the size is known, else in its middle; "incomplete"
-        when fewer bytes arrived than were listed; and "not_delivered" when the server answers, but not with this file.
-        A run known to be deleted is missing; one deleted since the last pass still counts.
+        when fewer bytes arrived than were listed; and "not_delivered" when the server answers, but twice not with this
+        file: one answer that broke off is no broken file. A run known to be deleted is missing; one deleted since the
+        last pass still counts.
         """
         size = artifact.size or 0
         refuse_size(artifact.path, size=size, expected=0, limit=self._max_bytes)
         root = self._root(artifact.run_id)
         try:
             return self._fetch(root, artifact.path, expected=size)
-        except SourceUnavailable as error:
+        except SourceUnavailable:
             # Raises when the server itself is gone, and not only this file fails.
             self._connection.ping()
+        try:
+            return self._fetch(root, artifact.path, expected=size)
+        except SourceUnavailable as error:
             raise BatchError("not_delivered", f'"{artifact.path}" is not delivered: {error}') from None
 
     def reference(self, uri: str) -> ReferenceFile:
