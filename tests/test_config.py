@@ -222,6 +222,49 @@ def test_variables(written: str, expected: str) -> None:
     assert config.state_dir == expected
 
 
+@pytest.mark.parametrize(
+    ("uri", "remedy"),
+    [
+        ("localhost:5000", "http://localhost:5000 for a server, ./localhost:5000 for a folder"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000 for a server, ./127.0.0.1:5000 for a folder"),
+        ("mlflow.example.com/prefix", "http://mlflow.example.com/prefix for a server"),
+        ("mlflow", "http://mlflow for a server, ./mlflow for a folder"),
+        ("mlruns", "./mlruns for a folder"),
+        ("[::1]:5000", "http://[::1]:5000 for a server"),
+        ("http:mlflow:5000", "write http://mlflow:5000 for a server"),
+        ("http:/mlflow:5000", "write http://mlflow:5000 for a server"),
+        ("//mlflow:5000", "write http://mlflow:5000 for a server"),
+        ("http://", "names no host; write it, like http://mlflow:5000"),
+        ("alice:pass@host:5000", "write http://mlflow:5000 for a server"),
+        ("${MY_TOKEN}:5000", "write http://mlflow:5000 for a server"),
+    ],
+)
+def test_tracking_uri_without_a_scheme(uri: str, remedy: str) -> None:
+    """MLflow would take it for a folder of this machine; what may be secret is not repeated."""
+    text = f"mlflow: {{tracking_uri: '{uri}'}}\n" + MINIMAL
+    with pytest.raises(ConfigError) as refused:
+        parse(text, filename="d.yml", environ={"MY_TOKEN": "host"})
+    message = str(refused.value)
+    assert message.startswith("d.yml:1: mlflow.tracking_uri: ")
+    assert remedy in message
+    assert "alice" not in message
+    assert "host:5000" not in message.replace("localhost", "")
+    with pytest.raises(ConfigError, match=r"mlflow\.tracking_uri: "):
+        parse(MINIMAL, filename="d.yml", environ={"MLFLOW_TRACKING_URI": uri.replace("$", "")})
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://mlflow:5000", "HTTPS://mlflow", "sqlite:///mlflow.db", "postgresql+psycopg2://u:p@db/mlflow", "databricks",
+     "databricks://profile", "databricks-uc", "/srv/mlruns", "./mlruns", "../mlruns", "file:mlruns", "file:///srv/mlruns"],
+)  # fmt: skip
+def test_tracking_uri_as_mlflow_takes_it(uri: str) -> None:
+    """Schemes of servers and databases, platforms, and folders that begin like a path."""
+    assert (
+        parse(f"mlflow: {{tracking_uri: '{uri}'}}\n" + MINIMAL, filename="d.yml", environ={}).mlflow.tracking_uri == uri
+    )
+
+
 def test_tracking_uri_in_the_file_wins() -> None:
     """The environment is only the default."""
     assert parsed(f"mlflow: {{tracking_uri: 'sqlite:///x.db'}}\n{MINIMAL}").mlflow.tracking_uri == "sqlite:///x.db"
@@ -479,7 +522,7 @@ def test_no_jargon(key: str) -> None:
         except ConfigError as error:
             for line in str(error).splitlines():
                 assert re.fullmatch(r"driftgauge\.yml:\d+: [^ ]+: .+", line)
-                assert not re.search(r"Input|should|valid \w+ing|pydantic|http", line)
+                assert not re.search(r"Input|should|valid \w+ing|pydantic|https", line)
 
 
 def test_kind_of_error_not_foreseen() -> None:
@@ -560,9 +603,10 @@ def test_sizes_come_back(size: int) -> None:
 )
 def test_redaction(description: str, uri: str, expected: str) -> None:
     """User information, query, fragment and secret variables are hidden, the rest of a URI is not."""
-    text = f"mlflow: {{tracking_uri: '{uri}'}}\n" + model(f"reference: {{uri: '{uri}'}}")
-    shown = yaml.safe_load(redacted(parsed(text, HOST="mlflow")))
-    assert shown["mlflow"]["tracking_uri"] == expected, description
+    is_tracked = not uri.startswith("models:")
+    server = f"mlflow: {{tracking_uri: '{uri if is_tracked else '/mlruns'}'}}\n"
+    shown = yaml.safe_load(redacted(parsed(server + model(f"reference: {{uri: '{uri}'}}"), HOST="mlflow")))
+    assert shown["mlflow"]["tracking_uri"] == (expected if is_tracked else "/mlruns"), description
     assert shown["models"][0]["reference"]["uri"] == expected, description
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from driftgauge.config.units import DAY, MINUTE, format_duration, parse_duration, parse_size
@@ -27,6 +27,14 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What comes before the first colon of a URL.
 _SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 _SCHEMES: Final = frozenset({"file:", "s3:"})
+# Where the tracking URI is in the file.
+TRACKING_URI: Final = ("mlflow", "tracking_uri")
+# Of a tracking URI: what MLflow knows without a scheme, how a folder begins, and whose schemes need a host.
+_PLATFORMS: Final = frozenset({"databricks", "databricks-uc", "uc"})
+_FOLDERS: Final = ("/", "./", "../")
+_WITH_HOST: Final = frozenset({"http", "https"})
+_HOST_AND_PATH: Final = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,100}")
+_SCHEME_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,23 @@ def _location(text: str) -> str:
     if ".." in text.split("/"):
         raise ValueError("must be a folder without ..")
     return text
+
+
+def _tracking_uri(text: str, info: ValidationInfo) -> str:
+    """Refuse what MLflow would take for a folder, or for no address at all, though a server is meant."""
+    if text in _PLATFORMS or (text.startswith(_FOLDERS) and not text.startswith("//")):
+        return text
+    scheme, colon, rest = text.partition(":")
+    known = scheme.lower()
+    if colon and (known == "file" or (rest.startswith("//") and _SCHEME_NAME.fullmatch(scheme))):
+        if known in _WITH_HOST and not rest.strip("/"):
+            raise RuleError(f"names no host; write it, like {known}://mlflow:5000")
+        return text
+    bare = (rest if known in _WITH_HOST else text).lstrip("/")
+    # A text with user and password, or from a secret variable, is not repeated.
+    plain = _HOST_AND_PATH.fullmatch(bare) and TRACKING_URI not in (info.context or {})
+    address, folder = (bare, f"./{bare}") if plain else ("mlflow:5000", "./mlruns")
+    raise RuleError(f"has no scheme; write http://{address} for a server, {folder} for a folder")
 
 
 def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
@@ -148,6 +173,7 @@ Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Glob = Annotated[Text, AfterValidator(_glob)]
 Location = Annotated[Text, AfterValidator(_location)]
+TrackingUri = Annotated[Text, AfterValidator(_tracking_uri)]
 Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
 Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]

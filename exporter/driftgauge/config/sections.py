@@ -27,6 +27,7 @@ from driftgauge.config.fields import (
     Role,
     Signal,
     Text,
+    TrackingUri,
     Whole,
     Window,
     WindowField,
@@ -61,7 +62,7 @@ class Section(BaseModel):
 class Mlflow(Section):
     """The tracking server; `parse` fills in `MLFLOW_TRACKING_URI` and refuses to go on without either."""
 
-    tracking_uri: Text | None = None
+    tracking_uri: TrackingUri | None = None
 
 
 class Limits(Section):
