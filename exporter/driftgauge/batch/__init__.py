@@ -7,6 +7,7 @@
     roles, values, times, outcomes, features      the role of each column, and the meaning of its values
     reasons                                       why a row or a file cannot be used
     decoding                                      the order of these steps
+    explanation                                   why columns were taken for what they were, for people who ask
 
 It reads only from the open file it is given and knows no path, clock or network.
 """

@@ -1,7 +1,7 @@
 """From the bytes of one artifact to `Columns`: the order in which the parts of this package work."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.batch.doubts import classes_note, score_note
+from driftgauge.batch.explanation import Block
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
 from driftgauge.batch.latency import implausible, latencies
@@ -46,6 +47,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     kinds: Mapping[str, Kind] | None,
     skip: int = 0,
     max_bytes: int,
+    watch: Callable[[Block], None] | None = None,
 ) -> Iterator[Columns]:
     """Yield the usable rows of a seekable binary file, at most `CHUNK_ROWS` at a time.
 
@@ -59,6 +61,8 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     `reference` nothing (its times are all `default_time`, and a file without feature objects or prefixes consists
     of features).
 
+    watch: gets each block as it is read and what was decided about it, of a file of another shape as well.
+
     A Parquet file without rows, or a part of a folder, gives one chunk without rows: nothing is missing in it.
     A file without any column that makes predictions or labels of its rows is of another shape: none of them counts.
 
@@ -70,7 +74,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
 
     if role == "reference" and kinds is None:
         kinds = _surveyed_kinds(blocks(0), model)
-    decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version)
+    decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version, watch=watch)
     pieces = (piece for rows in blocks(skip) for piece in rows.pieces(CHUNK_ROWS))
     yield from _decoded(pieces, decoder, model, shape=Shape(name, role, known=skip > 0), name=name)
 
@@ -131,7 +135,9 @@ class _Decoder:
         *,
         default_time: int,
         default_version: str,
+        watch: Callable[[Block], None] | None = None,
     ) -> None:
+        self._watch = watch
         self._model = model
         self._role = role
         self._features = FeatureReader(model, kinds, plain_table=role == "reference")
@@ -149,6 +155,8 @@ class _Decoder:
         time = self._times(rows, roles, reasons)
         read = self._labels if self._role == "labels" else self._records
         columns = read(rows, roles, reasons, time)
+        if self._watch is not None:
+            self._watch(Block(rows, roles, *self._features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
         kept = columns if fine.all() else columns.take(fine)
         notes, self._notes = tuple(self._notes), []

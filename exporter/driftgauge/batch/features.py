@@ -45,6 +45,10 @@ class FeatureReader:
             if kind is not None:
                 yield name, kind
 
+    def explained(self, rows: Rows, roles: Roles) -> tuple[dict[str, Paths], dict[str, Kind]]:
+        """Return the columns of each feature of a block, and the kinds that follow from their values."""
+        return self._paths(rows, roles), dict(self.survey(rows, roles))
+
     def read(self, rows: Rows, roles: Roles) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
         """Return the numeric and the categorical features of a block as in `Columns`.
 

@@ -33,6 +33,16 @@ def latencies(column: Any, path: str, unit: str | None) -> FloatArray:
     return _positive(seconds)
 
 
+def unit_of(column: Any, path: str, unit: str | None) -> str:
+    """Return in which unit a column is read and what says so, in words."""
+    if pa.types.is_duration(column.type):
+        return f"{column.type.unit}, by its type"
+    if unit:
+        return f"{unit}, by latency_unit"
+    word = _last_word(path)
+    return f"{word}, by its name" if word in LATENCY_UNITS else "s, for nothing says otherwise"
+
+
 def implausible(seconds: FloatArray, path: str) -> Note | None:
     """Return what is to be said of a column whose median is over an hour or under a microsecond."""
     present = seconds[~np.isnan(seconds)]
@@ -49,8 +59,12 @@ def implausible(seconds: FloatArray, path: str) -> Note | None:
 
 
 def _seconds_per(path: str, unit: str | None) -> float:
+    return LATENCY_UNITS.get(unit or _last_word(path), 1.0)
+
+
+def _last_word(path: str) -> str:
     words: list[str] = _WORDS.findall(path)
-    return LATENCY_UNITS.get(unit or (words[-1].lower() if words else ""), 1.0)
+    return words[-1].lower() if words else ""
 
 
 def _positive(seconds: FloatArray) -> FloatArray:

@@ -78,14 +78,21 @@ def free_columns(rows: Rows, roles: Roles) -> list[str]:
     ]
 
 
+def spellings_of(role: str) -> tuple[str, ...]:
+    """Return the columns that a role is looked for in, those below `outputs` included, in order."""
+    if role in _OUTPUT_ROLES:
+        return (*SPELLINGS[role], *(f"{_OUTPUTS}{name}" for name in SPELLINGS[role]))
+    return SPELLINGS[role]
+
+
+def is_index(path: str) -> bool:
+    """Tell whether a column is an index that a data frame left in the file."""
+    return path.startswith(_INDEX_PREFIXES)
+
+
 def _spelled(role: str, rows: Rows, model: "ModelConfig") -> Iterator[str]:
     mapped = model.columns.get(role)
-    if mapped is not None:
-        names: tuple[str, ...] = (mapped,)
-    elif role in _OUTPUT_ROLES:
-        names = (*SPELLINGS[role], *(f"{_OUTPUTS}{name}" for name in SPELLINGS[role]))
-    else:
-        names = SPELLINGS[role]
+    names = spellings_of(role) if mapped is None else (mapped,)
     mapped_elsewhere = {path for other, path in model.columns.items() if other != role}
     return (
         name

@@ -30,6 +30,8 @@ _END: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseco
 # The earliest number that is a time: seconds of March 1973. What is smaller has another meaning.
 _FIRST_NUMBER: Final = 10**8
 _EXACT: Final = 2**53
+# From these sizes on a number counts milliseconds, microseconds and nanoseconds.
+_MILLIS, _MICROS, _NANOS = 10**11, 10**14, 10**17
 _UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # No notation needs more; and the patterns below would take the square of the length.
 _LONGEST: Final = 100
@@ -58,6 +60,27 @@ def instants(column: Any, default: int, *, zone: str = UTC_NAME) -> Instants:
     values, usable, missing = read(column, zone)
     np.copyto(micros, values, where=usable)
     return Instants(micros, present & ~usable & ~missing)
+
+
+def notation(column: Any, zone: str) -> str:
+    """Return how the first time of a column is written and read, in words; "" when it has none."""
+    first = column.drop_null().slice(0, 1)
+    if not len(first) or instants(first, 0, zone=zone).bad.any():
+        return ""
+    family = _family(first.type)
+    clock = f"no zone: clock of {zone}"
+    if family == "timestamp":
+        return "timestamps with a zone" if first.type.tz else f"timestamps, {clock}"
+    text = str(first[0].as_py()).strip().upper()
+    if not _NUMBER.fullmatch(text):
+        compact = _SPACED_OFFSET.sub("", _NAMED_ZONE.sub("Z", text))
+        return "ISO 8601 with a zone" if datetime.fromisoformat(compact).tzinfo else f"ISO 8601, {clock}"
+    value = float(text)
+    if date_keys(np.array([int(value)])).looks.any():
+        return f"date keys, {clock}"
+    sizes = ((_MILLIS, "s"), (_MICROS, "ms"), (_NANOS, "µs"))
+    unit = next((unit for size, unit in sizes if value < size), "ns")
+    return f"{unit} since 1970, by size"
 
 
 _Read = tuple[IntArray, BoolArray, BoolArray]  # microseconds, usable, missing although not null
@@ -95,8 +118,8 @@ def _read_integers(column: Any, zone: str) -> _Read:
     values = _int64(column)
     positive = np.where(values < 0, 0, values)
     micros = np.select(
-        [positive < 10**11, positive < 10**14, positive < 10**17],
-        [positive % 10**11 * 10**6, positive % 10**14 * 10**3, positive],
+        [positive < _MILLIS, positive < _MICROS, positive < _NANOS],
+        [positive % _MILLIS * 10**6, positive % _MICROS * 10**3, positive],
         positive // 10**3,
     )
     keys = date_keys(values)
@@ -118,7 +141,7 @@ def _read_floats(column: Any, zone: str) -> _Read:
         return micros, np.where(keys.looks, keys.valid, rest[1]), missing
     sane = ~missing & (values >= _FIRST_NUMBER) & (values < 1e19)
     safe = np.where(sane, values, 0.0)
-    factor = np.select([safe < 1e11, safe < 1e14, safe < 1e17], [1e6, 1e3, 1.0], 1e-3)
+    factor = np.select([safe < _MILLIS, safe < _MICROS, safe < _NANOS], [1e6, 1e3, 1.0], 1e-3)
     micros = np.rint(safe * factor)
     usable = sane & (micros < _END)
     return np.where(usable, micros, 0.0).astype(np.int64), usable, missing
