@@ -60,6 +60,8 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "error": ("error",),
 }
+# Columns that number the rows of a file, or those of one request.
+ROW_NUMBERS: Final = ("row", "row_number", "row_id", "row_index", "index")
 FEATURE_OBJECTS: Final = ("features", "inputs")
 FEATURE_PREFIXES: Final = ("feature_", "features.", "inputs.")
 OUTPUT_OBJECT: Final = "outputs"

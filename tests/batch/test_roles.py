@@ -7,7 +7,7 @@ import pytest
 
 from batch.samples import a_model
 from driftgauge.batch.reasons import all_fine
-from driftgauge.batch.roles import Roles, free_columns, resolve
+from driftgauge.batch.roles import Roles, for_labels, free_columns, resolve
 from driftgauge.batch.rows import Rows
 from driftgauge.schema import SPELLINGS
 
@@ -93,6 +93,22 @@ def test_class_scores() -> None:
 def test_keys(description: str, settings: dict[str, Any], expected: Any) -> None:
     """Keys are spelled ids, flat columns or features."""
     assert roles_of("id", "request_id", "order", "features.line", **settings).key == expected, description
+
+
+@pytest.mark.parametrize(
+    ("description", "labels", "expected"),
+    [
+        ("nothing written", {}, (("order_no",), ("label",))),
+        ("a mapping of its own", {"columns": {"request_id": "ticket", "label": "result"}}, (("ticket",), ("result",))),
+        ("the usual names", {"columns": {"request_id": "request_id"}}, (("request_id",), ("label",))),
+    ],
+)
+def test_columns_of_label_files(description: str, labels: dict[str, Any], expected: Any) -> None:
+    """`labels.columns` maps label files by itself; what `columns` maps and they do not have is spelled as usual."""
+    rows = rows_of("order_no", "ticket", "request_id", "label", "result")
+    model = a_model(columns={"request_id": "order_no", "label": "outcome"}, labels=labels)
+    roles = resolve(rows, for_labels(model, rows))
+    assert (roles.key[0], roles.paths["label"]) == expected, description
 
 
 def test_free_columns() -> None:

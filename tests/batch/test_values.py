@@ -14,7 +14,6 @@ from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
 from driftgauge.batch.values import (
     category_text,
     first_present,
-    key_text,
     loose_text,
     number_text,
     numbers,
@@ -93,21 +92,6 @@ def test_number_text_reads_back(value: float) -> None:
     """Writing a number loses nothing, and a column of it is written the same way."""
     assert float(number_text(value)) == value
     assert category_text(pa.array([value])).to_pylist() == [number_text(value)]
-
-
-@pytest.mark.parametrize(
-    ("description", "parts", "expected"),
-    [
-        ("numbers equal their text", [pa.array([7, 8])], ["7", "8"]),
-        ("whole floats equal their text", [pa.array([7.0, None])], ["7", None]),
-        ("text of a whole float", [pa.array(["7.0", "007", ""])], ["7", "007", None]),
-        ("parts", [pa.array([1, 2]), pa.array(["a", None])], ["1\x1fa", None]),
-        ("1000 characters", [pa.array(["k" * 1000, "k" * 1001])], ["k" * 1000, None]),
-    ],
-)
-def test_key_text(description: str, parts: list[Any], expected: list[str | None]) -> None:
-    """Keys join across formats, and a key that lacks a part is none."""
-    assert key_text(parts).to_pylist() == expected, description
 
 
 @pytest.mark.parametrize(

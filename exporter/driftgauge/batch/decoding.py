@@ -13,14 +13,15 @@ from driftgauge.batch.doubts import classes_note, score_note
 from driftgauge.batch.explanation import Block
 from driftgauge.batch.features import FeatureReader
 from driftgauge.batch.formats import read_rows
+from driftgauge.batch.keys import inexact_note, join_keys
 from driftgauge.batch.latency import implausible, latencies
 from driftgauge.batch.outcomes import OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
-from driftgauge.batch.roles import Roles, resolve
+from driftgauge.batch.roles import Roles, for_labels, resolve
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.shape import Role, Shape
 from driftgauge.batch.times import instants
-from driftgauge.batch.values import first_present, key_text, mask, version_text
+from driftgauge.batch.values import first_present, mask, version_text
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, Note, TextArray
 from driftgauge.errors import BatchError
 from driftgauge.schema import Kind
@@ -87,7 +88,7 @@ def _decoded(
     count = 0
     for piece in pieces:
         count += 1
-        roles = resolve(piece, model)
+        roles = resolve(piece, for_labels(model, piece) if shape.role == "labels" else model)
         shape.watch(piece, roles)
         withheld.append(decoder.columns(piece, roles))
         if shape.fits:
@@ -189,7 +190,7 @@ class _Decoder:
         return Columns(
             time=time,
             version=version_text(_first(rows, roles, "version"), self._default_version),
-            key=_key(rows, roles),
+            key=self._key(rows, roles, None),
             predicted=outcome.predicted,
             label=label,
             score=outcome.score,
@@ -209,6 +210,15 @@ class _Decoder:
             seconds = np.where(np.isnan(seconds), read, seconds)
         return seconds
 
+    def _key(self, rows: Rows, roles: Roles, reasons: ReasonArray | None) -> TextArray:
+        """Return the join keys; reasons: of rows that are nothing without one."""
+        keys = join_keys(rows, roles, self._model.timezone)
+        if reasons is not None:
+            reject(reasons, keys.inexact, "inexact_key")
+        if self._model.labels is not None:
+            self._say_once(inexact_note(rows, roles, keys))
+        return keys.text
+
     def _say_once(self, note: Note | None) -> None:
         """Note something about the file, with the chunk that shows it first."""
         if note is not None and (note.reason, note.column) not in self._said:
@@ -216,7 +226,7 @@ class _Decoder:
             self._notes.append(note)
 
     def _labels(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:
-        key = _key(rows, roles)
+        key = self._key(rows, roles, reasons)
         label, bad_label, named = labels(rows, roles, self._how)
         self._say_once(classes_note(label, _named(roles, "label")) if named else None)
         reject(reasons, bad_label, "bad_label")
@@ -241,10 +251,6 @@ def _first(rows: Rows, roles: Roles, role: str) -> Any:
 
 def _named(roles: Roles, role: str) -> str:
     return next(iter(roles.paths[role]), role)
-
-
-def _key(rows: Rows, roles: Roles) -> TextArray:
-    return key_text([first_present(rows, part) for part in roles.key])
 
 
 def _failed(rows: Rows, roles: Roles) -> BoolArray:

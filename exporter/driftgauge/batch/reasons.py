@@ -23,6 +23,7 @@ ROW_REASONS: Final = (
     "bad_prediction",
     "bad_label",
     "no_prediction",
+    "inexact_key",
     "missing_key",
     "missing_label",
 )

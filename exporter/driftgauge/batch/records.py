@@ -18,6 +18,10 @@ _UNUSABLE: Final = b""
 _ARROW_TYPES: Final = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
 
 
+# Floats have every whole number up to here.
+_EXACT: Final = 2**53
+
+
 class PathLimit:
     """Admits the first `MAX_COLUMNS` paths that it is asked about, and no others."""
 
@@ -94,7 +98,7 @@ def _column(values: list[Any]) -> Any:
     try:
         if len(types) == 1:
             return pa.array(values, _ARROW_TYPES[types.pop()])
-        if types == {int, float}:
+        if types == {int, float} and not any(type(value) is int and abs(value) > _EXACT for value in values):
             return pa.array([value if value is None else float(value) for value in values], pa.float64())
     except OverflowError:
         # Whole numbers beyond 64 bits are identifiers: as text they keep every digit.

@@ -18,6 +18,7 @@ from driftgauge.schema import (
     FEATURE_PREFIXES,
     OUTPUT_OBJECT,
     POSITIVE_WORDS,
+    ROW_NUMBERS,
     SPELLINGS,
 )
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from driftgauge.config import ModelConfig
 
 REQUEST_ID: Final = "request_id"
+TIMESTAMP: Final = "timestamp"
 _OUTPUTS: Final = f"{OUTPUT_OBJECT}."
 _OUTPUT_ROLES: Final = ("prediction", "score")
 # Index columns that data frames leave in files; they are not data.
@@ -40,12 +42,15 @@ class Roles:
     """Paths of one block by role.
 
     paths: role -> its columns. class_scores: class -> the columns of its probability. key: for each part of the
-    join key, its columns.
+    join key, its columns; key_times: for each, whether it is a time. row_numbers: columns that number the rows; they
+    may be features as well.
     """
 
     paths: Mapping[str, Paths]
     class_scores: Mapping[str, Paths]
     key: tuple[Paths, ...]
+    key_times: tuple[bool, ...] = (False,)
+    row_numbers: Paths = ()
 
     def claimed(self) -> frozenset[str]:
         """Return every path that plays a role, and therefore is no feature."""
@@ -55,13 +60,30 @@ class Roles:
 
 
 def resolve(rows: Rows, model: "ModelConfig") -> Roles:
-    """Find the columns of every role in one block."""
+    """Find the columns of every role in one block; of a label file, `model` is what `for_labels` returned."""
     paths = {role: tuple(_spelled(role, rows, model)) for role in SPELLINGS}
     taken = {path for group in paths.values() for path in group}
     class_scores = _class_scores(rows, taken)
     role, implied = _implied(rows, model, class_scores, taken)
     paths[role] += implied
-    return Roles(paths, class_scores, tuple(_key_part(name, rows, paths) for name in _key(model)))
+    key = _key(model)
+    return Roles(
+        paths,
+        class_scores,
+        tuple(_key_part(name, rows, paths) for name in key),
+        tuple(name in (*SPELLINGS[TIMESTAMP], model.columns.get(TIMESTAMP)) for name in key),
+        tuple(name for name in ROW_NUMBERS if name in rows.columns and name not in taken and name not in key),
+    )
+
+
+def for_labels(model: "ModelConfig", rows: Rows) -> "ModelConfig":
+    """Return the model as its label files are read: `labels.columns` maps them, if written, and nothing else does.
+
+    Otherwise what `columns` maps and the file has counts, and the usual spellings for what it does not have.
+    """
+    own = model.labels.columns if model.labels else {}
+    columns = own or {role: path for role, path in model.columns.items() if path in rows.columns}
+    return model if columns == model.columns else model.model_copy(update={"columns": columns})
 
 
 def free_columns(rows: Rows, roles: Roles) -> list[str]:
@@ -161,8 +183,10 @@ def _key(model: "ModelConfig") -> tuple[str, ...]:
 
 
 def _key_part(name: str, rows: Rows, paths: Mapping[str, Paths]) -> Paths:
+    if name in (REQUEST_ID, TIMESTAMP) and paths[name]:
+        return paths[name]
     if name == REQUEST_ID:
-        return paths[REQUEST_ID]
+        return ()
     spellings = (name, *(f"{prefix}{name}" for prefix in FEATURE_PREFIXES))
     return tuple(path for path in spellings if path in rows.columns)
 

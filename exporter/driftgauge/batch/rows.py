@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.batch.reasons import ReasonArray
+from driftgauge.batch.uuids import UUID_BYTES, uuid_text
 
 # Deeper objects count as unusable values. No sensible record comes near it, and recursion stays bounded.
 MAX_DEPTH: Final = 16
@@ -136,9 +137,18 @@ def _plain(array: Any) -> Any:
 
 
 def _number(decimal: Any) -> Any:
-    """Return decimals as numbers: whole ones that fit stay exact, since they may be keys."""
-    whole = decimal.type.scale <= 0 and decimal.type.precision - decimal.type.scale <= 18
-    return decimal.cast(pa.int64() if whole else pa.float64(), safe=False)
+    """Return decimals as numbers: a column of whole ones exactly, since they may be keys, if need be as text.
+
+    Others are the nearest double. Arrow's own conversion multiplies, and so misses that by one in the last place.
+    """
+    try:
+        whole = decimal.cast(pa.decimal256(76, 0))
+    except pa.ArrowInvalid:
+        return decimal.cast(pa.string()).cast(pa.float64())
+    try:
+        return whole.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return whole.cast(pa.string())
 
 
 def _text_if_it_is(array: Any) -> Any:
@@ -146,7 +156,13 @@ def _text_if_it_is(array: Any) -> Any:
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
-        return _unusable_where(array.is_valid())
+        lengths = pc.min_max(pc.binary_length(array)).as_py()
+        return uuid_text(array) if set(lengths.values()) == {UUID_BYTES} else _unusable_where(array.is_valid())
+
+
+def _uuid_if_it_is(array: Any) -> Any:
+    """Read sixteen bytes as a UUID: many writers leave out the annotation that says so."""
+    return uuid_text(array) if array.type.byte_width == UUID_BYTES else _unusable_where(array.is_valid())
 
 
 def _any_valid(children: list[Any], count: int) -> Any:
@@ -201,6 +217,7 @@ _CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ..
     (pa.types.is_date, _text),
     (pa.types.is_large_string, _text),
     (pa.types.is_string_view, _text),
+    (pa.types.is_fixed_size_binary, _uuid_if_it_is),
     (pa.types.is_binary, _text_if_it_is),
     (pa.types.is_large_binary, _text_if_it_is),
     (pa.types.is_list, _only_element),

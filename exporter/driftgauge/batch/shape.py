@@ -31,7 +31,7 @@ class Shape:
     def __init__(self, name: str, role: Role, *, known: bool) -> None:
         """`known`: rows of the file were read before."""
         self.fits = known or role == "reference"
-        self._role = role
+        self.role: Final = role
         self._document = name.lower().endswith(_DOCUMENT)
         self._columns: dict[str, None] = {}
         self._rows = 0
@@ -46,7 +46,7 @@ class Shape:
         self._told = self._told or any((rows.reasons == code).any() for code in _TELLING)
         has_role = self._has_role(roles)
         # One object may be a report; a second row shows that it is a record.
-        self._report = self._report or (has_role and self._document and _is_report(rows, roles, self._role))
+        self._report = self._report or (has_role and self._document and _is_report(rows, roles, self.role))
         self.fits = (has_role or self._report) and not (self._report and self._rows == 1)
         for path in rows.columns:
             if len(self._columns) < _NAMED_COLUMNS:
@@ -63,16 +63,16 @@ class Shape:
         what = (
             f"It is one object with other things than a record ({columns})"
             if self._report
-            else f"Not one of its {self._rows} rows has {_NEEDED[self._role]} (columns: {columns})"
+            else f"Not one of its {self._rows} rows has {_NEEDED[self.role]} (columns: {columns})"
         )
         raise BatchError(
             "another_shape",
-            f"{what}; name the column of the {_ROLES_TO_MAP[self._role]} under columns:, "
-            f"or narrow {self._role}.artifacts to leave the file out.",
+            f"{what}; name the column of the {_ROLES_TO_MAP[self.role]} under columns:, "
+            f"or narrow {self.role}.artifacts to leave the file out.",
         )
 
     def _has_role(self, roles: Roles) -> bool:
-        if self._role == "labels":
+        if self.role == "labels":
             return bool(roles.paths["label"])
         return bool(roles.class_scores) or any(roles.paths[role] for role in _PREDICTION_ROLES)
 

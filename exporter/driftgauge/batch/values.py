@@ -21,7 +21,6 @@ from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
 from driftgauge.columns import BoolArray, FloatArray, TextArray
 
 KEY_SEPARATOR: Final = "\x1f"
-MAX_KEY: Final = 1_000
 MAX_CATEGORY: Final = 200
 CATEGORY_KEPT: Final = 160
 MAX_VERSION: Final = 100
@@ -121,7 +120,7 @@ def number_text(value: float) -> str:
 
 def category_text(column: Any) -> TextArray:
     """Return canonical category text, null where missing or unusable; see the module's rules."""
-    return _changed(_tidy(_plain_text(column)), longer_than=MAX_CATEGORY, change=_cut_category)
+    return _changed(plain_text(column), longer_than=MAX_CATEGORY, change=_cut_category)
 
 
 def class_text(column: Any) -> TextArray:
@@ -130,11 +129,14 @@ def class_text(column: Any) -> TextArray:
     return pc.utf8_trim_whitespace(text)
 
 
-def key_text(parts: Sequence[Any]) -> TextArray:
-    """Return one join key per row, canonical like categories; null when a part is missing or it is over `MAX_KEY`."""
-    texts = [_tidy(_plain_text(part)) for part in parts]
-    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, KEY_SEPARATOR)
-    return _changed(joined, longer_than=MAX_KEY, change=lambda _: None)
+def plain_text(column: Any) -> TextArray:
+    """Return values of any type as canonical text of any length, null where missing or unusable."""
+    return _tidy(_plain_text(column))
+
+
+def without_long(text: TextArray, longest: int) -> TextArray:
+    """Return the text with null for what has more than `longest` characters."""
+    return _changed(text, longer_than=longest, change=lambda _: None)
 
 
 def version_text(column: Any, default: str) -> TextArray:

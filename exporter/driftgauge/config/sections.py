@@ -103,6 +103,12 @@ class Labels(Section):
     key: Annotated[tuple[Text, ...], at_least_one] = ("request_id",)
     horizon: Annotated[float, seconds_between(SECOND, 3650 * DAY)] = 30 * DAY
     window_by: Literal["label_time", "prediction_time"] = "label_time"
+    columns: dict[Role, Text] = Field(default_factory=dict)
+
+    @field_validator("columns")
+    @classmethod
+    def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
+        return _one_role_each(columns)
 
     @field_validator("experiment")
     @classmethod
@@ -224,12 +230,7 @@ class ModelConfig(Section):
     @field_validator("columns")
     @classmethod
     def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
-        role_of: dict[str, str] = {}
-        for role, column in columns.items():
-            if column in role_of:
-                raise RuleError(f"is the column of {role_of[column]} already; a column has one role", at=(role,))
-            role_of[column] = role
-        return columns
+        return _one_role_each(columns)
 
     @field_validator("segments")
     @classmethod
@@ -293,6 +294,15 @@ class Config(Section):
         for position, first in _repeats([model.name for model in models]):
             raise RuleError(f"is the name of models[{first}] too; give each model its own", at=(position, "name"))
         return models
+
+
+def _one_role_each(columns: dict[str, str]) -> dict[str, str]:
+    role_of: dict[str, str] = {}
+    for role, column in columns.items():
+        if column in role_of:
+            raise RuleError(f"is the column of {role_of[column]} already; a column has one role", at=(role,))
+        role_of[column] = role
+    return columns
 
 
 def _only(experiment: str | None, info: ValidationInfo) -> str | None:
