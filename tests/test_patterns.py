@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftgauge.patterns import is_data_file, is_safe, matches
+from driftgauge.patterns import candidates, is_data_file, is_safe, matches, suffix
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,54 @@ def test_matches(description: str, path: str, pattern: str, *, expected: bool) -
         ("a.pkl", False),
         ("csv", False),
         ("a.csv/MLmodel", False),
+        ("out/_temporary/0/task_1/part-00000.parquet", False),
+        ("table/_delta_log/00000000000000000000.json", False),
+        ("out/.spark-staging-4f/part-00000.parquet", False),
+        ("_temporary.csv", True),
     ],
 )
 def test_is_data_file(path: str, *, expected: bool) -> None:
     """Files are recognised by the suffixes that can be decoded, in any case."""
     assert is_data_file(path) is expected
+
+
+def test_candidates_are_what_may_have_rows() -> None:
+    """Files with a suffix that is not read are found, but neither pictures nor models, settings and markers."""
+    meant = {
+        "p.txt",
+        "p.tsv",
+        "x/p.xlsx",
+        "p.csv.zst",
+        "p.parquet.gz",
+        "p.avro",
+        "predictions",
+        "p.pkl",
+        "P.CSV",
+        "p.json",
+    }
+    other = {
+        "plot.png", "report.html", "MLproject.yaml", "requirements.txt", "README.md", "LICENSE", "train.py",
+        "model/MLmodel", "model/model.pkl", "model/data/weights.h5", "p.parquet/_SUCCESS", "p.parquet/._SUCCESS.crc",
+        "out/_temporary/0/part-0.txt", ".DS_Store",
+    }  # fmt: skip
+    assert candidates(meant | other) == meant
+    assert candidates(["model/MLmodel", "model/rows.json", "models/p.txt"]) == {"model/rows.json", "models/p.txt"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("x.y/p.TXT", ".txt"),
+        ("p.csv.zst", ".csv.zst"),
+        ("p.zst", ".zst"),
+        ("p", ""),
+        (".txt", ""),
+        ("p.2026-01-05T12-00-00", ""),
+    ],
+)
+def test_suffix(path: str, expected: str) -> None:
+    """The ending by which files are named in the log, with what a compressed file was."""
+    assert suffix(path) == expected
 
 
 @pytest.mark.parametrize(

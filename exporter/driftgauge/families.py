@@ -82,7 +82,11 @@ _TRAFFIC: Final = (
     *_families(
         "Traffic",
         _MODEL,
-        {"model_batches_total": "Batches (new rows of one artifact) read from MLflow."},
+        {
+            "model_batches_total": "Batches (new rows of one artifact) read from MLflow.",
+            "model_files_not_read_total": "Files next to the batches that are not read because of their suffix; "
+            "pictures, documents, settings and models are not counted.",
+        },
         kind="counter",
     ),
     *_families(

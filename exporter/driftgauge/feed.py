@@ -74,6 +74,8 @@ class Feed(Protocol):
     def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:
         """Return the files that can be new or have grown since `cursor`, in order, and the next cursor.
 
+        Among them are files whose suffix is not read but that may have been meant as data (`patterns.candidates`).
+
         Files that are known with the same size may be among them. The next look gets the cursor that came with the
         pieces once they are all read, else the same as this one. now: of the refresh, in µs. Raises SourceMissing when
         the place does not exist.

@@ -20,7 +20,7 @@ from driftgauge.config import without_secrets
 from driftgauge.errors import BatchError, DriftgaugeError, FilesUnavailable, SourceMissing
 from driftgauge.feed import Cursor, FileRole, Opener, Piece
 from driftgauge.openers import downloaded, local, refuse_size
-from driftgauge.patterns import is_data_file, is_safe, matches
+from driftgauge.patterns import candidates, is_safe, matches
 from driftgauge.scratch import Scratch
 
 # So many files are listed within seconds; a place with more is meant to be divided.
@@ -96,7 +96,7 @@ class _Root:
         self._fix = f"correct models[].{role}.files"
 
     def files(self) -> list[_Found]:
-        """Return each data file; links are left out.
+        """Return each data file, and those that may have been meant as such; links are left out.
 
         Raises SourceMissing when the root does not exist, FilesUnavailable when it cannot be listed or has too many.
         """
@@ -106,7 +106,8 @@ class _Root:
             raise FilesUnavailable(
                 f"{self._shown} has more than {MAX_FILES:,} files: move old ones away, or {self._fix}"
             )
-        return [found for found in listed if is_safe(found[0]) and is_data_file(found[0])]
+        wanted = candidates(path for path, _, _ in listed if is_safe(path))
+        return [found for found in listed if found[0] in wanted]
 
     def _objects(self) -> Iterator[_Found]:
         listed: Mapping[str, Mapping[str, Any]] = self._filesystem().find(self._path, detail=True)

@@ -11,12 +11,13 @@ from driftgauge.feed import Cursor
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
+from driftgauge.pipeline.journal import Journal
 from driftgauge.reference import Compiled
 from driftgauge.segments import ALL_ROWS, Segment, Segments
 from driftgauge.signals import Basis, current, fit_all
 from driftgauge.snapshot import ModelState, Slice, SnapshotCache
 from driftgauge.store import FileRecord, Store, Transaction
-from driftgauge.store.ledger import read_cursor, read_files
+from driftgauge.store.ledger import read_cursor, read_files, read_journal
 from driftgauge.store.panes import Stored, delete_panes, read, write_segments, write_windows
 from driftgauge.windows import MICROSECONDS, Tiers
 
@@ -38,7 +39,7 @@ class Memory:
     waiting: predictions without label.
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
-    said: reason and column of what was said of batches that were read.
+    said: what was logged of batches by this process. journal: what was said of them at all.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -47,7 +48,8 @@ class Memory:
     files: dict[tuple[str, str], FileRecord]
     cursor: Cursor
     waiting: int
-    said: set[tuple[str, str]] = field(default_factory=set)
+    said: set[tuple[str, str, str]] = field(default_factory=set)
+    journal: Journal = field(default_factory=Journal)
     fitted: Signals = field(default_factory=dict)
     shared: Shared[Signals] | None = None
     failure: Failure | None = None
@@ -97,6 +99,7 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
         stored = _for_segments(tx, _for_windows(tx, read(tx), windows, model.name), segments.kept, model.name)
         files = read_files(tx)
         cursor = Cursor(read_cursor(tx))
+        journal = Journal.from_json(read_journal(tx))
     compared = model.reference is not None
     state = ModelState(
         config=model,
@@ -108,7 +111,8 @@ def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limi
     state = _compared_with(state, stored.references if compared else {})
     identity = stored.reference_identity if compared else ""
     fitted = _fitted(state, limits)
-    return Memory(_with_signals(state, fitted), identity, files, cursor, stored.pending, fitted=fitted)
+    state = _with_signals(state, fitted)
+    return Memory(state, identity, files, cursor, stored.pending, fitted=fitted, journal=journal)
 
 
 def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:

@@ -28,21 +28,23 @@ from driftgauge.errors import (
     StateError,
     Stopped,
 )
-from driftgauge.feed import Cursor, Feed
+from driftgauge.feed import Cursor, Feed, Piece
+from driftgauge.patterns import suffix
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
+from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.pipeline.memory import Failure, Memory, restore
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.renewal import renew_reference
-from driftgauge.pipeline.work import Work, due
+from driftgauge.pipeline.work import Work, due, on_record, overlooked
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.join import pending
-from driftgauge.store.ledger import write_cursor
+from driftgauge.store.ledger import write_cursor, write_journal
 
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
 _MODELS_AT_ONCE: Final = 4
@@ -86,6 +88,14 @@ class _Step:
         self.deltas.append(Delta(totals=totals))
 
 
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """The counters and the journal of a model when its refresh began."""
+
+    totals: Totals
+    journal: Journal
+
+
 class Pipeline:
     """Refreshes the models of one configuration from their feeds into one store; one thread calls it.
 
@@ -124,6 +134,11 @@ class Pipeline:
     def states(self) -> list[ModelState]:
         """The state of every model, in the order of the configuration."""
         return [memory.state for memory in self._models.values()]
+
+    @property
+    def journals(self) -> Mapping[str, Journal]:
+        """What was said of each model's files, by its name."""
+        return {name: memory.journal for name, memory in self._models.items()}
 
     @property
     def caches(self) -> Mapping[str, SnapshotCache]:
@@ -181,8 +196,11 @@ class Pipeline:
             raise
         reference_error = self._renew_reference(memory)
         terms = memory.terms(self._config, now)
+        before, journal = memory.state.totals, memory.journal
+        unread = overlooked(pieces, memory.files)
         step = self._read(memory, feed, due(pieces, memory.files, now), terms, readers)
-        self._conclude(memory, step, cursor, terms)
+        self._overlook(memory, step, unread, now)
+        self._conclude(memory, step, cursor, terms, _Noted(before, journal))
         self._identify(memory)
         if reference_error is not None:
             raise reference_error
@@ -222,7 +240,7 @@ class Pipeline:
             step.records.append(item.read(outcome.rows, outcome.content))
             if outcome.rows:
                 step.count(Totals(batches=1, last_batch=now))
-            self._say(memory, item, outcome.notes)
+            self._say(memory, item, outcome.notes, now)
             return
         reason = outcome.reason if isinstance(outcome, BatchError) else "missing"
         step.records.append(item.failed(reason, now))
@@ -231,16 +249,35 @@ class Pipeline:
         model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
         step.count(Totals(failures={reason: 1}))
+        memory.journal = memory.journal.saying(Remark("file", reason, "", "", str(outcome), path, first=now, last=now))
 
-    def _say(self, memory: Memory, item: Work, notes: Iterable[Note]) -> None:
+    def _say(self, memory: Memory, item: Work, notes: Iterable[Note], now: int) -> None:
         """Log what may not mean what it seems to, once for each column of a model."""
         model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
         for note in notes:
-            if (note.reason, note.column) not in memory.said:
-                memory.said.add((note.reason, note.column))
+            remark = Remark("doubt", note.reason, note.column, note.example, note.text, path, first=now, last=now)
+            memory.journal = memory.journal.saying(remark)
+            if remark.key not in memory.said:
+                memory.said.add(remark.key)
                 self._log.warning(
                     "batch read with doubt", model=model, run=run, artifact=path, reason=note.reason,
                     column=note.column, example=note.example, hint=note.text,
+                )  # fmt: skip
+
+    def _overlook(self, memory: Memory, step: _Step, pieces: Iterable[Piece], now: int) -> None:
+        """Count files whose suffix is not read, once each, and log the first of each suffix."""
+        for piece in pieces:
+            ending, model = suffix(piece.path), memory.state.config.name
+            hint = f"write .jsonl, .json or .csv (each also .gz) or .parquet, or narrow {piece.role}.artifacts"
+            remark = Remark("suffix", "not_read", ending, piece.path, hint, piece.path, first=now, last=now)
+            memory.journal = memory.journal.saying(remark)
+            step.records.append(on_record(piece))
+            step.count(Totals(unread=1))
+            if remark.key not in memory.said:
+                memory.said.add(remark.key)
+                self._log.warning(
+                    "file not read because of its suffix", model=model, run=piece.run_id, artifact=piece.path,
+                    suffix=ending, hint=hint,
                 )  # fmt: skip
 
     def _commit(self, memory: Memory, step: _Step, terms: Terms, finish: Finish | None = None) -> None:
@@ -259,7 +296,7 @@ class Pipeline:
         name, files = memory.state.config.name, len(step.records)
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
 
-    def _conclude(self, memory: Memory, step: _Step, cursor: Cursor, terms: Terms) -> None:
+    def _conclude(self, memory: Memory, step: _Step, cursor: Cursor, terms: Terms, noted: "_Noted") -> None:
         """Commit the last step; with it remember how far the feed has looked, and forget what is old.
 
         Only when all is read: until every file is consumed or on record, the feed must find it again.
@@ -269,7 +306,12 @@ class Pipeline:
         def finish(tx: Transaction, state: ModelState) -> ModelState:
             if cursor.kept is not known:
                 write_cursor(tx, cursor.kept, known=known)
-            return forget(tx, state, terms) if is_anything_old(state, terms) else state
+            if is_anything_old(state, terms):
+                state = forget(tx, state, terms)
+            memory.journal = memory.journal.counting(noted.totals, state.totals, terms.now)
+            if memory.journal is not noted.journal:
+                write_journal(tx, memory.journal.to_json())
+            return state
 
         # A transaction takes milliseconds, and of most models there is nothing to be said at most refreshes.
         if step.records:

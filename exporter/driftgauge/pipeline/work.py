@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from driftgauge.feed import Piece
+from driftgauge.patterns import is_data_file
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.reading import Job
 from driftgauge.schema import Kind
@@ -14,6 +15,8 @@ from driftgauge.windows import MICROSECONDS
 
 _FIRST_RETRY: Final = 60 * MICROSECONDS
 _LAST_RETRY: Final = 6 * 3600 * MICROSECONDS
+# The reason on record of a file whose suffix is not read.
+NOT_READ: Final = "not_read"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,9 @@ class Work:
 
 def due(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord], now: int) -> list[Work]:
     """Return which of a model's files are to be read at `now` (µs), in order."""
-    work = {piece.key: Work(piece, records.get(piece.key)) for piece in pieces}
+    work = {
+        piece.key: Work(piece, _read_before(records.get(piece.key))) for piece in pieces if is_data_file(piece.path)
+    }
     # A file that failed is tried again even when its feed does not list it any more.
     for key, record in records.items():
         if record.failures and key not in work:
@@ -76,3 +81,18 @@ def due(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord], 
     found = [item for item in work.values() if item.is_due(now)]
     # Predictions first: most labels then meet a prediction that is already there.
     return sorted(found, key=lambda item: item.piece.role == "labels")
+
+
+def overlooked(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord]) -> list[Piece]:
+    """Return the files whose suffix is not read, and that are not on record as such yet."""
+    return [piece for piece in pieces if not is_data_file(piece.path) and piece.key not in records]
+
+
+def on_record(piece: Piece) -> FileRecord:
+    """Return the record of a file whose suffix is not read."""
+    return FileRecord(piece.source, piece.path, piece.size, 0, reason=NOT_READ)
+
+
+def _read_before(record: FileRecord | None) -> FileRecord | None:
+    # A later driftgauge may read suffixes that this one does not.
+    return None if record is None or record.reason == NOT_READ else record

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from driftgauge.errors import SourceError
-from driftgauge.patterns import is_data_file
+from driftgauge.patterns import candidates
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
 from driftgauge.source.survey import Run, Sighting, find_experiment, search, survey, wanted_of
@@ -110,8 +110,10 @@ def _state(run: Run, known: RunState | None, *, listed: bool, now: int) -> RunSt
 
 
 def _artifacts(run: Run, files: Iterable["Entry"]) -> Iterable[Artifact]:
-    for file in sorted(files, key=lambda file: file.path):
-        if is_data_file(file.path):
+    found = list(files)
+    wanted = candidates(file.path for file in found)
+    for file in sorted(found, key=lambda file: file.path):
+        if file.path in wanted:
             yield Artifact(
                 run_id=run.run_id,
                 experiment_id=run.experiment_id,

@@ -22,7 +22,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One data file of a run.
+    """One data file of a run, or a file that may have been meant as one.
 
     path: inside the run's artifacts, parts separated by "/", never absolute, never with "..".
     size: bytes when listed, None when the artifact store does not report it. run_start: ms since the epoch.
@@ -42,7 +42,7 @@ class Artifact:
 class Discovery:
     """What one pass over an experiment found.
 
-    artifacts: every data file of every run listed in this pass, by run start, run id and path.
+    artifacts: every such file of every run listed in this pass, by run start, run id and path.
     states: run id -> state of every run known after this pass, to be passed as `known` next time, without deleted
     runs; entries of runs not listed in this pass are unchanged.
     """

@@ -14,7 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
     id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR,
-    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0
+    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
+    journal VARCHAR DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS files (
     model INTEGER, source VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,

@@ -78,6 +78,17 @@ def write_cursor(tx: Transaction, values: Mapping[str, Any], *, known: Mapping[s
         replace(tx, "cursors", pa.Table.from_pylist(rows, schema=schema), keys=("model", "key"), there=there)
 
 
+def read_journal(tx: Transaction) -> str:
+    """Return the pipeline's notes on the model, "" when there are none."""
+    ((journal,),) = tx.fetch_all("SELECT journal FROM models WHERE id = ?", [tx.model])
+    return str(journal or "")
+
+
+def write_journal(tx: Transaction, journal: str) -> None:
+    """Replace the pipeline's notes on the model."""
+    tx.run("UPDATE models SET journal = ? WHERE id = ?", [journal, tx.model])
+
+
 def replace(tx: Transaction, table: str, rows: pa.Table, *, keys: tuple[str, ...], there: Sequence[bool]) -> None:
     """Put rows, with all columns in their order, into a table; those that are `there` replace the row with their keys.
 

@@ -1,0 +1,58 @@
+"""The journal: remarks that are counted and bounded, tallies of the last day, and the way through the store."""
+
+from driftgauge.aggregates.totals import Totals, VersionTotals
+from driftgauge.pipeline.journal import MOST_REMARKS, Journal, Remark, Tally
+from driftgauge.windows import MICROSECONDS
+
+HOUR = 3600 * MICROSECONDS
+START = 1_767_960_000 * MICROSECONDS
+
+
+def _remark(reason: str = "implausible", *, subject: str = "latency", at: int = START, **more: str) -> Remark:
+    said = {"example": "9", "text": "write latency_unit: ms", "file": "a.csv"} | more
+    return Remark("doubt", reason, subject, first=at, last=at, **said)
+
+
+def test_a_remark_is_counted_on() -> None:
+    """The same thing about the same column is one remark, with the latest example and file."""
+    journal = Journal().saying(_remark()).saying(_remark(subject="score"))
+    journal = journal.saying(_remark(at=START + HOUR, example="10", file="b.csv"))
+    first, last = journal.remarks.values()
+    assert (first.subject, first.count) == ("score", 1)
+    assert (last.count, last.first, last.last, last.example, last.file) == (2, START, START + HOUR, "10", "b.csv")
+
+
+def test_remarks_are_bounded() -> None:
+    """The newest stay, and no text is longer than a person reads."""
+    journal = Journal()
+    for number in range(MOST_REMARKS + 7):
+        journal = journal.saying(_remark(subject=f"c{number}", text="x" * 100_000))
+    assert [remark.subject for remark in journal.remarks.values()] == [f"c{n}" for n in range(7, MOST_REMARKS + 7)]
+    assert max(len(remark.text) for remark in journal.remarks.values()) == 500
+
+
+def test_what_was_read_lately() -> None:
+    """Rows, rejected rows and set-aside files of the last hours, whatever the counters were before."""
+    old = Totals(versions={"1": VersionTotals(predictions=1000, labels=50)}, rejected={"bad_timestamp": 7})
+    more = Totals(
+        versions={"1": VersionTotals(predictions=1100, labels=60), "2": VersionTotals(predictions=5)},
+        rejected={"bad_timestamp": 9, "missing_key": 1},
+        failures={"invalid_json": 1},
+    )
+    journal = Journal().counting(Totals(), old, START).counting(old, more, START + 8 * HOUR)
+    assert journal.counting(more, more, START + 9 * HOUR) is journal
+    assert journal.lately(START + 2 * HOUR) == Tally(
+        START + 2 * HOUR, 115, {"bad_timestamp": 2, "missing_key": 1}, {"invalid_json": 1}
+    )
+    everything = journal.lately(0)
+    assert (everything.rows, everything.rejected["bad_timestamp"]) == (1165, 9)
+    later = journal.counting(more, Totals.combine([more, old]), START + 30 * HOUR)
+    assert later.lately(0).rows == 115 + 1050
+
+
+def test_the_store_keeps_it() -> None:
+    """What is written is read back, and nothing of a new model."""
+    old = Totals(rejected={"bad_label": 3})
+    journal = Journal().saying(_remark(example="“é”")).counting(Totals(), old, START)
+    assert Journal.from_json(journal.to_json()) == journal
+    assert Journal.from_json("") == Journal()
