@@ -73,7 +73,12 @@ def test_totals() -> None:
         last_prediction=NOW,
     )
     totals = Totals(
-        {"1": version}, batches=4, failures={"truncated": 1}, rejected={"bad_label": 5}, last_batch=NOW + MICROS // 2
+        {"1": version},
+        batches=4,
+        failures={"truncated": 1},
+        rejected={"bad_label": 5},
+        unread=2,
+        last_batch=NOW + MICROS // 2,
     )
 
     found = samples(totals=totals, baseline={"f1": 0.9}, identities={"1": Identity("r", "e", "models:/m/1")})
@@ -83,6 +88,7 @@ def test_totals() -> None:
     assert latency.counts[1] == latency.counts[8] == 1
     assert found == {
         "model_batches_total": {("churn",): 4},
+        "model_files_not_read_total": {("churn",): 2},
         "model_batch_failures_total": {("churn", "truncated"): 1},
         "model_rows_rejected_total": {("churn", "bad_label"): 5},
         "model_last_prediction_timestamp_seconds": {("churn",): NOW / MICROS},

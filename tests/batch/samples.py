@@ -32,6 +32,7 @@ def decoded(
     kinds: Mapping[str, Kind] | None = None,
     skip: int = 0,
     max_bytes: int = 2**30,
+    latest: int | None = None,
     **settings: Any,
 ) -> list[Columns]:
     """Decode a file's bytes into chunks; `settings` are the model's."""
@@ -46,6 +47,7 @@ def decoded(
             kinds=kinds,
             skip=skip,
             max_bytes=max_bytes,
+            latest=latest,
         )
     )
 

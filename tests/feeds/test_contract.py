@@ -51,9 +51,11 @@ def test_files_come_grow_and_go(place: Place) -> None:
     place.put("predictions.jsonl", "1\n")
     place.put("deep/er/more.csv", "2\n")
     place.put("labels-1.csv", "3\n")
-    place.put("notes.txt", "no rows")
+    place.put("plot.png", "no rows")
+    place.put("rows.txt", "not read")
     assert reader.read() == {
         "predictions: predictions.jsonl": "1\n", "predictions: deep/er/more.csv": "2\n", "labels: labels-1.csv": "3\n",
+        "predictions: rows.txt": "not read",
     }  # fmt: skip
     assert reader.read() == {}
     place.put("predictions.jsonl", "1\n2\n")

@@ -1,7 +1,20 @@
 """The journal: remarks that are counted and bounded, tallies of the last day, and the way through the store."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
 from driftgauge.aggregates.totals import Totals, VersionTotals
+from driftgauge.config import Config
+from driftgauge.pipeline.executor import Inline
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.journal import MOST_REMARKS, Journal, Remark, Tally
+from driftgauge.pipeline.refresh import Pipeline
+from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 
 HOUR = 3600 * MICROSECONDS
@@ -56,3 +69,71 @@ def test_the_store_keeps_it() -> None:
     journal = Journal().saying(_remark(example="“é”")).counting(Totals(), old, START)
     assert Journal.from_json(journal.to_json()) == journal
     assert Journal.from_json("") == Journal()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A model that reads a folder, refreshed as a new process each time."""
+
+    files: Path
+    config: Config
+
+    @contextmanager
+    def opened(self) -> Iterator[Pipeline]:
+        """Lend a pipeline."""
+        store = Store.open(self.config.state_dir)
+        try:
+            yield Pipeline(self.config, Feeds(self.config), store, executor=Inline())
+        finally:
+            store.close()
+
+    def refreshed(self, now: int = START) -> tuple[Journal, Totals]:
+        """Refresh once and return the journal, and what was counted since the start."""
+        with self.opened() as pipeline:
+            assert not pipeline.refresh(now).failures
+            return pipeline.journals["m"], pipeline.states[0].totals
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Return an empty folder."""
+    files = tmp_path / "files"
+    files.mkdir()
+    model = {"name": "m", "task": "regression", "predictions": {"files": str(files)}}
+    return Folder(files, Config.model_validate({"state_dir": str(tmp_path / "state"), "models": [model]}))
+
+
+def test_files_of_other_suffixes_are_counted_once(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    """Across restarts and growth; each suffix is named once in the log of a process."""
+    for name in ("a.txt", "b.txt", "c.tsv", "plot.png", "_SUCCESS"):
+        (folder.files / name).write_text("x")
+    journal, totals = folder.refreshed()
+    assert totals.unread == 3
+    assert [(remark.subject, remark.count) for remark in journal.remarks.values()] == [(".txt", 2), (".tsv", 1)]
+    said = capsys.readouterr()
+    assert [("a.txt" in line, "suffix=.txt" in line) for line in _warnings(said.out + said.err)] == [
+        (True, True), (False, False),
+    ]  # fmt: skip
+    (folder.files / "a.txt").write_text("xyz")
+    (folder.files / "d.txt").write_text("x")
+    journal, totals = folder.refreshed(START + HOUR)
+    assert totals.unread == 4
+    assert [(remark.example, remark.count) for remark in journal.remarks.values()] == [("c.tsv", 1), ("d.txt", 3)]
+
+
+def test_the_journal_survives_a_restart(folder: Folder) -> None:
+    """Doubts, rejected rows and files that were set aside are known to the next process."""
+    (folder.files / "a.jsonl").write_text('{"prediction": 1, "ts": "soon"}\n{"prediction": 1}\n')
+    (folder.files / "b.jsonl").write_text("")
+    os.utime(folder.files / "a.jsonl", (START / MICROSECONDS, START / MICROSECONDS))
+    before, _ = folder.refreshed()
+    assert [remark.key for remark in before.remarks.values()] == [
+        ("doubt", "bad_timestamp", "ts"), ("file", "empty_file", ""),
+    ]  # fmt: skip
+    assert before.lately(START) == Tally(START, 1, {"bad_timestamp": 1}, {"empty_file": 1})
+    with folder.opened() as pipeline:
+        assert pipeline.journals["m"] == before
+
+
+def _warnings(log: str) -> list[str]:
+    return [line for line in log.splitlines() if "warning" in line and "artifact=" in line]

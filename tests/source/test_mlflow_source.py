@@ -31,7 +31,7 @@ def test_import_is_fast() -> None:
 def test_new_run(bench: Bench) -> None:
     """The data files of a new run are found with what the pipeline needs to know, other files are not."""
     run_id = bench.run(
-        "predictions.jsonl", "notes.txt", "model/MLmodel", run_name="monday", start_time=1_700_000_000_000
+        "predictions.jsonl", "notes.md", "model/MLmodel", run_name="monday", start_time=1_700_000_000_000
     )
     found = bench.source.runs(bench.experiment, known={}, full=True)
     expected = Artifact(

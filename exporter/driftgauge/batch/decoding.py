@@ -17,6 +17,7 @@ from driftgauge.batch.keys import inexact_note, join_keys
 from driftgauge.batch.latency import implausible, latencies
 from driftgauge.batch.outcomes import OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
+from driftgauge.batch.rejections import future_note, rejection_note
 from driftgauge.batch.roles import Roles, for_labels, resolve
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.shape import Role, Shape
@@ -48,6 +49,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     kinds: Mapping[str, Kind] | None,
     skip: int = 0,
     max_bytes: int,
+    latest: int | None = None,
     watch: Callable[[Block], None] | None = None,
 ) -> Iterator[Columns]:
     """Yield the usable rows of a seekable binary file, at most `CHUNK_ROWS` at a time.
@@ -62,6 +64,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     `reference` nothing (its times are all `default_time`, and a file without feature objects or prefixes consists
     of features).
 
+    latest: the last time (µs) that the caller will accept; rows after it are in the result, and a note says so.
     watch: gets each block as it is read and what was decided about it, of a file of another shape as well.
 
     A Parquet file without rows, or a part of a folder, gives one chunk without rows: nothing is missing in it.
@@ -75,7 +78,9 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
 
     if role == "reference" and kinds is None:
         kinds = _surveyed_kinds(blocks(0), model)
-    decoder = _Decoder(model, role, kinds, default_time=default_time, default_version=default_version, watch=watch)
+    decoder = _Decoder(
+        model, role, kinds, default_time=default_time, default_version=default_version, latest=latest, watch=watch
+    )
     pieces = (piece for rows in blocks(skip) for piece in rows.pieces(CHUNK_ROWS))
     yield from _decoded(pieces, decoder, model, shape=Shape(name, role, known=skip > 0), name=name)
 
@@ -136,8 +141,10 @@ class _Decoder:
         *,
         default_time: int,
         default_version: str,
+        latest: int | None = None,
         watch: Callable[[Block], None] | None = None,
     ) -> None:
+        self._latest = latest
         self._watch = watch
         self._model = model
         self._role = role
@@ -160,14 +167,22 @@ class _Decoder:
             self._watch(Block(rows, roles, *self._features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
         kept = columns if fine.all() else columns.take(fine)
+        rejected = tally(reasons)
+        # Why rows have no prediction was said of their scores.
+        said = {"no_prediction", "bad_prediction"} if self._unscaled else set[str]()
+        for reason in sorted(rejected.keys() - said):
+            self._say_once(rejection_note(reason, rows, roles, reasons))
         notes, self._notes = tuple(self._notes), []
-        return replace(kept, rows_read=len(rows), rejected=tally(reasons), notes=notes)
+        return replace(kept, rows_read=len(rows), rejected=rejected, notes=notes)
 
     def _times(self, rows: Rows, roles: Roles, reasons: ReasonArray) -> IntArray:
         if self._role == "reference":
             return np.full(len(rows), self._default_time, dtype=np.int64)
         micros, bad = instants(_first(rows, roles, "timestamp"), self._default_time, zone=self._model.timezone)
         reject(reasons, bad, "bad_timestamp")
+        if self._latest is not None:
+            zone = self._model.timezone
+            self._say_once(future_note(np.where(bad, 0, micros), self._latest, rows=rows, roles=roles, zone=zone))
         return micros
 
     def _records(self, rows: Rows, roles: Roles, reasons: ReasonArray, time: IntArray) -> Columns:

@@ -19,6 +19,7 @@ from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritt
 from driftgauge.pipeline.labels import fold_labels
 from driftgauge.pipeline.rows import fold_predictions, fold_together
 from driftgauge.schema import UNKNOWN_VERSION, Kind
+from driftgauge.windows import AHEAD
 
 T = TypeVar("T")
 
@@ -136,6 +137,7 @@ def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
         kinds=job.kinds,
         skip=job.skip,
         max_bytes=job.max_bytes,
+        latest=job.terms.now + AHEAD,
     )
     for rows in decoded:
         notes.extend(rows.notes)

@@ -149,9 +149,9 @@ def _intake() -> list[Panel]:
         ),
         (
             "Unreadable files by reason",
-            "Files set aside; they are tried again, ever more rarely.",
+            "Files set aside; they are tried again, ever more rarely. not_read: the suffix is none that is read.",
             never,
-            Query(_rare("model_batch_failures_total"), "{{model}}: {{reason}}"),
+            Query(f"{_rare('model_batch_failures_total')}\nor {_not_read()}", "{{model}}: {{reason}}"),
         ),
         (
             "Batches read",
@@ -186,6 +186,11 @@ def _intake() -> list[Panel]:
 
 def _rare(family: str) -> str:
     return grown(SCOPE.of(family), "$__rate_interval", "model", "reason")
+
+
+def _not_read() -> str:
+    files = grown(SCOPE.of("model_files_not_read_total"), "$__rate_interval", "model")
+    return f'label_replace({files}, "reason", "not_read", "", "")'
 
 
 def _read(family: str) -> str:
