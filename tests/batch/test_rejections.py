@@ -36,6 +36,14 @@ def test_rejected_rows_are_said(role: str, bad: dict[str, Any], reason: str, col
     assert ":" in note.text or "name" in note.text
 
 
+def test_a_key_that_is_not_exact_is_said_once() -> None:
+    """By whoever compares keys, which knows more of it."""
+    big = [{"request_id": 1e17 + n, "label": 1} for n in range(3)]
+    (chunk,) = decoded(jsonl(big), role="labels")
+    assert chunk.rejected == {"inexact_key": 3}
+    assert len(chunk.notes) == 1
+
+
 def test_lines_that_are_no_records_are_said() -> None:
     """They have no column."""
     fine = jsonl([{"ts": TIME, "prediction": 1}])

@@ -44,8 +44,13 @@ _REJECTED: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) -> Note:
-    """Return what is to be said of the rows (n,) of a block that were rejected for a reason."""
+def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) -> Note | None:
+    """Return what is to be said of the rows (n,) of a block that were rejected for a reason.
+
+    Nothing for reasons of which those say more who rejected the rows.
+    """
+    if reason not in _REJECTED:
+        return None
     role, text = _REJECTED[reason]
     paths = roles.paths.get(role) or roles.paths["score"] if role == "prediction" else roles.paths.get(role, ())
     at = int(np.argmax(reasons == CODES[reason]))
