@@ -36,8 +36,8 @@ def test_rejected_rows_are_said(role: str, bad: dict[str, Any], reason: str, col
     assert ":" in note.text or "name" in note.text
 
 
-def test_a_key_that_is_not_exact_is_said_once() -> None:
-    """By whoever compares keys, which knows more of it."""
+def test_each_reason_is_said_once() -> None:
+    """By whoever rejected the rows, or else here."""
     big = [{"request_id": 1e17 + n, "label": 1} for n in range(3)]
     (chunk,) = decoded(jsonl(big), role="labels")
     assert chunk.rejected == {"inexact_key": 3}

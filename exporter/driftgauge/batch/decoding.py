@@ -168,8 +168,8 @@ class _Decoder:
         fine = reasons == FINE
         kept = columns if fine.all() else columns.take(fine)
         rejected = tally(reasons)
-        # Why rows have no prediction was said of their scores.
-        said = {"no_prediction", "bad_prediction"} if self._unscaled else set[str]()
+        # Why rows have no prediction was said of their scores; whoever rejected others may have said more.
+        said = {reason for reason, _ in self._said} | ({"no_prediction", "bad_prediction"} if self._unscaled else set())
         for reason in sorted(rejected.keys() - said):
             self._say_once(rejection_note(reason, rows, roles, reasons))
         notes, self._notes = tuple(self._notes), []

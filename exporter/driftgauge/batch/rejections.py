@@ -42,16 +42,12 @@ _REJECTED: Final[dict[str, tuple[str, str]]] = {
     "missing_key": ("", "rows have no key, so no prediction is found for them; name its columns: labels: {key: […]}"),
     "missing_label": ("label", "rows have no label; name the column: columns: {label: …}"),
 }
+_OTHERWISE: Final = ("", "rows cannot be used; exporter/docs/faults.md has the reason")
 
 
-def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) -> Note | None:
-    """Return what is to be said of the rows (n,) of a block that were rejected for a reason.
-
-    Nothing for reasons of which those say more who rejected the rows.
-    """
-    if reason not in _REJECTED:
-        return None
-    role, text = _REJECTED[reason]
+def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) -> Note:
+    """Return what is to be said of the rows (n,) of a block that were rejected for a reason."""
+    role, text = _REJECTED.get(reason, _OTHERWISE)
     paths = roles.paths.get(role) or roles.paths["score"] if role == "prediction" else roles.paths.get(role, ())
     at = int(np.argmax(reasons == CODES[reason]))
     return Note(reason, paths[0] if paths else role, _value(rows, paths, at), text)
