@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.samples import BATCHES, DEFAULT_TIME, MICROS, a_model, as_dict, decoded
-from driftgauge.batch import FILE_REASONS, ROW_REASONS, decode, decoding, streams
+from driftgauge.batch import FILE_REASONS, ROW_REASONS, decode, decoding, streams, survey
 from driftgauge.columns import Columns
 from driftgauge.errors import BatchError
 
@@ -509,3 +509,10 @@ def attempted(data: bytes, name: str) -> tuple[list[Columns], set[str]]:
         return decoded(data, name), set()
     except BatchError as error:
         return [], {error.reason}
+
+
+def test_kinds_of_a_reference_in_parts() -> None:
+    """Text in any part makes a column categorical; parts without rows or bytes say nothing."""
+    parts = [(b"x,y\n1,2\n", "part-0.csv"), (b"", "part-1.csv"), (b"x,y\na,3\n", "part-2.csv")]
+    files = [(io.BytesIO(data), name) for data, name in parts]
+    assert survey(files, model=a_model(), max_bytes=1000) == {"x": "categorical", "y": "numeric"}

@@ -158,3 +158,58 @@ def test_size_bound(tmp_path: Path, sqlite_store: str) -> None:
         Source(sqlite_store, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "spool")).reference(
             str(tmp_path / "reference.csv")
         )
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["runs:/{run}/reference.parquet", "runs:/{run}/reference.parquet/", "models:/{model}@champion/reference.parquet"],
+)
+def test_a_folder_of_parts(registered: tuple[Bench, str, str], form: str) -> None:
+    """Its data files in order; neither markers nor what is still being written."""
+    bench, model, run_id = registered
+    for name in (
+        "part-1.csv",
+        "part-0.csv",
+        "x=1/part-0.csv",
+        "_SUCCESS",
+        ".part-0.csv",
+        "_temporary/0/part-9.csv",
+        "a.txt",
+    ):
+        bench.log(run_id, f"reference.parquet/{name}", name)
+    found = bench.source.reference(form.format(model=model, run=run_id))
+    held = []
+    for part in found.parts:
+        with part.opener() as file:
+            held.append((part.name, file.read().decode()))
+    assert held == [(f"reference.parquet/{name}", name) for name in ("part-0.csv", "part-1.csv", "x=1/part-0.csv")]
+
+
+def test_a_folder_on_this_machine_is_read_again_when_a_part_changes(bench: Bench, tmp_path: Path) -> None:
+    """A part that is written anew changes nothing about the folder itself."""
+    folder = tmp_path / "reference.parquet"
+    folder.mkdir()
+    for n in range(2):
+        (folder / f"part-{n}.csv").write_text(TEXT)
+    assert len(bench.source.reference(str(folder)).parts) == 2
+    assert len(bench.source.reference(f"file://{folder}/").parts) == 2
+    before = bench.source.reference_identity(str(folder))
+    assert bench.source.reference_identity(str(folder)) == before
+    with (folder / "part-1.csv").open("a") as file:
+        file.write("36,B\n")
+    assert bench.source.reference_identity(str(folder)) != before
+
+
+def test_a_folder_is_bounded_as_a_whole(bench: Bench, tmp_path: Path) -> None:
+    """Parts that are small enough each can be too large together."""
+    for n in range(3):
+        (tmp_path / f"part-{n}.csv").write_text("x" * (LIMIT // 2))
+    with pytest.raises(BatchError, match="over the limit"):
+        bench.source.reference(str(tmp_path))
+
+
+def test_a_folder_without_data(bench: Bench, tmp_path: Path) -> None:
+    """Is no reference."""
+    (tmp_path / "_SUCCESS").write_text("")
+    with pytest.raises((SourceMissing, BatchError)):
+        bench.source.reference(str(tmp_path))

@@ -12,7 +12,7 @@
 It reads only from the open file it is given and knows no path, clock or network.
 """
 
-from driftgauge.batch.decoding import decode
+from driftgauge.batch.decoding import decode, survey
 from driftgauge.batch.reasons import FILE_REASONS, ROW_REASONS
 
-__all__ = ["FILE_REASONS", "ROW_REASONS", "decode"]
+__all__ = ["FILE_REASONS", "ROW_REASONS", "decode", "survey"]

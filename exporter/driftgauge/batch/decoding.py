@@ -1,8 +1,9 @@
 """From the bytes of one artifact to `Columns`: the order in which the parts of this package work."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
@@ -83,6 +84,12 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     )
     pieces = (piece for rows in blocks(skip) for piece in rows.pieces(CHUNK_ROWS))
     yield from _decoded(pieces, decoder, model, shape=Shape(name, role, known=skip > 0), name=name)
+
+
+def survey(files: Iterable[tuple[BinaryIO, str]], *, model: "ModelConfig", max_bytes: int) -> dict[str, Kind]:
+    """Return the kinds of the features of a reference that is several files, each with its name; see `decode`."""
+    every = (_unless_empty_part(read_rows(file, name=name, skip=0, max_bytes=max_bytes), name) for file, name in files)
+    return _surveyed_kinds(chain.from_iterable(every), model)
 
 
 def _decoded(

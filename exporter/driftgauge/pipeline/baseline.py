@@ -1,21 +1,21 @@
 """A reference file, from its URI to the compiled reference and the baseline metrics computed on it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import BinaryIO, Final
 
 import pyarrow.compute as pc
 
 from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.batch import decode
+from driftgauge.batch import decode, survey
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, ModelConfig
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
 from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, compile_reference
-from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.schema import UNKNOWN_VERSION, Kind
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import learn_all
 from driftgauge.source import Source
@@ -37,10 +37,9 @@ def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> st
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """How to read a reference file."""
+    """How to read a reference: its files, each with its name."""
 
-    opener: Opener
-    name: str
+    parts: tuple[tuple[Opener, str], ...]
     model: ModelConfig
     limits: Limits
 
@@ -53,31 +52,47 @@ def load(source: Source, model: ModelConfig, uri: str, limits: Limits, *, execut
     """
     found = source.reference(uri)
     try:
-        return executor.submit(_compile, NOTHING, _Job(found.opener, found.name, model, limits)).result()
+        parts = tuple((part.opener, part.name) for part in found.parts)
+        return executor.submit(_compile, NOTHING, _Job(parts, model, limits)).result()
     finally:
-        found.opener.release()
+        found.release()
 
 
 def _compile(_: None, job: _Job) -> dict[str, Compiled]:
     model, limits = job.model, job.limits
-    with job.opener() as file:
-        decoded = decode(
-            file,
-            name=job.name,
-            role="reference",
-            model=model,
-            default_time=0,
-            default_version=UNKNOWN_VERSION,
-            kinds=None,
-            max_bytes=limits.max_artifact_bytes,
-        )
-        chunks = list(decoded)
+    kinds = None
+    if len(job.parts) > 1:
+        # A column is of one kind in all parts.
+        kinds = survey(_opened(job.parts), model=model, max_bytes=limits.max_artifact_bytes)
+    chunks = [chunk for part in job.parts for chunk in _decoded(part, job, kinds)]
     found = {ALL_ROWS: _compiled(chunks, job)}
     for segment in Segments.of(model, limits).kept:
         rows = [chunk.take(segment.members(chunk)) for chunk in chunks]
         if sum(map(len, rows)) >= MIN_REFERENCE_ROWS:
             found[segment.identity] = _compiled(rows, job)
     return found
+
+
+def _opened(parts: Iterable[tuple[Opener, str]]) -> Iterator[tuple[BinaryIO, str]]:
+    for opener, name in parts:
+        with opener() as file:
+            yield file, name
+
+
+def _decoded(part: tuple[Opener, str], job: _Job, kinds: Mapping[str, Kind] | None) -> list[Columns]:
+    opener, name = part
+    with opener() as file:
+        decoded = decode(
+            file,
+            name=name,
+            role="reference",
+            model=job.model,
+            default_time=0,
+            default_version=UNKNOWN_VERSION,
+            kinds=kinds,
+            max_bytes=job.limits.max_artifact_bytes,
+        )
+        return [chunk for chunk in decoded if len(chunk) or len(job.parts) == 1]
 
 
 def _compiled(chunks: Sequence[Columns], job: _Job) -> Compiled:

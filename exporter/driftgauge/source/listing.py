@@ -18,20 +18,20 @@ MAX_ENTRIES: Final = 10_000
 log = structlog.get_logger(__name__)
 
 
-def files_of(store: "ArtifactStore", *, run_id: str, max_entries: int = MAX_ENTRIES) -> list["Entry"]:
-    """Return the files below the store's root whose paths are safe.
+def files_of(store: "ArtifactStore", *, run_id: str, folder: str = "", max_entries: int = MAX_ENTRIES) -> list["Entry"]:
+    """Return the files below a folder of the store, by default its root, whose paths are safe.
 
     Folders deeper than `MAX_DEPTH` and everything after `max_entries` files and folders are left out, with a warning
     that names the run.
     """
-    found = list(islice(_walk(store, run_id), max_entries + 1))
+    found = list(islice(_walk(store, run_id, folder), max_entries + 1))
     if len(found) > max_entries:
         log.warning("run_has_too_many_artifacts", run_id=run_id, listed=max_entries)
     return [entry for entry in found[:max_entries] if not entry.is_folder]
 
 
-def _walk(store: "ArtifactStore", run_id: str) -> Iterator["Entry"]:
-    folders = deque([("", 1)])
+def _walk(store: "ArtifactStore", run_id: str, folder: str) -> Iterator["Entry"]:
+    folders = deque([(folder, 1)])
     while folders:
         folder, depth = folders.popleft()
         for entry in store.entries(folder):

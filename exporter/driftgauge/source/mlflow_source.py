@@ -1,23 +1,28 @@
 """What the pipeline reads from MLflow: runs and their files, reference files, model versions."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
 from driftgauge.openers import refuse_size
+from driftgauge.patterns import is_data_file
 from driftgauge.scratch import Scratch
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.listing import files_of
 from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 from driftgauge.source.survey import Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
 if TYPE_CHECKING:
     from driftgauge.source.connection import Connection
+    from driftgauge.source.stores import Entry
 
 _REGISTRY_INTERVAL: Final = 3600.0
 K = TypeVar("K", bound=Hashable)
@@ -133,16 +138,42 @@ class Source:
     def reference(self, uri: str) -> ReferenceFile:
         """Return the reference at a path or a file:, runs:, models:, mlflow-artifacts: or store URI (s3:, gs:, …).
 
-        A model version's own artifacts come before those of its run. Raises BatchError "too_large".
+        A model version's own artifacts come before those of its run. A folder, as Spark writes one, is all data files
+        in it, and they are to be released together. Raises BatchError "too_large", also of all parts together.
         """
         target = references.resolve(self._connection, uri)
         for root in target.roots:
             try:
-                opener = self._fetch(root, target.path, expected=0)
-            except SourceMissing:
-                continue
-            return ReferenceFile(opener, uri.rpartition("/")[2])
+                return ReferenceFile(self._fetch(root, target.path, expected=0), uri.rpartition("/")[2])
+            except (SourceMissing, SourceUnavailable, BatchError) as error:
+                # Stores differ in what they say of a folder that is asked for as a file.
+                if parts := self._parts(root, target.path):
+                    return self._folder(root, target.path, parts)
+                if not isinstance(error, SourceMissing):
+                    raise
         raise references.missing(uri, target)
+
+    def _parts(self, root: str, folder: str) -> list["Entry"]:
+        files: list[Entry] = []
+        with suppress(SourceMissing), translated_errors(redacted(root)):
+            files = files_of(self._connection.store_at(root), run_id="", folder=folder)
+        parts = [file for file in files if is_data_file(file.path) and not _is_marker(file.path)]
+        return sorted(parts, key=lambda part: part.path)
+
+    def _folder(self, root: str, folder: str, parts: Sequence["Entry"]) -> ReferenceFile:
+        refuse_size(folder, size=sum(part.size or 0 for part in parts), expected=0, limit=self._max_bytes)
+        files: list[ReferenceFile] = []
+        try:
+            for part in parts:
+                opener = self._fetch(root, part.path, expected=part.size or 0)
+                files.append(ReferenceFile(opener, part.path))
+                size = sum(file.opener.size for file in files)
+                refuse_size(folder, size=size, expected=0, limit=self._max_bytes)
+        except Exception:
+            for file in files:
+                file.release()
+            raise
+        return replace(files[0], others=tuple(files[1:]))
 
     def reference_identity(self, uri: str) -> str:
         """Return a text that changes when `uri` means another file, which has to be loaded then.
@@ -189,3 +220,7 @@ class Source:
                 raise SourceMissing(f"run {run_id} is deleted: restore it with `mlflow runs restore --run-id {run_id}`")
             self._roots[run_id] = info.artifact_uri
         return self._roots[run_id]
+
+
+def _is_marker(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(("_", "."))

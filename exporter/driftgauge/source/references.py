@@ -3,6 +3,7 @@
 Model URIs are resolved here and not by MLflow's `models:` repository, which uses the process-wide tracking URI.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftgauge.errors import SourceMissing
+from driftgauge.patterns import is_data_file
 from driftgauge.source.failures import redacted
 from driftgauge.source.values import ModelVersion
 
@@ -71,11 +73,18 @@ def _in_file(_connection: "Connection", uri: str) -> Location:
         raise SourceMissing(f'reference "{uri}" cannot be read ({error.strerror}): {_FIX}') from error
     # Symbolic links are followed, as for any path in a configuration; a store follows none out of its root.
     real = path.resolve()
-    return Location((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}")
+    return Location((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}{_content(real)}")
+
+
+def _content(folder: Path) -> str:
+    """Return a text that changes with the parts of a folder, "" of a file; a part may be rewritten in its place."""
+    found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if is_data_file(path.name)]
+    parts = [f"{path}:{status.st_size}:{status.st_mtime_ns}" for path, status in found]
+    return f":{hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()}" if parts else ""
 
 
 def _in_store(_connection: "Connection", uri: str) -> Location:
-    root, _, path = uri.rpartition("/")
+    root, _, path = uri.rstrip("/").rpartition("/")
     return Location((root,), path, uri)
 
 

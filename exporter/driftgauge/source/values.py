@@ -54,10 +54,24 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFile:
-    """A reference dataset: how it is opened, and its last path part as `name`, for the format by suffix."""
+    """A reference dataset: how it is opened, and its last path part as `name`, for the format by suffix.
+
+    others: the other parts, of a folder.
+    """
 
     opener: Opener
     name: str
+    others: "tuple[ReferenceFile, ...]" = ()
+
+    @property
+    def parts(self) -> "tuple[ReferenceFile, ...]":
+        """All files that it is made of, in order."""
+        return self, *self.others
+
+    def release(self) -> None:
+        """Remove what was made for it, such as downloads."""
+        for part in self.parts:
+            part.opener.release()
 
 
 @dataclass(frozen=True, slots=True)
