@@ -115,15 +115,27 @@ def check_config(file: Path) -> None:
     help="The folder that gets alerting-rules/ and dashboards/.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit status 1 when a file would change.")
-def generate(thresholds_path: Path | None, output: Path, *, check: bool) -> None:
+@click.option(
+    "--config.file",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The exporter's configuration: windows, models and metrics of the thresholds have to be there.",
+)
+def generate(thresholds_path: Path | None, output: Path, config_path: Path | None, *, check: bool) -> None:
     """Render alerting rules, Alertmanager's configuration, runbooks and dashboards from one file of thresholds."""
+    from driftgauge.generator.matching import blind_spots, mismatches
     from driftgauge.generator.outputs import outputs
+    from driftgauge.generator.placeholders import next_steps
     from driftgauge.generator.thresholds import FILE, SHIPPED, parse, shipped_text
     from driftgauge.generator.write import differing, write
 
     try:
         text = read_text(thresholds_path) if thresholds_path else shipped_text()
-        texts = outputs(parse(text, filename=str(thresholds_path or SHIPPED)))
+        thresholds = parse(text, filename=str(thresholds_path or SHIPPED))
+        config = reader(config_path)().parsed() if config_path else None
+        if config and (wrong := mismatches(thresholds, config)):
+            raise ConfigError("\n".join(f"{thresholds_path or SHIPPED}: {line}" for line in wrong))
+        texts = outputs(thresholds)
         if not (output / FILE).exists():
             texts[FILE] = text  # to change, and to render from again
         found = differing(texts, output) if check else write(texts, output)
@@ -132,6 +144,9 @@ def generate(thresholds_path: Path | None, output: Path, *, check: bool) -> None
     for path in found:
         click.echo(f"{path} {'is not what would be written' if check else 'written'}")
     click.echo(f"{output}: {len(texts) - len(found)} of {len(texts)} files are up to date", err=True)
+    if not check:
+        for line in (*(blind_spots(thresholds, config) if config else ()), *next_steps(thresholds)):
+            click.echo(line, err=True)
     sys.exit(EXIT_FAILED if check and found else 0)
 
 

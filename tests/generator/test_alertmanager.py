@@ -7,6 +7,7 @@ import yaml
 
 from driftgauge.generator.alertmanager import alertmanager
 from driftgauge.generator.alerts import ALERTS, WATCHDOG
+from driftgauge.generator.rules import alert
 from driftgauge.generator.thresholds import Thresholds, parse, shipped
 from generator.alertmanager_sets import TWO_TEAMS, amtool, written
 
@@ -19,7 +20,10 @@ def two_teams(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(parse(TWO_TEAMS, filename="thresholds.yml"), tmp_path_factory.mktemp("two"))
 
 
-@pytest.mark.parametrize("text", ["{}", TWO_TEAMS, "exporter: {target_labels: [env]}"])
+LEFT_OUT = "notifications: {smtp: false, watchdog: false, severities: {critical: {channels: []}, low: {channels: []}}}"
+
+
+@pytest.mark.parametrize("text", ["{}", TWO_TEAMS, "exporter: {target_labels: [env]}", LEFT_OUT])
 def test_amtool_accepts_it(tmp_path: Path, text: str) -> None:
     """The shipped set, one with teams and one with target labels are valid for Debian's Alertmanager."""
     checked = amtool("check-config", written(parse(text, filename="thresholds.yml"), tmp_path))
@@ -118,3 +122,23 @@ def _with_env() -> Thresholds:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def test_what_can_be_left_out() -> None:
+    """Without mail, watchdog and channels the file is whole: receivers that send nothing, and no alert for nobody."""
+    mine = parse(
+        "notifications: {smtp: false, watchdog: false, severities: {low: {channels: []}}, "
+        "teams: {ml-platform: {email: [], webhook: false}}}",
+        filename="mine.yml",
+    )
+    text = alertmanager(mine)["alerting-rules/alertmanager.yml"]
+    found = yaml.safe_load(text)
+    receivers = {each.pop("name"): each for each in found["receivers"]}
+    assert receivers.keys() == {f"ml-platform-{severity}" for severity in ("critical", "high", "medium", "low")}
+    assert receivers["ml-platform-low"] == {}
+    assert not any("alertname" in str(route["matchers"]) for route in found["route"]["routes"])
+    assert not any(key.startswith("smtp") for key in found["global"])
+    assert "smtp-password" not in text
+    assert "watchdog" not in text
+    assert alert(mine, WATCHDOG) is None
+    assert alert(parse("{}", filename="mine.yml"), WATCHDOG) is not None

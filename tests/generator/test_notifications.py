@@ -51,9 +51,9 @@ MISTAKES = [
         ),
     ),
     (
-        "no channel at all",
-        "notifications:\n  severities:\n    low: {channels: []}",
-        "3: notifications.severities.low.channels: must have at least one entry",
+        "mail without a mail server",
+        "notifications:\n  smtp: false",
+        "1: notifications.severities.low.channels: email needs notifications.smtp, which is left out",
     ),
     (
         "a reminder later than Alertmanager remembers",

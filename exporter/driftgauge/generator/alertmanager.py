@@ -3,7 +3,7 @@
 Severities and models choose the receiver. Of the alerts this module knows only the watchdog.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from textwrap import indent
 from typing import Any, Final
@@ -30,13 +30,14 @@ def alertmanager(thresholds: Thresholds) -> dict[str, str]:
 
 
 def _configuration(thresholds: Thresholds) -> str:
-    notifications, teams = thresholds.notifications, _teams(thresholds)
+    notifications, teams = thresholds.notifications, notified_teams(thresholds)
     target = ("job", *thresholds.exporter.target_labels)
     files = "".join(f"#   {path}: {what}\n" for path, what in secret_files(notifications, teams))
     rules = "".join(f"# {each.why}\n{yaml_text([each.rule(target[1:])])}" for each in INHIBITIONS)
     common = {"resolve_timeout": "5m", **smtp_settings(notifications)}
+    secrets = f"# Alertmanager reads these secrets, one a file:\n{files}\n" if files else "\n"
     return (
-        f"{HEADER}# Alertmanager reads these secrets, one a file:\n{files}\n"
+        f"{HEADER}{secrets}"
         + yaml_text({"global": common, "templates": ["templates/*.tmpl"]})
         + f"\n{yaml_text({'route': _route(notifications, teams, target)})}"
         + f"\ninhibit_rules:\n{indent(rules, '  ')}"
@@ -44,7 +45,7 @@ def _configuration(thresholds: Thresholds) -> str:
     )
 
 
-def _teams(thresholds: Thresholds) -> dict[str, list[str]]:
+def notified_teams(thresholds: Thresholds) -> dict[str, list[str]]:
     """Return the teams that are notified of something, with their models; the default team needs none."""
     default = thresholds.notifications.default_team
     own: dict[str, list[str]] = {}
@@ -62,7 +63,7 @@ def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], tar
         "receiver": receiver_name(default, "high"),
         "group_by": [*target, "model"],
         "routes": [
-            _watchdog(notifications),
+            *_watchdog(notifications),
             *(
                 {
                     "matchers": [any_of("model", models)],
@@ -77,9 +78,11 @@ def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], tar
     }
 
 
-def _watchdog(notifications: Notifications) -> dict[str, Any]:
+def _watchdog(notifications: Notifications) -> Iterator[dict[str, Any]]:
+    if notifications.watchdog is None:
+        return
     every = notifications.watchdog.every
-    return {
+    yield {
         "matchers": [f'alertname="{WATCHDOG}"'],
         "receiver": WATCHDOG_RECEIVER,
         "group_wait": "0s",

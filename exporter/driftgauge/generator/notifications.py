@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from driftgauge.config.fields import Text, at_least_one, seconds_between
+from driftgauge.config.fields import Text, seconds_between
 from driftgauge.config.sections import Section
 from driftgauge.config.units import DAY, HOUR, SECOND
 from driftgauge.config.wording import RuleError, suggestion
@@ -41,6 +41,12 @@ def _team(text: str) -> str:
     return text
 
 
+def _left_out(value: object) -> object:
+    """Take `false` for a part that the shipped file has, and this one does not want."""
+    return None if value is False else value
+
+
+left_out: Final = BeforeValidator(_left_out)
 Url = Annotated[Text, AfterValidator(_http)]
 TeamName = Annotated[str, AfterValidator(_team)]
 Wait = Annotated[float, seconds_between(0, HOUR)]
@@ -72,9 +78,12 @@ class Watchdog(Section):
 
 
 class SeverityRoute(Section):
-    """How alerts of one severity are sent. See `group_wait`, … in Alertmanager's documentation."""
+    """How alerts of one severity are sent; without channels they are not.
 
-    channels: Annotated[tuple[Channel, ...], at_least_one]
+    See `group_wait`, … in Alertmanager's documentation.
+    """
+
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(lambda value: [] if value is False else value)]
     group_wait: Wait
     group_interval: Interval
     repeat_interval: Interval
@@ -97,21 +106,37 @@ class Severities(Section):
 class Team(Section):
     """How to reach a team. PagerDuty needs nothing but the key in the team's file."""
 
-    slack_channel: Text | None = None
+    slack_channel: Annotated[Text | None, left_out] = None
     email: tuple[Text, ...] = ()
-    webhook: Webhook | None = None
+    webhook: Annotated[Webhook | None, left_out] = None
 
 
 class Notifications(Section):
-    """The whole section. Its rules about two fields see only those that are valid so far."""
+    """The whole section; smtp and watchdog are None where they were left out.
+
+    Its rules about two fields see only those that are valid so far.
+    """
 
     secrets_directory: Text
     pagerduty_url: Url
-    smtp: Smtp
+    smtp: Annotated[Smtp | None, left_out]
     severities: Severities
     teams: Annotated[dict[TeamName, Team], Field(min_length=1, max_length=200)]
     default_team: Text
-    watchdog: Watchdog
+    watchdog: Annotated[Watchdog | None, left_out]
+
+    @field_validator("severities")
+    @classmethod
+    def _mail_server(cls, severities: Severities, info: ValidationInfo) -> Severities:
+        for severity, route in severities.items():
+            if "email" in route.channels and "smtp" in info.data and info.data["smtp"] is None:
+                raise RuleError("email needs notifications.smtp, which is left out", at=(severity, "channels"))
+        return severities
+
+    @property
+    def used_channels(self) -> frozenset[Channel]:
+        """The channels by which anything is sent to people."""
+        return frozenset(channel for _, route in self.severities.items() for channel in route.channels)
 
     @field_validator("teams")
     @classmethod

@@ -26,7 +26,10 @@ def receiver_name(team: str, severity: PagedSeverity) -> str:
 
 
 def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the receivers of these teams for every severity, and the watchdog's."""
+    """Return the receivers of these teams for every severity, and the watchdog's.
+
+    One without channels is there as well: Alertmanager then sends nothing.
+    """
     found: list[dict[str, Any]] = [
         {"name": receiver_name(team, severity)}
         | {f"{channel}_configs": [_CHANNELS[channel](notifications, team)] for channel in route.channels}
@@ -34,27 +37,31 @@ def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[s
         for severity, route in notifications.severities.items()
     ]
     watchdog = notifications.watchdog
+    if watchdog is None:
+        return found
     token = notifications.secret_file(WATCHDOG_TOKEN_FILE) if watchdog.bearer_token else None
     return [*found, {"name": WATCHDOG_RECEIVER, "webhook_configs": [_post(watchdog.url, token, resolved=False)]}]
 
 
 def secret_files(notifications: Notifications, teams: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the path of every secret that Alertmanager will read, and what it is."""
-    used = {channel for _, route in notifications.severities.items() for channel in route.channels}
-    if "email" in used and notifications.smtp.username:
-        yield notifications.secret_file(SMTP_PASSWORD_FILE), f"password of {notifications.smtp.username}, the mail user"
+    used, smtp = notifications.used_channels, notifications.smtp
+    if "email" in used and smtp and smtp.username:
+        yield notifications.secret_file(SMTP_PASSWORD_FILE), f"password of {smtp.username}, the mail user"
     for team in teams:
         for channel, (_, what) in TEAM_SECRETS.items():
             webhook = notifications.teams[team].webhook
             if channel in used and (channel != "webhook" or (webhook and webhook.bearer_token)):
                 yield _secret(notifications, team, channel), what
-    if notifications.watchdog.bearer_token:
+    if notifications.watchdog and notifications.watchdog.bearer_token:
         yield notifications.secret_file(WATCHDOG_TOKEN_FILE), "bearer token for the dead man's switch"
 
 
 def smtp_settings(notifications: Notifications) -> dict[str, Any]:
-    """Return the global settings of the mail server."""
+    """Return the global settings of the mail server, none where it is left out."""
     smtp = notifications.smtp
+    if smtp is None:
+        return {}
     settings = {"smtp_smarthost": smtp.smarthost, "smtp_from": smtp.sender, "smtp_require_tls": smtp.require_tls}
     if not smtp.username:
         return settings

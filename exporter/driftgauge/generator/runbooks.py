@@ -84,8 +84,10 @@ def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
 
 def _delivered(alert: Alert, thresholds: Thresholds) -> str:
     if alert.severity == "none":
-        return "the dead man's switch"
+        return "the dead man's switch" if thresholds.notifications.watchdog else "nobody"
     route = getattr(thresholds.notifications.severities, alert.severity)
+    if not route.channels:
+        return "nobody"
     channels, again = ", ".join(route.channels), format_duration(route.repeat_interval)
     return f"{channels}; again every {again}"
 

@@ -1,0 +1,116 @@
+"""Whether alerts can find what they look at: windows, models and metrics of the thresholds in the exporter's own file.
+
+An alert on a window or a model that the exporter does not have never fires, and nothing else would say so.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from driftgauge.config import Config, ModelConfig, format_duration
+from driftgauge.config.fields import METRICS, Window
+from driftgauge.config.wording import path_text, quoted, suggestion
+from driftgauge.generator.alerts import MODEL_ALERTS
+from driftgauge.generator.thresholds import Thresholds, Windows
+
+# Which alerts look at the window of each kind.
+_LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
+    "performance": ("ModelPerformanceDegraded", "ModelBelowFloor"),
+    "drift": ("ModelFeaturesDrifted", "ModelPredictionShifted", "ModelOutputDrifted", "ModelFeatureDrifted"),
+    "quality": ("ModelMissingValues", "ModelUnseenCategories", "ModelOutliers"),
+    "service": ("ModelLatencyHigh", "ModelErrorRatioHigh"),
+    "traffic": ("ModelTrafficStopped", "ModelTrafficFell"),
+    "labels": ("ModelLabelsLate", "ModelLabelsMissing"),
+}
+_NEED_A_REFERENCE: Final = (*_LOOK_AT["drift"], "ModelUnseenCategories", "ModelOutliers")
+
+
+def mismatches(thresholds: Thresholds, config: Config) -> list[str]:
+    """Return what keeps alerts from ever firing: a line each, `path: what; remedy`."""
+    return [*_windows(thresholds, config), *_models(thresholds, config), *_interval(thresholds, config)]
+
+
+def blind_spots(thresholds: Thresholds, config: Config) -> list[str]:
+    """Return which alerts say nothing of which models, for these lack what they compare with: a line each."""
+    found = []
+    for model in config.models:
+        alerts = thresholds.for_model(model.name).alerts
+        enabled = [name for name in MODEL_ALERTS if getattr(alerts, name).enabled]
+        lacking = [name for name in _NEED_A_REFERENCE if name in enabled] if model.reference is None else []
+        if model.reference is None and not model.baseline and "ModelPerformanceDegraded" in enabled:
+            lacking.append("ModelPerformanceDegraded")
+        if lacking:
+            found.append(f"{model.name} has no reference in driftgauge.yml, so these never fire: {', '.join(lacking)}")
+    return found
+
+
+def _windows(thresholds: Thresholds, config: Config) -> Iterator[str]:
+    names = {window.name for window in config.windows}
+    watched: list[tuple[tuple[str, ...], Windows]] = [((), thresholds.windows)]
+    watched += [(("models", name), model.windows) for name, model in thresholds.models.items()]
+    for at, windows in watched:
+        for kind in Windows.model_fields:
+            window: Window = getattr(windows, kind)
+            inherited = at and window == getattr(thresholds.windows, kind)
+            if window.name not in names and not inherited:
+                path = path_text((*at, "windows", kind))
+                alerts = ", ".join(_LOOK_AT[kind])
+                yield f"{path}: driftgauge.yml has no window {quoted(window.name)}, so these never fire: {alerts}; " + (
+                    _other_window(window, config)
+                )
+
+
+def _other_window(window: Window, config: Config) -> str:
+    same = [other.name for other in config.windows if other.seconds == window.seconds]
+    if same:
+        return f"write it as there: {same[0]}"
+    names = ", ".join(other.name for other in config.windows)
+    return f"write one of {names}, or add {window.name} to windows: in driftgauge.yml"
+
+
+def _models(thresholds: Thresholds, config: Config) -> Iterator[str]:
+    known = {model.name: model for model in config.models}
+    for name, own in thresholds.models.items():
+        if name not in known:
+            near = suggestion(name, known, "models")
+            yield f"{path_text(('models', name))}: driftgauge.yml has no model {quoted(name)}; {near}"
+            continue
+        common = thresholds.alerts.ModelPerformanceDegraded.degradation
+        added = [metric for metric in own.alerts.ModelPerformanceDegraded.degradation if metric not in common]
+        wanted: dict[tuple[str, ...], Iterable[str]] = {
+            ("floors",): own.floors,
+            ("ceilings",): own.ceilings,
+            ("alerts", "ModelPerformanceDegraded", "degradation"): added,
+        }
+        for key, metrics in wanted.items():
+            yield from (_of_task(known[name], (*key, each)) for each in metrics if not _has(known[name], each))
+    if thresholds.alerts.ModelPerformanceDegraded.enabled:
+        yield from _unwatched(thresholds, config)
+
+
+def _unwatched(thresholds: Thresholds, config: Config) -> Iterator[str]:
+    for model in config.models:
+        alert = thresholds.for_model(model.name).alerts.ModelPerformanceDegraded
+        if alert.enabled and not any(_has(model, metric) for metric in alert.degradation):
+            path = "alerts.ModelPerformanceDegraded.degradation"
+            yield f"{path}: has no metric of task {model.task}, so it never fires for {model.name}; {_fitting(model)}"
+
+
+def _has(model: ModelConfig, metric: str) -> bool:
+    return model.task in METRICS[metric][0]
+
+
+def _of_task(model: ModelConfig, key: tuple[str, ...]) -> str:
+    return f"{path_text(('models', model.name, *key))}: does not exist for task {model.task}; {_fitting(model)}"
+
+
+def _fitting(model: ModelConfig) -> str:
+    return f"valid metrics: {', '.join(metric for metric in METRICS if _has(model, metric))}"
+
+
+def _interval(thresholds: Thresholds, config: Config) -> Iterator[str]:
+    own, there = thresholds.exporter.refresh_interval, config.refresh_interval
+    if there > own:
+        yield (
+            f"exporter.refresh_interval: is {format_duration(own)}, but driftgauge.yml refreshes every "
+            f"{format_duration(there)}, so alerts would fire on one bad value; write {format_duration(there)}"
+        )
