@@ -114,3 +114,21 @@ def test_parts_do_not_overwrite_each_other() -> None:
     assert len(paths) == len(set(paths))
     assert all(path.startswith(("alerting-rules/", "dashboards/")) for path in paths)
     assert [path for path, text in outputs(shipped()).items() if not text.endswith("\n")] == []
+
+
+def test_thresholds_against_the_exporters_configuration(tmp_path: Path) -> None:
+    """What can never fire is refused and nothing is written; what fits ends with what is to be done."""
+    config, thresholds, out = tmp_path / "driftgauge.yml", tmp_path / "thresholds.yml", tmp_path / "set"
+    config.write_text("windows: [1h, 24h, 7d]\nmodels: [{name: churn, predictions: {files: /p}}]\n")
+    thresholds.write_text("windows: {drift: 48h}\nmodels: {chrun: {}}\n")
+    arguments = ("generate", "--thresholds", thresholds, "--config.file", config, "--output", out)
+    refused = driftgauge(*arguments)
+    assert (refused.returncode, out.exists()) == (2, False)
+    assert [line.split(": ")[1] for line in refused.stderr.splitlines()] == ["windows.drift", "models.chrun"]
+
+    thresholds.write_text("models: {churn: {}}\n")
+    written = driftgauge(*arguments)
+    assert written.returncode == 0
+    assert "churn has no reference" in written.stderr
+    assert "notifications.watchdog.url: https://deadmansswitch.example.com/driftgauge" in written.stderr
+    assert written.stderr.splitlines()[-1].startswith("Nobody is told when alerting itself breaks")
