@@ -9,14 +9,15 @@ from driftgauge.config import Config, Labels, ModelConfig, Predictions
 from driftgauge.feed import Cursor, Feed, FileRole, Opener, Piece
 from driftgauge.files import FilesFeed, Place
 from driftgauge.scratch import Scratch
-from driftgauge.source import ModelVersion, Session, Source
+from driftgauge.source import Choice, ModelVersion, Session, Source
 
 
 class Feeds:
     """The feeds of all models of a configuration; they share one session with MLflow, if any of them needs it.
 
     Raises StateError when downloads have no place in the state folder. clock: s since 1970, by which MLflow is asked.
-    relist: every run of MLflow is listed at each look. on_answer: is called whenever MLflow has answered something.
+    relist: every run of MLflow is listed at each look; choose: those that it returns. on_answer: is called whenever
+    MLflow has answered something.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Feeds:
         *,
         clock: Callable[[], float] = time.time,
         relist: bool = False,
+        choose: Choice | None = None,
         on_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self._limit = config.limits.max_artifact_bytes
@@ -33,7 +35,7 @@ class Feeds:
         self.source: Final = Source(
             uri, max_artifact_bytes=self._limit, spool=self._spool, on_answer=on_answer, clock=clock
         )
-        self._session = Session(self.source, relist=relist)
+        self._session = Session(self.source, relist=relist, choose=choose)
         self._feeds = {model.name: self._feed(model) for model in config.models}
 
     def __getitem__(self, model: str) -> Feed:

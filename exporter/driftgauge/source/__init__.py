@@ -7,11 +7,12 @@ MLflow, which takes seconds.
 
 from driftgauge.source.feeds import RunFeed, Session
 from driftgauge.source.mlflow_source import Source
-from driftgauge.source.survey import Sighting
+from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
 __all__ = [
     "Artifact",
+    "Choice",
     "Discovery",
     "ModelVersion",
     "ReferenceFile",

@@ -16,7 +16,7 @@ from driftgauge.errors import SourceError
 from driftgauge.patterns import candidates
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
-from driftgauge.source.survey import Run, Sighting, find_experiment, search, survey, wanted_of
+from driftgauge.source.survey import Choice, Run, Sighting, find_experiment, search, survey, wanted_of
 from driftgauge.source.values import Artifact, Discovery, RunState
 
 if TYPE_CHECKING:
@@ -47,10 +47,12 @@ def discover(
     reach: Reach,
     now: int,
     sighting: Sighting | None = None,
+    choose: Choice | None = None,
 ) -> Pass:
     """Search and list; `now` is our clock in ms when the pass begins. See `Source.runs` for the rest.
 
-    sighting: the result of a survey at the start of the pass; then only the runs it wants are listed.
+    sighting: the result of a survey at the start of the pass; then only the runs it wants are listed. choose: which of
+    the runs that were found are listed, where that is not what their state says.
 
     A run whose artifacts cannot be listed is logged and stays due. When none of the newest runs can be listed, the
     artifact store counts as gone and its failure is raised; so is that of a tracking server that is gone meanwhile.
@@ -64,6 +66,7 @@ def discover(
         wanted = (
             set(seen) if reach == "everything" else wanted_of(seen, known, now, relisted=connection.portions.relisted)
         )
+        wanted = choose(seen) if choose else wanted
     deleted = (wanted if reach == "new" else known.keys()) - seen.keys()
     runs = sorted((seen[run_id] for run_id in wanted & seen.keys()), key=lambda run: (run.start, run.run_id))
     listed = _listed(connection, runs)

@@ -16,7 +16,7 @@ from driftgauge.feed import Cursor, FileRole, Opener, Piece
 from driftgauge.patterns import matches
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
-from driftgauge.source.survey import Sighting
+from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, RunState
 
 # All runs are enumerated this often (s); in between only those that can be new are asked for.
@@ -51,6 +51,7 @@ class RunFeed:
                 known=known_runs(cursor, experiment),
                 full=full,
                 relist=self._session.relist,
+                choose=self._session.choose,
                 sighting=sightings.get(experiment),
             )
             states[experiment] = found.states
@@ -98,11 +99,15 @@ class _Round:
 
 
 class Session:
-    """The feeds of all models over one tracking server. relist: every run is listed at each look, settled or not."""
+    """The feeds of all models over one tracking server.
 
-    def __init__(self, source: Source, *, relist: bool = False) -> None:
+    relist: every run is listed at each look, settled or not; choose: those that it returns are, instead.
+    """
+
+    def __init__(self, source: Source, *, relist: bool = False, choose: Choice | None = None) -> None:
         self.source: Final = source
         self.relist: Final = relist
+        self.choose: Final = choose
         self._feeds: list[RunFeed] = []
         self._round: _Round | None = None
         self._lock = Lock()

@@ -17,7 +17,7 @@ from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
 from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
-from driftgauge.source.survey import Sighting, survey
+from driftgauge.source.survey import Choice, Sighting, survey
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
 if TYPE_CHECKING:
@@ -99,20 +99,28 @@ class Source:
         full: bool,
         relist: bool = False,
         sighting: Sighting | None = None,
+        choose: Choice | None = None,
     ) -> Discovery:
         """Find the files of the experiment (a name or id) that may be new since the pass that returned `known`.
 
         full: search for all runs, as the first pass of a process must; else only for those that can be new. sighting:
         what a survey with the same `known` found, in place of that search. relist: search for and list every run,
-        settled or not.
+        settled or not. choose: which runs, instead.
         """
         now = int(self.clock() * 1000)
         reach: Reach = "everything" if relist else "all" if full else "new"
-        found = discover(self._connection, experiment, known=known, reach=reach, now=now, sighting=sighting)
+        found = discover(
+            self._connection, experiment, known=known, reach=reach, now=now, sighting=sighting, choose=choose
+        )
         self._roots.update(found.roots)
         for deleted in known.keys() - found.discovery.states.keys():
             self._roots.pop(deleted, None)
         return found.discovery
+
+    def experiment_of(self, run_id: str) -> str:
+        """Return the name of the experiment that a run is in; raises SourceMissing when there is no such run."""
+        with self._connection.client() as client:
+            return str(client.get_experiment(client.get_run(run_id).info.experiment_id).name)
 
     def opener(self, artifact: Artifact) -> Opener:
         """Return how the artifact is opened where it is read; one that is not on this machine is downloaded now.

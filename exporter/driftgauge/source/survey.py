@@ -4,7 +4,7 @@ A server takes about as long to find nothing as to find some runs, and as long f
 few searches cover all experiments that were last searched at about the same time.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +38,10 @@ class Run:
     end: int | None
     root: str
     version: str | None
+
+
+# Which runs of those that were found, by id, are listed.
+Choice = Callable[[Mapping[str, Run]], AbstractSet[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""The section of a model for the configuration file, from what was found, as text that is ready to be pasted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from driftgauge.batch.roles import spellings_of
+from driftgauge.inspection.facts import Facts
+from driftgauge.inspection.joining import key_columns
+
+_UNUSED: Final = "not used"
+# A text column with so many values of its own is an id rather than a feature.
+_FEW: Final = 20
+_CLOSE: Final = 0.8
+_LONGEST: Final = 96
+
+
+def features_to_include(facts: Facts) -> list[str]:
+    """Return columns that can be features where none was found: what plays no role but ids, times and lists."""
+    if facts.features:
+        return []
+    kinds = {"numbers", "whole numbers", "true/false"}
+    return [
+        column.use.path
+        for column in facts.taken_for(_UNUSED)
+        if column.kind in kinds or (column.kind == "text" and len(column.sample) <= max(_FEW, column.present // 10))
+    ]
+
+
+def key_of(predictions: Facts, labels: Facts) -> list[str]:
+    """Return the key by which labels join, where it is not the request id."""
+    if any(facts.taken_for("request_id") for facts in (predictions, labels)):
+        return []
+    found = key_columns(predictions, labels)
+    return [found[0].partition(".")[2] or found[0]] if found and _same(*found) else []
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return ours.rpartition(".")[2] == theirs.rpartition(".")[2]
+
+
+def hints(predictions: Facts | None, labels: Facts | None) -> list[str]:
+    """Return lines for the model's section that only its owner can decide on, each with why, to be uncommented."""
+    lines = []
+    if predictions is not None and predictions.rows:
+        lines += _scores(predictions)
+        wanted = ["timestamp", "version", "request_id"] if labels is not None else ["timestamp", "version"]
+        if not any(predictions.taken_for(role) for role in ("prediction", "score")):
+            wanted = ["prediction", *wanted]
+        lines += _columns(predictions, wanted)
+    if labels is not None and labels.rows and not labels.taken_for("label"):
+        lines += _columns(labels, ["label"])
+    return lines
+
+
+def _scores(facts: Facts) -> list[str]:
+    lines = []
+    for note in facts.notes:
+        if note.reason == "score_scale":
+            found = facts.outcomes.get("score") or facts.outcomes.get("prediction")
+            percent = found is not None and found.low >= 0 and found.high <= 100
+            seen = f"from {found.low:g} to {found.high:g}" if found is not None else note.example
+            lines.append(f"score: {{scale: {'percent' if percent else 'margin'}}}  # scores are {seen}")
+        if note.reason == "positive_class":
+            names = sorted(facts.outcomes["prediction"].classes) if "prediction" in facts.outcomes else [""]
+            lines.append(f"positive_class: {quoted(names[-1])}  # the class whose probability the score is")
+    return lines
+
+
+def _columns(facts: Facts, roles: Sequence[str]) -> list[str]:
+    """Return a mapping for each role that has no column, to a column with nearly one of its names."""
+    free = {_folded(column.use.path): column.use.path for column in facts.taken_for(_UNUSED)}
+    found = {}
+    for role in roles:
+        if facts.taken_for(role):
+            continue
+        known = [_folded(name) for name in spellings_of(role)]
+        near = [name for name in free if get_close_matches(name, known, n=1, cutoff=_CLOSE)]
+        near += [name for name in free if any(len(word) > 3 and word in name for word in known)]
+        if near:
+            found[role] = free[near[0]]
+    return [f"columns: {{{role}: {quoted(path)}}}  # is this the {role}?" for role, path in found.items()]
+
+
+def _folded(path: str) -> str:
+    return "".join(character for character in path.rpartition(".")[2].lower() if character.isalnum())
+
+
+def section(settings: Mapping[str, Any], commented: Sequence[str], *, tracking_uri: str) -> str:
+    """Return a configuration with one model of these settings, and below it lines that are comments."""
+    lines = []
+    if tracking_uri:
+        lines += ["mlflow:", f"  tracking_uri: {quoted(tracking_uri)}"]
+    lines.append("models:")
+    for at, (key, value) in enumerate(settings.items()):
+        lines += _entry(f"{'  - ' if at == 0 else '    '}{key}:", value)
+    return "\n".join([*lines, *(f"    # {line}" for line in commented)]) + "\n"
+
+
+def _entry(head: str, value: Any) -> list[str]:
+    """Return `key: value` as lines; a list that is too long for one has one for each item."""
+    if isinstance(value, Mapping):
+        if not value:
+            return [f"{head} {{}}"]
+        return [head, *(line for key, inner in value.items() for line in _entry(f"      {key}:", inner))]
+    if isinstance(value, list):
+        flow = f"{head} [{', '.join(map(quoted, value))}]"
+        return [flow] if len(flow) <= _LONGEST else [head, *(f"        - {quoted(item)}" for item in value)]
+    return [f"{head} {quoted(value) if isinstance(value, str) else value}"]
+
+
+def quoted(text: str) -> str:
+    """Return text as YAML, in quotes unless it is a plain word that YAML takes for nothing else."""
+    plain = text.replace("_", "").replace("-", "").isalpha() and text.isascii() and not text.startswith("-")
+    if plain and text.lower() not in {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}:
+        return text
+    return json.dumps(text, ensure_ascii=False).replace("$", "$$")

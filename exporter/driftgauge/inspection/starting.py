@@ -1,0 +1,181 @@
+"""Where an inspection starts: a file, a run of MLflow, or a configuration."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from driftgauge.config import Config, Limits, ModelConfig, parse
+from driftgauge.errors import ConfigError
+from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
+from driftgauge.inspection.drafting import features_to_include, hints, key_of, section
+from driftgauge.inspection.facts import Facts
+from driftgauge.inspection.findings import Findings
+from driftgauge.inspection.inspecting import Bench, Inspector, Looked
+from driftgauge.inspection.reporting import findings
+from driftgauge.inspection.tasks import task_of
+from driftgauge.patterns import matches
+from driftgauge.schema import Task
+from driftgauge.scratch import Scratch
+from driftgauge.source import Source
+
+if TYPE_CHECKING:
+    from driftgauge.feed import FileRole
+
+_RUN: Final = re.compile(r"(?:runs:/+)?([0-9a-f]{32})/?")
+_LABELS: Final = "labels*"
+_NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+# To tell tasks and keys apart, this many chunks of each file will do.
+_CHUNKS: Final = 2
+_GLOB: Final = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says besides where the files are."""
+
+    task: Task | None = None
+    labels: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """The model's section so far, and which files it is about. tracking_uri: "" where MLflow is not asked."""
+
+    settings: Mapping[str, Any]
+    tracking_uri: str = ""
+    named: NamedFiles | None = None
+    run_id: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def config(self, settings: Mapping[str, Any]) -> tuple[Config, str]:
+        """Return the configuration of these settings and its text."""
+        return self.parsed(section(settings, [], tracking_uri=self.tracking_uri))
+
+    def parsed(self, text: str) -> tuple[Config, str]:
+        """Return what a text means, and the text."""
+        return parse(text, filename="the proposed configuration", environ=self.environ), text
+
+    def inspector(self, bench: Bench, settings: Mapping[str, Any]) -> Inspector:
+        """Return what looks at a model with these settings."""
+        config, _ = self.config(settings)
+        choose = only_run(self.run_id) if self.run_id else newest_runs()
+        return Inspector(bench, config, config.models[0], choose=choose, named=self.named)
+
+
+def of_configuration(config: Config, model: ModelConfig) -> Findings:
+    """Return what is found about a model of a configuration. Raises SourceError."""
+    with Bench(config) as bench:
+        inspector = Inspector(bench, config, model, choose=newest_runs())
+        return findings(inspector, task_why="as configured", config="")
+
+
+def of_target(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Findings:
+    """Return what is found in a file, a folder of files or a run.
+
+    Raises ConfigError when there is nothing of that name, or nothing in it that can be read; SourceError.
+    """
+    start = _start(target, wanted, environ)
+    draft, _ = start.config(start.settings)
+    with Bench(draft) as bench:
+        looked = start.inspector(bench, start.settings).files(most=_CHUNKS)
+        _refuse_unreadable(target, looked)
+        settings, why = _completed(start, looked, wanted)
+        commented = hints(looked.facts.get("predictions"), looked.facts.get("labels"))
+        text = section(settings, commented, tracking_uri=start.tracking_uri)
+        start.parsed(text)
+        return findings(start.inspector(bench, settings), task_why=why, config=text)
+
+
+def _start(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Start:
+    path, run = Path(target), _RUN.fullmatch(target)
+    task = {"task": wanted.task} if wanted.task else {}
+    if path.is_dir():
+        folder = str(path.resolve())
+        has_labels = any(matches(found.name, _LABELS) for found in path.iterdir())
+        place = {"predictions": {"files": folder}} | ({"labels": {}} if has_labels else {})
+        return Start({"name": _name(path.resolve().name), **task, **place, **_reference(wanted)}, environ=environ)
+    if path.exists():
+        files: dict[FileRole, Path] = {"predictions": path.resolve()}
+        settings: dict[str, Any] = {"name": _name(path.name.partition(".")[0]), **task, "predictions": _place(path)}
+        if wanted.labels:
+            labels = _existing(wanted.labels, "--labels")
+            files["labels"] = labels
+            settings["labels"] = _place(labels)
+        named = NamedFiles(files, max_bytes=Limits().max_artifact_bytes)
+        return Start({**settings, **_reference(wanted)}, named=named, environ=environ)
+    if run is None:
+        raise ConfigError(f"{target}: there is no such file, and it is no id of an MLflow run")
+    return _start_of_run(run[1], wanted, environ, task)
+
+
+def _start_of_run(run_id: str, wanted: Wanted, environ: Mapping[str, str], task: Mapping[str, Any]) -> Start:
+    uri = environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri:
+        raise ConfigError(f"{run_id}: to ask MLflow for this run, set MLFLOW_TRACKING_URI")
+    if wanted.labels:
+        raise ConfigError("--labels goes with a file; of a run, files named labels* are the labels")
+    with TemporaryDirectory(prefix="driftgauge-inspect-") as folder:
+        source = Source(uri, max_artifact_bytes=Limits().max_artifact_bytes, spool=Scratch(Path(folder)))
+        experiment = source.experiment_of(run_id)
+    settings = {"name": _name(experiment.rpartition("/")[2]), **task, "predictions": {"experiment": experiment}}
+    return Start({**settings, "labels": {}, **_reference(wanted)}, tracking_uri=uri, run_id=run_id, environ=environ)
+
+
+def _completed(start: Start, looked: Looked, wanted: Wanted) -> tuple[dict[str, Any], str]:
+    """Return the settings with what the files say: the task, the key and the features; and what speaks for the task."""
+    settings = dict(start.settings)
+    predictions, labels = looked.facts.get("predictions", Facts()), looked.facts.get("labels")
+    if labels is None:
+        settings.pop("labels", None)
+    task, why = (wanted.task, "--task") if wanted.task else task_of(predictions, labels)
+    settings = {"name": settings.pop("name"), "task": task, **{k: v for k, v in settings.items() if k != "task"}}
+    if labels is not None and (key := key_of(predictions, labels)):
+        settings["labels"] = {**settings["labels"], "key": key}
+    # Without a reference nothing says which of the columns of a flat table are features.
+    if "reference" not in settings and (include := features_to_include(predictions)):
+        settings["features"] = {"include": include}
+    return settings, why
+
+
+def _refuse_unreadable(target: str, looked: Looked) -> None:
+    """Raise ConfigError when not one row of any file could be read."""
+    if any(facts.columns for facts in looked.facts.values()):
+        return
+    problems = [(path, text) for facts in looked.facts.values() for path, (_, text) in facts.problems.items()]
+    if problems:
+        raise ConfigError(
+            f"{target}: {problems[0][1]}" if len(problems) == 1 else f"{target}: {': '.join(problems[0])}"
+        )
+    if not looked.facts:
+        raise ConfigError(f"{target}: there is no file in it whose name ends like .jsonl, .json, .csv or .parquet")
+    if not any(facts.rows for facts in looked.facts.values()):
+        raise ConfigError(f"{target}: it has no rows")
+    raise ConfigError(f"{target}: not one row of it could be read")
+
+
+def _place(path: Path) -> dict[str, str]:
+    whole = path.resolve()
+    return {"files": str(whole.parent), "artifacts": _GLOB.sub(lambda found: f"[{found[0]}]", whole.name)}
+
+
+def _reference(wanted: Wanted) -> dict[str, Any]:
+    uri = wanted.reference
+    if not uri:
+        return {}
+    if ":" not in uri.partition("/")[0]:
+        uri = str(_existing(uri, "--reference"))
+    return {"reference": {"uri": uri}}
+
+
+def _existing(path: str, option: str) -> Path:
+    if not Path(path).exists():
+        raise ConfigError(f"{option}: {path}: there is no such file")
+    return Path(path).resolve()
+
+
+def _name(text: str) -> str:
+    return _NOT_IN_A_NAME.sub("-", text).strip("-") or "model"
