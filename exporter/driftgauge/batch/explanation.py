@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from driftgauge.batch.latency import unit_of
 from driftgauge.batch.reasons import ReasonArray
-from driftgauge.batch.roles import Paths, Roles, is_index, spellings_of
+from driftgauge.batch.roles import Paths, Roles, for_labels, is_index, spellings_of
 from driftgauge.batch.rows import Rows, is_unusable
 from driftgauge.batch.times import notation
 from driftgauge.batch.values import without_missing
@@ -48,8 +48,12 @@ class Use:
     unit: str = ""
 
 
-def uses(block: Block, model: "ModelConfig") -> Iterator[Use]:
-    """Yield what each column of a block is taken for, in the order of the file; objects are told by their leaves."""
+def uses(block: Block, model: "ModelConfig", *, of_labels: bool = False) -> Iterator[Use]:
+    """Yield what each column of a block is taken for, in the order of the file; objects are told by their leaves.
+
+    of_labels: of a label file.
+    """
+    model = for_labels(model, block.rows) if of_labels else model
     features = {path: name for name, paths in block.features.items() for path in paths}
     for path, column in block.rows.columns.items():
         if not path or _is_object(path, block.rows):
@@ -70,13 +74,16 @@ def _roles(path: str, column: Any, roles: Roles, model: "ModelConfig") -> Iterat
     for name, paths in roles.class_scores.items():
         if path in paths:
             yield Use(path, f"probability of class {name}", f"begins with {_prefix(path, CLASS_SCORE_PREFIXES)}")
-    if any(path in part for part in roles.key) and path not in roles.paths["request_id"]:
+    if any(path in part for part in roles.key) and not any(path in paths for paths in roles.paths.values()):
         yield Use(path, "join key", "labels.key")
+    if path in roles.row_numbers:
+        yield Use(path, "number of the row", "known name")
 
 
 def _why_role(path: str, role: str, model: "ModelConfig") -> str:
     if model.columns.get(role) == path:
-        return f"columns.{role}"
+        own = model.labels is not None and model.labels.columns.get(role) == path
+        return f"labels.columns.{role}" if own else f"columns.{role}"
     if path in spellings_of(role):
         return "known name"
     if _prefix(path, CLASS_SCORE_PREFIXES):

@@ -33,6 +33,7 @@ _DISTINCT: Final = 51
 _NEARLY_ALL: Final = 0.9
 _SHOWN: Final = 40
 _OUTCOMES: Final = ("prediction", "score", "label")
+_MISFIT: Final = "another_shape"
 _LISTS: Final = "(a list, an object or bytes)"
 # The roles whose values show why a row was rejected; for other reasons its first columns do.
 _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -175,6 +176,11 @@ class Facts:
     chunks: tuple[tuple[Any, Any], ...] = ()
 
     @property
+    def is_misfit(self) -> bool:
+        """Whether it is one file, of another shape."""
+        return any(reason == _MISFIT for reason, _ in self.problems.values())
+
+    @property
     def usable(self) -> int:
         """How many rows were not rejected."""
         return self.rows - sum(rejected.rows for rejected in self.rejected.values())
@@ -195,10 +201,13 @@ class Facts:
 
     @classmethod
     def combine(cls, parts: Sequence["Facts"]) -> "Facts":
-        """Return the facts of all the files."""
+        """Return the facts of all the files; of those that are of another shape only that, unless all are."""
+        problems = {path: problem for part in parts for path, problem in part.problems.items()}
+        files = sum(part.files for part in parts)
+        parts = [part for part in parts if not part.is_misfit] or parts
         said = {(note.reason, note.column): note for part in reversed(parts) for note in part.notes}
         return Facts(
-            files=sum(part.files for part in parts),
+            files=files,
             rows=sum(part.rows for part in parts),
             columns=_joined(part.columns for part in parts),
             features=_joined(part.features for part in parts),
@@ -206,7 +215,7 @@ class Facts:
             rejected=_joined(part.rejected for part in parts),
             notes=tuple(said.values()),
             classes=frozenset[str]().union(*(part.classes for part in parts)),
-            problems={path: problem for part in parts for path, problem in part.problems.items()},
+            problems=problems,
             chunks=tuple(chunk for part in parts for chunk in part.chunks),
         )
 
@@ -231,6 +240,7 @@ def look(_: None, job: Job) -> Facts:
     blocks: list[Facts] = []
     chunks: list[tuple[Any, Any]] = []
     notes: list[Note] = []
+    problems: dict[str, tuple[str, str]] = {}
     row = 0
 
     def watch(block: Block) -> None:
@@ -255,12 +265,16 @@ def look(_: None, job: Job) -> Facts:
                 chunks.append((chunk.time, chunk.key))
                 notes.extend(chunk.notes)
     except BatchError as error:
-        blocks.append(Facts(problems={job.name: (error.reason, str(error))}))
-    return replace(Facts.combine(blocks), files=1, notes=tuple(notes), chunks=tuple(chunks))
+        problems[job.name] = (error.reason, str(error))
+    whole = replace(Facts.combine(blocks), files=1, notes=tuple(notes), chunks=tuple(chunks), problems=problems)
+    # None of the rows of a file of another shape counts, as a rejected one neither.
+    return replace(whole, rows=0, rejected={}) if whole.is_misfit else whole
 
 
 def _of_block(block: Block, job: Job, start: int) -> Facts:
-    columns = {(use.path, use.role): _column(use, block) for use in uses(block, job.model)}
+    columns = {
+        (use.path, use.role): _column(use, block) for use in uses(block, job.model, of_labels=job.role == "labels")
+    }
     return Facts(
         rows=len(block.rows),
         columns=columns,

@@ -46,11 +46,15 @@ class Looked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceLook:
-    """A reference: what it holds and the kinds of its features as compiled; problem: why it cannot be used."""
+    """A reference: what it holds and the kinds of its features as compiled.
+
+    problem: why it cannot be used. unlearned: why it has no principal components.
+    """
 
     facts: Facts | None = None
     kinds: Mapping[str, Kind] | None = None
     problem: str = ""
+    unlearned: str = ""
 
 
 class Bench:
@@ -129,7 +133,8 @@ class Inspector:
             )[ALL_ROWS]
         except DriftgaugeError as error:
             return ReferenceLook(problem=f"reference {self.reference_uri}: {error}")
-        return ReferenceLook(facts, compiled.reference.kinds)
+        learned = compiled.reference.learned.get("reconstruction", {})
+        return ReferenceLook(facts, compiled.reference.kinds, unlearned=str(learned.get("reason", "")))
 
     def samples(self, looked: Looked) -> tuple[Samples, int, tuple[str, ...]]:
         """Return what a refresh of the chosen files publishes, at which time (µs), and what it warns of.

@@ -11,6 +11,7 @@ from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.inspecting import Bench, Inspector, Looked
 from driftgauge.inspection.joining import meet
 from driftgauge.inspection.publishing import iso
+from driftgauge.inspection.text import many
 
 _RUNS: Final = 20
 _FILES: Final = 20
@@ -46,7 +47,7 @@ def _checks(inspector: Inspector, model: ModelConfig) -> Iterator[Check]:
             yield _labels(looked, model)
     if inspector.reference_uri:
         found = reference.facts
-        rows = f"{found.rows:,} rows, {len(reference.kinds or {})} features" if found else ""
+        rows = f"{many(found.rows, 'row')}, {many(len(reference.kinds or {}), 'feature')}" if found else ""
         yield Check(model.name, "reference", right=not reference.problem, text=reference.problem or rows)
 
 
@@ -67,7 +68,7 @@ def _content(role: str, facts: Facts, looked: Looked, model: ModelConfig) -> Che
     files = len(looked.names[role])
     if facts.usable:
         rejected = facts.rows - facts.usable
-        text = f"{files} files, {facts.usable:,} usable rows, the newest of {iso(facts.newest)}"
+        text = f"{many(files, 'file')}, {many(facts.usable, 'usable row')}, the newest of {iso(facts.newest)}"
         if not rejected and not facts.problems:
             return Check(model.name, role, right=True, text=text)
         # A row or file that is left out is said, and the rest is right.
@@ -77,7 +78,7 @@ def _content(role: str, facts: Facts, looked: Looked, model: ModelConfig) -> Che
         return Check(model.name, role, right=rejected < facts.usable, text=text)
     problem = next((f"{path}: {text}" for path, (_, text) in facts.problems.items()), "")
     reasons = [f"{each.rows:,} {reason}" for reason, each in facts.rejected.items()]
-    text = problem or f"no row of {files} files is usable ({', '.join(reasons)})"
+    text = problem or f"no row of {many(files, 'file')} is usable ({', '.join(reasons)})"
     return Check(model.name, role, right=False, text=f"{text}; driftgauge inspect says more")
 
 

@@ -23,7 +23,10 @@ _VALUES: Final = ("model_window_predictions", "model_window_labels", *PERFORMANC
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is there to compute from. problem: why there is no reference, "" when there is one or none is configured."""
+    """What is there to compute from. problem: why there is no reference, "" when there is one or none is configured.
+
+    unlearned: why the reference has no principal components.
+    """
 
     model: ModelConfig
     predictions: Facts
@@ -31,6 +34,7 @@ class Given:
     samples: Samples
     reference: Facts | None
     problem: str
+    unlearned: str
     min_samples: int
 
 
@@ -162,14 +166,18 @@ def _why_no_drift(family: Family, given: Given) -> str:
     output = family.group == "Drift of the output"
     if not output and not given.predictions.features:
         return "no feature: see the columns that are not used"
-    if given.model.reference is None:
-        return "no reference: write reference: {uri: …}"
-    if given.problem:
-        return given.problem
-    if family.name.endswith("drift_detected") or "drifted" in family.name:
-        return f"fewer than {given.min_samples} rows in every window (drift.min_samples)"
+    if given.model.reference is None or given.problem:
+        return given.problem or "no reference: write reference: {uri: …}"
     if output and given.reference is not None and not ({"prediction", "score"} & given.reference.outcomes.keys()):
         return "the reference has no predictions"
+    return _why_no_statistic(family, given)
+
+
+def _why_no_statistic(family: Family, given: Given) -> str:
+    if "reconstruction" in family.name:
+        return given.unlearned and f"no reconstruction: {given.unlearned}"
+    if family.name.endswith("drift_detected") or "drifted" in family.name:
+        return f"fewer than {given.min_samples} rows in every window (drift.min_samples)"
     kinds = _OF_NUMBERS, _OF_CATEGORIES
     return "" if any(part in family.name for parts in kinds for part in parts) else "not computed from these rows"
 

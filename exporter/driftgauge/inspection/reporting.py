@@ -1,6 +1,6 @@
 """From what was looked at to `Findings`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from driftgauge.batch.explanation import UNUSED
@@ -16,8 +16,11 @@ from driftgauge.samples import Sample, Samples
 _NOTHING: Final = Facts()
 
 
-def findings(inspector: Inspector, *, task_why: str, config: str) -> Findings:
-    """Look at a model and return all that is found; config: what may be pasted. Raises SourceError."""
+def findings(inspector: Inspector, *, task_why: str, draft: Callable[[Sequence[str]], str] | None) -> Findings:
+    """Look at a model and return all that is found. Raises SourceError.
+
+    draft: makes the text to paste with these lines as comments; without it they are among the remedies.
+    """
     reference = inspector.reference()
     looked = inspector.files(reference.kinds)
     predictions, labels = looked.facts.get("predictions", _NOTHING), looked.facts.get("labels")
@@ -29,9 +32,11 @@ def findings(inspector: Inspector, *, task_why: str, config: str) -> Findings:
         samples=samples,
         reference=reference.facts,
         problem=reference.problem,
+        unlearned=reference.unlearned,
         min_samples=inspector.model.drift.min_samples,
     )
     joined = sum(int(each.value) for each in samples.get("model_labels_total", ()) if isinstance(each, Sample))
+    open_questions = hints(predictions, labels)
     live = compare(predictions, reference.facts, inspector.reference_uri) if reference.facts is not None else None
     return Findings(
         model=inspector.model.name,
@@ -42,8 +47,8 @@ def findings(inspector: Inspector, *, task_why: str, config: str) -> Findings:
         reference=None if reference.problem else live,
         reference_problem=reference.problem,
         publication=publication(given, at=at, said=said),
-        remedies=tuple(_remedies(predictions, labels, reference, inspector)),
-        config=config,
+        remedies=(*_remedies(predictions, labels, reference, inspector), *(() if draft else open_questions)),
+        config=draft(open_questions) if draft else "",
     )
 
 
@@ -93,7 +98,6 @@ def _remedies(
         found.append("no prediction file matches: correct predictions.experiment or files, and artifacts")
     if reference.problem:
         found.append(reference.problem)
-    found += hints(predictions, labels)
     if labels is None and inspector.model.labels is not None:
         found.append("no label file matches: correct labels.experiment or files, and artifacts")
     if not predictions.taken_for("timestamp") and predictions.usable:

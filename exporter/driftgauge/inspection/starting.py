@@ -1,7 +1,7 @@
 """Where an inspection starts: a file, a run of MLflow, or a configuration."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from driftgauge.config import Config, Limits, ModelConfig, parse
 from driftgauge.errors import ConfigError
 from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
-from driftgauge.inspection.drafting import features_to_include, hints, key_of, section
+from driftgauge.inspection.drafting import features_to_include, mapped, section
 from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.findings import Findings
 from driftgauge.inspection.inspecting import Bench, Inspector, Looked
@@ -51,17 +51,17 @@ class Start:
     run_id: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
-    def config(self, settings: Mapping[str, Any]) -> tuple[Config, str]:
-        """Return the configuration of these settings and its text."""
-        return self.parsed(section(settings, [], tracking_uri=self.tracking_uri))
+    def text(self, settings: Mapping[str, Any], commented: Sequence[str] = ()) -> str:
+        """Return the configuration of these settings, and lines that are comments, as a file has it."""
+        return section(settings, commented, tracking_uri=self.tracking_uri)
 
-    def parsed(self, text: str) -> tuple[Config, str]:
-        """Return what a text means, and the text."""
-        return parse(text, filename="the proposed configuration", environ=self.environ), text
+    def config(self, settings: Mapping[str, Any]) -> Config:
+        """Return what that text means."""
+        return parse(self.text(settings), filename="the proposed configuration", environ=self.environ)
 
     def inspector(self, bench: Bench, settings: Mapping[str, Any]) -> Inspector:
         """Return what looks at a model with these settings."""
-        config, _ = self.config(settings)
+        config = self.config(settings)
         choose = only_run(self.run_id) if self.run_id else newest_runs()
         return Inspector(bench, config, config.models[0], choose=choose, named=self.named)
 
@@ -70,7 +70,7 @@ def of_configuration(config: Config, model: ModelConfig) -> Findings:
     """Return what is found about a model of a configuration. Raises SourceError."""
     with Bench(config) as bench:
         inspector = Inspector(bench, config, model, choose=newest_runs())
-        return findings(inspector, task_why="as configured", config="")
+        return findings(inspector, task_why="as configured", draft=None)
 
 
 def of_target(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Findings:
@@ -79,15 +79,13 @@ def of_target(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Findin
     Raises ConfigError when there is nothing of that name, or nothing in it that can be read; SourceError.
     """
     start = _start(target, wanted, environ)
-    draft, _ = start.config(start.settings)
-    with Bench(draft) as bench:
+    with Bench(start.config(start.settings)) as bench:
         looked = start.inspector(bench, start.settings).files(most=_CHUNKS)
         _refuse_unreadable(target, looked)
-        settings, why = _completed(start, looked, wanted)
-        commented = hints(looked.facts.get("predictions"), looked.facts.get("labels"))
-        text = section(settings, commented, tracking_uri=start.tracking_uri)
-        start.parsed(text)
-        return findings(start.inspector(bench, settings), task_why=why, config=text)
+        settings, why = _completed(start, looked, wanted, bench)
+        inspector = start.inspector(bench, settings)
+        by_value = ["columns were paired by equal values: check them"] if _is_mapped(settings) else []
+        return findings(inspector, task_why=why, draft=lambda lines: start.text(settings, [*by_value, *lines]))
 
 
 def _start(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Start:
@@ -125,20 +123,28 @@ def _start_of_run(run_id: str, wanted: Wanted, environ: Mapping[str, str], task:
     return Start({**settings, "labels": {}, **_reference(wanted)}, tracking_uri=uri, run_id=run_id, environ=environ)
 
 
-def _completed(start: Start, looked: Looked, wanted: Wanted) -> tuple[dict[str, Any], str]:
-    """Return the settings with what the files say: the task, the key and the features; and what speaks for the task."""
+def _completed(start: Start, looked: Looked, wanted: Wanted, bench: Bench) -> tuple[dict[str, Any], str]:
+    """Return the settings with what the files say: task, key and features; and what speaks for the task."""
     settings = dict(start.settings)
     predictions, labels = looked.facts.get("predictions", Facts()), looked.facts.get("labels")
     if labels is None:
         settings.pop("labels", None)
+    elif found := mapped(predictions, labels):
+        settings["labels"] = {**settings["labels"], **found.get("labels", {})}
+        if "columns" in found:
+            settings["columns"] = found["columns"]
+        looked = start.inspector(bench, settings).files(most=_CHUNKS)
+        predictions, labels = looked.facts.get("predictions", Facts()), looked.facts.get("labels")
     task, why = (wanted.task, "--task") if wanted.task else task_of(predictions, labels)
-    settings = {"name": settings.pop("name"), "task": task, **{k: v for k, v in settings.items() if k != "task"}}
-    if labels is not None and (key := key_of(predictions, labels)):
-        settings["labels"] = {**settings["labels"], "key": key}
     # Without a reference nothing says which of the columns of a flat table are features.
     if "reference" not in settings and (include := features_to_include(predictions)):
         settings["features"] = {"include": include}
-    return settings, why
+    kept = {key: value for key, value in settings.items() if key not in {"name", "task"}}
+    return {"name": settings["name"], "task": task, **kept}, why
+
+
+def _is_mapped(settings: Mapping[str, Any]) -> bool:
+    return "columns" in settings or bool({"key", "columns"} & settings.get("labels", {}).keys())
 
 
 def _refuse_unreadable(target: str, looked: Looked) -> None:

@@ -17,8 +17,7 @@ from driftgauge.inspection.findings import (
 )
 
 WIDTH: Final = 100
-_FILES_SHOWN: Final = 3
-_NAMES_SHOWN: Final = 6
+_SHOWN: Final = 3
 _WIDTHS: Final = (26, 22, 7, 17)
 
 
@@ -42,12 +41,13 @@ def render(found: Findings) -> str:
 
 
 def _files(found: FilesFinding) -> Iterator[str]:
-    names = ", ".join(found.files[-_FILES_SHOWN:])
-    more = len(found.files) - _FILES_SHOWN + found.left
-    yield from _wrapped(f"{found.role.capitalize()}: {names}{f' and {more} others' if more > 0 else ''}", "")
+    more = len(found.files) - _SHOWN + found.left
+    names = f"{', '.join(found.files[-_SHOWN:])}{_others(more)}"
+    yield from _wrapped(f"{found.role.capitalize()}: {names}", "")
     times = f", of {found.oldest} to {found.newest}" if found.newest else ""
     unread = f"; the newest {len(found.files)} files were read" if found.left else ""
-    yield f"  {_rows(found.rows)}, {found.usable:,} usable{times}{unread}"
+    if found.rows or not found.problems:
+        yield f"  {many(found.rows, 'row')}, {found.usable:,} usable{times}{unread}"
     for path, problem in found.problems.items():
         yield from _wrapped(f"! {path}: {problem}")
     if found.columns:
@@ -57,7 +57,7 @@ def _files(found: FilesFinding) -> Iterator[str]:
         for column in found.unused:
             yield from _wrapped(f"{column.column} (like {column.example}): {column.why}", "    ")
     for rejected in found.rejected:
-        yield f"  ! Rejected, {rejected.reason}: {_rows(rejected.rows)}"
+        yield f"  ! Rejected, {rejected.reason}: {many(rejected.rows, 'row')}"
         for row in rejected.examples:
             where = f"{row.file} row" if len(found.files) > 1 else "row"
             yield from _wrapped(f"{where} {row.row}: {row.shown or 'nothing that could be read'}", "      ")
@@ -102,8 +102,17 @@ def _labels(found: LabelsFinding) -> Iterator[str]:
         yield from _wrapped(f"! {found.remedy}")
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + _others(len(names) - _SHOWN)
+
+
+def _others(count: int) -> str:
+    return f" and {many(count, 'other')}" if count > 0 else ""
+
+
+def many(count: int, thing: str) -> str:
+    """Return a number of things, in words."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _duration(seconds: float | None) -> str:
@@ -114,12 +123,10 @@ def _duration(seconds: float | None) -> str:
 
 def _reference(found: ReferenceFinding) -> Iterator[str]:
     yield from _wrapped(f"Reference {found.uri}", "")
-    yield f"  {_rows(found.rows)}, {found.features} features, {found.in_both} of them in live rows"
+    yield f"  {many(found.rows, 'row')}, {many(found.features, 'feature')}, {found.in_both} of them in live rows"
     for where, names in (("live rows", found.only_live), ("the reference", found.only_reference)):
         if names:
-            shown = ", ".join(names[:_NAMES_SHOWN])
-            more = f" and {len(names) - _NAMES_SHOWN} others" if len(names) > _NAMES_SHOWN else ""
-            yield from _wrapped(f"! only in {where}: {shown}{more}")
+            yield from _wrapped(f"! only in {where}: {_listed(names)}")
     yield from (line for each in found.lines for line in _wrapped(f"! {each}"))
 
 
@@ -128,16 +135,16 @@ def _publication(found: Publication) -> Iterator[str]:
     for group in found.groups:
         of = f", versions {', '.join(group.versions)}" if group.versions else ""
         windows = f", windows {', '.join(group.windows)}" if group.windows else ""
-        yield from _wrapped(f"{group.group}: {len(group.families)} metrics, {group.series:,} series{of}{windows}")
+        yield from _wrapped(
+            f"{group.group}: {many(len(group.families), 'metric')}, {group.series:,} series{of}{windows}"
+        )
     if found.values:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in found.values.items())
         yield from _wrapped(f"for instance {shown}")
     if found.absent:
         yield "Absent"
         for absence in found.absent:
-            names = ", ".join(absence.families[:_NAMES_SHOWN])
-            more = len(absence.families) - _NAMES_SHOWN
-            yield from _wrapped(f"{absence.why}: {names}{f' and {more} others' if more > 0 else ''}")
+            yield from _wrapped(f"{absence.why}: {_listed(absence.families)}")
     yield from (line for warning in found.said for line in _wrapped(f"! {warning}"))
 
 
