@@ -57,6 +57,7 @@ _IMPURE: Final = (
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
     *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),
+    *(_HERE / "inspection" / f"test_{name}.py" for name in ("online", "starting")),
     *(_HERE / "service" / f"test_{name}.py" for name in ("front", "kills", "supervisor")),
     *(_HERE / "source" / f"test_{name}.py" for name in ("changes", "connection", "deadline", "discovery", "faults")),
     *(_HERE / "source" / f"test_{name}.py" for name in ("guards", "http", "listing", "mlflow_source", "references")),

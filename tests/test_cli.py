@@ -106,6 +106,36 @@ def test_check_config_says_what_is_wrong(tmp_path: Path, content: bytes | None, 
     assert f"{path}{message}" in checked.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl: there is no such file, and it is no id of an MLflow run"),
+        ([], "inspect needs one of the two: a file or run, or --config.file=…"),
+        (["--config.file=nowhere.yml"], "nowhere.yml: No such file or directory"),
+    ],
+    ids=["no file", "nothing", "no configuration"],
+)
+def test_inspect_refuses_in_one_line(arguments: list[str], said: str) -> None:
+    """What cannot be looked at is one line and exit status 2."""
+    shown = driftgauge("inspect", *arguments)
+
+    assert (shown.returncode, shown.stdout, shown.stderr) == (2, "", f"{said}\n")
+
+
+def test_inspect_and_check_online_a_configuration(config: Path) -> None:
+    """The findings of one model as JSON; one line for each thing that is looked at; neither touches the state."""
+    inspected = driftgauge("inspect", f"--config.file={config}", f"--model={MODELS[0]}", "--format=json")
+    checked = driftgauge("check-config", "--online", config)
+
+    (found,) = json.loads(inspected.stdout)
+    assert (found["model"], found["task_why"]) == (MODELS[0], "as configured")
+    assert found["publication"]["values"]["model_window_predictions"] > 0
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    lines = checked.stdout.splitlines()[1:]
+    assert [line.partition(": ok: ")[0] for line in lines] == [f"{name}: predictions" for name in MODELS]
+    assert not (config.parent / "state").exists()
+
+
 def test_once_prints_the_page(config: Path) -> None:
     """The page goes to stdout and the log to stderr."""
     once = driftgauge("once", f"--config.file={config}")

@@ -7,41 +7,33 @@ import os
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from driftgauge import __version__
-from driftgauge.errors import ConfigError, DriftgaugeError, SourceMissing, StateError
+from driftgauge.arguments import (
+    EXIT_FAILED,
+    config_file,
+    give_up,
+    log_format,
+    log_level,
+    parse_time,
+    read_text,
+    read_web_config,
+    reader,
+)
+from driftgauge.errors import ConfigError, DriftgaugeError
+from driftgauge.inspection.commands import check_config, inspect
 from driftgauge.service.logs import Logs, configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from driftgauge.config import Config, ModelConfig
-    from driftgauge.schema import Task
     from driftgauge.service.config_file import ConfigFile
     from driftgauge.service.front import Front
-    from driftgauge.web.webconfig import WebConfigFile
 
-EXIT_FAILED: Final = 1
-EXIT_CONFIG: Final = 2
-
-config_file = click.option(
-    "--config.file",
-    "config_path",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Configuration.",
-)
-log_level = click.option(
-    "--log.level", "level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
-)
-log_format = click.option(
-    "--log.format", "style", default="logfmt", show_default=True, type=click.Choice(["logfmt", "json"])
-)
 listen_address = click.option(
     "--web.listen-address", "address", default="127.0.0.1:10210", show_default=True, help="Where to serve /metrics."
 )
@@ -51,6 +43,10 @@ listen_address = click.option(
 @click.version_option(__version__, message="driftgauge %(version)s")
 def main() -> None:
     """Prometheus exporter for the health of models in MLflow."""
+
+
+main.add_command(inspect)
+main.add_command(check_config)
 
 
 @main.command()
@@ -90,89 +86,6 @@ def once(config_path: Path, at: str | None, level: str, style: str) -> None:
     for model, message in failures.items():
         click.echo(f"driftgauge: {model}: {message}", err=True)
     sys.exit(EXIT_FAILED if failures else 0)
-
-
-@main.command()
-@click.argument("target", metavar="[FILE|RUN]", required=False)
-@click.option("--config.file", "config_path", type=click.Path(dir_okay=False, path_type=Path), help="Configuration.")
-@click.option("--model", help="Which model of the configuration; default all.")
-@click.option(
-    "--task", type=click.Choice(["binary", "multiclass", "regression"]), help="Default: judged by the values."
-)
-@click.option("--reference", metavar="FILE", help="What to compare features with: a path or URI.")
-@click.option("--labels", metavar="FILE", help="The labels of these predictions.")
-@click.option("--format", "style", default="text", show_default=True, type=click.Choice(["text", "json"]))
-def inspect(
-    target: str | None,
-    config_path: Path | None,
-    model: str | None,
-    task: "Task | None",
-    reference: str | None,
-    labels: str | None,
-    style: str,
-) -> None:
-    """Say what a file, a folder, a run in MLflow, or the newest files of a configuration are taken for.
-
-    What each column is and why, which rows would be rejected, how labels and reference fit, what would be published;
-    of a file or run also the configuration to paste. Nothing is kept.
-    """
-    configure_logging(Logs("warning"))
-    from driftgauge.inspection.starting import Wanted, of_configuration, of_target
-    from driftgauge.inspection.text import as_json, render
-
-    try:
-        if (target is None) == (config_path is None):
-            raise ConfigError("inspect needs one of the two: a file or run, or --config.file=…")
-        if config_path is None:
-            found = [of_target(target or "", Wanted(task, labels, reference), os.environ)]
-        elif task or reference or labels:
-            raise ConfigError(
-                "--task, --reference and --labels go with a file or run; here the configuration says them"
-            )
-        else:
-            config = reader(config_path)().parsed()
-            found = [of_configuration(config, each) for each in chosen_models(config, model)]
-    except SourceMissing as error:
-        give_up(ConfigError(str(error)))
-    except DriftgaugeError as error:
-        give_up(error)
-    click.echo(as_json(found) if style == "json" else "\n".join(map(render, found)), nl=False)
-
-
-def chosen_models(config: "Config", name: str | None) -> "Sequence[ModelConfig]":
-    """Return the models that are meant; raises ConfigError when there is none of that name."""
-    found = [model for model in config.models if name in (None, model.name)]
-    if not found:
-        raise ConfigError(f"--model: there is no {name!r}; there are {', '.join(each.name for each in config.models)}")
-    return found
-
-
-@main.command("check-config")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--online", is_flag=True, help="Ask MLflow, read the newest files, and see whether all fits together.")
-def check_config(file: Path, *, online: bool) -> None:
-    """Check a configuration file and say what is wrong with it, line by line.
-
-    With --online, exit status 1 when something that it names is missing or does not fit.
-    """
-    try:
-        config = reader(file)().parsed()
-    except ConfigError as error:
-        give_up(error)
-    click.echo(f"{file}: valid, {len(config.models)} {'model' if len(config.models) == 1 else 'models'}")
-    if not online:
-        return
-    configure_logging(Logs("error"))
-    from driftgauge.inspection.online import check_online
-
-    wrong = 0
-    try:
-        for check in check_online(config):
-            wrong += not check.right
-            click.echo(f"{check.model}: {check.what}: {'ok' if check.right else 'WRONG'}: {check.text}")
-    except DriftgaugeError as error:
-        give_up(error)
-    sys.exit(EXIT_FAILED if wrong else 0)
 
 
 @main.command()
@@ -358,52 +271,3 @@ def say_stopped(*, in_order: bool) -> None:
         log.info("stopped")
     else:
         log.warning("stopped in the middle of a refresh: it will be done again after the next start")
-
-
-def read_web_config(path: Path) -> "WebConfigFile":
-    """Return the web configuration, which is read again when it changes; raises ConfigError."""
-    from driftgauge.config import load_mapping
-    from driftgauge.web.webconfig import WebConfigFile
-
-    return WebConfigFile(path, parse=load_mapping)
-
-
-def reader(path: Path) -> "Callable[[], ConfigFile]":
-    """Return a function that reads the configuration file as it is then; what it says is not checked."""
-
-    def read() -> "ConfigFile":
-        from driftgauge.service.config_file import ConfigFile
-
-        return ConfigFile(str(path), read_text(path))
-
-    return read
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text. Raises ConfigError, for it is one that the user named."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
-
-
-def parse_time(text: str) -> float:
-    """Return an ISO 8601 time as seconds since 1970; without a zone it is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--at: {text!r} is no ISO 8601 time such as 2026-01-31T00:00:00Z") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def give_up(error: Exception) -> NoReturn:
-    """Print why nothing can be done, and exit: 2 for a mistake in the configuration, 1 otherwise."""
-    click.echo(
-        str(error)
-        if isinstance(error, DriftgaugeError) and not isinstance(error, StateError)
-        else f"driftgauge: {error}",
-        err=True,
-    )
-    sys.exit(EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from batch.samples import DEFAULT_TIME, a_model
-from driftgauge.inspection.facts import Facts, Job, look
+from driftgauge.inspection.facts import Facts
+from driftgauge.inspection.looking import Job, look
 from driftgauge.openers import InMemory
 
 Row = Mapping[str, Any]
@@ -38,5 +39,6 @@ def facts(data: bytes | Sequence[Row], name: str = "p.jsonl", *, role: Any = "pr
         time=DEFAULT_TIME,
         version=None,
         max_bytes=2**20,
+        latest=2**62,
     )
     return look(None, job)

@@ -3,7 +3,8 @@
     starting    a file, a run or a configuration, and what the files say about it
     choosing    which files are looked at
     inspecting  one model looked at: files, reference, and a refresh in a state of its own
-    facts       one file, from what the decoder decided: what a worker does
+    looking     one file, from what the decoder decided: what a worker does
+    facts       what was found in files, as values that add up
     tasks       which task predictions belong to
     joining     labels and the predictions that they belong to
     comparing   features of live rows and of the reference
@@ -13,6 +14,7 @@
     findings    what was found, as plain values
     text        findings for a terminal
     online      the short form, for every model of a configuration
+    commands    the commands
 
 Nothing here reads columns: roles, units, kinds and rejections are those of `batch`, and figures those of a refresh.
 """

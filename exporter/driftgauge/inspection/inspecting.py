@@ -16,7 +16,8 @@ from driftgauge.config import Config, ModelConfig
 from driftgauge.errors import BatchError, DriftgaugeError, SourceMissing
 from driftgauge.feed import Cursor, Opener, Piece
 from driftgauge.inspection.choosing import MOST_FILES, Chosen, NamedFiles
-from driftgauge.inspection.facts import Facts, Job, look
+from driftgauge.inspection.facts import Facts
+from driftgauge.inspection.looking import Job, look
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import NOTHING
 from driftgauge.pipeline.refresh import Pipeline
@@ -26,7 +27,7 @@ from driftgauge.segments import ALL_ROWS
 from driftgauge.service.refreshing import refresh_models, workers_for
 from driftgauge.source import Choice
 from driftgauge.store import Store
-from driftgauge.windows import MICROSECONDS
+from driftgauge.windows import AHEAD, MICROSECONDS
 
 # What is found out about single files and columns is told with them.
 _TOLD: Final = frozenset({"batch read with doubt", "batch set aside"})
@@ -112,7 +113,7 @@ class Inspector:
     def files(self, kinds: Mapping[str, Kind] | None = None, *, most: int | None = None) -> Looked:
         """Return what the chosen files hold; `most` chunks of each. Raises SourceError."""
         feed = self._feeds[self.model.name]
-        pieces, _ = feed.look(Cursor(), int(time.time() * MICROSECONDS))
+        pieces, _ = feed.look(Cursor(), _now())
         facts: dict[str, Facts] = {}
         for role in dict.fromkeys(piece.role for piece in pieces):
             of_role = [piece for piece in pieces if piece.role == role]
@@ -126,15 +127,16 @@ class Inspector:
             return ReferenceLook()
         source = self._feeds.source
         try:
-            found = source.reference(self.reference_uri)
-            facts = self._look(found.opener, found.name, "reference", None)
             compiled = baseline.load(
                 source, self.model, self.reference_uri, self.config.limits, executor=self._workers
             )[ALL_ROWS]
+            found = source.reference(self.reference_uri)
+            kinds = compiled.reference.kinds
+            facts = Facts.combine([self._look(part.opener, part.name, "reference", kinds) for part in found.parts])
         except DriftgaugeError as error:
             return ReferenceLook(problem=f"reference {self.reference_uri}: {error}")
         learned = compiled.reference.learned.get("reconstruction", {})
-        return ReferenceLook(facts, compiled.reference.kinds, unlearned=str(learned.get("reason", "")))
+        return ReferenceLook(facts, kinds, unlearned=str(learned.get("reason", "")))
 
     def samples(self, looked: Looked) -> tuple[Samples, int, tuple[str, ...]]:
         """Return what a refresh of the chosen files publishes, at which time (µs), and what it warns of.
@@ -150,7 +152,7 @@ class Inspector:
         return samples[self.model.name], at, tuple(dict.fromkeys(said))
 
     def _evaluated(self, looked: Looked) -> int:
-        now = int(time.time() * MICROSECONDS)
+        now = _now()
         newest = max((facts.newest for facts in looked.facts.values() if facts.newest is not None), default=now)
         longest = max(window.seconds for window in self.config.windows) * MICROSECONDS
         return now if now - newest < longest else (newest // _MINUTE + 1) * _MINUTE
@@ -172,6 +174,7 @@ class Inspector:
             model=self.model,
             kinds=kinds,
             max_bytes=self.config.limits.max_artifact_bytes,
+            latest=_now() + AHEAD,
             **how,
         )
         try:
@@ -182,6 +185,10 @@ class Inspector:
             return Facts(files=1, problems={name: (reason, str(error))})
         finally:
             opener.release()
+
+
+def _now() -> int:
+    return int(time.time() * MICROSECONDS)
 
 
 def _sentence(entry: Mapping[str, Any]) -> str:
