@@ -14,6 +14,7 @@ import pyarrow as pa
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+CodeArray = npt.NDArray[np.uint8]
 # pyarrow ships no types: these names say what is in the array.
 TextArray = Any  # pyarrow.StringArray
 ValueArray = Any  # pyarrow.StringArray (classes) or pyarrow.DoubleArray (regression)
@@ -46,7 +47,8 @@ class Columns:
     latency: (n,) seconds, NaN where absent. failed: (n,) true where the request itself failed.
     numbers: feature -> (n,) float64, NaN where missing. categories: feature -> (n,) text, null where missing.
     rows_read: rows of the file this chunk consumed, the rejected ones included: the cursor moves by it.
-    rejected: reason -> rows not usable. notes: what is to be said about the file from this chunk on.
+    rejected: reason -> rows not usable. verdicts: (rows_read,) 0 for each row that is here, else a code of its reason;
+    None where nobody asks. notes: what is to be said about the file from this chunk on.
     """
 
     time: IntArray
@@ -62,6 +64,7 @@ class Columns:
     categories: Mapping[str, TextArray] = field(default_factory=dict)
     rows_read: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    verdicts: CodeArray | None = None
     notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
@@ -75,7 +78,7 @@ class Columns:
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the rows of one or more parts of equal `names` without `rows_read`, `rejected` and `notes`."""
+        """Return the rows of one or more parts of equal `names` without what is said of files."""
         if len(parts) == 1:
             return parts[0]
         classes, numbers, categories = parts[0].names
@@ -94,11 +97,11 @@ class Columns:
         )
 
     def span(self, rows: slice) -> "Columns":
-        """Return consecutive rows, as views; `rows_read`, `rejected` and `notes` are not carried over."""
+        """Return consecutive rows, as views; what is said of the file is not carried over."""
         return self._each(lambda values: values[rows])
 
     def take(self, rows: IntArray | BoolArray) -> "Columns":
-        """Return the chosen rows (positions or a mask); `rows_read`, `rejected` and `notes` are not carried over."""
+        """Return the chosen rows (positions or a mask); what is said of the file is not carried over."""
         at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return self._each(lambda values: values.take(at))
 

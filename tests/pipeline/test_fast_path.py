@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import parser
 
 from data_builders import MICROS, a_model, a_reference, folded, make_columns, signals
+from driftgauge.aggregates.totals import Totals
 from driftgauge.collector import render
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
@@ -138,7 +139,8 @@ def _published(rng: np.random.Generator, traffic: Traffic) -> Series:
         for (_, version), piece in traffic.predictions.groupby([pieces, "version"])
     ]
     delta = Delta.combine([Delta.combine(parts[:3]), *parts[3:]])
-    state = ModelState(model, reference, baseline, delta.totals, delta.predictions, delta.outcomes)
+    totals = Totals.combine([delta.totals, delta.answers])
+    state = ModelState(model, reference, baseline, totals, delta.predictions, delta.outcomes)
     page = render(model_samples(state, windows=windows, limits=Limits(), now=now))
     text = page.text.plain.decode()
     found = about_models(parser.text_string_to_metric_families(text))

@@ -180,7 +180,7 @@ class _Decoder:
         for reason in sorted(rejected.keys() - said):
             self._say_once(rejection_note(reason, rows, roles, reasons))
         notes, self._notes = tuple(self._notes), []
-        return replace(kept, rows_read=len(rows), rejected=rejected, notes=notes)
+        return replace(kept, rows_read=len(rows), rejected=rejected, verdicts=reasons, notes=notes)
 
     def _times(self, rows: Rows, roles: Roles, reasons: ReasonArray) -> IntArray:
         if self._role == "reference":

@@ -4,7 +4,11 @@
     feeds      which feed has the files of which model
     work       which files are to be read, and what is put on record of each
     memory     what is known of a model between refreshes and after a restart
+    settings   what shapes the reading of a model
     renewal    a reference that changed
+    again      a model that is read again: begun, and swapped in
+    seen       which rows of a file have counted
+    shares     rows of a chunk, and which of them have counted
     fetching   files fetched side by side, and handed on in order
     reading    files -> what they add
     growth     whether a file has grown or was replaced

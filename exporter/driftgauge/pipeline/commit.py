@@ -24,6 +24,7 @@ from driftgauge.store.panes import (
     write_panes,
     write_totals,
 )
+from driftgauge.store.readings import write_apart
 from driftgauge.windows import MICROSECONDS, PaneKey
 
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
@@ -55,11 +56,11 @@ def commit(
     # Only one transaction runs at a time, so this is done before it begins.
     predictions, joined_parts, sums_of = _in_parts(state.predictions, delta.predictions)
     ahead = packed_ahead(predictions)
-    with store.transaction(state.config.name, state.config.task) as tx:
+    with store.transaction(state.config.name, state.config.task, again=state.apart is not None) as tx:
         joined = _join(tx, delta, terms)
         addition = fold_joined(joined.fresh, terms) if joined else Delta()
         late = Totals(rejected={"label_after_horizon": joined.late} if joined and joined.late else {})
-        totals = Totals.combine([state.totals, delta.totals, addition.totals, late])
+        state = _counted(state, delta.totals, [delta.answers, addition.totals, late])
         recounted = recount(tx, joined.corrected, state.outcomes, terms) if joined else NOTHING
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes]))
@@ -69,16 +70,28 @@ def commit(
         write_panes(tx, "predictions", predictions, known=(), ahead=ahead)
         delete_panes(tx, "outcomes", recounted.replaced - outcomes.keys())
         write_panes(tx, "outcomes", outcomes, known=state.outcomes)
-        write_totals(tx, totals)
+        _write_counters(tx, state)
         write_files(tx, records, known=known)
         state = replace(
             state,
-            totals=totals,
             predictions={**_without(state.predictions, joined_parts), **predictions},
             outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
             grown=_grown(state, delta, predictions, sums_of),
         )
         return finish(tx, state) if finish else state, pending(tx)
+
+
+def _counted(state: ModelState, rows: Totals, labels: Sequence[Totals]) -> ModelState:
+    """Add to the counters; those of labels, whose rows are not known, are kept apart until a reading is served."""
+    if state.apart is None:
+        return replace(state, totals=Totals.combine([state.totals, rows, *labels]))
+    return replace(state, totals=Totals.combine([state.totals, rows]), apart=Totals.combine([state.apart, *labels]))
+
+
+def _write_counters(tx: Transaction, state: ModelState) -> None:
+    write_totals(tx, state.totals)
+    if state.apart is not None:
+        write_apart(tx, state.apart)
 
 
 def _grown(
@@ -114,9 +127,13 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
     """
     versions = state.totals.newest(VERSION_LIMIT)
     gone = state.totals.versions.keys() - set(versions)
-    totals = replace(state.totals, versions={name: state.totals.versions[name] for name in versions})
     if gone:
-        state = replace(state, predictions=_of(versions, state.predictions), outcomes=_of(versions, state.outcomes))
+        state = replace(
+            state,
+            totals=replace(state.totals, versions={name: state.totals.versions[name] for name in versions}),
+            predictions=_of(versions, state.predictions),
+            outcomes=_of(versions, state.outcomes),
+        )
     predictions, left_predictions = _joined_up(state.predictions, terms)
     outcomes, left_outcomes = _joined_up(state.outcomes, terms)
     delete_panes(tx, "predictions", left_predictions)
@@ -125,7 +142,7 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
     write_panes(tx, "outcomes", outcomes, known=state.outcomes)
     if gone:
         delete_versions(tx, gone)
-        write_totals(tx, totals)
+        write_totals(tx, state.totals)
     labels = state.config.labels
     if labels and terms.now - last_expiry(tx) >= _EXPIRY_INTERVAL:
         orphans = expire(
@@ -136,13 +153,12 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
             by_label_time=terms.by_label_time,
         )
         if orphans:
-            totals = Totals.combine([totals, Totals(rejected={"label_without_prediction": orphans})])
-            write_totals(tx, totals)
+            state = _counted(state, Totals(), [Totals(rejected={"label_without_prediction": orphans})])
+            _write_counters(tx, state)
     return replace(
         state,
         predictions={**_without(state.predictions, left_predictions), **predictions},
         outcomes={**_without(state.outcomes, left_outcomes), **outcomes},
-        totals=totals,
     )
 
 

@@ -48,7 +48,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delta:
-    """Additions, and the tables of keyed predictions and labels still to be joined."""
+    """Additions, and the tables of keyed predictions and labels still to be joined.
+
+    answers: counts of labels that came with their predictions. repeated: of rows that had counted before.
+    """
 
     totals: Totals = field(default_factory=Totals)
     predictions: Mapping[PaneKey, Pane] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class Delta:
     waiting: tuple[pa.Table, ...] = ()
     labels: tuple[pa.Table, ...] = ()
     rows_read: int = 0
+    answers: Totals = field(default_factory=Totals)
+    repeated: Totals = field(default_factory=Totals)
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -67,6 +72,8 @@ class Delta:
             waiting=tuple(table for part in parts for table in part.waiting),
             labels=tuple(table for part in parts for table in part.labels),
             rows_read=sum(part.rows_read for part in parts),
+            answers=Totals.combine([part.answers for part in parts]),
+            repeated=Totals.combine([part.repeated for part in parts]),
         )
 
 

@@ -50,7 +50,7 @@ class Readers:
         """Wait for what they are fetching."""
         self._fetching.shutdown()
 
-    def read(self, feed: Feed, jobs: Sequence[Job], signals: Shared[Signals]) -> Iterator[Reading]:
+    def read(self, feed: Feed, jobs: Sequence[Job], signals: Shared[Signals]) -> Generator[Reading]:
         """Yield what the files of a feed add, in order; a reading is of one or more of them.
 
         Raises SourceUnavailable when the source went away, after what it had given by then.

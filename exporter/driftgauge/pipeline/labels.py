@@ -14,6 +14,7 @@ from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
 from driftgauge.families import LABEL_DELAY_BUCKETS
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.panes import by_version, coded, one_array, panes_of, usable
+from driftgauge.pipeline.shares import Share
 from driftgauge.segments import listed, listed_members
 from driftgauge.store.join import class_scores, staged_labels, staged_predictions
 from driftgauge.windows import MICROSECONDS, PaneKey
@@ -34,7 +35,8 @@ def fold_labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> 
     last_label = int(rows.time[labelled].max()) if labelled.any() else None
     versions = {name: VersionTotals(labels=len(at)) for name, at in by_version(coded(direct.version))}
     return Delta(
-        totals=Totals(versions=versions, last_label=last_label),
+        totals=Totals(last_label=last_label),
+        answers=Totals(versions=versions),
         outcomes=panes_of(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
         waiting=(staged_predictions(waiting, lists),) if len(waiting) else (),
         labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
@@ -43,12 +45,18 @@ def fold_labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> 
 
 def fold_labels(rows: Columns, terms: Terms) -> Delta:
     """Take label rows to be joined."""
-    kept, _, rejected = usable(rows, terms)
+    return fold_share(Share(usable(rows, terms)))
+
+
+def fold_share(share: Share) -> Delta:
+    """Take the usable rows of a label file to be joined."""
+    kept = share.usable.rows
     last = int(kept.time.max()) if len(kept) else None
     return Delta(
-        totals=Totals(rejected=rejected, last_label=last),
+        totals=Totals(rejected=share.rejected, last_label=last),
         labels=(staged_labels(kept.key, kept.time, kept.label),) if len(kept) else (),
-        rows_read=rows.rows_read,
+        rows_read=share.usable.rows_read,
+        repeated=share.repeated,
     )
 
 

@@ -1,25 +1,29 @@
 """What a pipeline knows of one model between refreshes, and how it gets that back after a restart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
+from driftgauge.aggregates.pane import Pane
+from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.feed import Cursor
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal
+from driftgauge.pipeline.settings import settings_of
 from driftgauge.reference import Compiled
-from driftgauge.segments import ALL_ROWS, Segment, Segments
-from driftgauge.signals import Basis, current, fit_all
+from driftgauge.segments import ALL_ROWS, Segments
+from driftgauge.signals import SIGNALS, Basis, Rows, current, fit_all
 from driftgauge.snapshot import ModelState, Slice, SnapshotCache
-from driftgauge.store import FileRecord, Store, Transaction
+from driftgauge.store import FileRecord, Reading, Store, Transaction
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
-from driftgauge.store.panes import Stored, delete_panes, read, write_segments, write_windows
-from driftgauge.windows import MICROSECONDS, Tiers
+from driftgauge.store.panes import read, write_segments, write_windows
+from driftgauge.store.readings import drop, read_apart, write_settings
+from driftgauge.windows import MICROSECONDS, PaneKey
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -40,6 +44,10 @@ class Memory:
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
     said: what was logged of batches by this process. journal: what was said of them at all.
+    windows: those that can be shown. stale: why the model is to be read again, "" if it is not.
+    served: while it is read again, the state that is shown, None otherwise. earlier: the files that this was made of,
+    without those that are too old to be read again: with no rows from after `back_to` (µs).
+    repeated: what a refresh has read of rows that had counted.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -56,6 +64,36 @@ class Memory:
     attempts: int = 0
     retry_at: int = 0
     cache: SnapshotCache = field(default_factory=SnapshotCache)
+    windows: tuple[Window, ...] = ()
+    stale: str = ""
+    served: ModelState | None = None
+    earlier: Mapping[tuple[str, str], FileRecord] = field(default_factory=dict)
+    back_to: int = 0
+    repeated: Totals = field(default_factory=Totals)
+
+    @property
+    def shown(self) -> ModelState:
+        """What is published of the model."""
+        return self.served or self.state
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read yet."""
+        return not (self.files or self.cursor.kept or self.state.totals.versions)
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many files were read again, and of how many; None when none are."""
+        if self.served is None:
+            return None
+        return len(self.earlier.keys() & self.files.keys()), len(self.earlier)
+
+    def become(self, other: "Memory") -> None:
+        """Go on with another reading of the model."""
+        kept = self.failure, self.attempts, self.retry_at, self.cache
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+        self.failure, self.attempts, self.retry_at, self.cache = kept
 
     def is_due(self, now: int) -> bool:
         """Whether the model is to be refreshed at `now` (µs); after a failure it rests for a while."""
@@ -79,6 +117,11 @@ class Memory:
             self.shared = executor.share(self.fitted)
         return self.shared
 
+    def would_be_stale(self, references: Mapping[str, Compiled], *, limits: Limits) -> bool:
+        """Whether there are rows that were not compared with this reference and its slices."""
+        state = _compared_with(self.state, references)
+        return is_stale(state, _fitted(state, limits))
+
     def adopt(self, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> None:
         """Compare with another reference and its slices from now on. Shared signals are to be released before."""
         state = _compared_with(self.state, references)
@@ -87,79 +130,113 @@ class Memory:
 
 
 def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limits: Limits) -> Memory:
-    """Return what the store has of a model; a new model is empty."""
+    """Return what the store has of a model; a new model is empty.
+
+    A reading that was being built under other settings than these is given up.
+    """
+    settings = settings_of(model, windows, limits)
+    readings = store.readings(model.name)
+    if not readings:
+        return _new(store, model, windows, limits)
+    served, *building = readings
+    is_current = (served.task, served.settings) == (model.task, settings)
+    for each in building:
+        if (each.task, each.settings) != (model.task, settings):
+            with store.transaction(model.name, each.task, again=True) as tx:
+                drop(tx)
+            building = []
+    earlier = _loaded(store, model, windows, limits, served)
+    if not building:
+        if not is_current and earlier.is_empty and served.task == model.task:
+            return _new(store, model, windows, limits)
+        if not is_current:
+            earlier.stale = "its configuration changed" if served.settings else "a reset was asked for"
+        return earlier
+    found = _loaded(store, model, windows, limits, building[0])
+    found.served, found.windows, found.back_to = earlier.state, earlier.windows, building[0].back_to
+    found.earlier = {
+        key: record
+        for key, record in earlier.files.items()
+        if not record.rows_read or record.failures or record.read_at >= building[0].back_to
+    }
+    return found
+
+
+def say_what_is_left_out(model: ModelConfig, limits: Limits) -> None:
+    """Log what a configuration goes without."""
     if model.reference is None:
         remedy = "set reference.uri of the model to compare with"
         _log.info("no reference, so no drift", model=model.name, remedy=remedy)
-    segments = Segments.of(model, limits)
-    if segments.dropped:
+    if dropped := Segments.of(model, limits).dropped:
         why = "segments beyond limits.max_segments are left out"
-        _log.warning(why, model=model.name, segments=list(segments.dropped))
+        _log.warning(why, model=model.name, segments=list(dropped))
+
+
+def _new(store: Store, model: ModelConfig, windows: Sequence[Window], limits: Limits) -> Memory:
+    """Remember by what a reading is shaped that has read nothing yet."""
     with store.transaction(model.name, model.task) as tx:
-        stored = _for_segments(tx, _for_windows(tx, read(tx), windows, model.name), segments.kept, model.name)
-        files = read_files(tx)
-        cursor = Cursor(read_cursor(tx))
+        shape(tx, model, windows, limits)
+    return _loaded(store, model, windows, limits, store.readings(model.name)[0])
+
+
+def shape(tx: Transaction, model: ModelConfig, windows: Sequence[Window], limits: Limits) -> None:
+    """Write down by what the transaction's reading is shaped."""
+    write_settings(tx, settings_of(model, windows, limits))
+    write_windows(tx, [window.name for window in windows])
+    write_segments(tx, [segment.identity for segment in Segments.of(model, limits).kept])
+
+
+def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits: Limits, reading: Reading) -> Memory:
+    """Return a reading as far as this configuration can show it.
+
+    Values of another task cannot be shown at all, nor can windows and segments that it was not made for.
+    """
+    with store.transaction(model.name, reading.task, again=reading.again) as tx:
+        stored, apart = read(tx), read_apart(tx)
+        files, cursor = read_files(tx), Cursor(read_cursor(tx))
         journal = Journal.from_json(read_journal(tx))
-    compared = model.reference is not None
+    is_shown = reading.task == model.task
+    segments = [segment for segment in Segments.of(model, limits).kept if segment.identity in stored.segments]
+    names = {ALL_ROWS, *(segment.name for segment in segments)}
     state = ModelState(
         config=model,
         totals=stored.totals,
-        predictions=stored.predictions,
-        outcomes=stored.outcomes,
-        slices=tuple(map(Slice, segments.kept)),
+        predictions=_of(names, stored.predictions) if is_shown else {},
+        outcomes=_of(names, stored.outcomes) if is_shown else {},
+        slices=tuple(map(Slice, segments)),
+        apart=apart,
     )
+    compared = model.reference is not None
     state = _compared_with(state, stored.references if compared else {})
-    identity = stored.reference_identity if compared else ""
     fitted = _fitted(state, limits)
-    state = _with_signals(state, fitted)
-    return Memory(state, identity, files, cursor, stored.pending, fitted=fitted, journal=journal)
-
-
-def _for_windows(tx: Transaction, stored: Stored, windows: Sequence[Window], model: str) -> Stored:
-    """Return what is stored without the panes that cannot be counted in these windows, and say what has changed."""
-    names = tuple(window.name for window in windows)
-    if stored.windows == names:
-        return stored
-    write_windows(tx, names)
-    tiers = Tiers.of(windows)
-    left = [key for key in (*stored.predictions, *stored.outcomes) if not tiers.fits(key)]
-    delete_panes(tx, "predictions", left)
-    delete_panes(tx, "outcomes", left)
-    if stored.windows:
-        for name in sorted(set(stored.windows) - set(names)):
-            _log.warning("window removed: what only it counted is deleted, all else is kept", model=model, window=name)
-        for name in sorted(set(names) - set(stored.windows)):
-            _log.info("window added: it begins with what the others hold and fills up", model=model, window=name)
-    return replace(
-        stored,
-        predictions={key: pane for key, pane in stored.predictions.items() if tiers.fits(key)},
-        outcomes={key: pane for key, pane in stored.outcomes.items() if tiers.fits(key)},
+    return Memory(
+        _with_signals(state, fitted),
+        stored.reference_identity if compared else "",
+        files,
+        cursor,
+        stored.pending,
+        windows=tuple(window for window in windows if is_shown and window.name in stored.windows),
+        fitted=fitted,
+        journal=journal,
+        stale="its signals changed" if is_stale(state, fitted) else "",
     )
 
 
-def _for_segments(tx: Transaction, stored: Stored, segments: Sequence[Segment], model: str) -> Stored:
-    """Return what is stored without the panes of segments that are gone or mean something else now, and say so."""
-    names = {segment.identity: segment.name for segment in segments}
-    if stored.segments == names.keys():
-        return stored
-    write_segments(tx, list(names))
-    kept = {ALL_ROWS, *(name for identity, name in names.items() if identity in stored.segments)}
-    left = {kind: [key for key in panes if key.segment not in kept] for kind, panes in stored.panes.items()}
-    for kind, keys in left.items():
-        delete_panes(tx, kind, keys)
-    # A new model has nothing to report.
-    if stored.windows:
-        _log.warning(
-            "segments changed: what was counted for those deleted is gone, and those begun fill from now on",
-            model=model,
-            deleted=sorted({key.segment for keys in left.values() for key in keys}),
-            begun=[name for name in names.values() if name not in kept],
-        )
-    return replace(
-        stored,
-        predictions={key: pane for key, pane in stored.predictions.items() if key.segment in kept},
-        outcomes={key: pane for key, pane in stored.outcomes.items() if key.segment in kept},
+def is_stale(state: ModelState, fitted: Signals) -> bool:
+    """Return whether panes lack what these signals would have folded."""
+    kinds: tuple[tuple[Rows, Mapping[PaneKey, Pane]], ...]
+    kinds = (("predictions", state.predictions), ("labelled", state.outcomes))
+    return any(
+        pane.fingerprints.get(name) != signal.fingerprint
+        for rows, panes in kinds
+        for key, pane in panes.items()
+        for name, signal in fitted[key.segment].items()
+        if SIGNALS[name].rows == rows
     )
+
+
+def _of(segments: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:
+    return {key: pane for key, pane in panes.items() if key.segment in segments}
 
 
 def _compared_with(state: ModelState, references: Mapping[str, Compiled]) -> ModelState:

@@ -1,7 +1,7 @@
 """Decoded rows by version and pane: which of them count, and what they add to the panes of all rows and of segments."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.aggregates.pane import Pane
+from driftgauge.batch.reasons import CODES, FINE
 from driftgauge.columns import BoolArray, Columns, IntArray, TextArray
 from driftgauge.pipeline.delta import Terms
 from driftgauge.segments import ALL_ROWS
@@ -45,23 +46,40 @@ def panes_of(
     return found
 
 
-def usable(rows: Columns, terms: Terms) -> tuple[Columns, Coded, dict[str, int]]:
-    """Return the rows that count, their versions, and how many of the file were rejected by reason."""
-    rejected = dict(rows.rejected)
+@dataclass(frozen=True, slots=True, eq=False)
+class Usable:
+    """The `n` rows of a chunk that count, their versions, and at which of the rows that were read they are (n,).
+
+    refused: by reason, where the others are. rows_read: how many there are in all.
+    """
+
+    rows: Columns
+    versions: Coded
+    at: IntArray
+    refused: Mapping[str, IntArray]
+    rows_read: int
+
+
+def usable(rows: Columns, terms: Terms) -> Usable:
+    """Return the rows of a chunk that count."""
+    read, at, refused = rows.rows_read, np.arange(len(rows)), {}
+    if rows.verdicts is not None and rows.rejected:
+        at = np.flatnonzero(rows.verdicts == FINE)
+        refused = {reason: np.flatnonzero(rows.verdicts == CODES[reason]) for reason in rows.rejected}
     future = is_future(rows.time, terms.now)
     if future.any():
-        rejected["future_timestamp"] = int(future.sum())
-        rows = rows.take(~future)
+        refused["future_timestamp"] = at[future]
+        rows, at = rows.take(~future), at[~future]
     versions = coded(rows.version)
     names, codes = versions
     if len(names) > VERSION_LIMIT:
         counts = np.bincount(codes)
         ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
         kept = np.isin(codes, ranked[:VERSION_LIMIT])
-        rejected["too_many_versions"] = int(np.count_nonzero(~kept))
-        rows = rows.take(kept)
+        refused["too_many_versions"] = at[~kept]
+        rows, at = rows.take(kept), at[kept]
         versions = coded(rows.version)
-    return rows, versions, rejected
+    return Usable(rows, versions, at, refused, read)
 
 
 def coded(text: TextArray) -> Coded:

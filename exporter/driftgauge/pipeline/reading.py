@@ -14,10 +14,13 @@ from driftgauge.columns import Columns, Note
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.feed import Opener, Piece
 from driftgauge.openers import InMemory
-from driftgauge.pipeline.delta import Delta, Origin, Signals, Terms
+from driftgauge.pipeline.delta import Delta, Signals, Terms
 from driftgauge.pipeline.growth import grown_content, reading_at, refuse_rewritten, taking_at
-from driftgauge.pipeline.labels import fold_labels
-from driftgauge.pipeline.rows import fold_predictions, fold_together
+from driftgauge.pipeline.labels import fold_share
+from driftgauge.pipeline.panes import usable
+from driftgauge.pipeline.rows import fold_together
+from driftgauge.pipeline.seen import Seen
+from driftgauge.pipeline.shares import Share
 from driftgauge.schema import UNKNOWN_VERSION, Kind
 from driftgauge.windows import AHEAD
 
@@ -33,7 +36,8 @@ _FEW_ROWS: Final = 4096
 class Job:
     """How to read one file: `skip` rows were read before, when its content was `content` ("" if never).
 
-    terms: without signals, which are shared. kinds: None while there is no reference.
+    terms: without signals, which are shared. kinds: None while there is no reference. before: which rows have counted
+    in an earlier reading (`Seen` as text), "" where there was none.
     """
 
     piece: Piece
@@ -42,6 +46,7 @@ class Job:
     max_bytes: int
     skip: int = 0
     content: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +59,15 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How many rows of a file were read, its content at that time, and what to log about it."""
+    """How many rows of a file were read, its content at that time, and what to log about it.
+
+    seen: which of these rows count, as text.
+    """
 
     rows: int
     content: str
     notes: tuple[Note, ...] = ()
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,22 +85,22 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     """
     parts: list[Delta] = []
     # By the columns that they have: a column that is missing in a file is not one that it has without values.
-    together: dict[tuple[tuple[str, ...], ...], list[tuple[Columns, Origin]]] = {}
+    together: dict[tuple[tuple[str, ...], ...], list[Share]] = {}
     outcomes: list[Read | BatchError | SourceMissing] = []
     for file in files:
         job = replace(file.job, terms=replace(file.job.terms, fitted=fitted))
         notes: list[Note] = []
         try:
             if isinstance(file.opener, InMemory):
-                found, content = _read_small(file.opener.data, job, notes)
+                found, seen, content = _read_small(file.opener.data, job, notes)
             else:
-                found, content = _fold_large(file.opener, job, notes)
+                found, seen, content = _fold_large(file.opener, job, notes)
         except (BatchError, SourceMissing) as error:
             outcomes.append(error)
             continue
-        outcomes.append(Read(found.rows_read, content, tuple(notes)))
-        if isinstance(found, Columns):
-            together.setdefault(found.names, []).append((found, _origin(job)))
+        outcomes.append(Read(seen.rows, content, tuple(notes), seen.to_text()))
+        if isinstance(found, Share):
+            together.setdefault(found.usable.rows.names, []).append(found)
         else:
             parts.append(found)
     terms = replace(files[0].job.terms, fitted=fitted)
@@ -99,29 +108,30 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     return Reading(Delta.combine(parts), tuple(outcomes))
 
 
-def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Columns | Delta, str]:
-    """Return the rows of a file if they are few, else what they add, and by what its bytes can be recognised later."""
+def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Share | Delta, Seen, str]:
+    """Return the rows of a file if they are few, else what they add; which count; and how its bytes are recognised."""
     content = grown_content(*taking_at(data), job.piece.path, job.content)
     chunks = _chunks(BytesIO(data), job, notes)
     begun = list(islice(chunks, 2))
     if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.piece.role == "predictions":
-        return begun[0], content
-    return _folded(chain(begun, chunks), job), content
+        (share,) = _shares(begun, job)
+        return share, _seen(share, job), content
+    return *_folded(chain(begun, chunks), job), content
 
 
-def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, str]:
-    """Return what a file adds, and by what its bytes can be recognised later."""
+def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, Seen, str]:
+    """Return what a file adds, which rows count, and by what its bytes can be recognised later."""
     with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         before = os.fstat(file.fileno())
         # While it is decoded: checking whether a large file has grown takes a tenth of the time of decoding it.
         content = thread.submit(grown_content, *reading_at(file), job.piece.path, job.content)
         try:
-            delta = _folded(_ahead(_chunks(file, job, notes)), job)
+            delta, seen = _folded(_ahead(_chunks(file, job, notes)), job)
         finally:
             # A file that was replaced may be none that can be decoded, and this says more.
             known = content.result()
         refuse_rewritten(file, job.piece.path, known, before=before)
-    return delta, known
+    return delta, seen, known
 
 
 def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
@@ -144,22 +154,32 @@ def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
         yield rows
 
 
-def _folded(chunks: Iterable[Columns], job: Job) -> Delta:
+def _folded(chunks: Iterable[Columns], job: Job) -> tuple[Delta, Seen]:
     parts: list[Delta] = []
-    for rows in chunks:
-        if job.piece.role == "labels":
-            parts.append(fold_labels(rows, job.terms))
-        else:
-            parts.append(fold_predictions(rows, job.terms, origin=_origin(job)))
+    seen = Seen()
+    for share in _shares(chunks, job):
+        parts.append(fold_share(share) if job.piece.role == "labels" else fold_together([share], job.terms))
+        seen = seen.then(_seen(share, job))
         if len(parts) == _COMBINED:
             parts = [Delta.combine(parts)]
     if not parts and not job.skip:
         raise BatchError("empty_file", "The file has no rows; it was probably logged before any were written to it.")
-    return Delta.combine(parts)
+    return Delta.combine(parts), seen
 
 
-def _origin(job: Job) -> Origin:
-    return job.piece.run_id, job.piece.experiment_id
+def _shares(chunks: Iterable[Columns], job: Job) -> Iterator[Share]:
+    """Yield what is usable of each chunk of a file, with what of its rows has counted before."""
+    before, start = Seen.from_text(job.before) if job.before else None, 0
+    for rows in chunks:
+        known = before.part(start, rows.rows_read) if before else None
+        yield Share(usable(rows, job.terms), (job.piece.run_id, job.piece.experiment_id), known)
+        start += rows.rows_read
+
+
+def _seen(share: Share, job: Job) -> Seen:
+    if job.piece.role == "labels":
+        return share.refused
+    return share.seen(direct=job.terms.model.labels is None)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -5,10 +5,13 @@ add and commit step by step → expire. A model that fails keeps what was commit
 others; when MLflow as a whole does not answer, no model that reads from it is tried.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from random import Random
 from typing import Final
 
@@ -16,7 +19,7 @@ import structlog
 
 from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import Note
-from driftgauge.config import Config
+from driftgauge.config import Config, Window
 from driftgauge.errors import (
     BatchError,
     DriftgaugeError,
@@ -30,6 +33,8 @@ from driftgauge.errors import (
 )
 from driftgauge.feed import Cursor, Feed, Piece
 from driftgauge.patterns import suffix
+from driftgauge.pipeline import again
+from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor
@@ -37,7 +42,7 @@ from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.journal import Journal, Remark
-from driftgauge.pipeline.memory import Failure, Memory, restore
+from driftgauge.pipeline.memory import Failure, Memory, restore, say_what_is_left_out
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.work import Work, due, on_record, overlooked
@@ -102,6 +107,7 @@ class Pipeline:
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
     stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
+    patience: for how long (s) a refresh goes on with a model that is read again.
     """
 
     def __init__(
@@ -113,14 +119,18 @@ class Pipeline:
         executor: Executor,
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
+        patience: float = inf,
     ) -> None:
         self._config = config
+        self._patience = patience
         self._feeds = feeds
         self._store = store
         self.executor = executor
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
         self._log = structlog.get_logger("driftgauge.pipeline")
+        for model in config.models:
+            say_what_is_left_out(model, config.limits)
         self._models = {
             model.name: restore(store, model, windows=config.windows, limits=config.limits) for model in config.models
         }
@@ -132,8 +142,18 @@ class Pipeline:
 
     @property
     def states(self) -> list[ModelState]:
-        """The state of every model, in the order of the configuration."""
-        return [memory.state for memory in self._models.values()]
+        """What is shown of every model, in the order of the configuration."""
+        return [memory.shown for memory in self._models.values()]
+
+    @property
+    def windows(self) -> Mapping[str, Sequence[Window]]:
+        """The windows that can be shown of each model, by its name: all, unless it is being read again."""
+        return {name: memory.windows for name, memory in self._models.items()}
+
+    @property
+    def read_again(self) -> Mapping[str, tuple[int, int]]:
+        """By name of each model that is being read again: how many files were, and of how many."""
+        return {name: found for name, memory in self._models.items() if (found := memory.progress)}
 
     @property
     def journals(self) -> Mapping[str, Journal]:
@@ -186,59 +206,86 @@ class Pipeline:
 
     def _refresh_model(self, memory: Memory, readers: Readers, now: int) -> None:
         # What had grown before is in the last snapshot.
-        memory.state = replace(memory.state, grown=())
+        memory.state, memory.repeated = replace(memory.state, grown=()), Totals()
+        if memory.stale:
+            self._begin_again(memory, now, why=memory.stale)
         feed = self._feeds[memory.state.config.name]
         try:
             pieces, cursor = feed.look(memory.cursor, now)
         except SourceMissing:
             # The reference may be there before the first file is.
-            self._renew_reference(memory)
+            self._renew_reference(memory, now)
             raise
-        reference_error = self._renew_reference(memory)
+        is_read_again = memory.served is not None
+        reference_error = self._renew_reference(memory, now)
+        if memory.served is not None and not is_read_again:
+            # All of the files, not only those that can be new.
+            pieces, cursor = feed.look(memory.cursor, now)
         terms = memory.terms(self._config, now)
         before, journal = memory.state.totals, memory.journal
         unread = overlooked(pieces, memory.files)
-        step = self._read(memory, feed, due(pieces, memory.files, now), terms, readers)
+        step, is_complete = self._read(
+            memory, feed, due(pieces, memory.files, now, earlier=memory.earlier), terms, readers
+        )
         self._overlook(memory, step, unread, now)
-        self._conclude(memory, step, cursor, terms, _Noted(before, journal))
+        self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
+        if is_complete and memory.served is not None:
+            again.finish(self._store, memory, self._config, now=now)
         self._identify(memory)
         if reference_error is not None:
             raise reference_error
 
-    def _renew_reference(self, memory: Memory) -> ReferenceUnusable | None:
-        source, limits = self._feeds.source, self._config.limits
-        return renew_reference(memory, source, self._store, limits, executor=self.executor)
+    def _begin_again(self, memory: Memory, now: int, *, why: str, renewed: Renewed | None = None) -> None:
+        again.begin(self._store, memory, self._config, now=now, why=why, renewed=renewed)
 
-    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers) -> _Step:
-        """Read files and commit them step by step; return the last step, which is not committed."""
+    def _renew_reference(self, memory: Memory, now: int) -> ReferenceUnusable | None:
+        source, limits = self._feeds.source, self._config.limits
+
+        def read_again(renewed: Renewed) -> None:
+            self._begin_again(memory, now, why="its reference changed", renewed=renewed)
+
+        return renew_reference(memory, source, self._store, limits, executor=self.executor, read_again=read_again)
+
+    def _read(
+        self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers
+    ) -> tuple[_Step, bool]:
+        """Read files and commit them step by step; return the last step, which is not committed, and whether it is all.
+
+        It may not be while a model is read again: then a part of the files is left for the next refresh, so that the
+        other models are not held up.
+        """
         step = _Step()
         kinds = memory.state.reference.kinds if memory.state.reference else None
         max_bytes = self._config.limits.max_artifact_bytes
         jobs = [item.job(terms, kinds, max_bytes=max_bytes) for item in work]
         waiting = iter(work)
+        end = time.monotonic() + self._patience if memory.served is not None else inf
         signals = memory.shared_signals(self.executor) if jobs else Carried(memory.fitted)
         try:
-            for reading in readers.read(feed, jobs, signals):
-                self.give_up_if_stopping()
-                step.deltas.append(reading.delta)
-                for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
-                    self._take(memory, step, item, outcome, terms.now)
-                if step.is_full:
-                    self._commit(memory, step, terms)
-                    step = _Step()
+            with closing(readers.read(feed, jobs, signals)) as readings:
+                for reading in readings:
+                    self.give_up_if_stopping()
+                    step.deltas.append(reading.delta)
+                    for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
+                        self._take(memory, step, item, outcome, terms.now)
+                    if step.is_full:
+                        self._commit(memory, step, terms)
+                        step = _Step()
+                    if time.monotonic() > end:
+                        break
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
             self._commit(memory, step, terms)
             raise
-        return step
+        return step, next(waiting, None) is None
 
     def _take(
         self, memory: Memory, step: _Step, item: Work, outcome: Read | BatchError | SourceMissing, now: int
     ) -> None:
         """Add to a step the cursor after a file was read or failed, and count the file."""
         if isinstance(outcome, Read):
-            step.records.append(item.read(outcome.rows, outcome.content))
-            if outcome.rows:
+            step.records.append(item.read(outcome, now))
+            if outcome.rows and item.is_news(outcome):
                 step.count(Totals(batches=1, last_batch=now))
             self._say(memory, item, outcome.notes, now)
             return
@@ -248,7 +295,8 @@ class Pipeline:
             return
         model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
         self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
-        step.count(Totals(failures={reason: 1}))
+        if not item.counted_as_failed:
+            step.count(Totals(failures={reason: 1}))
         memory.journal = memory.journal.saying(Remark("file", reason, "", "", str(outcome), path, first=now, last=now))
 
     def _say(self, memory: Memory, item: Work, notes: Iterable[Note], now: int) -> None:
@@ -272,7 +320,8 @@ class Pipeline:
             remark = Remark("suffix", "not_read", ending, piece.path, hint, piece.path, first=now, last=now)
             memory.journal = memory.journal.saying(remark)
             step.records.append(on_record(piece))
-            step.count(Totals(unread=1))
+            if piece.key not in memory.earlier:
+                step.count(Totals(unread=1))
             if remark.key not in memory.said:
                 memory.said.add(remark.key)
                 self._log.warning(
@@ -284,6 +333,7 @@ class Pipeline:
         if not step.records:
             return
         delta = Delta.combine(step.deltas)
+        memory.repeated = Totals.combine([memory.repeated, delta.repeated])
         memory.state, memory.waiting = commit(
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
@@ -308,7 +358,8 @@ class Pipeline:
                 write_cursor(tx, cursor.kept, known=known)
             if is_anything_old(state, terms):
                 state = forget(tx, state, terms)
-            memory.journal = memory.journal.counting(noted.totals, state.totals, terms.now)
+            read = Totals.combine([state.totals, memory.repeated])
+            memory.journal = memory.journal.counting(noted.totals, read, terms.now)
             if memory.journal is not noted.journal:
                 write_journal(tx, memory.journal.to_json())
             return state
@@ -317,7 +368,8 @@ class Pipeline:
         if step.records:
             self._commit(memory, step, terms, finish)
         elif cursor.kept is not known or is_anything_old(memory.state, terms):
-            with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
+            model, is_again = memory.state.config, memory.served is not None
+            with self._store.transaction(model.name, model.task, again=is_again) as tx:
                 state, waiting = finish(tx, memory.state), pending(tx)
             memory.state, memory.waiting = state, waiting
         memory.cursor = cursor
@@ -325,7 +377,7 @@ class Pipeline:
     def _identify(self, memory: Memory) -> None:
         """Find out where versions live in MLflow: their training run if registered, else where they were logged."""
         model, found = memory.state.config, {}
-        for version, totals in memory.state.totals.versions.items():
+        for version, totals in memory.shown.totals.versions.items():
             registered = self._feeds.registered(model, version)
             if registered is None:
                 found[version] = Identity(*(totals.origin or ("", "")), "")
@@ -333,6 +385,8 @@ class Pipeline:
                 run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
                 found[version] = Identity(run_id, experiment_id, registered.model_uri)
         memory.state = replace(memory.state, identities=found)
+        if memory.served is not None:
+            memory.served = replace(memory.served, identities=found)
 
     def _complain(self, memory: Memory, failure: Failure | None) -> None:
         """Log a failure when it begins or changes, and its end; not at every refresh in between."""

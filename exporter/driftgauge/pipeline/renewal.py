@@ -1,10 +1,13 @@
 """A reference that means something else now is compiled, stored, and compared with from then on."""
 
+from collections.abc import Callable
+
 import structlog
 
 from driftgauge.config import Limits
-from driftgauge.errors import BatchError, ReferenceUnusable, SourceMissing, SourceUnavailable
+from driftgauge.errors import BatchError, DriftgaugeError, ReferenceUnusable, SourceMissing, SourceUnavailable
 from driftgauge.pipeline import baseline
+from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.memory import Memory
 from driftgauge.reference import Reference
@@ -18,32 +21,52 @@ _log = structlog.get_logger("driftgauge.pipeline")
 
 
 def renew_reference(
-    memory: Memory, source: Source, store: Store, limits: Limits, *, executor: Executor
+    memory: Memory,
+    source: Source,
+    store: Store,
+    limits: Limits,
+    *,
+    executor: Executor,
+    read_again: Callable[[Renewed], None],
 ) -> ReferenceUnusable | None:
-    """Compile the reference, and its slices, if it or its settings changed; return why that could not be done."""
+    """Compile the reference, and its slices, if it or its settings changed; return why that could not be done.
+
+    read_again: is called when there are rows that were not compared with it. While the registry or the store does not
+    answer, the reference that is known stays; that is said once.
+    """
     model = memory.state.config
     if model.reference is None:
         return None
     uri = model.reference.uri
     try:
         identity = baseline.identity(source, model, uri, limits)
-        if identity == memory.reference_identity:
+        # A reading ends with the reference that it began with; after that comes the next.
+        if identity == memory.reference_identity or (memory.served is not None and memory.state.predictions):
             return None
         found = baseline.load(source, model, uri, limits, executor=executor)
     except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
-        return ReferenceUnusable(f"reference {uri}: {error}")
-    with store.transaction(model.name, model.task) as tx:
-        write_reference(tx, found, identity)
-    compiled, known = found[ALL_ROWS].reference, memory.state.reference
-    # Other segments alone change nothing for all rows.
-    if known and known.layout.fingerprint != compiled.layout.fingerprint:
-        _log.warning(
-            "reference changed: drift is counted again from now on, all else is kept", model=model.name, uri=uri
-        )
+        return _failed(memory, uri, error)
     if memory.shared is not None:
         executor.release(memory.shared)
-    memory.adopt(found, identity, limits=limits)
-    _say_what_there_is(memory.state, compiled, uri)
+        memory.shared = None
+    if memory.would_be_stale(found, limits=limits):
+        read_again((found, identity))
+    else:
+        with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
+            write_reference(tx, found, identity)
+        memory.adopt(found, identity, limits=limits)
+    _say_what_there_is(memory.state, found[ALL_ROWS].reference, uri)
+    return None
+
+
+def _failed(memory: Memory, uri: str, error: DriftgaugeError) -> ReferenceUnusable | None:
+    """Return why there is no reference; None while the last one stays, which is said once."""
+    if not isinstance(error, SourceUnavailable) or memory.state.reference is None:
+        return ReferenceUnusable(f"reference {uri}: {error}")
+    if ("reference", uri, "") not in memory.said:
+        memory.said.add(("reference", uri, ""))
+        name = memory.state.config.name
+        _log.warning("reference not looked up: the last one stays", model=name, uri=uri, error=str(error))
     return None
 
 

@@ -6,49 +6,59 @@ import numpy as np
 
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.totals import Totals, VersionTotals
-from driftgauge.columns import Columns
+from driftgauge.columns import BoolArray, Columns
 from driftgauge.families import LATENCY_BUCKETS
 from driftgauge.pipeline.delta import Delta, Origin, Terms
 from driftgauge.pipeline.labels import fold_labelled
 from driftgauge.pipeline.panes import Coded, by_version, coded, panes_of, usable
+from driftgauge.pipeline.seen import ACCEPTED, FAILED, TIMED
+from driftgauge.pipeline.shares import Share
 
 
 def fold_predictions(rows: Columns, terms: Terms, *, origin: Origin) -> Delta:
     """Fold prediction rows that were read from `origin`."""
-    return fold_together([(rows, origin)], terms)
+    return fold_together([Share(usable(rows, terms), origin)], terms)
 
 
-def fold_together(files: Sequence[tuple[Columns, Origin]], terms: Terms) -> Delta:
-    """Fold prediction rows of at least one file, of the same columns and each with its origin.
+def fold_together(shares: Sequence[Share], terms: Terms) -> Delta:
+    """Fold the prediction rows of at least one chunk of a file, all of the same columns.
 
     All are counted in one pass, which for files of few rows is several times cheaper than `fold_predictions` of each.
     """
-    read = [usable(rows, terms) for rows, _ in files]
-    rows = Columns.concat([kept for kept, _, _ in read])
-    versions = read[0][1] if len(read) == 1 else coded(rows.version)
-    origins = [(len(kept), origin) for (kept, _, _), (_, origin) in zip(read, files, strict=True)]
+    rows = Columns.concat([share.usable.rows for share in shares])
+    versions = shares[0].usable.versions if len(shares) == 1 else coded(rows.version)
     members = terms.members(rows)
     counted = Delta(
-        totals=Totals(versions=_version_totals(rows, versions, origins)),
+        totals=Totals(versions=_version_totals(rows, versions, shares)),
         predictions=panes_of(rows, rows.time, terms, members, of="predictions", versions=versions),
-        rows_read=sum(one.rows_read for one, _ in files),
+        rows_read=sum(share.usable.rows_read for share in shares),
+        repeated=Totals.combine([share.repeated for share in shares]),
     )
-    rejected = [Delta(totals=Totals(rejected=reasons)) for _, _, reasons in read if reasons]
+    rejected = [Delta(totals=Totals(rejected=reasons)) for share in shares if (reasons := share.rejected)]
     return Delta.combine([counted, *rejected, fold_labelled(rows, terms, members)])
 
 
-def _version_totals(rows: Columns, versions: Coded, origins: Sequence[tuple[int, Origin]]) -> dict[str, VersionTotals]:
-    """Count the rows of each version; origins: where runs of consecutive rows were read, with their lengths."""
-    file = np.repeat(np.arange(len(origins)), [count for count, _ in origins])
+def _version_totals(rows: Columns, versions: Coded, shares: Sequence[Share]) -> dict[str, VersionTotals]:
+    """Count the rows of each version that have not counted before."""
+    file = np.repeat(np.arange(len(shares)), [len(share.usable.at) for share in shares])
+    known = any(share.before is not None for share in shares)
+    accepted, failed, latency = np.ones(len(rows), np.bool_), rows.failed, rows.latency
+    if known:
+        accepted, failed = _new(shares, ACCEPTED), rows.failed & _new(shares, FAILED)
+        latency = np.where(_new(shares, TIMED), latency, np.nan)
     found = {}
     for version, at in by_version(versions):
         time = rows.time[at]
         last = time.max()
         found[version] = VersionTotals(
-            predictions=len(at),
-            failed=int(rows.failed[at].sum()),
-            latency=Buckets.fold(rows.latency[at], LATENCY_BUCKETS),
+            predictions=int(np.count_nonzero(accepted[at])) if known else len(at),
+            failed=int(failed[at].sum()),
+            latency=Buckets.fold(latency[at], LATENCY_BUCKETS),
             last_prediction=int(last),
-            origin=max(origins[n][1] for n in set(file[at[time == last]].tolist())),
+            origin=max(shares[n].origin for n in set(file[at[time == last]].tolist())),
         )
     return found
+
+
+def _new(shares: Sequence[Share], counter: str) -> BoolArray:
+    return np.concatenate([share.new(counter) for share in shares])

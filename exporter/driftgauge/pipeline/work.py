@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from driftgauge.feed import Piece
 from driftgauge.patterns import is_data_file
 from driftgauge.pipeline.delta import Terms
-from driftgauge.pipeline.reading import Job
+from driftgauge.pipeline.reading import Job, Read
+from driftgauge.pipeline.seen import Seen
 from driftgauge.schema import Kind
 from driftgauge.store import FileRecord
 from driftgauge.windows import MICROSECONDS
@@ -18,13 +20,18 @@ _LAST_RETRY: Final = 6 * 3600 * MICROSECONDS
 # The reason on record of a file whose suffix is not read.
 NOT_READ: Final = "not_read"
 
+# What is on record of files, by source and path.
+Records = Mapping[tuple[str, str], FileRecord]
+_NONE: Final[Records] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """A file to read, and what is on record of it."""
+    """A file to read, and what is on record of it: in this reading of the model, and in the `earlier` one."""
 
     piece: Piece
     record: FileRecord | None
+    earlier: FileRecord | None = None
 
     @property
     def skip(self) -> int:
@@ -34,7 +41,9 @@ class Work:
     def job(self, terms: Terms, kinds: Mapping[str, Kind] | None, *, max_bytes: int) -> Job:
         """Return how its new rows are read."""
         content = self.record.content if self.record else ""
-        return Job(self.piece, replace(terms, fitted={}), kinds, max_bytes, self.skip, content)
+        # A file that goes on where its record ends has counted up to there only.
+        before = self.earlier.seen if self.earlier and not self.skip else ""
+        return Job(self.piece, replace(terms, fitted={}), kinds, max_bytes, self.skip, content, before)
 
     def is_due(self, now: int) -> bool:
         """Whether the file is new, has changed in size, or failed long enough ago (`now` in µs)."""
@@ -48,10 +57,34 @@ class Work:
         """Whether this very file failed before, so that nothing new is to be said when it fails again."""
         return self.record is not None and self.record.failures > 0 and self.record.size == self.piece.size
 
-    def read(self, rows: int, content: str) -> FileRecord:
-        """Return the record after `rows` more rows were read; `content` is the file's at that time."""
-        piece = self.piece
-        return FileRecord(piece.source, piece.path, piece.size, self.skip + rows, content=content)
+    @property
+    def counted_as_failed(self) -> bool:
+        """Whether the file has counted among those set aside in the earlier reading, and in this one not yet."""
+        return self.record is None and self.known.set_aside
+
+    @property
+    def known(self) -> Seen:
+        """What has counted of the file so far, in whichever reading."""
+        record = self.record or self.earlier
+        return Seen.from_text(record.seen) if record else Seen()
+
+    def is_news(self, found: Read) -> bool:
+        """Whether rows were read that no reading had."""
+        return self.skip + found.rows > (self.earlier.rows_read if self.earlier else 0)
+
+    def read(self, found: Read, now: int) -> FileRecord:
+        """Return the record after more rows were read."""
+        piece, rows = self.piece, self.skip + found.rows
+        seen = Seen.from_text(found.seen)
+        known = self.known
+        if self.skip:
+            seen = replace(known.part(0, self.skip).then(seen), set_aside=known.set_aside)
+        else:
+            seen = known.also(seen)
+        read_at = now if self.is_news(found) or not self.earlier else self.earlier.read_at
+        return FileRecord(
+            piece.source, piece.path, piece.size, rows, content=found.content, seen=seen.to_text(), read_at=read_at
+        )
 
     def failed(self, reason: str, now: int) -> FileRecord:
         """Return the record after an attempt failed: the next comes after 1 min, 2 min, … 6 h."""
@@ -66,18 +99,22 @@ class Work:
             reason=reason,
             origin=json.dumps(asdict(self.piece)),
             content=self.record.content if self.record else "",
+            seen=replace(self.known, set_aside=True).to_text(),
+            read_at=self.record.read_at if self.record else 0,
         )
 
 
-def due(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord], now: int) -> list[Work]:
-    """Return which of a model's files are to be read at `now` (µs), in order."""
+def due(pieces: Iterable[Piece], records: Records, now: int, *, earlier: Records = _NONE) -> list[Work]:
+    """Return which of a model's files are to be read at `now` (µs), in order; earlier: records of another reading."""
     work = {
-        piece.key: Work(piece, _read_before(records.get(piece.key))) for piece in pieces if is_data_file(piece.path)
+        piece.key: Work(piece, _read_before(records.get(piece.key)), _read_before(earlier.get(piece.key)))
+        for piece in pieces
+        if is_data_file(piece.path)
     }
     # A file that failed is tried again even when its feed does not list it any more.
     for key, record in records.items():
         if record.failures and key not in work:
-            work[key] = Work(Piece(**json.loads(record.origin)), record)
+            work[key] = Work(Piece(**json.loads(record.origin)), record, earlier.get(key))
     found = [item for item in work.values() if item.is_due(now)]
     # Predictions first: most labels then meet a prediction that is already there.
     return sorted(found, key=lambda item: item.piece.role == "labels")

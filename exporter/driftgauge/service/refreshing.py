@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,8 @@ def pipeline_for(
     has answered something.
     """
     feeds = Feeds(config, clock=clock, relist=relist, on_answer=progress)
-    return Pipeline(config, feeds, store, executor=workers, stopping=stopping)
+    patience = inf if relist else config.refresh_interval
+    return Pipeline(config, feeds, store, executor=workers, stopping=stopping, patience=patience)
 
 
 def workers_for(config: Config) -> Processes:
@@ -103,7 +105,7 @@ def refresh_models(
             continue
         try:
             samples[name] = model_samples(
-                state, windows=config.windows, limits=config.limits, now=now, cache=caches[name]
+                state, windows=pipeline.windows[name], limits=config.limits, now=now, cache=caches[name]
             )
         except Exception as error:  # noqa: BLE001 - the comment below
             # A mistake of ours in one model must not take the others' figures down with it.

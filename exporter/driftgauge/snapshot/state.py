@@ -46,7 +46,8 @@ class ModelState:
     """All that is known of one model.
 
     reference, baseline: of all rows. slices: those of the segments in effect, in the order of the configuration.
-    grown: which panes have grown since the last snapshot, as far as is known.
+    grown: which panes have grown since the last snapshot, as far as is known. apart: of a reading that is not served
+    yet, what it has counted of labels; None of one that is.
     """
 
     config: ModelConfig
@@ -58,6 +59,7 @@ class ModelState:
     identities: Mapping[str, Identity] = field(default_factory=dict)
     grown: tuple[Grown, ...] = ()
     slices: tuple[Slice, ...] = ()
+    apart: Totals | None = None
 
     @property
     def subjects(self) -> dict[str, Self]:

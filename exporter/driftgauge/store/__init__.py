@@ -4,12 +4,13 @@
     ledger     which files were read how far, and how far feeds have looked
     join       predictions and labels that wait for each other
     panes      panes, totals and the compiled reference
+    readings   the reading that is served, and the one that is built to take its place
 
 Only this package imports DuckDB.
 """
 
-from driftgauge.store.database import Store, Transaction
+from driftgauge.store.database import Reading, Store, Transaction
 from driftgauge.store.join import Joined
 from driftgauge.store.ledger import FileRecord
 
-__all__ = ["FileRecord", "Joined", "Store", "Transaction"]
+__all__ = ["FileRecord", "Joined", "Reading", "Store", "Transaction"]

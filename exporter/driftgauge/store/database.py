@@ -14,7 +14,7 @@ from driftgauge.errors import StateError
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 10
+SCHEMA_VERSION: Final = 11
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -36,23 +36,42 @@ CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
     id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR,
     windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
-    journal VARCHAR DEFAULT ''
+    journal VARCHAR DEFAULT '', again BOOLEAN DEFAULT false, settings VARCHAR DEFAULT '', apart BLOB,
+    back_to BIGINT DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS files (
     model INTEGER, source VARCHAR, path VARCHAR, size BIGINT, rows_read BIGINT, failures INTEGER, retry_at BIGINT,
-    reason VARCHAR, origin VARCHAR, content VARCHAR
+    reason VARCHAR, origin VARCHAR, content VARCHAR, seen VARCHAR, read_at BIGINT
 );
 CREATE TABLE IF NOT EXISTS cursors (model INTEGER, key VARCHAR, value VARCHAR);
 """
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a model under one set of settings.
+
+    settings: a text of these. again: it is being built; then files whose rows are from before `back_to` (µs) are not
+    read for it.
+    """
+
+    task: Task
+    settings: str
+    again: bool
+    back_to: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction for one model; its `connection` must not be used after it ended."""
+    """An open transaction for one reading of a model; its `connection` must not be used after it ended.
+
+    model: the number of the reading. name: of the model.
+    """
 
     connection: duckdb.DuckDBPyConnection
     model: int
     task: Task
+    name: str = ""
 
     @property
     def predictions(self) -> str:
@@ -137,17 +156,36 @@ class Store:
             except duckdb.Error as error:
                 raise StateError(f"cannot write the state file: {error}") from error
 
+    def readings(self, model: str) -> list[Reading]:
+        """Return the readings of a model, first the one that is served; none of a new model."""
+        with self._lock:
+            try:
+                rows = self._connection.execute(
+                    "SELECT task, settings, again, back_to FROM models WHERE name = ? ORDER BY again", [model]
+                ).fetchall()
+            except duckdb.Error as error:
+                raise StateError(f"cannot read the state of model {model!r}: {error}") from error
+        return [Reading(*row) for row in rows]
+
     @contextmanager
-    def transaction(self, model: str, task: Task) -> Iterator[Transaction]:
-        """Run the body in one transaction, which is committed when the body ends and rolled back when it raises."""
+    def transaction(self, model: str, task: Task, *, again: bool = False) -> Iterator[Transaction]:
+        """Run the body in one transaction, which is committed when the body ends and rolled back when it raises.
+
+        again: it is about the reading that is built next to the one that is served.
+        """
         with self._lock:
             try:
                 self._connection.execute("BEGIN TRANSACTION")
                 try:
-                    number = self._models.get((model, task)) or _model_id(self._connection, model, task)
-                    yield Transaction(self._connection, number, task)
+                    known = None if again else self._models.get((model, task))
+                    number = known or _model_id(self._connection, model, task, again=again)
+                    yield Transaction(self._connection, number, task, model)
                     self._connection.execute("COMMIT")
-                    self._models[model, task] = number
+                    if again:
+                        # It may have taken the place of the other.
+                        self._models = {key: known for key, known in self._models.items() if key[0] != model}
+                    else:
+                        self._models[model, task] = number
                 except BaseException:
                     _roll_back(self._connection)
                     raise
@@ -192,13 +230,15 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         return
 
 
-def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task) -> int:
-    """Return the number of a model. A change of its task makes a new model, since labels have another type then."""
-    found = connection.execute("SELECT id FROM models WHERE name = ? AND task = ?", [name, task]).fetchall()
+def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task, *, again: bool) -> int:
+    """Return the number of a model's reading, which is made if there is none. One of another task is another."""
+    found = connection.execute(
+        "SELECT id FROM models WHERE name = ? AND task = ? AND again = ?", [name, task, again]
+    ).fetchall()
     if found:
         return int(found[0][0])
     (number,) = connection.execute("SELECT nextval('model_ids')").fetchall()[0]
-    connection.execute("INSERT INTO models (id, name, task) VALUES (?, ?, ?)", [number, name, task])
+    connection.execute("INSERT INTO models (id, name, task, again) VALUES (?, ?, ?, ?)", [number, name, task, again])
     value = "DOUBLE" if task == "regression" else "VARCHAR"
     connection.execute(
         f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "

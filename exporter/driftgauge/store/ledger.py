@@ -20,7 +20,8 @@ class FileRecord:
     size: bytes then, None if the artifact store did not say. rows_read: rows consumed, the rejected ones included.
     failures: failed attempts since the last success; retry_at: µs, when to retry, 0 while nothing failed;
     reason: of the last failure, "" otherwise. origin: JSON with which the pipeline can list the file again.
-    content: with which the pipeline recognises the bytes that were read, "" before the first success.
+    content: with which the pipeline recognises the bytes that were read, "" before the first success. seen: text of
+    which rows have counted. read_at: µs, when new rows of it were last read, 0 before the first.
     """
 
     source: str
@@ -32,14 +33,13 @@ class FileRecord:
     reason: str = ""
     origin: str = ""
     content: str = ""
+    seen: str = ""
+    read_at: int = 0
 
 
 def read_files(tx: Transaction) -> dict[tuple[str, str], FileRecord]:
     """Return every known file of the model by (source, path)."""
-    rows = tx.fetch_all(
-        "SELECT source, path, size, rows_read, failures, retry_at, reason, origin, content FROM files WHERE model = ?",
-        [tx.model],
-    )
+    rows = tx.fetch_all(f"SELECT {', '.join(FileRecord.__slots__)} FROM files WHERE model = ?", [tx.model])
     records = [FileRecord(*row) for row in rows]  # type: ignore[arg-type]  # the table's columns are these fields
     return {(record.source, record.path): record for record in records}
 
@@ -52,6 +52,7 @@ def write_files(tx: Transaction, records: Sequence[FileRecord], *, known: Contai
             {"model": pa.int32(), "source": pa.string(), "path": pa.string(), "size": pa.int64()}
             | {"rows_read": pa.int64(), "failures": pa.int32(), "retry_at": pa.int64()}
             | {"reason": pa.string(), "origin": pa.string(), "content": pa.string()}
+            | {"seen": pa.string(), "read_at": pa.int64()}
         )
         table = pa.Table.from_pylist(rows, schema=schema)
         there = [(record.source, record.path) in known for record in records]
