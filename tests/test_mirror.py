@@ -66,9 +66,7 @@ EXCEPTIONS: Final = {
     ),
     "pipeline/recount.py": Elsewhere(("pipeline/test_delta.py", "pipeline/test_exactly_once.py"), "needs stored rows"),
     "pipeline/renewal.py": Elsewhere(("pipeline/test_refresh.py",), "a changed reference is noticed by a refresh"),
-    "pipeline/shares.py": Elsewhere(
-        ("pipeline/test_again.py",), "rows that have counted matter when they are read again"
-    ),
+    "pipeline/shares.py": Elsewhere(("pipeline/test_again.py",), "what has counted matters when it is read again"),
     "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
     "pipeline/rows.py": Elsewhere(
         ("pipeline/test_delta.py", "pipeline/test_fast_path.py"), "rows are folded into a delta"

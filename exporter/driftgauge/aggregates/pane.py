@@ -51,7 +51,7 @@ class Pane:
         return found if isinstance(found, kind) else None
 
     def only(self, fingerprints: Mapping[str, str]) -> Self:
-        """Return the pane without signals that have another fingerprint now, or none: these start again."""
+        """Return the pane without signals that have another fingerprint now, or none."""
         if self.fingerprints.items() <= fingerprints.items():
             return self
         kept = {name: mark for name, mark in self.fingerprints.items() if fingerprints.get(name) == mark}

@@ -54,7 +54,7 @@ def fold_one(rows: Columns, fitted: Mapping[str, Fitted], of: Rows) -> Pane:
 
 
 def current(pane: Pane, fitted: Mapping[str, Fitted]) -> Pane:
-    """Return the pane without what was folded by signals that are others now: these start again, the rest stays."""
+    """Return the pane without what was folded by signals that are others now: it does not add up."""
     return pane.only({name: signal.fingerprint for name, signal in fitted.items()})
 
 
