@@ -50,25 +50,25 @@ def panes_of(
 class Usable:
     """The `n` rows of a chunk that count, their versions, and at which of the rows that were read they are (n,).
 
-    refused: by reason, where the others are. rows_read: how many there are in all.
+    rejected: by reason, where the others are. rows_read: how many there are in all.
     """
 
     rows: Columns
     versions: Coded
     at: IntArray
-    refused: Mapping[str, IntArray]
+    rejected: Mapping[str, IntArray]
     rows_read: int
 
 
 def usable(rows: Columns, terms: Terms) -> Usable:
     """Return the rows of a chunk that count."""
-    read, at, refused = rows.rows_read, np.arange(len(rows)), {}
+    read, at, rejected = rows.rows_read, np.arange(len(rows)), {}
     if rows.verdicts is not None and rows.rejected:
         at = np.flatnonzero(rows.verdicts == FINE)
-        refused = {reason: np.flatnonzero(rows.verdicts == CODES[reason]) for reason in rows.rejected}
+        rejected = {reason: np.flatnonzero(rows.verdicts == CODES[reason]) for reason in rows.rejected}
     future = is_future(rows.time, terms.now)
     if future.any():
-        refused["future_timestamp"] = at[future]
+        rejected["future_timestamp"] = at[future]
         rows, at = rows.take(~future), at[~future]
     versions = coded(rows.version)
     names, codes = versions
@@ -76,10 +76,10 @@ def usable(rows: Columns, terms: Terms) -> Usable:
         counts = np.bincount(codes)
         ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
         kept = np.isin(codes, ranked[:VERSION_LIMIT])
-        refused["too_many_versions"] = at[~kept]
+        rejected["too_many_versions"] = at[~kept]
         rows, at = rows.take(kept), at[kept]
         versions = coded(rows.version)
-    return Usable(rows, versions, at, refused, read)
+    return Usable(rows, versions, at, rejected, read)
 
 
 def coded(text: TextArray) -> Coded:

@@ -25,7 +25,7 @@ class Share:
         """How many rows are rejected for the first time, by reason."""
         found = {
             reason: len(at) if self.before is None else int(np.count_nonzero(self.before.new(REJECTED, at)))
-            for reason, at in self.usable.refused.items()
+            for reason, at in self.usable.rejected.items()
         }
         return {reason: count for reason, count in found.items() if count}
 
@@ -35,7 +35,7 @@ class Share:
         if self.before is None:
             return Totals()
         new = self.rejected
-        rejected = {reason: len(at) - new.get(reason, 0) for reason, at in self.usable.refused.items()}
+        rejected = {reason: len(at) - new.get(reason, 0) for reason, at in self.usable.rejected.items()}
         known = np.count_nonzero(~self.new(ACCEPTED))
         return Totals(versions={"": VersionTotals(predictions=int(known))}, rejected=rejected)
 
@@ -47,7 +47,7 @@ class Share:
     @property
     def refused(self) -> Seen:
         """What has counted of a label file: the rows that were rejected."""
-        refused = list(self.usable.refused.values())
+        refused = list(self.usable.rejected.values())
         return Seen.of(self.usable.rows_read, {REJECTED: np.concatenate(refused)} if refused else {})
 
     def seen(self, *, direct: bool) -> Seen:
