@@ -20,7 +20,8 @@ from driftgauge.generator.alerts import ALERTS
 from driftgauge.generator.recording import RECORDINGS
 from driftgauge.generator.runbooks import settings
 from driftgauge.generator.thresholds import Thresholds, shipped
-from driftgauge.schema import SPELLINGS
+from driftgauge.patterns import DATA_SUFFIXES
+from driftgauge.schema import LATENCY_UNITS, POSITIVE_WORDS, SPELLINGS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "exporter" / "docs"
@@ -51,7 +52,7 @@ def generate(directory: Path, *arguments: str) -> subprocess.CompletedProcess[st
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a directory with the generator and its committed output."""
-    for name in ("generate.py", "metrics.md"):
+    for name in ("generate.py", "records_table.py", "metrics.md", "records.md"):
         shutil.copy(DOCS / name, tmp_path)
     return tmp_path
 
@@ -76,6 +77,27 @@ def test_the_page_of_records_names_every_spelling() -> None:
     page = (DOCS / "records.md").read_text(encoding="utf-8")
     rows = [f"| `{role}` | {', '.join(f'`{name}`' for name in names)}" for role, names in SPELLINGS.items()]
     assert [row for row in rows if row not in page] == []
+
+
+def test_the_table_of_records_names_units_platforms_and_files() -> None:
+    """What values and files are called stands in the same table, and what a platform's record is read as."""
+    page = (DOCS / "records.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- table:")[2].partition("<!-- end of table -->")[0]
+
+    missing = [word for word in (*LATENCY_UNITS, *POSITIVE_WORDS, *DATA_SUFFIXES) if f"`{word}`" not in table]
+    assert missing == []
+    assert "| MLflow evaluation |" in table
+    assert "inputs.age: feature age, outputs: prediction, targets: label |" in table
+
+
+@pytest.mark.parametrize("name", ["metrics.md", "records.md"])
+def test_each_page_is_checked(copy: Path, name: str) -> None:
+    """A word that is changed by hand in a table fails the check, which names the page."""
+    page = copy / name
+    page.write_text(page.read_text(encoding="utf-8").replace("| `", "| `x", 1), encoding="utf-8")
+
+    refused = generate(copy, "--check")
+    assert (refused.returncode, name in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("content", ["# Metrics\n", None], ids=["changed by hand", "gone"])

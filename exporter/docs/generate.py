@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Writes metrics.md, the reference of every metric, from `driftgauge.families`.
+"""Writes metrics.md, the reference of every metric, from `driftgauge.families`, and the table of records.md.
 
-generate.py            write the file
-generate.py --check    exit with 1 when the file is not what would be written
+generate.py            write the files
+generate.py --check    exit with 1 when one of them is not what would be written
 """
 
 import argparse
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from driftgauge.families import FAMILIES, LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, PERFORMANCE_GAUGES, Family
+from records_table import with_table
 
-TARGET: Final = Path(__file__).with_name("metrics.md")
+from driftgauge.families import FAMILIES, LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, PERFORMANCE_GAUGES, Family
 
 INTRODUCTION: Final = """\
 # Metrics
@@ -61,17 +61,20 @@ TYPES: Final = """\
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write or check the file, and return the exit code."""
-    parser = argparse.ArgumentParser(description="Write metrics.md from driftgauge.families.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file is out of date")
+    """Write or check the files, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Write metrics.md and the table of records.md.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is out of date")
     check = parser.parse_args(arguments).check
-    text = page()
-    if not check:
-        TARGET.write_text(text, encoding="utf-8")
-    elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-        sys.stderr.write(f"{TARGET} is not what driftgauge.families says: run `make docs`\n")
-        return 1
-    return 0
+    wrong = 0
+    for target, make in TARGETS.items():
+        committed = target.read_text(encoding="utf-8") if target.exists() else ""
+        text = make(committed)
+        if not check:
+            target.write_text(text, encoding="utf-8")
+        elif text != committed:
+            sys.stderr.write(f"{target} is not what the tables of driftgauge say: run `make docs`\n")
+            wrong = 1
+    return wrong
 
 
 def page() -> str:
@@ -117,6 +120,12 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = (head, ("---",) * len(head), *rows)
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
+
+# By file: what makes its text of the one that is there.
+TARGETS: Final[dict[Path, Callable[[str], str]]] = {
+    Path(__file__).with_name("metrics.md"): lambda _: page(),
+    Path(__file__).with_name("records.md"): with_table,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

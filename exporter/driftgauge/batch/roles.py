@@ -103,7 +103,8 @@ def free_columns(rows: Rows, roles: Roles) -> list[str]:
 def spellings_of(role: str) -> tuple[str, ...]:
     """Return the columns that a role is looked for in, those below `outputs` included, in order."""
     if role in _OUTPUT_ROLES:
-        return (*SPELLINGS[role], *(f"{_OUTPUTS}{name}" for name in SPELLINGS[role]))
+        below = (f"{_OUTPUTS}{name}" for name in SPELLINGS[role] if not name.startswith(OUTPUT_OBJECT))
+        return tuple(dict.fromkeys((*SPELLINGS[role], *below)))
     return SPELLINGS[role]
 
 

@@ -28,10 +28,10 @@ from driftgauge.columns import BoolArray, FloatArray, IntArray
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 # The earliest number that is a time: seconds of March 1973. What is smaller has another meaning.
-_FIRST_NUMBER: Final = 10**8
+FIRST_NUMBER: Final = 10**8
 _EXACT: Final = 2**53
 # From these sizes on a number counts milliseconds, microseconds and nanoseconds.
-_MILLIS, _MICROS, _NANOS = 10**11, 10**14, 10**17
+MILLIS, MICROS, NANOS = 10**11, 10**14, 10**17
 _UNITS_PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # No notation needs more; and the patterns below would take the square of the length.
 _LONGEST: Final = 100
@@ -78,7 +78,7 @@ def notation(column: Any, zone: str) -> str:
     value = float(text)
     if date_keys(np.array([int(value)])).looks.any():
         return f"date keys, {clock}"
-    sizes = ((_MILLIS, "s"), (_MICROS, "ms"), (_NANOS, "µs"))
+    sizes = ((MILLIS, "s"), (MICROS, "ms"), (NANOS, "µs"))
     unit = next((unit for size, unit in sizes if value < size), "ns")
     return f"{unit} since 1970, by size"
 
@@ -118,14 +118,14 @@ def _read_integers(column: Any, zone: str) -> _Read:
     values = _int64(column)
     positive = np.where(values < 0, 0, values)
     micros = np.select(
-        [positive < _MILLIS, positive < _MICROS, positive < _NANOS],
-        [positive % _MILLIS * 10**6, positive % _MICROS * 10**3, positive],
+        [positive < MILLIS, positive < MICROS, positive < NANOS],
+        [positive % MILLIS * 10**6, positive % MICROS * 10**3, positive],
         positive // 10**3,
     )
     keys = date_keys(values)
     if keys.looks.any():
         micros = np.where(keys.looks, to_utc(keys.micros, zone), micros)
-    usable = np.where(keys.looks, keys.valid, (values >= _FIRST_NUMBER) & (micros < _END)) & mask(column.is_valid())
+    usable = np.where(keys.looks, keys.valid, (values >= FIRST_NUMBER) & (micros < _END)) & mask(column.is_valid())
     return micros, usable, np.zeros(len(column), dtype=np.bool_)
 
 
@@ -139,9 +139,9 @@ def _read_floats(column: Any, zone: str) -> _Read:
         rest = _read_floats(pa.array(np.where(keys.looks, np.nan, values)), zone)
         micros = np.where(keys.looks, to_utc(keys.micros, zone), rest[0])
         return micros, np.where(keys.looks, keys.valid, rest[1]), missing
-    sane = ~missing & (values >= _FIRST_NUMBER) & (values < 1e19)
+    sane = ~missing & (values >= FIRST_NUMBER) & (values < 1e19)
     safe = np.where(sane, values, 0.0)
-    factor = np.select([safe < _MILLIS, safe < _MICROS, safe < _NANOS], [1e6, 1e3, 1.0], 1e-3)
+    factor = np.select([safe < MILLIS, safe < MICROS, safe < NANOS], [1e6, 1e3, 1.0], 1e-3)
     micros = np.rint(safe * factor)
     usable = sane & (micros < _END)
     return np.where(usable, micros, 0.0).astype(np.int64), usable, missing

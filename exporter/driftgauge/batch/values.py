@@ -30,9 +30,7 @@ MISSING_WORDS: Final = pa.array(
     ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat", "\\N"]
 )
 # Of a class the outcome is not known yet; a class may well be called "none".
-_NO_CLASS: Final = pa.array(
-    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"]
-)
+NO_CLASS: Final = pa.array(["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"])
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
 _BOOLEANS: Final = pa.array(["True", "False"])
@@ -125,7 +123,7 @@ def category_text(column: Any) -> TextArray:
 
 def class_text(column: Any) -> TextArray:
     """Return canonical text of classes, as `category_text`, null where a data frame would write a missing value."""
-    text = _text_or_null(category_text(column), _NO_CLASS)
+    text = _text_or_null(category_text(column), NO_CLASS)
     return pc.utf8_trim_whitespace(text)
 
 
