@@ -13,7 +13,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
+from click.testing import CliRunner
 
+from driftgauge.cli import main
 from processes import children_of
 
 START_SECONDS = 60
@@ -22,9 +25,21 @@ STOP_SECONDS = 30
 
 
 def driftgauge(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    command = [sys.executable, "-m", "driftgauge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=env)
+    """Run a command to its end in a process of its own, as its users do."""
+    started = [sys.executable, "-m", "driftgauge", *map(str, arguments)]
+    return subprocess.run(started, capture_output=True, text=True, check=False, timeout=300, env=env)
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in this process, which has imported what a new one would import for seconds."""
+    before = structlog.get_config()
+    try:
+        done = CliRunner().invoke(main, list(map(str, arguments)))
+    finally:
+        structlog.configure(**before)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(list(arguments), done.exit_code, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)
@@ -74,10 +89,10 @@ def serving(
 ) -> Iterator[Exporter]:
     """Run `driftgauge serve` until the block is left; `prefix` is a command that runs it."""
     address = f"127.0.0.1:{port}"
-    command = [*prefix, sys.executable, "-m", "driftgauge", "serve", f"--config.file={config}"]
+    serve = [*prefix, sys.executable, "-m", "driftgauge", "serve", f"--config.file={config}"]
     log = config.with_suffix(".log")
     with log.open("ab") as lines:
-        process = subprocess.Popen([*command, f"--web.listen-address={address}", *options], stderr=lines, env=env)
+        process = subprocess.Popen([*serve, f"--web.listen-address={address}", *options], stderr=lines, env=env)
     exporter = Exporter(process, f"http://{address}", log)
     try:
         exporter.wait_for(lambda: _answers(exporter))

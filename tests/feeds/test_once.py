@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import parser
 
+from e2e.exporter import command
 from feeds.conftest import Folder, Place, Prefix
 
 Rows = list[dict[str, Any]]
@@ -22,18 +23,23 @@ def lines(rows: Rows) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def once(folder: Path, files: str, **environment: str) -> Mapping[str, float]:
-    """Run the command where MLflow cannot even be imported; return the samples by family and labels but `model`."""
-    (folder / "mlflow.py").write_text("raise SystemExit('MLflow was asked')\n")
+def once_alone(config: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own where MLflow cannot even be imported."""
+    (config.parent / "mlflow.py").write_text("raise SystemExit('MLflow was asked')\n")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
+    return subprocess.run(
+        [sys.executable, "-m", "driftgauge", "once", f"--config.file={config}"],
+        cwd=config.parent, env=inherited, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def once(folder: Path, files: str, *, alone: bool = False) -> Mapping[str, float]:
+    """Run the command; return the samples by family and labels but `model`."""
     config = folder / "driftgauge.yml"
     config.write_text(
         f"state_dir: {folder}/state\nmodels: [{{name: churn, predictions: {{files: '{files}'}}, labels: {{}}}}]\n"
     )
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
-    done = subprocess.run(
-        [sys.executable, "-m", "driftgauge", "once", f"--config.file={config}"],
-        cwd=folder, env=inherited | environment, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    done = once_alone(config) if alone else command("once", f"--config.file={config}")
     assert done.returncode == 0, done.stderr
     assert "s3cr3t" not in done.stdout + done.stderr
     return {
@@ -58,7 +64,7 @@ def test_files_without_mlflow(kind: str, tmp_path: Path, request: pytest.Fixture
     place.put("labels-1.jsonl", lines(labels[:30]))
     place.put("timeless.csv", "prediction,model_version\n1,7\n")
 
-    first = once(tmp_path, files)
+    first = once(tmp_path, files, alone=kind == "folder")
     assert first["model_predictions_total unknown"] == 30
     assert first["model_predictions_total 7"] == 1
     assert first["model_labels_total unknown"] == 30
