@@ -10,7 +10,7 @@ from mlflow_servers import free_port
 from soak.exporter import Page
 from soak.harness import INSIDE, Harness, Run
 
-KILLS: Final = int(os.environ.get("SOAK_KILLS", "20"))
+KILLS: Final = int(os.environ.get("SOAK_KILLS", "10"))
 SEED: Final = int(os.environ.get("SOAK_SEED", "1"))
 # Figures that say when or how often files were read, and so depend on the kills by their definition.
 OF_READING: Final = frozenset({"model_last_batch_timestamp_seconds"})
