@@ -69,5 +69,5 @@ def test_concat() -> None:
     assert whole.class_scores["a"].tolist() == [0.4, 0.5, 0.6]
     assert whole.numbers["n"].tolist() == [7.0, 8.0, 9.0]
     assert whole.categories["c"].to_pylist() == ["p", "q", None]
-    assert whole.names == (("a",), ("n",), ("c",))
+    assert whole.names == (("a",), ("n",), ("c",), ())
     assert Columns.concat(parts[:1]) is parts[0]

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from driftgauge.schema import ReadAs
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -35,6 +37,24 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the columns of some rows beside their values.
+
+    precision: the bits of columns, the output's among them, that were written with fewer than a double has: 32 or 16.
+    has_scores: the column of predictions holds scores. has_classes: some classes were written, and do not all follow
+    from scores.
+    Of a reference: how its features are read, also those that are left out (`readings`); and with their role the
+    columns that have one there, and are features only where live rows have them as such (`roles`).
+    """
+
+    precision: Mapping[str, int] = field(default_factory=dict)
+    has_scores: bool = False
+    has_classes: bool = False
+    readings: Mapping[str, ReadAs] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """`n` accepted rows of one file, in file order.
 
@@ -49,6 +69,7 @@ class Columns:
     rows_read: rows of the file this chunk consumed, the rejected ones included: the cursor moves by it.
     rejected: reason -> rows not usable. verdicts: (rows_read,) 0 for each row that is here, else a code of its reason;
     None where nobody asks. notes: what is to be said about the file from this chunk on.
+    facts: what else is known of the columns.
     """
 
     time: IntArray
@@ -66,6 +87,7 @@ class Columns:
     rejected: Mapping[str, int] = field(default_factory=dict)
     verdicts: CodeArray | None = None
     notes: tuple[Note, ...] = ()
+    facts: Facts = field(default_factory=Facts)
 
     def __len__(self) -> int:
         """Return the number of accepted rows."""
@@ -73,15 +95,17 @@ class Columns:
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
-        """The names of class scores and features; `concat` takes parts of equal names."""
-        return tuple(tuple(columns) for columns in (self.class_scores, self.numbers, self.categories))
+        """The names of class scores and features, and the facts; `concat` takes parts that are equal in these."""
+        precision = (f"{name}:{bits}" for name, bits in sorted(self.facts.precision.items()))
+        output = ("has_scores",) * self.facts.has_scores + ("has_classes",) * self.facts.has_classes
+        return (*map(tuple, (self.class_scores, self.numbers, self.categories)), (*precision, *output))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of one or more parts of equal `names` without what is said of files."""
         if len(parts) == 1:
             return parts[0]
-        classes, numbers, categories = parts[0].names
+        classes, numbers, categories, _ = parts[0].names
         return cls(
             time=np.concatenate([part.time for part in parts]),
             version=pa.concat_arrays([part.version for part in parts]),
@@ -94,6 +118,7 @@ class Columns:
             class_scores={name: np.concatenate([part.class_scores[name] for part in parts]) for name in classes},
             numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in numbers},
             categories={name: pa.concat_arrays([part.categories[name] for part in parts]) for name in categories},
+            facts=parts[0].facts,
         )
 
     def span(self, rows: slice) -> "Columns":
@@ -119,4 +144,5 @@ class Columns:
             class_scores={name: select(values) for name, values in self.class_scores.items()},
             numbers={name: select(values) for name, values in self.numbers.items()},
             categories={name: select(values) for name, values in self.categories.items()},
+            facts=self.facts,
         )

@@ -11,8 +11,9 @@ from scipy import stats
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.columns import IntArray
 from driftgauge.config import Drift
-from driftgauge.grid import NumericGrid
+from driftgauge.grid import DOUBLE, NumericGrid
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
+from driftgauge.rounding import coarsened
 from driftgauge.schema import Kind
 from driftgauge.statistics import TABLE, CategoryPair, NumericPair
 
@@ -41,7 +42,9 @@ def compare(reference: Reference, window: Distribution) -> dict[str, ColumnDrift
         start, profile = reference.layout.offsets[name], reference.profiles[name]
         counts, sums = window.dense(start, start + grid.cells)
         if isinstance(grid, NumericGrid) and isinstance(profile, NumericProfile):
-            found[name] = _numeric(NumericPair(grid, profile, counts, sums))
+            bits = window.precision.get(name, DOUBLE)
+            pair = (grid, profile, counts, sums)
+            found[name] = _numeric(NumericPair(*(coarsened(*pair, bits=bits) if bits < DOUBLE else pair)))
         elif isinstance(profile, CategoryProfile):
             found[name] = _categorical(profile, counts, window.unseen.get(name, Unseen({})))
     return found

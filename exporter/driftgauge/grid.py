@@ -29,21 +29,34 @@ from driftgauge.lookup import Lookup
 OUTPUT: Final = "\x00output"
 # Occupied cells (k,) in ascending order, how many values fell on each, and their sums (of numbers: from `center` on).
 Tally = tuple[IntArray, IntArray, FloatArray]
+# Bits of the floats that all is counted in.
+DOUBLE: Final = 64
 # Of fewer values each is searched for: making the table takes as long as looking up this many.
 _MANY_VALUES: Final = 8192
 # Cells per value up to which an array of all cells is quicker than sorting the values by cell.
 _DENSE: Final = 8
 
 
+def in_precision(values: FloatArray, bits: int) -> FloatArray:
+    """Return values (n,) rounded to floats of 32 or 16 bits; those beyond such floats are the largest of them."""
+    if bits == DOUBLE:
+        return values
+    narrow = np.float32 if bits == np.finfo(np.float32).bits else np.float16
+    largest = float(np.finfo(narrow).max)
+    with np.errstate(over="ignore"):
+        return np.clip(values, -largest, largest).astype(narrow).astype(np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class NumericGrid:
-    """`points` (G,) float64, strictly increasing and finite."""
+    """`points` (G,) float64, strictly increasing and finite; `bits` of the floats that the reference has."""
 
     points: FloatArray
+    bits: int = DOUBLE
 
-    def __reduce__(self) -> tuple[type[Self], tuple[FloatArray]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[FloatArray, int]]:
         """Travel without the table, which takes less time to make than to be sent."""
-        return type(self), (self.points,)
+        return type(self), (self.points, self.bits)
 
     @cached_property
     def _lookup(self) -> Lookup | None:
@@ -87,6 +100,21 @@ class NumericGrid:
         with np.errstate(over="ignore"):
             distances = values - self.center
         return tallied(self.locate(values), distances, ends, width=self.cells)
+
+    def rounded(self, values: FloatArray, bits: int) -> FloatArray:
+        """Return the values of a column of floats of `bits` bits as they are counted on this grid.
+
+        All are rounded to the fewer bits of the two sides. Where these are not the reference's, a value becomes the
+        last of the points that are rounded to it.
+        """
+        if min(bits, self.bits) == DOUBLE:
+            return values
+        found = in_precision(values, min(bits, self.bits))
+        if bits >= self.bits or not len(self.points):
+            return found
+        points = in_precision(self.points, bits)
+        at = np.maximum(points.searchsorted(found, side="right") - 1, 0)
+        return np.where(points[at] == found, self.points[at], found)
 
     def cell_at(self, point: float) -> int:
         """Return the cell of a value that is one of the points."""
@@ -176,7 +204,7 @@ class Layout:
         for name, grid in self.grids.items():
             digest.update(f"{type(grid).__name__}:{name!r}:{grid.cells};".encode())
             if isinstance(grid, NumericGrid):
-                digest.update(np.ascontiguousarray(grid.points, dtype="<f8").tobytes())
+                digest.update(f"{grid.bits}:".encode() + np.ascontiguousarray(grid.points, dtype="<f8").tobytes())
             else:
                 digest.update(repr((grid.categories, sorted(grid.others))).encode())
         return digest.hexdigest()

@@ -11,12 +11,13 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from driftgauge.columns import Columns, FloatArray, IntArray, TextArray
+from driftgauge.columns import Columns, Facts, FloatArray, IntArray, Note, TextArray
 from driftgauge.config import Drift
 from driftgauge.errors import ReferenceUnusable
-from driftgauge.grid import OUTPUT, CategoryGrid, Layout, NumericGrid
-from driftgauge.schema import Kind
+from driftgauge.grid import DOUBLE, OUTPUT, CategoryGrid, Layout, NumericGrid, in_precision
+from driftgauge.schema import ReadAs
 
 # Wide gaps between reference values are divided into about this many parts of the range: the Wasserstein distance is
 # exact except where the two distribution functions cross inside a cell, so cells have to be narrow.
@@ -24,6 +25,8 @@ _FINE: Final = 4096
 # With fewer rows nothing can be compared.
 MIN_REFERENCE_ROWS: Final = 2
 _NO_POINTS: Final = np.zeros(0)
+# From this many rows on, that all values differ is no chance.
+_MANY_ROWS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,8 @@ Profile = NumericProfile | CategoryProfile
 class Reference:
     """`rows` of reference data on `layout`; one profile per column of it. `dropped` features exceed the limit.
 
+    readings: how each feature is read, also those that are left out and have no column. roles: the columns that play a
+    role in the reference, with that role; they are features where live rows have them as such.
     learned: what signals have to know of the reference's rows, arrays and JSON values by signal.
     """
 
@@ -78,15 +83,23 @@ class Reference:
     rows: int
     dropped: tuple[str, ...]
     learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    readings: Mapping[str, ReadAs] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def kinds(self) -> dict[str, Kind]:
-        """How batches must deliver each feature."""
-        return {
+    def kinds(self) -> dict[str, ReadAs]:
+        """How batches must deliver each feature, those in roles included."""
+        of_grids: dict[str, ReadAs] = {
             name: "numeric" if isinstance(grid, NumericGrid) else "categorical"
             for name, grid in self.layout.grids.items()
             if name != OUTPUT
         }
+        return of_grids | dict(self.readings)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that every batch should have."""
+        return tuple(name for name in self.layout.grids if name != OUTPUT and name not in self.roles)
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
@@ -94,22 +107,31 @@ class Reference:
             {"name": name, "grid": _grid_state(grid), "profile": _profile_state(self.profiles[name])}
             for name, grid in self.layout.grids.items()
         ]
-        return {"columns": columns, "rows": self.rows, "dropped": self.dropped, "learned": self.learned}
+        return {
+            "columns": columns,
+            "rows": self.rows,
+            "dropped": self.dropped,
+            "learned": self.learned,
+            "readings": self.readings,
+            "roles": self.roles,
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the reference that `to_state` described."""
         grids = {column["name"]: _grid_from(column["grid"]) for column in state["columns"]}
         profiles = {column["name"]: _profile_from(column["profile"]) for column in state["columns"]}
-        return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]), state["learned"])
+        known = state["learned"], state["readings"], state["roles"]
+        return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]), *known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A reference, and the metrics of its labelled rows: {} without labels."""
+    """A reference, and the metrics of its labelled rows: {} without labels. notes: what is to be said of its file."""
 
     reference: Reference
     metrics: Mapping[str, float]
+    notes: tuple[Note, ...] = ()
 
 
 def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: int, max_categories: int) -> Reference:
@@ -120,24 +142,31 @@ def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: 
             f"the reference has {rows} usable rows; drift needs at least {MIN_REFERENCE_ROWS}, better 1,000 or more"
         )
     numbers, categories = _gathered(chunks)
-    names = [*numbers, *categories]
-    kept = names[:max_features]
+    facts = _facts(chunks)
+    names = [name for name in (*numbers, *categories) if name not in facts.roles]
+    in_roles = [name for name in facts.roles if name in numbers or name in categories]
+    readings = dict(facts.readings)
     grids: dict[str, NumericGrid | CategoryGrid] = {}
     profiles: dict[str, Profile] = {}
-    for name in kept:
+    for name in (*names[:max_features], *in_roles):
         if name in numbers:
-            grids[name], profiles[name] = _numeric(numbers[name], drift)
+            grids[name], profiles[name] = _numeric(numbers[name], drift, facts.precision.get(name, DOUBLE))
+        elif _names_each_row(categories[name]):
+            readings[name] = "left_out"
         else:
             grids[name], profiles[name] = _categorical(categories[name], max_categories)
     output = _output(chunks)
     if output is not None:
         grid, profile = (
-            _numeric(output, drift) if isinstance(output, np.ndarray) else _categorical(output, max_categories)
+            _numeric(output, drift, facts.precision.get(OUTPUT, DOUBLE))
+            if isinstance(output, np.ndarray)
+            else _categorical(output, max_categories)
         )
         grids[OUTPUT], profiles[OUTPUT] = grid, profile
     if not grids:
         raise ReferenceUnusable("the reference has no feature and no prediction column to compare with")
-    return Reference(Layout(grids), profiles, rows, tuple(names[max_features:]))
+    dropped = tuple(names[max_features:])
+    return Reference(Layout(grids), profiles, rows, dropped, readings=readings, roles=facts.roles)
 
 
 def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
@@ -158,6 +187,23 @@ def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[st
     return numbers, categories
 
 
+def _facts(chunks: Sequence[Columns]) -> Facts:
+    """Return what is known of the chunks together."""
+    precision: dict[str, int] = {}
+    for chunk in chunks:
+        for name, bits in chunk.facts.precision.items():
+            precision[name] = min(bits, precision.get(name, bits))
+    readings = {name: reading for chunk in chunks for name, reading in chunk.facts.readings.items()}
+    roles = {name: role for chunk in chunks for name, role in chunk.facts.roles.items()}
+    return Facts(precision=precision, readings=readings, roles=roles)
+
+
+def _names_each_row(text: TextArray) -> bool:
+    """Tell whether every value is another, of enough to know: then it is an identifier, or text that people wrote."""
+    present = len(text) - text.null_count
+    return bool(present >= _MANY_ROWS and pc.count_distinct(text, mode="only_valid").as_py() == present)
+
+
 def _output(chunks: Sequence[Columns]) -> FloatArray | TextArray | None:
     """Return the reference's scores, regression predictions or predicted classes, the first of these it has."""
     scores = np.concatenate([chunk.score for chunk in chunks])
@@ -169,15 +215,15 @@ def _output(chunks: Sequence[Columns]) -> FloatArray | TextArray | None:
     return predicted.to_numpy(zero_copy_only=False) if pa.types.is_floating(predicted.type) else predicted
 
 
-def _numeric(values: FloatArray, drift: Drift) -> tuple[NumericGrid, NumericProfile]:
-    ordered = np.sort(values[np.isfinite(values)])
+def _numeric(values: FloatArray, drift: Drift, bits: int) -> tuple[NumericGrid, NumericProfile]:
+    ordered = np.sort(in_precision(values[np.isfinite(values)], bits))
     missing = len(values) - len(ordered)
     if not len(ordered):
-        grid = NumericGrid(_NO_POINTS)
+        grid = NumericGrid(_NO_POINTS, bits)
         none, empty = np.zeros(0, np.int64), np.zeros(1, np.int32)
         return grid, NumericProfile(empty, _NO_POINTS, 0, missing, 0.0, 0.0, none, 0, 0, constant=True)
     edges, fences = _bin_edges(ordered, drift), _fences(ordered)
-    grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])))
+    grid = NumericGrid(np.union1d(_points(ordered, drift.grid), np.concatenate([edges, fences])), bits)
     ((cells, *tally),) = grid.tallies(ordered, np.array([len(ordered)]))
     counts, sums = np.zeros(grid.cells, np.int64), np.zeros(grid.cells)
     counts[cells], sums[cells] = tally
@@ -270,13 +316,13 @@ def _categorical(text: TextArray, limit: int) -> tuple[CategoryGrid, CategoryPro
 
 def _grid_state(grid: NumericGrid | CategoryGrid) -> dict[str, Any]:
     if isinstance(grid, NumericGrid):
-        return {"points": grid.points}
+        return {"points": grid.points, "bits": grid.bits}
     return {"categories": grid.categories, "others": sorted(grid.others)}
 
 
 def _grid_from(state: dict[str, Any]) -> NumericGrid | CategoryGrid:
     if "points" in state:
-        return NumericGrid(state["points"])
+        return NumericGrid(state["points"], state["bits"])
     return CategoryGrid(tuple(state["categories"]), frozenset(state["others"]))
 
 

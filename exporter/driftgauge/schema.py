@@ -8,8 +8,14 @@ from typing import Final, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["numeric", "categorical"]
+# How the values of a feature are read. A flag is a number that is 0 or 1, for which words may stand; a boolean is a
+# category, "true" or "false", whatever it is written as; what is left out is no feature that could be compared.
+ReadAs = Literal["numeric", "flag", "categorical", "boolean", "left_out"]
 ScoreScale = Literal["probability", "percent", "margin"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
+# What can be derived from dates.
+DateUnit = Literal["age_days", "hour", "weekday"]
+DATE_UNITS: Final[tuple[DateUnit, ...]] = ("age_days", "hour", "weekday")
 Average = Literal["weighted", "macro", "micro", "binary"]
 
 # Recognised in this order: the first spelling present in a record wins.
@@ -79,3 +85,5 @@ UNKNOWN_VERSION: Final = "unknown"
 # What a binary label or class may be called, folded to lower case.
 POSITIVE_WORDS: Final = frozenset({"1", "true", "yes", "y", "t", "positive"})
 NEGATIVE_WORDS: Final = frozenset({"0", "false", "no", "n", "f", "negative"})
+# How booleans are written, true before false, folded to lower case. A column uses one of these pairs, beside 1 and 0.
+BOOLEAN_WORDS: Final = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("on", "off"))

@@ -148,7 +148,7 @@ def test_labels_by_a_composed_key() -> None:
 
 
 def test_reference_table() -> None:
-    """A training table needs no prediction; every column without a role is a feature."""
+    """A training table needs no prediction; what has a role in it may be a feature of live rows as well."""
     data = b"age,plan,time,target\n1,A,not a time,1\n2,B,,0\n,A,,\n"
     assert as_dict(decoded(data, "reference.csv", role="reference")) == {
         "rows_read": 3,
@@ -157,16 +157,18 @@ def test_reference_table() -> None:
         "version": ["unknown"] * 3,
         "label": ["1", "0", None],
         "numbers.age": [1.0, 2.0, None],
+        "numbers.target": [1.0, 0.0, None],
         "categories.plan": ["A", "B", "A"],
+        "categories.time": ["not a time", None, None],
     }
 
 
 def test_reference_kinds_follow_from_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A code that only turns out to be text in a later block is categorical from the first row on."""
+    """A code that only turns out to be mostly text in later blocks is categorical from the first row on."""
     monkeypatch.setattr(streams, "BLOCK_BYTES", 16)
-    data = b"code,zip,x\n1,01,\n2,02,\n3,03,\n4,04,\nE5,05,7\n"
+    data = b"code,zip,x\n1,01,\n2,02,\nE3,03,\nE4,04,\nE5,05,7\n"
     result = as_dict(decoded(data, "r.csv", role="reference", features={"categorical": ["zip"]}))
-    assert result["categories.code"] == ["1", "2", "3", "4", "E5"]
+    assert result["categories.code"] == ["1", "2", "E3", "E4", "E5"]
     assert result["categories.zip"] == ["01", "02", "03", "04", "05"]
     assert result["numbers.x"] == [None, None, None, None, 7.0]
 
@@ -512,7 +514,72 @@ def attempted(data: bytes, name: str) -> tuple[list[Columns], set[str]]:
 
 
 def test_kinds_of_a_reference_in_parts() -> None:
-    """Text in any part makes a column categorical; parts without rows or bytes say nothing."""
+    """Most of the values of all parts decide; parts without rows or bytes say nothing."""
     parts = [(b"x,y\n1,2\n", "part-0.csv"), (b"", "part-1.csv"), (b"x,y\na,3\n", "part-2.csv")]
     files = [(io.BytesIO(data), name) for data, name in parts]
-    assert survey(files, model=a_model(), max_bytes=1000) == {"x": "categorical", "y": "numeric"}
+    assert survey(files, model=a_model(), max_bytes=1000) == {"x": "numeric", "y": "numeric"}
+
+
+def as_lines(*rows: dict[str, Any]) -> bytes:
+    """Return rows as lines of JSON."""
+    return "\n".join(map(json.dumps, rows)).encode()
+
+
+def notes(rows: list[dict[str, Any]], *, kinds: Any = None, role: Any = "predictions", **settings: Any) -> list[Any]:
+    """Return reason and column of what is said of rows of JSON."""
+    found = decode(
+        io.BytesIO(as_lines(*rows)), name="a.jsonl", role=role, model=a_model(**settings), default_time=0,
+        default_version="1", kinds=kinds, max_bytes=10**6,
+    )  # fmt: skip
+    return [(note.reason, note.column) for chunk in found for note in chunk.notes]
+
+
+def test_columns_that_are_no_features_are_said() -> None:
+    """Without a reference flat columns are features if they are named; with one they should be its own."""
+    rows = [{"prediction": 1, "age": 3, "charge": 4}]
+    assert notes(rows) == [("no_features", "age")]
+    assert notes(rows, features={"include": ["age"]}) == []
+    assert notes(rows, kinds={"age": "numeric"}) == []
+    assert notes(rows, kinds={"alter": "numeric"}) == [("features_not_in_reference", "age")]
+    assert notes([{"prediction": 1, "features": {"age": 3}}], kinds={"alter": "numeric"}) == [
+        ("features_not_in_reference", "age")
+    ]
+
+
+def test_segments_of_features_that_are_not_there_are_said() -> None:
+    """Otherwise they would stay empty without a word."""
+    segments = {"new": {"tenure": {"below": 1}}, "old": {"age": {"at_least": 70}}}
+    assert notes([{"prediction": 1, "features": {"age": 3}}], segments=segments) == [
+        ("segment_without_feature", "tenure")
+    ]
+
+
+def test_rows_of_a_reference_count_whatever_their_predictions() -> None:
+    """A value that the task cannot use costs the baseline, and not the features."""
+    rows = [{"age": 1, "prediction": "x" * 3, "label": 0.5}, {"age": 2, "prediction": 1, "label": 1}]
+    found = as_dict(decoded(as_lines(*rows), "a.jsonl", role="reference"))
+    assert found["numbers.age"] == [1.0, 2.0]
+    assert notes(rows, role="reference") == [("reference_bad_label", "label")]
+
+
+@pytest.mark.parametrize(
+    ("description", "row", "settings", "failed"),
+    [
+        ("a residual", {"prediction": 10.0, "error": 3}, {"task": "regression"}, False),
+        ("without a prediction", {"error": 3}, {"task": "regression"}, True),
+        ("words are errors", {"prediction": 10.0, "error": "timeout"}, {"task": "regression"}, True),
+        ("so are booleans", {"prediction": 10.0, "error": True}, {"task": "regression"}, True),
+        (
+            "mapped, it is one",
+            {"prediction": 10.0, "error": 3},
+            {"task": "regression", "columns": {"error": "error"}},
+            True,
+        ),
+        ("a code", {"prediction": 1, "error": 500}, {}, True),
+        ("a fraction", {"prediction": 1, "error": 0.25}, {}, False),
+    ],
+)
+def test_numbers_that_are_no_errors(description: str, row: Any, settings: Any, failed: Any) -> None:
+    """A distance from the truth in the column `error` is no failed request."""
+    (chunk,) = decoded(as_lines(row), "a.jsonl", **settings)
+    assert chunk.failed.tolist() == [failed], description

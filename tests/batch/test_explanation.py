@@ -34,7 +34,7 @@ def lines(*rows: dict[str, Any]) -> bytes:
 def test_each_column_of_a_record_is_explained() -> None:
     """Roles by their names, features by their prefix, units by what says so, and what is not used."""
     row = {
-        "id": "a", "ts": 1767607200000, "features": {"age": 3, "tags": [1, 2]}, "feature_plan": "A", "y_pred": 1,
+        "id": "a", "ts": 1767607200000, "features": {"age": 3, "tags": [[1], [2]]}, "feature_plan": "A", "y_pred": 1,
         "latency_ms": 8, "host": "web-1", "Unnamed: 0": 4,
     }  # fmt: skip
     found, _ = seen(lines(row))

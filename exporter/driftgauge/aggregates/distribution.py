@@ -11,14 +11,15 @@ the kept counts are exact in any order of combination.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from driftgauge.columns import FloatArray, IntArray, TextArray, ValueArray
-from driftgauge.grid import CategoryGrid, Layout, NumericGrid, Tally, ends_among, tallied
+from driftgauge.grid import DOUBLE, CategoryGrid, Layout, NumericGrid, Tally, ends_among, tallied
 
 
 def as_floats(values: ValueArray) -> FloatArray:
@@ -63,7 +64,10 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
-    """Occupied `cells` (k,) of the layout with this `fingerprint`, their `counts` (k,) and `sums` (k,) of values."""
+    """Occupied `cells` (k,) of the layout with this `fingerprint`, their `counts` (k,) and `sums` (k,) of values.
+
+    precision: the bits of columns of which some values had fewer than the reference's.
+    """
 
     fingerprint: str
     limit: int
@@ -71,14 +75,22 @@ class Distribution:
     counts: CountArray
     sums: FloatArray
     unseen: Mapping[str, Unseen]
+    precision: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, fingerprint: str, limit: int, tally: Tally, unseen: Mapping[str, Unseen]) -> Self:
+    def of(
+        cls,
+        fingerprint: str,
+        limit: int,
+        tally: Tally,
+        unseen: Mapping[str, Unseen],
+        precision: Mapping[str, int] = MappingProxyType({}),
+    ) -> Self:
         """Return the distribution with this tally, in the smallest types that can represent it."""
         cells, counts, sums = tally
         most = int(counts.max(initial=0))
         narrow = next(kind for kind in _COUNT_TYPES if most <= np.iinfo(kind).max)
-        return cls(fingerprint, limit, cells.astype(np.int32), counts.astype(narrow), sums, unseen)
+        return cls(fingerprint, limit, cells.astype(np.int32), counts.astype(narrow), sums, unseen, dict(precision))
 
     @classmethod
     def empty(cls, layout: Layout, *, limit: int) -> Self:
@@ -95,17 +107,23 @@ class Distribution:
         ends: IntArray,
         *,
         limit: int,
+        precision: Mapping[str, int] = MappingProxyType({}),
     ) -> list[Self]:
         """Count numbers (n,) that are finite and texts (n,) that are not null, for each group of rows.
 
+        precision: the bits of columns of numbers that have fewer than a double.
         ends: (p,) where each group ends and the next begins. Columns not on the layout are left out. One that is
         missing, or not of the kind that the layout has, has no values.
         """
         found: list[list[Tally]] = [[] for _ in ends]
         unseen: list[dict[str, Unseen]] = [{} for _ in ends]
+        narrower: dict[str, int] = {}
         for name, grid in layout.grids.items():
             if isinstance(grid, NumericGrid) and name in numbers:
-                tallies = grid.tallies(numbers[name], ends)
+                bits = precision.get(name, DOUBLE)
+                if bits < grid.bits:
+                    narrower[name] = bits
+                tallies = grid.tallies(grid.rounded(numbers[name], bits), ends)
             elif isinstance(grid, CategoryGrid) and name in texts:
                 tallies, strangers = _categories(grid, texts[name], ends)
                 for group, named in enumerate(strangers):
@@ -116,7 +134,7 @@ class Distribution:
             for of_group, (cells, counts, sums) in zip(found, tallies, strict=True):
                 of_group.append((cells + layout.offsets[name], counts, sums))
         return [
-            cls.of(layout.fingerprint, limit, _side_by_side(tallies), strangers)
+            cls.of(layout.fingerprint, limit, _side_by_side(tallies), strangers, narrower)
             for tallies, strangers in zip(found, unseen, strict=True)
         ]
 
@@ -134,7 +152,11 @@ class Distribution:
             name: Unseen.combine([p.unseen[name] for p in parts if name in p.unseen], limit=first.limit)
             for name in names
         }
-        return cls.of(first.fingerprint, first.limit, _added(parts), unseen)
+        precision: dict[str, int] = {}
+        for part in parts:
+            for name, bits in part.precision.items():
+                precision[name] = min(bits, precision.get(name, bits))
+        return cls.of(first.fingerprint, first.limit, _added(parts), unseen, precision)
 
     @property
     def size(self) -> int:
@@ -160,6 +182,7 @@ class Distribution:
             "counts": self.counts,
             "sums": self.sums,
             "unseen": {name: [u.named, u.rest] for name, u in self.unseen.items()},
+            "precision": self.precision,
         }
 
     @classmethod
@@ -167,7 +190,7 @@ class Distribution:
         """Return the distribution that `to_state` described."""
         unseen = {name: Unseen(named, rest) for name, (named, rest) in state["unseen"].items()}
         tally = np.cumsum(state["steps"]), state["counts"], state["sums"]
-        return cls.of(state["fingerprint"], state["limit"], tally, unseen)
+        return cls.of(state["fingerprint"], state["limit"], tally, unseen, state["precision"])
 
 
 def _added(parts: Sequence[Distribution]) -> Tally:

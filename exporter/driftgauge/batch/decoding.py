@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from driftgauge.batch.doubts import classes_note, score_note
 from driftgauge.batch.explanation import Block
-from driftgauge.batch.features import FeatureReader
+from driftgauge.batch.failures import failures
+from driftgauge.batch.features import FeatureReader, Found, unused
 from driftgauge.batch.formats import read_rows
 from driftgauge.batch.keys import inexact_note, join_keys
+from driftgauge.batch.kinds import Shown
 from driftgauge.batch.latency import implausible, latencies
-from driftgauge.batch.outcomes import OutcomeRules, labels, predictions
+from driftgauge.batch.objects import unpacked
+from driftgauge.batch.outcomes import Outcome, OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, all_fine, reject, tally
 from driftgauge.batch.rejections import future_note, rejection_note
+from driftgauge.batch.remarks import absent, unusable_reference
 from driftgauge.batch.roles import Roles, for_labels, resolve
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.shape import Role, Shape
 from driftgauge.batch.times import instants
 from driftgauge.batch.values import first_present, mask, version_text
-from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, Note, TextArray
+from driftgauge.columns import BoolArray, Columns, Facts, FloatArray, IntArray, Note, TextArray
 from driftgauge.errors import BatchError
-from driftgauge.schema import Kind
+from driftgauge.grid import OUTPUT
+from driftgauge.schema import ReadAs
 
 if TYPE_CHECKING:
     from driftgauge.config import ModelConfig
@@ -35,8 +39,6 @@ if TYPE_CHECKING:
 CHUNK_ROWS: Final = 2**17
 # What Spark and Dask call the files of a folder: a partition without rows is one of them, with or without bytes.
 _PART: Final = re.compile(r"(?:^|/)part[-.]\d+[^/]*$")
-# Words in an error column that mean no error; so do an empty object, zero and false.
-_NO_ERROR: Final = pa.array(["", "0", "0.0", "false", "none", "null", "nan", "na", "n/a", "<na>"])
 
 
 def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller has to decide
@@ -47,7 +49,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     model: "ModelConfig",
     default_time: int,
     default_version: str,
-    kinds: Mapping[str, Kind] | None,
+    kinds: Mapping[str, ReadAs] | None,
     skip: int = 0,
     max_bytes: int,
     latest: int | None = None,
@@ -56,7 +58,7 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     """Yield the usable rows of a seekable binary file, at most `CHUNK_ROWS` at a time.
 
     name: the artifact's path; its suffix says the format. default_time (microseconds since 1970) and
-    default_version replace missing ones. kinds: feature -> kind of the compiled reference, or None.
+    default_version replace missing ones. kinds: feature -> how the compiled reference reads it, or None.
     skip: rows at the start that were consumed before; they appear nowhere in the result. The sum of `rows_read`
     over the chunks is the number of rows in the file minus `skip`. max_bytes bounds what compressed and
     Parquet files unpack to, and the number of values (rows times columns) in any file.
@@ -75,10 +77,10 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     """
 
     def blocks(start: int) -> Iterator[Rows]:
-        return _unless_empty_part(read_rows(file, name=name, skip=start, max_bytes=max_bytes), name)
+        return map(unpacked, _unless_empty_part(read_rows(file, name=name, skip=start, max_bytes=max_bytes), name))
 
     if role == "reference" and kinds is None:
-        kinds = _surveyed_kinds(blocks(0), model)
+        kinds = _surveyed(blocks(0), model)
     decoder = _Decoder(
         model, role, kinds, default_time=default_time, default_version=default_version, latest=latest, watch=watch
     )
@@ -86,10 +88,10 @@ def decode(  # noqa: PLR0913 - all but one by keyword: they are what a caller ha
     yield from _decoded(pieces, decoder, model, shape=Shape(name, role, known=skip > 0), name=name)
 
 
-def survey(files: Iterable[tuple[BinaryIO, str]], *, model: "ModelConfig", max_bytes: int) -> dict[str, Kind]:
-    """Return the kinds of the features of a reference that is several files, each with its name; see `decode`."""
+def survey(files: Iterable[tuple[BinaryIO, str]], *, model: "ModelConfig", max_bytes: int) -> dict[str, ReadAs]:
+    """Return how the features of a reference are read that is several files, each with its name; see `decode`."""
     every = (_unless_empty_part(read_rows(file, name=name, skip=0, max_bytes=max_bytes), name) for file, name in files)
-    return _surveyed_kinds(chain.from_iterable(every), model)
+    return _surveyed(map(unpacked, chain.from_iterable(every)), model)
 
 
 def _decoded(
@@ -98,7 +100,7 @@ def _decoded(
     """Yield the usable rows of each piece, once the file has turned out to be of a shape that fits its role."""
     withheld: list[Columns] = []
     count = 0
-    for piece in pieces:
+    for piece in map(decoder.features.spread, pieces):
         count += 1
         roles = resolve(piece, for_labels(model, piece) if shape.role == "labels" else model)
         shape.watch(piece, roles)
@@ -126,15 +128,16 @@ def _is_complete_without_rows(name: str) -> bool:
     return name.lower().endswith(".parquet") or _PART.search(name) is not None
 
 
-def _surveyed_kinds(blocks: Iterator[Rows], model: "ModelConfig") -> dict[str, Kind]:
-    """Read a whole reference for the kinds of its features: text anywhere makes a feature categorical."""
+def _surveyed(blocks: Iterator[Rows], model: "ModelConfig") -> dict[str, ReadAs]:
+    """Read a whole reference for how its features are read: most of all values decide."""
     features = FeatureReader(model, None, plain_table=True)
-    kinds: dict[str, Kind] = {}
-    for rows in blocks:
-        for name, kind in features.survey(rows, resolve(rows, model)):
-            if kinds.get(name) != "categorical":
-                kinds[name] = kind
-    return kinds | dict.fromkeys(kinds.keys() & set(model.features.categorical), "categorical")
+    shown: dict[str, Shown] = {}
+    for block in blocks:
+        rows = features.spread(block)
+        for name, found in features.survey(rows, resolve(rows, model)):
+            shown[name] = shown.get(name, Shown()) + found
+    readings = {name: found.reading(chosen=name in model.features.categorical) for name, found in shown.items()}
+    return {name: reading for name, reading in readings.items() if reading is not None}
 
 
 class _Decoder:
@@ -144,7 +147,7 @@ class _Decoder:
         self,
         model: "ModelConfig",
         role: Role,
-        kinds: Mapping[str, Kind] | None,
+        kinds: Mapping[str, ReadAs] | None,
         *,
         default_time: int,
         default_version: str,
@@ -155,7 +158,8 @@ class _Decoder:
         self._watch = watch
         self._model = model
         self._role = role
-        self._features = FeatureReader(model, kinds, plain_table=role == "reference")
+        self._known = frozenset(kinds or ())
+        self.features = FeatureReader(model, kinds, plain_table=role == "reference")
         self._default_time = default_time
         self._default_version = default_version
         self._how = OutcomeRules(model.task, model.threshold, model.positive_class, model.score.scale)
@@ -171,7 +175,7 @@ class _Decoder:
         read = self._labels if self._role == "labels" else self._records
         columns = read(rows, roles, reasons, time)
         if self._watch is not None:
-            self._watch(Block(rows, roles, *self._features.explained(rows, roles), reasons, columns))
+            self._watch(Block(rows, roles, *self.features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
         kept = columns if fine.all() else columns.take(fine)
         rejected = tally(reasons)
@@ -199,16 +203,18 @@ class _Decoder:
         for doubt in sorted(outcome.doubts):
             self._say_once(score_note(doubt, rows, roles))
         self._say_once(classes_note(outcome.predicted, _named(roles, "prediction")) if outcome.named else None)
-        failed = _failed(rows, roles)
-        reject(reasons, outcome.bad & ~failed, "bad_prediction")
+        failed = failures(rows, roles, outcome.predicted, mapped="error" in self._model.columns)
+        self._refuse(reasons, outcome.bad & ~failed, "bad_prediction", _named(roles, "prediction"))
         label, bad_label, named = labels(rows, roles, self._how)
         self._say_once(classes_note(label, _named(roles, "label")) if named else None)
-        reject(reasons, bad_label, "bad_label")
+        self._refuse(reasons, bad_label, "bad_label", _named(roles, "label"))
         if self._role == "predictions":
             reject(reasons, ~mask(outcome.predicted.is_valid()) & ~failed, "no_prediction")
         # The prediction of a failed request is not an output of the model.
         outcome = outcome.without(failed)
-        found, categories = self._features.read(rows, roles)
+        found = self.features.read(rows, roles, self._ages_until(rows, roles, time))
+        for note in (*found.notes, *self._absent(rows, roles, found)):
+            self._say_once(note)
         return Columns(
             time=time,
             version=version_text(_first(rows, roles, "version"), self._default_version),
@@ -219,9 +225,40 @@ class _Decoder:
             latency=self._latency(rows, roles),
             failed=failed,
             class_scores=outcome.class_scores,
-            numbers=found,
-            categories=categories,
+            numbers=found.numbers,
+            categories=found.categories,
+            facts=self._facts(rows, roles, outcome, found),
         )
+
+    def _facts(self, rows: Rows, roles: Roles, outcome: Outcome, found: Found) -> Facts:
+        bits = min((rows.precision.get(path, 64) for path in outcome.read_from(roles)), default=64)
+        is_reference = self._role == "reference"
+        return Facts(
+            precision=found.precision | ({OUTPUT: bits} if bits < 64 else {}),
+            has_scores=outcome.has_fractions,
+            has_classes=outcome.has_classes,
+            readings=self.features.readings if is_reference else {},
+            roles=self.features.in_roles(rows, roles) if is_reference else {},
+        )
+
+    def _refuse(self, reasons: ReasonArray, bad: BoolArray, reason: str, column: str) -> None:
+        """Reject rows with a value that the task cannot use; in a reference their features still count."""
+        if self._role != "reference":
+            reject(reasons, bad, reason)
+        elif bad.any():
+            self._say_once(unusable_reference(reason, column, int(bad.sum())))
+
+    def _absent(self, rows: Rows, roles: Roles, found: Found) -> Iterator[Note]:
+        if self._role == "predictions" and len(rows):
+            names = [*found.numbers, *found.categories]
+            yield from absent(names, self._known, [] if found.notes else unused(rows, roles), self._model.segments)
+
+    def _ages_until(self, rows: Rows, roles: Roles, time: IntArray) -> FloatArray:
+        """Return the time (n,) of each row in µs, NaN where a reference has none."""
+        if self._role != "reference" or not self._model.features.derived:
+            return time.astype(np.float64)
+        micros, _ = instants(_first(rows, roles, "timestamp"), -1, zone=self._model.timezone)
+        return np.where(micros < 0, np.nan, micros)
 
     def _latency(self, rows: Rows, roles: Roles) -> FloatArray:
         """Return seconds; what is no duration is missing, for a request without a latency is still a request."""
@@ -273,13 +310,3 @@ def _first(rows: Rows, roles: Roles, role: str) -> Any:
 
 def _named(roles: Roles, role: str) -> str:
     return next(iter(roles.paths[role]), role)
-
-
-def _failed(rows: Rows, roles: Roles) -> BoolArray:
-    column = _first(rows, roles, "error")
-    kind = column.type
-    if pa.types.is_string(kind):
-        return mask(column.is_valid()) & ~mask(pc.is_in(pc.utf8_lower(column), value_set=_NO_ERROR))
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return mask(pc.not_equal(column, pa.scalar(0).cast(kind)))
-    return mask(column.is_valid())

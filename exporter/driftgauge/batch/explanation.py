@@ -95,7 +95,7 @@ def _why_feature(path: str, name: str, model: "ModelConfig") -> str:
     prefix = _prefix(path, FEATURE_PREFIXES)
     if prefix:
         return f"below {prefix[:-1]}" if prefix.endswith(".") else f"begins with {prefix}"
-    return "features.include" if name in model.features.include else "feature of the reference"
+    return "features.include" if name in model.features.names else "feature of the reference"
 
 
 def _why_unused(path: str, column: Any, block: Block, model: "ModelConfig") -> str:
@@ -107,8 +107,10 @@ def _why_unused(path: str, column: Any, block: Block, model: "ModelConfig") -> s
         return "features.exclude"
     if is_unusable(column):
         return "lists, objects or bytes are not read"
-    if (prefix or name in model.features.include) and model.features.include:
+    if (prefix or name in model.features.names) and model.features.names:
         return "not in features.include"
+    if prefix:
+        return "dates, identifiers and JSON text are not compared"
     return "no known name, not below features or inputs" + ("" if block.features else "; see features.include")
 
 

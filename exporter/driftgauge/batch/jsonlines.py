@@ -21,7 +21,7 @@ from driftgauge.batch.json_text import whole_characters
 from driftgauge.batch.lines import Lines
 from driftgauge.batch.reasons import CODES, all_fine
 from driftgauge.batch.records import PathLimit, rows_from_records
-from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, first_of_each, flatten
+from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, first_of_each, flatten, lists_in
 from driftgauge.batch.streams import blocks
 
 # A block of the shortest records would take many times its size as one list of them.
@@ -105,7 +105,7 @@ class RecordReader:
         if len(columns) < len(leaves) or any(_lost_digits(column) for column in columns.values()):
             return None
         admitted = {path: column for path, column in columns.items() if self._paths.admits(path)}
-        return Rows(admitted, all_fine(len(lines)))
+        return Rows(admitted, all_fine(len(lines)), lists=lists_in(table))
 
     def _parse(self, lines: Lines) -> Any:
         """Return the table when all its columns are known and it is not too large, else None."""

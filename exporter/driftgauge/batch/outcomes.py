@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftgauge.batch.roles import Roles
+from driftgauge.batch.roles import Paths, Roles
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.values import class_text, first_present, mask, numbers, unusable
 from driftgauge.columns import BoolArray, FloatArray, ValueArray
@@ -41,7 +41,8 @@ class Outcome:
     """What a block's rows predict.
 
     predicted, score, class_scores: as in `Columns`. bad: (n,) a prediction is there that the task cannot use.
-    has_fractions: the prediction column holds scores. named: binary classes have names of their own.
+    has_fractions: the prediction column holds scores. has_classes: some classes were written.
+    named: binary classes have names of their own.
     doubts: why there are no scores although a column has some.
     """
 
@@ -50,8 +51,14 @@ class Outcome:
     bad: BoolArray
     class_scores: Mapping[str, FloatArray] = field(default_factory=dict)
     has_fractions: bool = False
+    has_classes: bool = False
     named: bool = False
     doubts: frozenset[Doubt] = frozenset()
+
+    def read_from(self, roles: Roles) -> Paths:
+        """Return the columns that scores come from or, without any, predictions."""
+        has_scores = bool(np.isfinite(self.score).any())
+        return (roles.paths["score"] if has_scores else ()) or roles.paths["prediction"]
 
     def without(self, rows: BoolArray) -> Self:
         """Return the same with nothing predicted in these rows (n,)."""
@@ -94,6 +101,11 @@ class _Binary:
         own = _class_array(self.codes)
         classes = _with_positive(own if self.names is None else pc.coalesce(own, self.names), positive_class)
         return classes if otherwise is None else pc.coalesce(classes, _class_array(otherwise))
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether any class was written."""
+        return self.names is not None or bool((self.codes != _NO_CLASS).any())
 
     def fractions(self) -> BoolArray:
         return (self.numbers > 0) & (self.numbers < 1)
@@ -156,6 +168,7 @@ def _binary_outcome(prediction: Any, given: Any, how: OutcomeRules, *, score_col
         score,
         bad,
         has_fractions=has_fractions,
+        has_classes=not has_fractions and read.has_classes,
         named=read.names is not None,
         doubts=frozenset(reason for reason, applies in doubts.items() if applies),
     )
@@ -238,7 +251,7 @@ def _class_outcome(column: Any, class_scores: Mapping[str, FloatArray]) -> Outco
     text = class_text(column)
     if class_scores and text.null_count:
         text = pc.coalesce(text, _most_probable(class_scores))
-    return Outcome(text, np.full(len(column), np.nan), unusable(column), class_scores)
+    return Outcome(text, np.full(len(column), np.nan), unusable(column), class_scores, has_classes=True)
 
 
 def _most_probable(class_scores: Mapping[str, FloatArray]) -> ValueArray:

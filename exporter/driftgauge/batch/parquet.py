@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from driftgauge.batch.reasons import all_fine
-from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, after, first_of_each, flatten
+from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, after, first_of_each, flatten, lists_in, precision_in
 from driftgauge.errors import BatchError
 
 # A chunk has at most this many values, so wide files come in shorter chunks.
@@ -94,7 +94,7 @@ def _first_group(groups: list[Any], skip: int) -> tuple[int, int]:
 
 
 def _chunks(source: Any, groups: list[Any], first: int) -> Iterator[Rows]:
-    instants = _int96(source)
+    instants, precision = _int96(source), precision_in(source.schema_arrow)
     # Group by group: Arrow cannot join nested dictionary columns across row groups.
     for at in range(first, len(groups)):
         # Its threads would only keep more pages in memory: a worker decodes in a thread of its own.
@@ -105,7 +105,7 @@ def _chunks(source: Any, groups: list[Any], first: int) -> Iterator[Rows]:
             columns = first_of_each(flatten(batch))
             for path in instants & columns.keys():
                 columns[path] = columns[path].cast(pa.timestamp("ns", "UTC"))
-            yield Rows(columns, all_fine(batch.num_rows))
+            yield Rows(columns, all_fine(batch.num_rows), lists=lists_in(batch), precision=precision)
 
 
 def _int96(source: Any) -> set[str]:

@@ -47,10 +47,14 @@ def rows_from_records(records: Sequence[Mapping[str, Any] | None], reasons: Reas
             # Of two spellings of one path in a record the first wins, as with columns.
             if cells[path][at] is None:
                 cells[path][at] = value
+    lists = {path: _lists(values) for path, values in cells.items() if any(type(value) is list for value in values)}
     cells = {path: _without_lists(values) for path, values in cells.items()}
     numeric = frozenset(path for path, values in cells.items() if _mostly_numbers(values))
     columns = {path: _column(values) for path, values in cells.items()}
-    return Rows(columns, reasons, numeric_text=frozenset(p for p in numeric if pa.types.is_string(columns[p].type)))
+    mixed = frozenset(path for path in numeric if pa.types.is_string(columns[path].type))
+    return Rows(
+        columns, reasons, numeric_text=mixed, lists={path: found for path, found in lists.items() if found is not None}
+    )
 
 
 def _leaves(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -69,21 +73,34 @@ def _leaves(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iter
 
 
 def _only_element(value: list[Any]) -> Any:
-    """Return the only element of a list, however deep, in a tuple; `_UNUSABLE` for longer lists and for objects."""
+    """Return the only element of a list, however deep, in a tuple; longer lists of plain values as they are.
+
+    What holds other lists or objects is `_UNUSABLE`.
+    """
     found: Any = value
     while isinstance(found, list) and len(found) == 1:
         (found,) = found
     if found is None or found == []:
         return None
+    if isinstance(found, list) and not any(isinstance(element, list | dict) for element in found):
+        return found
     return _UNUSABLE if isinstance(found, list | dict) else (found,)
 
 
 def _without_lists(values: list[Any]) -> list[Any]:
     """Let only elements stand for their lists, unless some list of the column is longer."""
-    if not any(type(value) is tuple for value in values):
+    if not any(type(value) in (tuple, list) for value in values):
         return values
-    longer = any(type(value) is bytes for value in values)
-    return [(_UNUSABLE if longer else value[0]) if type(value) is tuple else value for value in values]
+    longer = any(type(value) in (bytes, list) for value in values)
+    return [(_UNUSABLE if longer else value[0]) if type(value) in (tuple, list) else value for value in values]
+
+
+def _lists(values: list[Any]) -> Any:
+    """Return the lists of a column as Arrow has them, None when their elements have no type in common."""
+    try:
+        return pa.array([list(value) if type(value) in (tuple, list) else None for value in values])
+    except (pa.ArrowException, OverflowError, TypeError):
+        return None
 
 
 def _mostly_numbers(values: list[Any]) -> bool:

@@ -33,6 +33,8 @@ _OUTPUT_ROLES: Final = ("prediction", "score")
 _INDEX_PREFIXES: Final = ("__index_level_", "Unnamed: ")
 
 
+_UNDERSCORE: Final = "feature_"
+
 # Columns in order: row by row, the first one that has a value wins.
 Paths = tuple[str, ...]
 
@@ -63,7 +65,7 @@ def resolve(rows: Rows, model: "ModelConfig") -> Roles:
     """Find the columns of every role in one block; of a label file, `model` is what `for_labels` returned."""
     paths = {role: tuple(_spelled(role, rows, model)) for role in SPELLINGS}
     taken = {path for group in paths.values() for path in group}
-    class_scores = _class_scores(rows, taken)
+    class_scores = _class_scores(rows, taken | set(model.features.names))
     role, implied = _implied(rows, model, class_scores, taken)
     paths[role] += implied
     key = _key(model)
@@ -86,18 +88,32 @@ def for_labels(model: "ModelConfig", rows: Rows) -> "ModelConfig":
     return model if columns == model.columns else model.model_copy(update={"columns": columns})
 
 
-def free_columns(rows: Rows, roles: Roles) -> list[str]:
-    """Return the columns that play no role and carry no feature prefix: what a plain training table is made of."""
-    claimed = roles.claimed()
+def free_columns(rows: Rows, roles: Roles, included: frozenset[str] = frozenset()) -> list[str]:
+    """Return the columns that play no role and carry no feature prefix: what a plain training table is made of.
+
+    `included` are features in any case, besides the role that they may have.
+    """
+    claimed = roles.claimed() - included
     return [
         path
         for path in rows.columns
         if path
         and path not in FEATURE_OBJECTS
         and path != OUTPUT_OBJECT
-        and not path.startswith((*FEATURE_PREFIXES, *_INDEX_PREFIXES, _OUTPUTS))
+        and not path.startswith((*_INDEX_PREFIXES, _OUTPUTS))
+        and not is_prefixed(path)
         and claimed.isdisjoint(_with_ancestors(path))
     ]
+
+
+def is_prefixed(path: str) -> bool:
+    """Tell whether a column is a feature by its prefix; `feature_0` is the whole name of a feature and has none."""
+    return path.startswith(FEATURE_PREFIXES) and not is_numbered(path)
+
+
+def is_numbered(path: str) -> bool:
+    """Tell whether a column is one of `feature_0`, `feature_1` and so on."""
+    return path.startswith(_UNDERSCORE) and path.removeprefix(_UNDERSCORE).isdecimal()
 
 
 def spellings_of(role: str) -> tuple[str, ...]:
@@ -117,6 +133,9 @@ def _spelled(role: str, rows: Rows, model: "ModelConfig") -> Iterator[str]:
     mapped = model.columns.get(role)
     names = spellings_of(role) if mapped is None else (mapped,)
     mapped_elsewhere = {path for other, path in model.columns.items() if other != role}
+    if mapped is None:
+        # What the configuration calls a feature has no role by its name.
+        mapped_elsewhere.update(model.features.names)
     return (
         name
         for name in dict.fromkeys(names)

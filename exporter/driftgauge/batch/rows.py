@@ -6,13 +6,15 @@ the modules after this one need not know where a value came from. Only a few typ
     null · bool · integers · float64 · text · timestamp · duration · binary
 
 Binary means "a value that no role can use" (a list, an object, real bytes): of such a column only the presence of
-values matters. This module does not know the roles of paths.
+values matters. What lists of plain values hold is kept beside it. Times of day are seconds since midnight, and maps are
+objects. This module does not know the roles of paths.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +27,8 @@ MAX_DEPTH: Final = 16
 MAX_COLUMNS: Final = 2_000
 # Longer names are data; as parts of paths they would be repeated for everything below them.
 MAX_NAME: Final = 1_000
+# A map with more keys in a block is data, not an object.
+_MAX_KEYS: Final = 500
 # Marks an unusable value in a column of text; elsewhere binary columns do.
 UNUSABLE_TEXT: Final = "\x00"
 
@@ -37,12 +41,16 @@ class Rows:
     reasons: (n,) codes of `reasons.CODES`, 0 for rows that could be read.
     untyped: the format has no types (CSV), so text may stand for any value.
     numeric_text: paths of text columns that hold mostly numbers, with some values of another type between.
+    lists: path -> (n,) lists of plain values, of the binary columns that hold such.
+    precision: path -> the bits of columns, and of what lists and maps hold, that are floats of 32 or 16 bits.
     """
 
     columns: Mapping[str, Any]
     reasons: ReasonArray
     untyped: bool = False
     numeric_text: frozenset[str] = frozenset()
+    lists: Mapping[str, Any] = field(default_factory=dict)
+    precision: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows, the broken ones included."""
@@ -50,11 +58,11 @@ class Rows:
 
     def slice(self, start: int, count: int) -> "Rows":
         """Return at most `count` rows from `start` on, without copying."""
-        return Rows(
+        return replace(
+            self,
             columns={path: column.slice(start, count) for path, column in self.columns.items()},
             reasons=self.reasons[start : start + count],
-            untyped=self.untyped,
-            numeric_text=self.numeric_text,
+            lists={path: lists.slice(start, count) for path, lists in self.lists.items()},
         )
 
     def pieces(self, size: int) -> Iterator["Rows"]:
@@ -87,6 +95,58 @@ def flatten(table: Any) -> list[tuple[str, Any]]:
     return [(leaves[0][0], _joined([array for _, array in leaves])) for leaves in zip(*batches, strict=True)]
 
 
+def lists_in(table: Any) -> dict[str, Any]:
+    """Return the lists of plain values in a pyarrow Table or RecordBatch, by path: what `flatten` makes binary."""
+    if not any(_holds_lists(field.type) for field in table.schema):
+        return {}
+    batches = [table] if isinstance(table, pa.RecordBatch) else table.to_batches()
+    found: dict[str, list[Any]] = {}
+    for batch in batches:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            for path, lists in _lists(name, column):
+                found.setdefault(path, []).append(lists)
+    return {path: pa.concat_arrays(parts) for path, parts in found.items() if len({part.type for part in parts}) == 1}
+
+
+def precision_in(schema: Any) -> dict[str, int]:
+    """Return the bits of the floats in a schema that have fewer than 64, by path."""
+    return {path: bits for field in schema for path, bits in _precision(field.name, field.type)}
+
+
+def _holds_lists(kind: Any) -> bool:
+    return _is_list(kind) or (pa.types.is_struct(kind) and any(_holds_lists(field.type) for field in kind))
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _lists(path: str, column: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    array = _decoded(column)
+    if pa.types.is_struct(array.type) and depth < MAX_DEPTH:
+        for child, values in zip(array.type, array.flatten(), strict=True):
+            yield from _lists(f"{path}.{child.name}", values, depth + 1)
+    elif _is_list(array.type) and not _is_odd(array.type.value_type):
+        yield path, array
+
+
+def _is_odd(kind: Any) -> bool:
+    """Tell whether values are no plain ones; Arrow's JSON parser makes lists of nulls of which nothing can be taken."""
+    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind))
+
+
+def _precision(path: str, kind: Any) -> Iterator[tuple[str, int]]:
+    if pa.types.is_struct(kind):
+        for child in kind:
+            yield from _precision(f"{path}.{child.name}", child.type)
+    elif _is_list(kind):
+        yield from _precision(path, kind.value_type)
+    elif pa.types.is_map(kind):
+        yield from _precision(path, kind.item_type)
+    elif pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        yield path, kind.bit_width
+
+
 def _joined(arrays: list[Any]) -> Any:
     """Concatenate the parts of a column; lists of one element are only values where all of the column's lists are."""
     kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
@@ -112,6 +172,8 @@ def is_unusable(column: Any) -> bool:
 
 def _leaves(path: str, column: Any, depth: int = 0) -> list[tuple[str, Any]]:
     array = _decoded(column)
+    if pa.types.is_map(array.type) and depth < MAX_DEPTH:
+        return _map_leaves(path, array, depth)
     if not pa.types.is_struct(array.type) or depth >= MAX_DEPTH:
         return [(path, _plain(array))]
     leaves = [
@@ -121,6 +183,31 @@ def _leaves(path: str, column: Any, depth: int = 0) -> list[tuple[str, Any]]:
     ]
     # The object itself stays visible: a prediction that is an object is a bad one, an error that is one is an error.
     return [*leaves, (path, _unusable_where(_any_valid([leaf for _, leaf in leaves], len(array))))]
+
+
+def plain(array: Any) -> Any:
+    """Return an array of any type as a column of `Rows`, which an object is not."""
+    return _plain(_decoded(array))
+
+
+def _map_leaves(path: str, array: Any, depth: int) -> list[tuple[str, Any]]:
+    """Return a map as the object with the same names; of a key that comes twice in a row the last value counts."""
+    entries = array.offsets.to_numpy()
+    start, end = int(entries[0]), int(entries[-1])
+    keys = array.keys.slice(start, end - start)
+    names = pc.unique(keys).to_pylist()
+    whole = (path, _unusable_where(array.is_valid()))
+    if not pa.types.is_string(keys.type) or len(names) > _MAX_KEYS or any(len(name) > MAX_NAME for name in names):
+        return [whole]
+    items, row = array.items.slice(start, end - start), np.repeat(np.arange(len(array)), np.diff(entries))
+    leaves: list[tuple[str, Any]] = []
+    for name in names:
+        at = np.flatnonzero(pc.equal(keys, name).to_numpy(zero_copy_only=False))
+        places = np.full(len(array), -1, np.int64)
+        places[row[at]] = at
+        values = items.take(pa.array(places, mask=places < 0))
+        leaves += _leaves(f"{path}.{name}", values, depth + 1)
+    return [*leaves, whole]
 
 
 def _decoded(array: Any) -> Any:
@@ -204,6 +291,11 @@ def _text(array: Any) -> Any:
     return array.cast(pa.string())
 
 
+def _since_midnight(array: Any) -> Any:
+    """Return times of day in seconds."""
+    return pc.divide(array.cast(pa.time64("ns")).cast(pa.int64()).cast(pa.float64()), 1e9)
+
+
 # The first check that fits decides; a type that fits none holds values that no role can use.
 _CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...]] = (
     (pa.types.is_null, _as_is),
@@ -214,6 +306,7 @@ _CONVERSIONS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ..
     (pa.types.is_duration, _as_is),
     (pa.types.is_floating, _float),
     (pa.types.is_decimal, _number),
+    (pa.types.is_time, _since_midnight),
     (pa.types.is_date, _text),
     (pa.types.is_large_string, _text),
     (pa.types.is_string_view, _text),

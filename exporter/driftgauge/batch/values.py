@@ -4,8 +4,9 @@ The same value compares equal across formats, so all of this is decided here and
 
 - Missing: null and NaN everywhere; empty text everywhere; and, where a number is expected, the words that
   data frames write for it (NA, NaN, null, None, …). A category may be called "NA" (Namibia) or "None".
-- Category text: booleans are "true" and "false" (pandas writes True and False); numbers are written the
-  shortest way, so 1, 1.0, "1" and "1.0" are one category; all other text stays exactly as it is, so "007" is not "7".
+- Category text: booleans are "true" and "false" (pandas writes True and False, spreadsheets TRUE); numbers are
+  written the shortest way, so 1, 1.0, "1" and "1.0" are one category; all other text stays exactly as it is, so
+  "007" is not "7".
 - Long text is cut and ends with a digest of the whole: it may end up in a metric label.
 """
 
@@ -34,6 +35,7 @@ NO_CLASS: Final = pa.array(["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL"
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
 _BOOLEANS: Final = pa.array(["True", "False"])
+_LOUD_BOOLEANS: Final = pa.array(["TRUE", "FALSE"])
 _NULL_TEXT: Final = pa.scalar(None, pa.string())
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _WHOLE_FLOAT: Final = r"^(-?\d+)\.0$"
@@ -118,7 +120,8 @@ def number_text(value: float) -> str:
 
 def category_text(column: Any) -> TextArray:
     """Return canonical category text, null where missing or unusable; see the module's rules."""
-    return _changed(plain_text(column), longer_than=MAX_CATEGORY, change=_cut_category)
+    text = _lowered(plain_text(column), _LOUD_BOOLEANS)
+    return _changed(text, longer_than=MAX_CATEGORY, change=_cut_category)
 
 
 def class_text(column: Any) -> TextArray:
@@ -204,12 +207,15 @@ def _is_whole(value: float) -> bool:
 
 def _tidy(text: TextArray) -> TextArray:
     """Undo what data frames do to booleans and to whole numbers in a column with a missing value."""
-    booleans = pc.is_in(text, value_set=_BOOLEANS)
-    if pc.any(booleans).as_py():
-        text = pc.if_else(booleans, pc.utf8_lower(text), text)
+    text = _lowered(text, _BOOLEANS)
     if pc.any(pc.ends_with(text, ".0")).as_py():
         return pc.replace_substring_regex(text, pattern=_WHOLE_FLOAT, replacement=r"\1")
     return text
+
+
+def _lowered(text: TextArray, words: Any) -> TextArray:
+    found = pc.is_in(text, value_set=words)
+    return pc.if_else(found, pc.utf8_lower(text), text) if pc.any(found).as_py() else text
 
 
 def _changed(text: TextArray, *, longer_than: int, change: Callable[[str], str | None]) -> TextArray:

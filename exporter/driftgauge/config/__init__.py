@@ -11,7 +11,7 @@ User documentation of every key: exporter/docs/configuration.md.
     reading, redaction    `parse` and `redacted`
 """
 
-from driftgauge.config.fields import Condition, Scalar, Window
+from driftgauge.config.fields import Condition, Derived, Scalar, Window
 from driftgauge.config.reading import load_mapping, parse
 from driftgauge.config.redaction import redacted
 from driftgauge.config.sections import (
@@ -31,6 +31,7 @@ from driftgauge.config.wording import without_secrets
 __all__ = [
     "Condition",
     "Config",
+    "Derived",
     "Drift",
     "Features",
     "Labels",

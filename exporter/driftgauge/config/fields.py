@@ -19,7 +19,7 @@ from pydantic_core import PydanticKnownError
 from driftgauge.config.units import DAY, MINUTE, format_duration, parse_duration, parse_size
 from driftgauge.config.wording import RuleError, quoted, shown, suggestion
 from driftgauge.families import BASIC_SIGNALS, OPTIONAL_SIGNALS
-from driftgauge.schema import SPELLINGS, Task
+from driftgauge.schema import DATE_UNITS, SPELLINGS, DateUnit, Task
 
 # Line and paragraph separators break a log line as well.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -253,6 +253,50 @@ def _is_number(value: object) -> bool:
 
 
 ConditionField = Annotated[Condition, BeforeValidator(_condition), PlainSerializer(lambda found: found.written)]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A feature that is computed from a column of dates: `unit` is what is derived."""
+
+    column: str
+    unit: DateUnit
+
+    @property
+    def name(self) -> str:
+        """What the feature is called."""
+        return f"{self.column}.{self.unit}"
+
+    @property
+    def written(self) -> dict[str, str]:
+        """The entry as the file has it."""
+        return {"column": self.column, "as": self.unit}
+
+
+_DERIVED: Final = ("column", "as")
+
+
+def _included(value: object) -> str | Derived:
+    if isinstance(value, str | Derived):
+        return _printable(value) if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        raise RuleError(f"must be a column or like {{column: signup_date, as: age_days}}, but is {shown(value)}")
+    for key in value:
+        if key not in _DERIVED:
+            raise RuleError(f"unknown key {quoted(key)}; {suggestion(key, _DERIVED, 'keys')}", at=(key,))
+    column, unit = value.get("column"), value.get("as")
+    if not isinstance(column, str) or not column:
+        raise RuleError("must name its column, like {column: signup_date, as: age_days}")
+    if unit not in DATE_UNITS:
+        raise RuleError(f"must say what to derive, as: {', '.join(DATE_UNITS)}, but is {shown(unit)}")
+    return Derived(_printable(column), unit)
+
+
+def _as_written(value: str | Derived) -> Any:
+    return value.written if isinstance(value, Derived) else value
+
+
+IncludedField = Annotated[str | Derived, BeforeValidator(_included), PlainSerializer(_as_written)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,11 @@ from driftgauge.config.fields import (
     ClassName,
     Condition,
     ConditionField,
+    Derived,
     Effect,
     Fraction,
     Glob,
+    IncludedField,
     Location,
     Metric,
     Name,
@@ -129,11 +131,21 @@ class Score(Section):
 
 
 class Features(Section):
-    """Which columns are features; an empty `include` means all that are found."""
+    """Which columns are features; an `include` that names none means all that are found, and what is derived."""
 
-    include: tuple[Text, ...] = ()
+    include: tuple[IncludedField, ...] = ()
     exclude: tuple[Text, ...] = ()
     categorical: tuple[Text, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are features, as they are."""
+        return tuple(entry for entry in self.include if isinstance(entry, str))
+
+    @property
+    def derived(self) -> tuple[Derived, ...]:
+        """The features that are computed from columns of dates."""
+        return tuple(entry for entry in self.include if isinstance(entry, Derived))
 
     @field_validator("exclude")
     @classmethod
@@ -242,7 +254,8 @@ class ModelConfig(Section):
             if not conditions:
                 raise RuleError("must have at least one condition, like country: DE", at=(name,))
             for feature in conditions:
-                if feature in features.exclude or (features.include and feature not in features.include):
+                known = {*features.names, *(derived.name for derived in features.derived)}
+                if feature in features.exclude or (features.names and feature not in known):
                     raise RuleError("is no feature, as features says, so no row could meet it", at=(name, feature))
         return segments
 

@@ -22,7 +22,7 @@ from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import NOTHING
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.samples import Samples
-from driftgauge.schema import Kind
+from driftgauge.schema import ReadAs
 from driftgauge.segments import ALL_ROWS
 from driftgauge.service.refreshing import refresh_models, workers_for
 from driftgauge.source import Choice
@@ -53,7 +53,7 @@ class ReferenceLook:
     """
 
     facts: Facts | None = None
-    kinds: Mapping[str, Kind] | None = None
+    kinds: Mapping[str, ReadAs] | None = None
     problem: str = ""
     unlearned: str = ""
 
@@ -110,7 +110,7 @@ class Inspector:
         """Where the reference is, "" without one."""
         return self.model.reference.uri if self.model.reference else ""
 
-    def files(self, kinds: Mapping[str, Kind] | None = None, *, most: int | None = None) -> Looked:
+    def files(self, kinds: Mapping[str, ReadAs] | None = None, *, most: int | None = None) -> Looked:
         """Return what the chosen files hold; `most` chunks of each. Raises SourceError."""
         feed = self._feeds[self.model.name]
         pieces, _ = feed.look(Cursor(), _now())
@@ -157,7 +157,7 @@ class Inspector:
         longest = max(window.seconds for window in self.config.windows) * MICROSECONDS
         return now if now - newest < longest else (newest // _MINUTE + 1) * _MINUTE
 
-    def _file(self, piece: Piece, kinds: Mapping[str, Kind] | None, most: int | None) -> Facts:
+    def _file(self, piece: Piece, kinds: Mapping[str, ReadAs] | None, most: int | None) -> Facts:
         try:
             opener = self._feeds[self.model.name].opener(piece)
         except (BatchError, SourceMissing) as error:
@@ -165,7 +165,7 @@ class Inspector:
             return Facts(files=1, problems={piece.path: (reason, str(error))})
         return self._look(opener, piece.path, piece.role, kinds, time=piece.time, version=piece.version, most=most)
 
-    def _look(self, opener: Opener, name: str, role: Role, kinds: Mapping[str, Kind] | None, **rest: Any) -> Facts:
+    def _look(self, opener: Opener, name: str, role: Role, kinds: Mapping[str, ReadAs] | None, **rest: Any) -> Facts:
         how = {"time": 0, "version": None, "most": None, **rest}
         job = Job(
             opener=opener,

@@ -35,7 +35,7 @@ from driftgauge.inspection.facts import (
     RejectedRow,
     thinned,
 )
-from driftgauge.schema import UNKNOWN_VERSION, Kind
+from driftgauge.schema import UNKNOWN_VERSION, ReadAs
 
 if TYPE_CHECKING:
     from driftgauge.columns import Note
@@ -73,7 +73,7 @@ class Job:
     model: ModelConfig
     time: int
     version: str | None
-    kinds: Mapping[str, Kind] | None
+    kinds: Mapping[str, ReadAs] | None
     max_bytes: int
     latest: int
     most: int | None = None
@@ -123,7 +123,7 @@ def _of_block(block: Block, job: Job, start: int) -> Facts:
     return Facts(
         rows=len(block.rows),
         columns=columns,
-        features={name: _feature(name, block) for name in block.features},
+        features={name: _feature(name, block) for name in block.features if name not in block.columns.facts.roles},
         outcomes=dict(_outcomes(block)),
         rejected=dict(_rejected(block, job.name, start)),
         classes=frozenset(block.roles.class_scores),

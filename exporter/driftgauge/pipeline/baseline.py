@@ -9,19 +9,19 @@ import pyarrow.compute as pc
 
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.batch import decode, survey
-from driftgauge.columns import Columns
+from driftgauge.columns import Columns, Note
 from driftgauge.config import Limits, ModelConfig
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
 from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, compile_reference
-from driftgauge.schema import UNKNOWN_VERSION, Kind
+from driftgauge.schema import UNKNOWN_VERSION, ReadAs
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
 # Bumped when the same file and settings would compile to something else.
-_COMPILER: Final = "3"
+_COMPILER: Final = "4"
 
 
 def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:
@@ -33,6 +33,10 @@ def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> st
         model.signals, [segment.identity for segment in Segments.of(model, limits).kept], _COMPILER,
     )  # fmt: skip
     return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
+
+
+# What is said of a reference with predictions or labels that cannot be used.
+_NO_BASELINE: Final = ("reference_bad_prediction", "reference_bad_label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,12 @@ def _compile(_: None, job: _Job) -> dict[str, Compiled]:
         # A column is of one kind in all parts.
         kinds = survey(_opened(job.parts), model=model, max_bytes=limits.max_artifact_bytes)
     chunks = [chunk for part in job.parts for chunk in _decoded(part, job, kinds)]
-    found = {ALL_ROWS: _compiled(chunks, job)}
+    notes = tuple(note for chunk in chunks for note in chunk.notes)
+    found = {ALL_ROWS: _compiled(chunks, job, notes)}
     for segment in Segments.of(model, limits).kept:
         rows = [chunk.take(segment.members(chunk)) for chunk in chunks]
         if sum(map(len, rows)) >= MIN_REFERENCE_ROWS:
-            found[segment.identity] = _compiled(rows, job)
+            found[segment.identity] = _compiled(rows, job, notes)
     return found
 
 
@@ -79,7 +84,7 @@ def _opened(parts: Iterable[tuple[Opener, str]]) -> Iterator[tuple[BinaryIO, str
             yield file, name
 
 
-def _decoded(part: tuple[Opener, str], job: _Job, kinds: Mapping[str, Kind] | None) -> list[Columns]:
+def _decoded(part: tuple[Opener, str], job: _Job, kinds: Mapping[str, ReadAs] | None) -> list[Columns]:
     opener, name = part
     with opener() as file:
         decoded = decode(
@@ -95,15 +100,19 @@ def _decoded(part: tuple[Opener, str], job: _Job, kinds: Mapping[str, Kind] | No
         return [chunk for chunk in decoded if len(chunk) or len(job.parts) == 1]
 
 
-def _compiled(chunks: Sequence[Columns], job: _Job) -> Compiled:
+def _compiled(chunks: Sequence[Columns], job: _Job, notes: tuple[Note, ...]) -> Compiled:
     model, limits = job.model, job.limits
     reference = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    return Compiled(replace(reference, learned=learn_all(chunks, reference, model)), _baseline(chunks, model))
+    whole = replace(reference, learned=learn_all(chunks, reference, model))
+    return Compiled(whole, _baseline(chunks, model, notes), notes)
 
 
-def _baseline(chunks: Sequence[Columns], model: ModelConfig) -> dict[str, float]:
+def _baseline(chunks: Sequence[Columns], model: ModelConfig, notes: Sequence[Note]) -> dict[str, float]:
+    """Return the metrics of the labelled rows, none where the file has values that would be missing among them."""
+    if any(note.reason in _NO_BASELINE for note in notes):
+        return {}
     parts = []
     for chunk in chunks:
         rows = chunk.take(pc.is_valid(chunk.label).to_numpy(zero_copy_only=False))

@@ -21,7 +21,7 @@ from driftgauge.pipeline.panes import usable
 from driftgauge.pipeline.rows import fold_together
 from driftgauge.pipeline.seen import Seen
 from driftgauge.pipeline.shares import Share
-from driftgauge.schema import UNKNOWN_VERSION, Kind
+from driftgauge.schema import UNKNOWN_VERSION, ReadAs
 from driftgauge.windows import AHEAD
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Job:
 
     piece: Piece
     terms: Terms
-    kinds: Mapping[str, Kind] | None
+    kinds: Mapping[str, ReadAs] | None
     max_bytes: int
     skip: int = 0
     content: str = ""

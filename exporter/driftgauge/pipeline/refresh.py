@@ -244,7 +244,9 @@ class Pipeline:
         def read_again(renewed: Renewed) -> None:
             self._begin_again(memory, now, why="its reference changed", renewed=renewed)
 
-        return renew_reference(memory, source, self._store, limits, executor=self.executor, read_again=read_again)
+        return renew_reference(
+            memory, source, self._store, limits, executor=self.executor, now=now, read_again=read_again
+        )
 
     def _read(
         self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers

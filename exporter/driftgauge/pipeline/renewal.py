@@ -1,20 +1,23 @@
 """A reference that means something else now is compiled, stored, and compared with from then on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
+from driftgauge.columns import Note
 from driftgauge.config import Limits
 from driftgauge.errors import BatchError, DriftgaugeError, ReferenceUnusable, SourceMissing, SourceUnavailable
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.journal import Remark
 from driftgauge.pipeline.memory import Memory
 from driftgauge.reference import Reference
 from driftgauge.segments import ALL_ROWS
 from driftgauge.snapshot import ModelState
 from driftgauge.source import Source
 from driftgauge.store import Store
+from driftgauge.store.ledger import write_journal
 from driftgauge.store.panes import write_reference
 
 _log = structlog.get_logger("driftgauge.pipeline")
@@ -27,12 +30,13 @@ def renew_reference(
     limits: Limits,
     *,
     executor: Executor,
+    now: int,
     read_again: Callable[[Renewed], None],
 ) -> ReferenceUnusable | None:
     """Compile the reference, and its slices, if it or its settings changed; return why that could not be done.
 
-    read_again: is called when there are rows that were not compared with it. While the registry or the store does not
-    answer, the reference that is known stays; that is said once.
+    now: µs, for what is said of it. read_again: is called when there are rows that were not compared with it. While the
+    registry or the store does not answer, the reference that is known stays; that is said once.
     """
     model = memory.state.config
     if model.reference is None:
@@ -55,6 +59,10 @@ def renew_reference(
         with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
             write_reference(tx, found, identity)
         memory.adopt(found, identity, limits=limits)
+    if found[ALL_ROWS].notes:
+        _say(memory, uri, found[ALL_ROWS].notes, now)
+        with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
+            write_journal(tx, memory.journal.to_json())
     _say_what_there_is(memory.state, found[ALL_ROWS].reference, uri)
     return None
 
@@ -70,9 +78,22 @@ def _failed(memory: Memory, uri: str, error: DriftgaugeError) -> ReferenceUnusab
     return None
 
 
+def _say(memory: Memory, uri: str, notes: Iterable[Note], now: int) -> None:
+    """Log what of a reference may not mean what it seems to, once for each column, and note it for the landing page."""
+    for note in notes:
+        remark = Remark("doubt", note.reason, note.column, note.example, note.text, uri, first=now, last=now)
+        memory.journal = memory.journal.saying(remark)
+        if remark.key not in memory.said:
+            memory.said.add(remark.key)
+            _log.warning(
+                "reference read with doubt", model=memory.state.config.name, uri=uri, reason=note.reason,
+                column=note.column, example=note.example, hint=note.text,
+            )  # fmt: skip
+
+
 def _say_what_there_is(state: ModelState, compiled: Reference, uri: str) -> None:
     log = _log.bind(model=state.config.name)
-    log.info("reference compiled", uri=uri, rows=compiled.rows, features=len(compiled.kinds))
+    log.info("reference compiled", uri=uri, rows=compiled.rows, features=len(compiled.features))
     if compiled.dropped:
         log.warning("reference features beyond limits.max_features", left=compiled.dropped)
     unlearned = _unlearned(compiled)

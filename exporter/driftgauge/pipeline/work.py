@@ -11,7 +11,7 @@ from driftgauge.patterns import is_data_file
 from driftgauge.pipeline.delta import Terms
 from driftgauge.pipeline.reading import Job, Read
 from driftgauge.pipeline.seen import Seen
-from driftgauge.schema import Kind
+from driftgauge.schema import ReadAs
 from driftgauge.store import FileRecord
 from driftgauge.windows import MICROSECONDS
 
@@ -38,7 +38,7 @@ class Work:
         """How many of its rows were read before."""
         return self.record.rows_read if self.record else 0
 
-    def job(self, terms: Terms, kinds: Mapping[str, Kind] | None, *, max_bytes: int) -> Job:
+    def job(self, terms: Terms, kinds: Mapping[str, ReadAs] | None, *, max_bytes: int) -> Job:
         """Return how its new rows are read."""
         content = self.record.content if self.record else ""
         # A file that goes on where its record ends has counted up to there only.

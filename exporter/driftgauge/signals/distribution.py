@@ -25,7 +25,8 @@ class FittedDistribution:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Distribution]:
         """Count the columns of each group."""
-        return Distribution.fold(self.layout, numbers_of(rows), texts_of(rows), ends, limit=self.limit)
+        numbers, texts = numbers_of(rows), texts_of(rows)
+        return Distribution.fold(self.layout, numbers, texts, ends, limit=self.limit, precision=rows.facts.precision)
 
 
 def fit(basis: Basis) -> FittedDistribution | None:

@@ -46,7 +46,7 @@ class FittedMoments:
 
 def fit(basis: Basis) -> FittedMoments:
     """Return the signal for the features of the reference, if there is one."""
-    expected = tuple(basis.reference.kinds) if basis.reference else ()
+    expected = basis.reference.features if basis.reference else ()
     return FittedMoments(expected, basis.limits.max_features)
 
 

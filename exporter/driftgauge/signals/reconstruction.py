@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 import numpy as np
 
 from driftgauge.columns import Columns, FloatArray, IntArray
-from driftgauge.grid import OUTPUT
 from driftgauge.reference import NumericProfile, Reference
 from driftgauge.samples import Sample, Samples
 from driftgauge.signals.signal import Basis, Learned, Signal
@@ -84,7 +83,7 @@ class Scale:
         found = {
             name: (profile.mean, profile.stddev)
             for name, profile in reference.profiles.items()
-            if name != OUTPUT and isinstance(profile, NumericProfile) and not profile.constant
+            if name in reference.features and isinstance(profile, NumericProfile) and not profile.constant
             if np.isfinite([profile.mean, profile.stddev]).all() and profile.stddev > 0
         }
         means, deviations = np.array(list(found.values())).reshape(-1, 2).T
