@@ -172,6 +172,62 @@ def test_once_fails_for_a_model_that_cannot_be_refreshed(tmp_path: Path, bench: 
     assert "'churn'" in once.stderr
 
 
+def _files(folder: Path, **model: Any) -> Path:
+    """Write a configuration of one model whose files are in a folder."""
+    section = {"name": "churn", "predictions": {"files": str(folder / "in")}, **model}
+    path = folder / "driftgauge.yml"
+    path.write_text(
+        yaml.safe_dump({"refresh_interval": "100ms", "state_dir": str(folder / "state"), "models": [section]})
+    )
+    return path
+
+
+def _answers(folder: Path, count: int) -> None:
+    (folder / "in").mkdir()
+    now = datetime.now(UTC).timestamp()
+    rows = [{"request_id": f"r{n}", "timestamp": now - 60, "answer": n % 2} for n in range(count)]
+    (folder / "in" / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_configuration_corrected_in_a_running_exporter(tmp_path: Path) -> None:
+    """After SIGHUP the rows that were rejected are in the window, counted once; reset says that it has to wait."""
+    _answers(tmp_path, 40)
+    config = _files(tmp_path)
+    with serving(config, free_port(), "--log.format=json") as exporter:
+        exporter.wait_until_ready()
+
+        def counted(name: str, **labels: str) -> float:
+            families = parser.text_string_to_metric_families(exporter.get("/metrics")[1])
+            samples = [sample for family in families for sample in family.samples if sample.name == name]
+            return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+        assert counted("model_batch_failures_total") == 1
+        locked = driftgauge("reset", f"--config.file={config}", "--model=churn")
+        assert locked.returncode == 1
+        assert "another process uses" in locked.stderr
+        assert "SIGHUP is enough" in locked.stderr
+        _files(tmp_path, columns={"prediction": "answer"})
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.wait_for(lambda: counted("model_window_predictions", window="1h") == 40)
+        assert counted("model_predictions_total") == 40
+        assert counted("model_batch_failures_total") == 1
+
+
+def test_reset(tmp_path: Path) -> None:
+    """A model that is reset is read again at the next start, and none of its rows counts twice."""
+    _answers(tmp_path, 10)
+    config = _files(tmp_path, columns={"prediction": "answer"})
+    unknown = driftgauge("reset", f"--config.file={config}", "--model=chrun")
+    assert (unknown.returncode, "it has churn" in unknown.stderr) == (2, True)
+    pages = [driftgauge("once", f"--config.file={config}")]
+    reset = driftgauge("reset", f"--config.file={config}", "--model=churn")
+    assert (reset.returncode, "read again" in reset.stdout) == (0, True)
+    pages += [driftgauge("once", f"--config.file={config}") for _ in range(2)]
+    assert ["a reset was asked for" in page.stderr for page in pages] == [False, True, False]
+    for page in pages:
+        assert 'model_predictions_total{model="churn",version="unknown"} 10.0' in page.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -6,7 +6,7 @@ Only what a command needs is imported, when it runs: `--version` and mistakes on
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from driftgauge.arguments import (
     read_web_config,
     reader,
 )
-from driftgauge.errors import ConfigError, DriftgaugeError
+from driftgauge.errors import ConfigError, DriftgaugeError, StateError, StateInUse
 from driftgauge.inspection.commands import check_config, inspect
 from driftgauge.service.logs import Logs, configure_logging
 
@@ -86,6 +86,29 @@ def once(config_path: Path, at: str | None, level: str, style: str) -> None:
     for model, message in failures.items():
         click.echo(f"driftgauge: {model}: {message}", err=True)
     sys.exit(EXIT_FAILED if failures else 0)
+
+
+@main.command()
+@config_file
+@click.option("--model", required=True, help="Its name in the configuration.")
+def reset(config_path: Path, model: str) -> None:
+    """Have a model read again at the next start, with counters that go on; stop a running exporter before."""
+    from driftgauge.store import Store
+
+    try:
+        config = reader(config_path)().parsed()
+        names = [each.name for each in config.models]
+        if model not in names:
+            raise ConfigError(f"--model: {config_path} has no model {model!r}; it has {', '.join(names)}")
+        with closing(Store.open(config.state_dir)) as store:
+            known = bool(store.readings(model))
+            store.reset(model)
+    except StateInUse as error:
+        remedy = "stop it, reset the model, and start it. After a change of the configuration SIGHUP is enough"
+        give_up(StateError(f"{error}. If that is an exporter: {remedy}"))
+    except DriftgaugeError as error:
+        give_up(error)
+    click.echo(f"{model}: " + ("will be read again at the next start" if known else "nothing was read of it yet"))
 
 
 @main.command()

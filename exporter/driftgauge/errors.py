@@ -10,6 +10,7 @@
     │   │   └── FilesUnavailable     a folder or object store, rather than MLflow
     │   └── SourceMissing        an experiment, run or artifact does not exist
     ├── StateError           the state directory cannot be used
+    │   └── StateInUse           another process uses it
     └── Stopped              nobody's: the exporter was asked to stop in the middle of a refresh
 
 Messages name the thing, the place and the remedy, since people see them unchanged.
@@ -65,6 +66,10 @@ class SourceMissing(SourceError):
 
 class StateError(DriftgaugeError):
     """The state directory cannot be read or written."""
+
+
+class StateInUse(StateError):
+    """Another process uses the state directory."""
 
 
 class Stopped(DriftgaugeError):

@@ -54,6 +54,7 @@ def model_status(model: ModelConfig, config: Config, shown: Figures | None, *, e
         drifted_features=values.get("drifted_features"),
         monitored_features=values.get("monitored_features"),
         error=error,
+        again=values.get("again"),
     )
 
 

@@ -164,7 +164,9 @@ class Refresher:
         health = replace(health, mlflow_up=report.mlflow_up, pending=pipeline.pending)
         restored = any(state.totals.versions for state in pipeline.states)
         self._ready = self._ready or report.mlflow_up is not False or restored
-        publication = refreshing.publish(self._models, self._config, health, ready=self._ready)
+        publication = refreshing.publish(
+            self._models, self._config, health, ready=self._ready, again=pipeline.read_again
+        )
         self._health = publication.health
         self._channel.send("publication", document=publication.document)
         self._outages = self._outages + 1 if report.mlflow_up is False else 0

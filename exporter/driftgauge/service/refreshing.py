@@ -93,14 +93,15 @@ def refresh_models(
 ) -> tuple[Report, dict[str, Samples]]:
     """Refresh every model and return how that went and all samples at `now` (µs).
 
-    One that could not be refreshed, or whose samples cannot be computed, keeps those it had.
+    One that could not be refreshed, or whose samples cannot be computed, keeps those it had; without a reference, rows
+    are read all the same.
     """
     report = pipeline.refresh(now)
     failures, samples, caches = dict(report.failures), {}, pipeline.caches
     for state in pipeline.states:
         pipeline.give_up_if_stopping()
         name = state.config.name
-        if name in failures and name in before:
+        if name in before and failures.get(name, ("reference", ""))[0] != "reference":
             samples[name] = before[name]
             continue
         try:
@@ -115,11 +116,23 @@ def refresh_models(
     return replace(report, failures=failures), samples
 
 
-def publish(models: Mapping[str, Samples], config: Config, health: RefreshHealth, *, ready: bool) -> Publication:
-    """Render the samples of all models, within `limits.max_series`, and put health and landing page to them."""
+def publish(
+    models: Mapping[str, Samples],
+    config: Config,
+    health: RefreshHealth,
+    *,
+    ready: bool,
+    again: Mapping[str, tuple[int, int]],
+) -> Publication:
+    """Render the samples of all models, within `limits.max_series`, and put health and landing page to them.
+
+    again: of models that are read again, how many files were, and of how many.
+    """
     kept, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
     health = replace(health, series=count(kept), dropped=health.dropped + dropped)
     shown = {model.name: figures(model, config, models.get(model.name, {})) for model in config.models}
+    for name, (done, files) in again.items():
+        shown[name]["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"
     return Publication.of(render(kept), health, figures=shown, ready=ready)
 
 

@@ -10,7 +10,7 @@ from typing import Final, Self
 import duckdb
 import pyarrow as pa
 
-from driftgauge.errors import StateError
+from driftgauge.errors import StateError, StateInUse
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
@@ -127,6 +127,8 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(path))
         except (OSError, duckdb.Error) as error:
+            if isinstance(error, duckdb.IOException) and "lock" in str(error):
+                raise StateInUse(f"another process uses {path}: stop it, or give this one its own state_dir") from error
             raise StateError(_opening_failed(path, error)) from error
         try:
             _prepare(connection, path)
@@ -166,6 +168,12 @@ class Store:
             except duckdb.Error as error:
                 raise StateError(f"cannot read the state of model {model!r}: {error}") from error
         return [Reading(*row) for row in rows]
+
+    def reset(self, model: str) -> None:
+        """Have a model read again as if its settings had changed; nothing happens to one that is not known."""
+        for reading in self.readings(model):
+            with self.transaction(model, reading.task, again=reading.again) as tx:
+                tx.run("UPDATE models SET settings = '' WHERE id = ?", [tx.model])
 
     @contextmanager
     def transaction(self, model: str, task: Task, *, again: bool = False) -> Iterator[Transaction]:
@@ -214,8 +222,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _opening_failed(path: Path, error: Exception) -> str:
     if isinstance(error, StateError):
         return str(error)
-    if isinstance(error, duckdb.IOException) and "lock" in str(error):
-        return f"another process uses {path}: stop it, or give this one its own state_dir"
     return (
         f"cannot open the state file {path}: {error}. Check that the directory is writable; if the file is damaged, "
         "move it away and driftgauge reads MLflow again from the start"

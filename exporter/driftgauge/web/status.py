@@ -17,6 +17,7 @@ class ModelStatus:
 
     performance: the model's main metric by name and value, for example ("accuracy", 0.93) or ("MAE", 4.2).
     drifted_features of monitored_features: both None when drift cannot be judged. error: the last error, one line.
+    again: how far the model has been read again, None if it is not.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ModelStatus:
     drifted_features: int | None = None
     monitored_features: int | None = None
     error: str | None = None
+    again: str | None = None
 
     @property
     def state(self) -> State:
