@@ -200,7 +200,8 @@ def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Front])
 
     assert (status.mlflow_uri, status.mlflow_up, status.refresh_succeeded) == (bench.uri, True, True)
     churn = status.models[0]
-    assert (churn.name, churn.predictions, churn.performance) == ("churn", len(ROWS), ("accuracy", 0.5))
+    assert (churn.name, churn.predictions) == ("churn", len(ROWS))
+    assert (churn.scores[0].metric, churn.scores[0].value) == ("accuracy", 0.5)
     assert (churn.drifted_features, churn.error, churn.last_label) == (None, None, churn.last_prediction)
 
 

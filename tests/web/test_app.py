@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from driftgauge.web.app import create_app
-from driftgauge.web.status import ModelStatus, Status
+from driftgauge.web.status import Feature, ModelStatus, Remark, Score, Status, Verdict
 
 from .servers import NOW, Reply, Stub, fetch, running
 
@@ -24,10 +24,30 @@ HEALTHY = ModelStatus(
     last_prediction=NOW - timedelta(seconds=42),
     last_label=NOW - timedelta(hours=5),
     predictions=1234567,
-    performance=("accuracy", 0.91666),
+    judged="healthy",
+    version="7",
+    scores=(Score("accuracy", 0.91666, "24h", labels=4200, baseline=0.92),),
     drifted_features=0,
     monitored_features=12,
+    drift_window="24h",
 )
+DRIFTING = replace(
+    HEALTHY,
+    judged="drifting",
+    verdicts=(
+        Verdict("ModelFeatureDrifted", "low", "version 7: age drifted in 24h", "https://docs.acme.dev/ModelFeatureDrifted.md"),
+    ),
+    scores=(*HEALTHY.scores, Score("roc_auc", 0.81, "24h", labels=4200)),
+    worst=(Feature("age", 0.31, 0.18, drifted=True), Feature("plan", 0.02, None, drifted=False)),
+    drifted_features=3,
+    counts=(("rows rejected", "bad_timestamp", 17),),
+    remarks=(
+        Remark(
+            "read with doubt", "bad_timestamp", "ts", "soon", "is no time", "a.csv", 2, NOW - timedelta(hours=2), NOW
+        ),
+    ),
+    dashboard="http://grafana:3000/d/driftgauge-model",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +216,7 @@ def test_landing_page_shows_a_healthy_model() -> None:
     assert "MLflow reachable http://user:***@mlflow:5000" in text
     assert "Last refresh succeeded 12 s ago , took 0.8231 s" in text
     assert "Running since 2026-01-27 12:00:05 UTC 4 d ago" in text
-    row = "churn binary healthy 1,234,567 in 7d 0.9167 accuracy 0 of 12 42 s ago 5 h ago 1h, 7d"
+    row = "churn binary, version 7 healthy 1,234,567 in 7d 0.9167 accuracy in 24h baseline 0.92 0 of 12 in 24h 42 s ago"
     assert row in text
 
 
@@ -210,11 +230,21 @@ def test_landing_page_shows_a_healthy_model() -> None:
         pytest.param(replace(Stub().shown, mlflow_uri=""), ["MLflow not used"], id="files only"),
         pytest.param(
             replace(Stub().shown, models=(ModelStatus("new", "binary", ("1h",)),)),
-            [f"new binary waiting {DASH} {DASH} {DASH} none yet none yet 1h"],
+            [f"new binary waiting {DASH} {DASH} {DASH} none yet none yet"],
             id="nothing read yet",
         ),
         pytest.param(
-            replace(Stub().shown, models=(replace(HEALTHY, drifted_features=3),)), ["drifting", "3 of 12"], id="drift"
+            replace(Stub().shown, models=(DRIFTING,)),
+            [
+                "drifting",
+                "3 of 12",
+                "ModelFeatureDrifted low version 7: age drifted in 24h · runbook",
+                "accuracy 0.9167 in 24h on 4200 labels, baseline 0.92 · roc_auc 0.81 in 24h",
+                "age PSI 0.31, KS 0.18, drifted · plan PSI 0.02 in 24h",
+                "17 rows rejected bad_timestamp",
+                "read with doubt bad_timestamp ts is no time (such as soon ) a.csv, 2 files since 2 h ago",
+            ],
+            id="drift",
         ),
         pytest.param(
             replace(Stub().shown, models=(replace(HEALTHY, error="no such experiment"),)),
@@ -232,12 +262,25 @@ def test_landing_page_tells_the_state(status: Status, expected: list[str]) -> No
 
 def test_landing_page_escapes() -> None:
     """Names and errors come from files others wrote: they are shown, never interpreted."""
-    model = replace(HEALTHY, name="<script>alert(1)</script>", error='"><img src=x>')
+    bad, worse = "<script>alert(1)</script>", '"><img src=x>'
+    model = replace(
+        DRIFTING,
+        name=bad,
+        version=worse,
+        error=worse,
+        verdicts=(Verdict(bad, worse, bad, "javascript:alert(1)"),),
+        scores=(Score(bad, 1, worse), Score(worse, 1, bad)),
+        worst=(Feature(bad, 1, 1, drifted=True),),
+        counts=((bad, worse, 1),),
+        remarks=(Remark(bad, worse, bad, worse, bad, worse, 2, NOW, NOW),),
+        dashboard="javascript:alert(1)//",
+    )
 
     page = landing(replace(Stub().shown, models=(model,))).body.decode()
 
     assert "<script" not in page
     assert "<img" not in page
+    assert 'href="javascript' not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
@@ -247,5 +290,16 @@ def test_landing_page_loads_nothing_and_links_to_what_is_there(url: str) -> None
     links = set(re.findall(r'href="([^"]*)"', page))
 
     assert not re.search(r"\bsrc=|url\(|@import|<script|<link", page)
-    assert links == {"/metrics", "/config", "/-/healthy", "/-/ready"}
-    assert {fetch(url, link).status for link in links} == {200}
+    ours = {link for link in links if link.startswith("/")}
+    assert ours == {"/metrics", "/config", "/-/healthy", "/-/ready"}
+    assert {fetch(url, link).status for link in ours} == {200}
+    assert [link.partition("/driftgauge/")[0] for link in links - ours] == ["https://github.com"]
+
+
+def test_landing_page_links_to_what_helps() -> None:
+    """The runbook of each alert, and the dashboard with the model chosen."""
+    model = replace(DRIFTING, name="a&b c")
+    page = landing(replace(Stub().shown, models=(model,))).body.decode()
+    links = {html.unescape(link) for link in re.findall(r'href="([^"]*)"', page)}
+    assert "https://docs.acme.dev/ModelFeatureDrifted.md" in links
+    assert "http://grafana:3000/d/driftgauge-model?var-model=a%26b%20c" in links

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from driftgauge.web.status import ModelStatus, State, age, figure, utc
+from driftgauge.web.status import ModelStatus, Verdict, age, figure, utc
 
 from .servers import NOW
 
@@ -18,13 +18,15 @@ AGES = [
     (timedelta(seconds=-5), "just now"),
 ]
 FIGURES = [(0, "0"), (0.91666, "0.9167"), (812, "812"), (9999.4, "9999"), (1234567, "1,234,567"), (-15342.7, "-15,343")]
-STATES: list[tuple[ModelStatus, State]] = [
-    (ModelStatus("m", "binary", ("1h",), last_prediction=NOW, drifted_features=0, monitored_features=9), "healthy"),
-    (ModelStatus("m", "binary", ("1h",), last_prediction=NOW, drifted_features=1, monitored_features=9), "drifting"),
-    (ModelStatus("m", "binary", ("1h",), last_prediction=NOW), "unjudged"),
-    (ModelStatus("m", "binary", ("1h",)), "waiting"),
-    (ModelStatus("m", "binary", ("1h",), error="no such experiment"), "failing"),
-    (ModelStatus("m", "binary", ("1h",), last_prediction=NOW, drifted_features=1, error="no labels"), "failing"),
+SEVERE, MILD = (Verdict("A", severity, "…", "") for severity in ("critical", "low"))
+STATES: list[tuple[ModelStatus, str, str]] = [
+    (ModelStatus("m", "binary", ("1h",), judged="healthy"), "healthy", "good"),
+    (ModelStatus("m", "binary", ("1h",), judged="drifting", verdicts=(MILD,)), "drifting", "warn"),
+    (ModelStatus("m", "binary", ("1h",), judged="degraded", verdicts=(SEVERE, MILD)), "degraded", "bad"),
+    (ModelStatus("m", "binary", ("1h",), judged="unjudged"), "unjudged", ""),
+    (ModelStatus("m", "binary", ("1h",)), "waiting", ""),
+    (ModelStatus("m", "binary", ("1h",), error="no such experiment"), "failing", "bad"),
+    (ModelStatus("m", "binary", ("1h",), judged="drifting", verdicts=(MILD,), error="no labels"), "failing", "bad"),
 ]
 
 
@@ -40,10 +42,10 @@ def test_figure(value: float, expected: str) -> None:
     assert expected == figure(value)
 
 
-@pytest.mark.parametrize(("model", "expected"), STATES)
-def test_state(model: ModelStatus, expected: State) -> None:
-    """The most urgent word wins; a model nobody could judge is not called healthy."""
-    assert expected == model.state
+@pytest.mark.parametrize(("model", "state", "tone"), STATES)
+def test_state(model: ModelStatus, state: str, tone: str) -> None:
+    """A refresh that failed comes first; the colour follows the gravest alert."""
+    assert (model.state, model.tone) == (state, tone)
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=30))])

@@ -165,7 +165,13 @@ class Refresher:
         restored = any(state.totals.versions for state in pipeline.states)
         self._ready = self._ready or report.mlflow_up is not False or restored
         publication = refreshing.publish(
-            self._models, self._config, health, ready=self._ready, again=pipeline.read_again
+            self._models,
+            self._config,
+            health,
+            journals=pipeline.journals,
+            now=int(started * MICROSECONDS),
+            ready=self._ready,
+            again=pipeline.read_again,
         )
         self._health = publication.health
         self._channel.send("publication", document=publication.document)

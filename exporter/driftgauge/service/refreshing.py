@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from driftgauge.collector import render, validate, within_limit, written
-from driftgauge.config import Config
+from driftgauge.config import Config, ModelConfig
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
+from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.samples import Samples
+from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth, build_info, reloaded
-from driftgauge.service.landing import figures
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
 from driftgauge.store import Store
@@ -121,19 +122,33 @@ def publish(
     config: Config,
     health: RefreshHealth,
     *,
+    journals: Mapping[str, Journal],
+    now: int,
     ready: bool,
     again: Mapping[str, tuple[int, int]],
 ) -> Publication:
-    """Render the samples of all models, within `limits.max_series`, and put health and landing page to them.
+    """Render the samples of all models at `now` (µs), within `limits.max_series`, with health and landing page.
 
     again: of models that are read again, how many files were, and of how many.
     """
     kept, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
     health = replace(health, series=count(kept), dropped=health.dropped + dropped)
-    shown = {model.name: figures(model, config, models.get(model.name, {})) for model in config.models}
+    shown = {
+        model.name: _shown(model, config, models.get(model.name, {}), journals.get(model.name, Journal()), now=now)
+        for model in config.models
+    }
     for name, (done, files) in again.items():
         shown[name]["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"
     return Publication.of(render(kept), health, figures=shown, ready=ready)
+
+
+def _shown(model: ModelConfig, config: Config, samples: Samples, journal: Journal, *, now: int) -> dict[str, Any]:
+    try:
+        return figures(model, config, samples, journal, now=now)
+    except Exception:  # noqa: BLE001 - the comment below
+        # A mistake of ours on the landing page must not take the metrics down with it.
+        _log.exception("model not shown: this is a bug in driftgauge", model=model.name)
+        return {}
 
 
 def count(samples: Samples) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_SCRAPES: Final = 40
 # Most compressed pages are one slice: several, each sent on its own, can wait 40 ms for a delayed acknowledgement.
 _SLICE_BYTES: Final = 1 << 20
+_DOCS: Final = "https://github.com/driftgauge/driftgauge/tree/main/exporter/docs"
 _SECURITY_HEADERS: Final = {
     # The landing page is text and one inline stylesheet; nothing else may be loaded, framed or submitted.
     "Content-Security-Policy": (
@@ -121,7 +122,7 @@ def _environment(version: str) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["version"] = version
+    environment.globals |= {"version": version, "docs": _DOCS}
     environment.filters |= {"age": age, "figure": figure, "utc": utc}
     return environment
 

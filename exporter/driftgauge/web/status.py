@@ -6,42 +6,111 @@ so that the page is a function of it.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from urllib.parse import quote
 
-State = Literal["healthy", "drifting", "failing", "waiting", "unjudged"]
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric of a model over one window: on how many labels, and what it was expected to be, if that is known."""
+
+    metric: str
+    value: float
+    window: str
+    labels: int | None = None
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """How far a feature is from the reference; None where a statistic has no value."""
+
+    feature: str
+    psi: float | None
+    ks: float | None
+    drifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an alert would say of the model, how grave that is, and the address of its runbook."""
+
+    alert: str
+    severity: str
+    text: str
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that was said of `count` files: what, why, of which column, an example, the remedy, and a file."""
+
+    what: str
+    reason: str
+    subject: str
+    example: str
+    text: str
+    file: str
+    count: int
+    first: datetime
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One row of the table of models, over the longest window of the model's newest version.
+    """One row of the table of models: its newest version, judged by the windows of the alerts.
 
-    performance: the model's main metric by name and value, for example ("accuracy", 0.93) or ("MAE", 4.2).
-    drifted_features of monitored_features: both None when drift cannot be judged. error: the last error, one line.
-    again: how far the model has been read again, None if it is not.
+    judged: the state by the thresholds of the alerts. drifted_features of monitored_features: both None when drift
+    cannot be judged. counts: what is in no figure: what, reason, how many. dashboard, failing_runbook: addresses.
+    error: why the last refresh failed, one line. again: how far the model has been read again, None if it is not.
     """
 
     name: str
     task: str
     windows: tuple[str, ...]
+    judged: str = "waiting"
+    version: str = ""
     last_prediction: datetime | None = None
     last_label: datetime | None = None
     predictions: int | None = None
-    performance: tuple[str, float] | None = None
+    scores: tuple[Score, ...] = ()
     drifted_features: int | None = None
     monitored_features: int | None = None
+    drift_window: str = ""
+    worst: tuple[Feature, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    counts: tuple[tuple[str, str, int], ...] = ()
+    dashboard: str = ""
+    failing_runbook: str = ""
     error: str | None = None
     again: str | None = None
 
     @property
-    def state(self) -> State:
-        """Return the one word the row stands under: the first that applies."""
-        if self.error is not None:
-            return "failing"
-        if self.last_prediction is None:
-            return "waiting"
-        if self.drifted_features is None:
-            return "unjudged"
-        return "drifting" if self.drifted_features else "healthy"
+    def state(self) -> str:
+        """Return the one word the row stands under."""
+        return "failing" if self.error is not None else self.judged
+
+    @property
+    def tone(self) -> str:
+        """Return how it is coloured: good, bad, warn, or nothing when there is nothing to judge."""
+        if self.state == "healthy":
+            return "good"
+        if self.state in {"waiting", "unjudged"}:
+            return ""
+        graves = {"critical", "high"}
+        is_bad = self.error is not None or (self.verdicts and self.verdicts[0].severity in graves)
+        return "bad" if is_bad else "warn"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Return the address of the dashboard with this model chosen, "" when none is known."""
+        return f"{self.dashboard}?var-model={quote(self.name, safe='')}" if self.dashboard else ""
+
+    @property
+    def has_details(self) -> bool:
+        """Return whether there is anything to say below the row."""
+        said = self.error or self.again or self.verdicts or self.remarks or self.counts
+        return bool(said or self.worst or len(self.scores) > 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,198 @@
+"""What the page says of a model, by the very thresholds of the alerts."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from driftgauge.aggregates.totals import Totals, VersionTotals
+from driftgauge.config import Config, parse
+from driftgauge.families import FAMILIES
+from driftgauge.generator import thresholds as settings
+from driftgauge.generator.alerts import MODEL_ALERTS
+from driftgauge.pipeline.journal import Journal
+from driftgauge.samples import Sample, Samples
+from driftgauge.service.figures import figures
+from driftgauge.service.verdicts import _JUDGES, STATES, Facts, verdicts
+from driftgauge.windows import MICROSECONDS
+
+NOW = 1_767_960_000
+HEAD = "windows: [1h, 24h, 7d]\nmodels: [{name: m, predictions: {files: p}}]"
+Values = Mapping[str, Mapping[tuple[str, ...], float]]
+FINE: Values = {
+    "model_predictions_total": {("1",): 5000},
+    "model_window_predictions": {("1", window): 1000 for window in ("1h", "24h", "7d")},
+    "model_window_labels": {("1", window): 500 for window in ("1h", "24h", "7d")},
+    "model_last_prediction_timestamp_seconds": {(): NOW - 60},
+    "model_last_label_timestamp_seconds": {(): NOW - 60},
+    "model_monitored_features": {("1", "24h"): 10},
+    "model_drifted_features": {("1", "24h"): 0},
+    "model_drifted_features_ratio": {("1", "24h"): 0.0},
+    "model_accuracy": {("1", "24h"): 0.9, ("1", "7d"): 0.91},
+    "model_performance_baseline": {("1", "accuracy"): 0.92},
+    "model_performance_degradation": {("1", "24h", "accuracy"): 0.02},
+}
+
+
+def samples(values: Values) -> Samples:
+    """Return samples of the model `m`."""
+    for name, found in values.items():
+        family = FAMILIES.get(name)
+        assert not family or all(len(labels) == len(family.labels) - 1 for labels in found), name
+    return {name: [Sample(("m", *labels), value) for labels, value in found.items()] for name, found in values.items()}
+
+
+def config(text: str = HEAD) -> Config:
+    """Return a configuration with one model."""
+    return parse(text, filename="c", environ={})
+
+
+def said(values: Values, journal: Journal | None = None, *, text: str = HEAD, own: str = "{}") -> list[tuple[str, str]]:
+    """Return the alerts that hold, with what they say."""
+    whole = config(text)
+    thresholds = settings.parse(own, filename="t")
+    facts = Facts(whole.models[0], whole, samples(values), journal or Journal(), NOW * MICROSECONDS, thresholds)
+    return [(verdict.alert, verdict.text) for verdict in verdicts(facts)]
+
+
+def state(values: Values, journal: Journal | None = None) -> str:
+    """Return the word of the page."""
+    whole = config()
+    found = figures(whole.models[0], whole, samples(values), journal or Journal(), now=NOW * MICROSECONDS)
+    return str(found["state"])
+
+
+# The value at which each alert does not fire yet, and one just beyond it, in the shipped file.
+LIMITS: list[tuple[str, str, tuple[str, ...], float, float]] = [
+    ("ModelPerformanceDegraded", "model_performance_degradation", ("1", "24h", "accuracy"), 0.05, 0.0501),
+    ("ModelPerformanceDegraded", "model_performance_degradation", ("1", "24h", "mae"), 0.05, 0.0501),
+    ("ModelFeaturesDrifted", "model_drifted_features", ("1", "24h"), 2, 3),
+    ("ModelFeaturesDrifted", "model_drifted_features_ratio", ("1", "24h"), 0.3, 0.31),
+    ("ModelPredictionShifted", "model_prediction_psi", ("1", "24h"), 0.2, 0.21),
+    ("ModelOutputDrifted", "model_prediction_drift_detected", ("1", "24h"), 0, 1),
+    ("ModelFeatureDrifted", "model_feature_drift_detected", ("1", "24h", "age"), 0, 1),
+    ("ModelMissingValues", "model_feature_missing_ratio", ("1", "24h", "age"), 0.2, 0.21),
+    ("ModelUnseenCategories", "model_feature_unseen_ratio", ("1", "24h", "plan"), 0.05, 0.06),
+    ("ModelOutliers", "model_feature_outlier_ratio", ("1", "24h", "age"), 0.25, 0.26),
+    ("ModelLatencyHigh", "model_latency_quantile_seconds", ("1", "1h", "0.99"), 0.5, 0.51),
+    ("ModelErrorRatioHigh", "model_error_ratio", ("1", "1h"), 0.05, 0.06),
+    ("ModelTrafficStopped", "model_last_prediction_timestamp_seconds", (), NOW - 7200, NOW - 7201),
+    ("ModelLabelsLate", "model_last_label_timestamp_seconds", (), NOW - 3 * 86400, NOW - 3 * 86400 - 1),
+]
+
+
+@pytest.mark.parametrize(("alert", "family", "labels", "fine", "beyond"), LIMITS)
+def test_thresholds(alert: str, family: str, labels: tuple[str, ...], fine: float, beyond: float) -> None:
+    """The page begins to say what an alert says exactly where the alert begins."""
+
+    def at(value: float) -> Values:
+        return {**FINE, family: {**FINE.get(family, {}), labels: value}}
+
+    assert said(at(fine)) == []
+    ((name, text),) = said(at(beyond))
+    assert name == alert
+    assert text
+    assert state(at(beyond)) == STATES[alert]
+
+
+def test_every_alert_on_a_model_has_a_word() -> None:
+    """But for traffic that fell, which needs the traffic of a week before."""
+    assert set(STATES) == set(_JUDGES) == set(MODEL_ALERTS) - {"ModelTrafficFell"}
+
+
+def test_the_healthy_model_is_healthy() -> None:
+    """Nothing is said of it, and its scores have window, rows and baseline."""
+    assert said(FINE) == []
+    assert state(FINE) == "healthy"
+    whole = config()
+    found = figures(whole.models[0], whole, samples(FINE), Journal(), now=NOW * MICROSECONDS)
+    assert found["scores"] == [{"metric": "accuracy", "value": 0.9, "window": "24h", "labels": 500, "baseline": 0.92}]
+
+
+def test_too_few_rows_are_not_judged() -> None:
+    """As in the alerts: 300 labels, 200 predictions."""
+    bad: Values = {
+        **FINE,
+        "model_performance_degradation": {("1", "24h", "accuracy"): 0.3},
+        "model_prediction_psi": {("1", "24h"): 1.0},
+    }
+    assert [name for name, _ in said(bad)] == ["ModelPerformanceDegraded", "ModelPredictionShifted"]
+    few = {**bad, "model_window_labels": {("1", "24h"): 299}, "model_window_predictions": {("1", "24h"): 199}}
+    assert said(few) == []
+
+
+def test_the_gravest_speaks() -> None:
+    """A drifted feature is less than a model that is wrong; both are listed."""
+    bad = {
+        **FINE,
+        "model_feature_drift_detected": {("1", "24h", "age"): 1.0},
+        "model_performance_degradation": {("1", "24h", "accuracy"): 0.3},
+    }
+    assert [name for name, _ in said(bad)] == ["ModelPerformanceDegraded", "ModelFeatureDrifted"]
+    assert state(bad) == "degraded"
+
+
+def test_a_replaced_version_pages_no_more() -> None:
+    """Only versions that are asked in the window of traffic are judged, or the newest when none is."""
+    values = {
+        **FINE,
+        "model_predictions_total": {("2",): 10, ("1",): 5000},
+        "model_window_predictions": {("2", "1h"): 900, ("2", "24h"): 900, ("1", "1h"): 0, ("1", "24h"): 900},
+        "model_prediction_psi": {("1", "24h"): 1.0, ("2", "24h"): 0.0},
+    }
+    assert said(values) == []
+    both = {**values, "model_window_predictions": {**values["model_window_predictions"], ("1", "1h"): 1}}
+    assert [name for name, _ in said(both)] == ["ModelPredictionShifted"]
+
+
+def test_settings_of_ones_own() -> None:
+    """Disabled alerts say nothing, floors do, and an alert whose window is not there looks at the nearest."""
+    bad = {**FINE, "model_feature_drift_detected": {("1", "24h", "age"): 1.0}}
+    assert said(bad, own="alerts: {ModelFeatureDrifted: {enabled: false}}") == []
+    ((name, text),) = said(FINE, own="models: {m: {floors: {accuracy: 0.95}}}")
+    assert (name, "accuracy is 0.9 in 24h, beyond 0.95" in text) == ("ModelBelowFloor", True)
+    rows = {("1", "20h"): 900, ("1", "1h"): 900}
+    near = {**FINE, "model_window_predictions": rows, "model_prediction_psi": {("1", "20h"): 1.0}}
+    text = HEAD.replace("24h, 7d", "20h")
+    assert [name for name, _ in said(near, text=text)] == ["ModelPredictionShifted"]
+
+
+def _journal(rows: int, **more: Any) -> Journal:
+    read = Totals(versions={"1": VersionTotals(predictions=rows)}, **more)
+    return Journal().counting(Totals(), read, NOW * MICROSECONDS - 1)
+
+
+def test_rows_and_files_that_cannot_be_used() -> None:
+    """One row in a hundred, of a hundred rows at least; one file."""
+    assert said(FINE, _journal(990, rejected={"bad_label": 10})) == []
+    ((name, text),) = said(FINE, _journal(980, rejected={"bad_label": 15, "missing_key": 5}))
+    assert (name, text) == (
+        "ModelRowsRejected",
+        "20 of the last 1,000 rows cannot be used (bad_label 15, missing_key 5)",
+    )
+    assert said(FINE, _journal(50, rejected={"bad_label": 40})) == []
+    ((name, text),) = said(FINE, _journal(50, failures={"invalid_json": 1}))
+    assert (name, text) == ("ModelBatchesRejected", "files that cannot be read: 1 (invalid_json 1)")
+    old = replace(Journal().counting(Totals(), Totals(failures={"invalid_json": 1}), (NOW - 7 * 3600) * MICROSECONDS))
+    assert said(FINE, old) == []
+
+
+def test_a_first_file_of_which_nothing_counts() -> None:
+    """Who has just begun is not told to wait for a hundred rows."""
+    assert state({}, _journal(0, rejected={"bad_timestamp": 12})) == "rows rejected"
+    assert state({}) == "waiting"
+
+
+def test_labels_that_meet_no_prediction() -> None:
+    """They are said as soon as there are some."""
+    assert state({**FINE, "model_label_match_ratio": {(): 0.5}}) == "healthy"
+    assert state({**FINE, "model_label_match_ratio": {(): 0.0}}) == "labels unmatched"
+
+
+def test_nothing_to_judge_by() -> None:
+    """A model without drift and without enough labels is not called healthy."""
+    bare = {name: found for name, found in FINE.items() if "drift" not in name and "monitored" not in name}
+    assert state(bare) == "healthy"
+    del bare["model_performance_degradation"]
+    assert state(bare) == "unjudged"
