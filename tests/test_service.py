@@ -120,7 +120,9 @@ def test_without_mlflow_and_state_it_is_not_ready(tmp_path: Path) -> None:
         found = until(front, is_away)
 
         assert not front.ready
-    assert about_models(found) == {("model_batches_total", model): 0 for model in MODELS}
+    assert about_models(found) == {
+        (name, model): 0 for model in MODELS for name in ("model_batches_total", "model_files_not_read_total")
+    }
 
 
 def test_retries_become_rare() -> None:
