@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench demo story docs generate pictures servers clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -81,6 +81,10 @@ fuzz: $(STAMP)
 # Forty minutes and 10 GB in .bench, where other people's libraries are installed as well.
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+
+# The tables of false and missed alarms in exporter/docs/statistics.md: minutes on one core.
+alarms: $(STAMP)
+	$(BIN)/python tests/drift_shapes.py
 
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py

@@ -76,7 +76,7 @@ def test_minimal_file_gets_every_default() -> None:
     assert (only.predictions.experiment, only.predictions.artifacts) == ("/monitoring/churn", "*")
     assert (only.labels, only.reference, only.baseline, only.columns) == (None, None, None, {})
     assert only.drift == Drift(
-        significance=0.05,
+        significance=0.01,
         correction="benjamini-hochberg",
         ks=0.1,
         tvd=0.1,

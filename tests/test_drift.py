@@ -314,17 +314,38 @@ def test_categories_by_hand() -> None:
 @pytest.mark.parametrize(
     ("description", "found", "rows"),
     [
-        ("a constant reference", numeric([3, 3, 3], [1, 2, 3]), 3),
         ("a reference without values", numeric([NAN, NAN], [1, 2, 3]), 3),
         ("a window without values", numeric([1, 2, 3], [NAN, NAN]), 0),
         ("one value", numeric([1, 2, 3], [2, NAN]), 1),
-        ("one category", categorical("aaa", "aab"), 3),
         ("a window without categories", categorical("aab", [None, None]), 0),
     ],
 )
 def test_what_cannot_be_compared(description: str, found: ColumnDrift, rows: int) -> None:
     """Without two values on both sides there are no statistics, and no exception."""
-    assert (found.statistics, found.pvalue, found.rows) == ({}, None, rows), description
+    assert (found.statistics, found.evidence, found.rows) == ({}, (), rows), description
+
+
+def test_a_constant_reference() -> None:
+    """Only what divides by the deviation is absent: D, PSI and JS distance are defined, and so are categories."""
+    numbers, names = numeric([3.0] * 100, [1, 2, 3, 3]), categorical("aaa", "aab")
+
+    assert numbers.statistics.keys() == {"ks_statistic", "ks_pvalue", "psi", "js_distance"}
+    assert numbers.statistics["ks_statistic"] == 0.5
+    assert numbers.statistics["psi"] == 0  # 1 and 2 are in the open bin that ends at 3
+    assert numeric([3.0] * 100, [4, 3]).statistics["psi"] == pytest.approx(
+        (0.5 - FLOOR) * math.log(0.5 / FLOOR) - 0.5 * math.log(0.5)
+    )
+    assert names.statistics["total_variation_distance"] == pytest.approx(1 / 3)
+    assert names.statistics["chi2_pvalue"] == pytest.approx(
+        stats.chi2_contingency([[3, 0], [2, 1]], correction=False).pvalue
+    )
+
+
+def test_one_category_on_both_sides() -> None:
+    """A table of one column has chi-square 0 and, as scipy says, a p-value of 1."""
+    found = categorical("aaa", "aa").statistics
+
+    assert (found["chi2_statistic"], found["chi2_pvalue"]) == (0, stats.chi2_contingency([[3], [2]]).pvalue)
 
 
 def test_equal_samples_are_at_distance_zero() -> None:

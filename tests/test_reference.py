@@ -1,5 +1,6 @@
 """Compiling a reference, with grids, bins and fences worked out by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -130,13 +131,17 @@ def test_categories() -> None:
 
     assert (grid.categories, grid.others) == (("b", "c", "a"), frozenset({"d", "e"}))
     assert profile.counts.tolist() == [2, 2, 1, 2]
-    assert (profile.rows, profile.missing, profile.constant) == (7, 1, False)
+    assert (profile.rows, profile.missing) == (7, 1)
 
 
-@pytest.mark.parametrize(("values", "constant"), [(["a", "a"], True), ([None, None], True), (["a", "b"], False)])
-def test_degenerate_categories(values: list[str | None], *, constant: bool) -> None:
-    """Fewer than two categories tell no drift."""
-    assert category(values)[1].constant == constant
+@pytest.mark.parametrize(
+    ("values", "once", "twice"), [("aab", 1, 1), ("aabbcdeeef", 3, 2), ("aaabbb", 0, 0), ([None, None], 0, 0)]
+)
+def test_rare_categories(values: Sequence[str | None], once: int, twice: int) -> None:
+    """Categories with one row and with two are counted, whether or not they have a cell of their own."""
+    profile = category(list(values), limit=2)[1]
+
+    assert (profile.once, profile.twice) == (once, twice)
 
 
 def test_chunks() -> None:

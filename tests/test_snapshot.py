@@ -172,13 +172,14 @@ def test_a_window_with_a_reference() -> None:
     assert feature["total_variation_distance plan"] == pytest.approx(0.25)
     assert feature["missing_ratio gone"] == 1
     flags = {name: value for name, value in feature.items() if name.startswith("drift_detected")}
-    assert flags == {"drift_detected age": 1, "drift_detected plan": 1}
-    assert {name.split()[0] for name in feature if name.endswith("constant")} == {
-        "mean", "stddev", "missing_ratio", "outlier_ratio"
-    }  # fmt: skip
+    assert flags == {"drift_detected age": 1, "drift_detected constant": 0, "drift_detected plan": 1}
+    # Only what divides by the deviation is absent.
+    assert {name.split()[0] for name in feature if name.endswith("age")} - {
+        name.split()[0] for name in feature if name.endswith("constant")
+    } == {"wasserstein_distance", "mean_shift"}
     assert [name for name in feature if name.endswith("gone")] == ["missing_ratio gone"]
-    assert on_window(found, "model_drift") == {"ed_features": 2, "ed_features_ratio": 1, "_detected": 1}
-    assert on_window(found, "model_monitored_features") == {"": 2}
+    assert on_window(found, "model_drift") == {"ed_features": 2, "ed_features_ratio": 2 / 3, "_detected": 1}
+    assert on_window(found, "model_monitored_features") == {"": 3}
     assert on_window(found, "model_prediction_drift_detected") == {"": 0}
     assert on_window(found, "model_missing_ratio")[""] == pytest.approx(0.25)
     # 60 rows of `age` outside, 60 of `constant` inside; `gone` has no value to count.
@@ -195,7 +196,7 @@ def test_few_rows(rows: int, *, statistics: bool, verdicts: bool) -> None:
     assert ("model_feature_ks_statistic" in found) == statistics
     for family in ("feature_drift_detected", "prediction_drift_detected", "drift_detected", "drifted_features"):
         assert (f"model_{family}" in found) == verdicts
-    assert on_window(found, "model_monitored_features") == {"": 2 if verdicts else 0}
+    assert on_window(found, "model_monitored_features") == {"": 3 if verdicts else 0}
 
 
 def test_one_row() -> None:
@@ -215,7 +216,7 @@ def test_columns_the_reference_never_had() -> None:
         {"mean": 29.5, "stddev": np.std(np.arange(60)), "missing_ratio": 0, "unseen_ratio": 1}
     )
     assert [labels[3] for labels in found["model_feature_missing_ratio"]] == ["age", "constant", "gone", "plan", "new"]
-    assert on_window(found, "model_monitored_features") == {"": 2}
+    assert on_window(found, "model_monitored_features") == {"": 3}
 
 
 def test_features_beyond_the_limit_are_not_published() -> None:

@@ -22,7 +22,7 @@ INTRODUCTION: Final = """\
 <!-- Written by generate.py from exporter/driftgauge/families.py; change that file and run `make docs`. -->
 
 Every metric driftgauge exposes, in the order of `/metrics`. A value that cannot be computed (too few rows, one class
-only, a constant reference) is an absent series: never NaN, 0 or an old number.
+only, the deviation of a constant reference) is an absent series: never NaN, 0 or an old number.
 
 `/metrics` also has the `process_*` and `python_*` metrics of the Python client library, about the process that answers
 scrapes, and the same as `driftgauge_refresher_process_*` about its child that refreshes, its workers left out.

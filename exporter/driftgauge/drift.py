@@ -1,36 +1,53 @@
-"""Every column of one window compared with the reference, and the verdict; the statistics are in `statistics`."""
+"""Every column of one window compared with the reference, and the verdict.
+
+The statistics are in `statistics`; the tables of categories that the verdict is taken from are in `pooling`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from scipy import stats
 
 from driftgauge.aggregates.distribution import Distribution, Unseen
-from driftgauge.columns import IntArray
 from driftgauge.config import Drift
 from driftgauge.grid import DOUBLE, NumericGrid
+from driftgauge.pooling import CategoryCounts
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference
 from driftgauge.rounding import coarsened
 from driftgauge.schema import Kind
-from driftgauge.statistics import TABLE, CategoryPair, NumericPair
+from driftgauge.statistics import TABLE, CategoryPair, NumericPair, Statistic
 
 # Statistics are computed from this many rows on.
 MIN_ROWS: Final = 2
+# The rows of the table for each kind of column; of categories those that are effects, and these with their p-value.
+_OF: Final[Mapping[Kind, Sequence[Statistic]]] = {
+    kind: [row for row in TABLE if kind in row.kinds] for kind in get_args(Kind)
+}
+_EFFECTS: Final = [row for row in _OF["categorical"] if row.effect]
+_JUDGED_BY: Final = [*_EFFECTS, *(row for row in _OF["categorical"] if row.name in {of.pvalue for of in TABLE})]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One test of a column: a p-value that holds at any shape, and the effects that it is of by key of `drift`."""
+
+    pvalue: float
+    effects: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnDrift:
-    """One column of one window: `rows` present, its `statistics` by family suffix, and its p-value if it has one.
+    """One column of one window: `rows` present, its `statistics` by family suffix, and what it is judged by, if it is.
 
     `outliers` and `unseen` count values outside the fences and categories the reference never had.
     """
 
     rows: int
     statistics: Mapping[str, float]
-    pvalue: float | None
+    evidence: tuple[Evidence, ...]
     outliers: int | None
     unseen: int | None
 
@@ -46,39 +63,45 @@ def compare(reference: Reference, window: Distribution) -> dict[str, ColumnDrift
             pair = (grid, profile, counts, sums)
             found[name] = _numeric(NumericPair(*(coarsened(*pair, bits=bits) if bits < DOUBLE else pair)))
         elif isinstance(profile, CategoryProfile):
-            found[name] = _categorical(profile, counts, window.unseen.get(name, Unseen({})))
+            found[name] = _categorical(CategoryCounts(profile, counts, window.unseen.get(name, Unseen({}))))
     return found
 
 
 def _numeric(pair: NumericPair) -> ColumnDrift:
     profile, counts = pair.profile, pair.counts
     outliers = int(counts[: profile.low].sum() + counts[profile.high + 1 :].sum()) if profile.rows else None
-    if profile.constant or pair.rows < MIN_ROWS:
-        return ColumnDrift(pair.rows, {}, None, outliers, None)
-    statistics = _statistics("numeric", pair)
-    return ColumnDrift(pair.rows, statistics, _pvalue(statistics), outliers, None)
+    if profile.rows < MIN_ROWS or pair.rows < MIN_ROWS:
+        return ColumnDrift(pair.rows, {}, (), outliers, None)
+    statistics = _statistics(_OF["numeric"], pair)
+    return ColumnDrift(pair.rows, statistics, (_evidence(statistics),), outliers, None)
 
 
-def _categorical(profile: CategoryProfile, counts: IntArray, unseen: Unseen) -> ColumnDrift:
-    rows = int(counts.sum()) + unseen.total
-    if profile.constant or rows < MIN_ROWS:
-        return ColumnDrift(rows, {}, None, None, unseen.total)
-    strangers = np.array([*unseen.named.values(), unseen.rest], dtype=np.int64)
-    union = np.stack([np.concatenate([profile.counts, np.zeros_like(strangers)]), np.concatenate([counts, strangers])])
-    union = union[:, union.any(axis=0)]
-    statistics = _statistics("categorical", CategoryPair(union[0], union[1]))
-    return ColumnDrift(rows, statistics, _pvalue(statistics), None, unseen.total)
+def _categorical(column: CategoryCounts) -> ColumnDrift:
+    if column.profile.rows < MIN_ROWS or column.rows < MIN_ROWS:
+        return ColumnDrift(column.rows, {}, (), None, column.unseen.total)
+    statistics = _statistics(_OF["categorical"], column.union())
+    risen, pvalue = column.risen()
+    evidence = (
+        _evidence(_statistics(_JUDGED_BY, column.pooled())),
+        Evidence(pvalue, _effects(_statistics(_EFFECTS, risen))),
+    )
+    return ColumnDrift(column.rows, statistics, evidence, None, column.unseen.total)
 
 
-def _statistics(kind: Kind, pair: NumericPair | CategoryPair) -> dict[str, float]:
-    """Return the statistics that are defined, by family suffix."""
+def _statistics(rows: Sequence[Statistic], pair: NumericPair | CategoryPair) -> dict[str, float]:
+    """Return the statistics of these rows of the table that are defined, by family suffix."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        found = {row.name: row.of(pair) for row in TABLE if kind in row.kinds}
-    return {name: value for name, value in found.items() if value is not None and isfinite(value)}
+        found = {row.name: row.of(pair) for row in rows}
+    return {name: value for name, value in found.items() if isfinite(value)}
 
 
-def _pvalue(statistics: Mapping[str, float]) -> float | None:
-    return next((statistics[row.pvalue] for row in TABLE if row.pvalue and row.pvalue in statistics), None)
+def _evidence(statistics: Mapping[str, float]) -> Evidence:
+    pvalue = next(statistics[row.pvalue] for row in TABLE if row.pvalue and row.pvalue in statistics)
+    return Evidence(pvalue, _effects(statistics))
+
+
+def _effects(statistics: Mapping[str, float]) -> dict[str, float]:
+    return {row.effect: statistics[row.name] for row in TABLE if row.effect and row.name in statistics}
 
 
 def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
@@ -87,18 +110,20 @@ def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
     By default a column must have moved far (effect) and not by luck (significance, corrected over these columns).
     """
     judged = {
-        name: column.pvalue
+        name: _pvalue(column.evidence, drift)
         for name, column in columns.items()
-        if column.rows >= drift.min_samples and column.pvalue is not None
+        if column.rows >= drift.min_samples and column.evidence
     }
-    if drift.rule == "significance":
-        return {name: pvalue < drift.significance for name, pvalue in judged.items()}
     values = list(judged.values())
-    adjusted = benjamini_hochberg(values) if drift.correction == "benjamini-hochberg" else values
-    return {
-        name: pvalue < drift.significance and _is_large(columns[name], drift)
-        for name, pvalue in zip(judged, adjusted, strict=True)
-    }
+    corrected = drift.rule == "effect" and drift.correction == "benjamini-hochberg"
+    adjusted = benjamini_hochberg(values) if corrected else values
+    return {name: pvalue < drift.significance for name, pvalue in zip(judged, adjusted, strict=True)}
+
+
+def _pvalue(evidence: Sequence[Evidence], drift: Drift) -> float:
+    """Return the p-value of a column that is tested in several ways, by Bonferroni; 1 where no effect is large."""
+    counting = [one.pvalue for one in evidence if drift.rule == "significance" or _is_large(one, drift)]
+    return min([1.0, *(len(evidence) * pvalue for pvalue in counting)])
 
 
 def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:
@@ -106,9 +131,5 @@ def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:
     return [float(p) for p in stats.false_discovery_control(pvalues, method="bh")] if len(pvalues) else []
 
 
-def _is_large(column: ColumnDrift, drift: Drift) -> bool:
-    return any(
-        column.statistics[row.name] >= getattr(drift, row.effect)
-        for row in TABLE
-        if row.effect is not None and row.name in column.statistics
-    )
+def _is_large(evidence: Evidence, drift: Drift) -> bool:
+    return any(value >= getattr(drift, effect) for effect, value in evidence.effects.items())

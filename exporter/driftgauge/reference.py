@@ -54,16 +54,16 @@ class NumericProfile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryProfile:
-    """The reference's counts (cells,) of one categorical column, `rows` present and `missing` absent values."""
+    """The reference's counts (cells,) of one categorical column, `rows` present and `missing` absent values.
+
+    counts: falling, but for the last cell. once, twice: categories with this many rows, also of those in the last cell.
+    """
 
     counts: IntArray
     rows: int
     missing: int
-
-    @property
-    def constant(self) -> bool:
-        """Whether the reference has fewer than two categories."""
-        return int(np.count_nonzero(self.counts)) < 2
+    once: int
+    twice: int
 
 
 Profile = NumericProfile | CategoryProfile
@@ -311,7 +311,8 @@ def _categorical(text: TextArray, limit: int) -> tuple[CategoryGrid, CategoryPro
     kept, others = ranked[:limit], ranked[limit:]
     counts = np.array([*(count for count, _ in kept), sum(count for count, _ in others)], dtype=np.int64)
     grid = CategoryGrid(tuple(name for _, name in kept), frozenset(name for _, name in others))
-    return grid, CategoryProfile(counts, int(counts.sum()), len(text) - int(counts.sum()))
+    once, twice = (sum(count == times for count, _ in ranked) for times in (1, 2))
+    return grid, CategoryProfile(counts, int(counts.sum()), len(text) - int(counts.sum()), once, twice)
 
 
 def _grid_state(grid: NumericGrid | CategoryGrid) -> dict[str, Any]:

@@ -168,8 +168,8 @@ class Distribution:
         # Of another type, all cells would be converted first.
         occupied = slice(*self.cells.searchsorted(np.array([start, end], np.int32)))
         counts, sums = np.zeros(end - start, np.int64), np.zeros(end - start)
-        counts[self.cells[occupied] - start] = self.counts[occupied]
-        sums[self.cells[occupied] - start] = self.sums[occupied]
+        cells = self.cells[occupied].astype(np.intp) - start
+        counts[cells], sums[cells] = self.counts[occupied], self.sums[occupied]
         return counts, sums
 
     def to_state(self) -> dict[str, Any]:

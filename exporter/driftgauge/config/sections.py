@@ -159,7 +159,7 @@ class Features(Section):
 class Drift(Section):
     """When a feature counts as drifted: effect sizes, significance level, and bins (exporter/docs/statistics.md)."""
 
-    significance: Fraction = 0.05
+    significance: Fraction = 0.01
     correction: Literal["benjamini-hochberg", "none"] = "benjamini-hochberg"
     ks: Effect = 0.1
     tvd: Effect = 0.1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from driftgauge.generator.alerts import FeaturesDrifted
+from driftgauge.generator.alerts import FeaturesDrifted, PredictionShifted
 from driftgauge.generator.annotations import figure, lookup, worst_features
 from driftgauge.generator.cases import Case, by_case, cases
 from driftgauge.generator.definitions.watching import IN_WINDOW, of_case, percent, version_alarm
@@ -44,18 +44,25 @@ def _features_limit(case: Case[FeaturesDrifted]) -> str:
 
 
 def prediction_shifted(thresholds: Thresholds) -> Alarm | None:
-    """Compare the output's PSI."""
+    """Compare the output's PSI where its shift is no luck: of few rows or many classes the index alone is large."""
+    target = Target.of(thresholds)
     found = cases(thresholds, lambda alerts: alerts.ModelPredictionShifted, lambda w: w.drift.name)
     return version_alarm(
         thresholds,
         found,
-        condition=lambda case: [f"{of_case('version:model_prediction_psi:max', case)} > {number(case.limits.psi)}"],
+        condition=lambda case: [_shifted(target, case)],
         summary="A model's output shifted far from the reference",
         facts=f"the PSI of the output {IN_WINDOW} is {{{{ printf `%.3g` $value }}}}; "
         f"the limit is {by_case(found, lambda case: number(case.limits.psi))}",
         look="If features drifted too, the input changed; if none did, the model, its threshold or preprocessing.",
         board="model",
     )
+
+
+def _shifted(target: Target, case: Case[PredictionShifted]) -> str:
+    psi = of_case("version:model_prediction_psi:max", case)
+    flag = "version:model_prediction_drift_detected:max"
+    return f"{psi} > {number(case.limits.psi)}\nand on {target.by(*VERSION)} {flag} == 1"
 
 
 def output_drifted(thresholds: Thresholds) -> Alarm | None:
