@@ -86,7 +86,7 @@ def test_what_the_reference_has_not_seen(draw: object, rows: int) -> None:
 
 
 def test_the_limit_cuts_among_frequent_categories() -> None:
-    """One category has 101 to 110 rows, so as many as that are expected to have lost the place of b to luck: 101 / 10."""
+    """One category has 101 to 110 rows, and as many are there by luck: 101 rows in ten counts."""
     known = {"a": 300, "d": 105, "b": 100, "c": 95}
 
     pair = column(known, known, limit=3).pooled()

@@ -37,7 +37,7 @@ def missing_values(thresholds: Thresholds) -> Alarm | None:
 
 
 def unseen_categories(thresholds: Thresholds) -> Alarm | None:
-    """Compare the share of unseen categories of the worst feature."""
+    """Compare the share of unseen categories of the worst feature; of many categories every sample misses some."""
     return _worst_feature(
         thresholds,
         cases(thresholds, lambda alerts: alerts.ModelUnseenCategories, lambda w: w.quality.name),
@@ -46,11 +46,12 @@ def unseen_categories(thresholds: Thresholds) -> Alarm | None:
         summary="A feature brings categories the reference never had",
         what="of a feature's values are categories the reference never had",
         look="Usually a new product, a renamed code or another spelling; the model guesses for these rows.",
+        moved=True,
     )
 
 
 def outliers(thresholds: Thresholds) -> Alarm | None:
-    """Compare the share of outliers of the worst feature."""
+    """Compare the share of outliers of the worst feature; heavy tails have many, also in the reference."""
     return _worst_feature(
         thresholds,
         cases(thresholds, lambda alerts: alerts.ModelOutliers, lambda w: w.quality.name),
@@ -59,6 +60,7 @@ def outliers(thresholds: Thresholds) -> Alarm | None:
         summary="A feature has many values far outside the reference",
         what="of a feature's values lie outside 1.5 IQR of the reference's quartiles",
         look="Usually a unit or scale that changed, or a default such as -999 that is no longer removed.",
+        moved=True,
     )
 
 
@@ -71,14 +73,20 @@ def _worst_feature(
     summary: str,
     what: str,
     look: str,
+    moved: bool = False,
 ) -> Alarm | None:
+    """Return an alert on the worst feature; moved: only of those that are not known to be as the reference is."""
     target = Target.of(thresholds)
     features = f"max by (feature) ({lookup(family, target, *VERSION)}) > 0"
+    series, unless = f"feature:{family}:max", ""
+    if moved:
+        features += f" unless max by (feature) ({lookup('model_feature_drift_detected', target, *VERSION)}) == 0"
+        unless = f"\n  unless on {target.by(*VERSION, 'feature')} feature:model_feature_drift_detected:max == 0\n"
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: [
-            f"max by {target.by(*VERSION)} ({of_case(f'feature:{family}:max', case)}) > {number(limit(case.limits))}"
+            f"max by {target.by(*VERSION)} ({of_case(series, case)}{unless}) > {number(limit(case.limits))}"
         ],
         summary=summary,
         facts=f"{IN_WINDOW} up to {_SHARE} {what}; the limit is {by_case(found, lambda c: percent(limit(c.limits)))}",
