@@ -38,6 +38,11 @@ class NumericPair:
     counts: IntArray
     sums: FloatArray
 
+    @property
+    def deviation(self) -> float:
+        """The reference's standard deviation, NaN where it is constant."""
+        return np.nan if self.profile.constant else self.profile.stddev
+
     @cached_property
     def ends(self) -> IntArray:
         """How many of the window's values lie up to the end of each cell (C,)."""
@@ -121,13 +126,13 @@ def wasserstein_distance(pair: NumericPair) -> float:
     areas[crossing] = np.maximum(areas[crossing], linear)
     # Below the first and above the last point the reference has no values.
     outside = (points[0] * counts[0] - sums[0] + sums[-1] - points[-1] * counts[-1]) / pair.rows
-    return float((areas.sum() + outside) / pair.profile.stddev)
+    return float((areas.sum() + outside) / pair.deviation)
 
 
 def mean_shift(pair: NumericPair) -> float:
     """Window mean minus reference mean, in reference standard deviations."""
     shift = pair.sums.sum() / pair.rows - (pair.profile.mean - pair.grid.center)
-    return float(shift / pair.profile.stddev)
+    return float(shift / pair.deviation)
 
 
 def psi(pair: NumericPair | CategoryPair) -> float:

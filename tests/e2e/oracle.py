@@ -33,6 +33,8 @@ NAMES: Final = {
 }
 ERRORS: Final = ("log_loss", "brier_score", "mse", "rmse", "mae")
 EFFECTS: Final = {"ks_statistic": 0.1, "total_variation_distance": 0.1, "psi": 0.2}
+# Rows of a column, and the tests that it is judged by: p-values and the effects that they are of.
+Judged = tuple[int, list[tuple[float, dict[str, float]]]]
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -120,9 +122,7 @@ class Oracle:
             outliers = [_outliers(rows[name].dropna(), traffic.reference[name]) for name in traffic.numeric]
             self.put("model_outlier_ratio", np.concatenate(outliers).mean(), **at)
 
-    def _column(
-        self, prefix: str, column: pd.Series, reference: pd.Series | None, **at: str
-    ) -> tuple[int, dict[str, float]]:
+    def _column(self, prefix: str, column: pd.Series, reference: pd.Series | None, **at: str) -> Judged:
         values = column.dropna()
         self.put(f"{prefix}_missing_ratio", column.isna().mean(), **at)
         numeric = pd.api.types.is_numeric_dtype(column)
@@ -130,7 +130,7 @@ class Oracle:
             self.put(f"{prefix}_mean", values.mean(), **at)
             self.put(f"{prefix}_stddev", values.std(ddof=0), **at)
         if reference is None or not len(values):
-            return 0, {}
+            return 0, []
         if numeric:
             self.put(f"{prefix}_outlier_ratio", _outliers(values, reference).mean(), **at)
         else:
@@ -138,9 +138,12 @@ class Oracle:
         found = (numeric_drift if numeric else category_drift)(reference.dropna(), values) if len(values) >= 2 else {}
         for statistic, value in found.items():
             self.put(f"{prefix}_{statistic}", value, **at)
-        return len(values), found
+        if not found:
+            return len(values), []
+        tests = [(found["ks_pvalue"], found)] if numeric else category_tests(reference.dropna(), values)
+        return len(values), tests
 
-    def _flags(self, drifts: Mapping[str, tuple[int, dict[str, float]]], **at: str) -> None:
+    def _flags(self, drifts: Mapping[str, Judged], **at: str) -> None:
         judged = flags(drifts)
         for name, drifted in judged.items():
             self.put("model_feature_drift_detected", drifted, feature=name, **at)
@@ -239,6 +242,10 @@ def reconstruction(reference: pd.DataFrame) -> tuple[float, Floats]:
 def category_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
     """Return every statistic of a categorical column."""
     table = pd.DataFrame({"p": reference.value_counts(), "q": window.value_counts()}).fillna(0)
+    return _table_drift(table)
+
+
+def _table_drift(table: pd.DataFrame) -> dict[str, float]:
     test = stats.chi2_contingency(table, correction=False)
     p, q = (table[side].to_numpy() / table[side].sum() for side in table)
     total_variation = float(np.abs(p - q).sum() / 2)
@@ -249,21 +256,48 @@ def category_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
     } | _divergences(p, q)
 
 
+def category_tests(reference: pd.Series, window: pd.Series) -> list[tuple[float, dict[str, float]]]:
+    """Return the two tests that a column with up to 200 categories is judged by."""
+    known, live = reference.value_counts(), window.value_counts()
+    once, twice = (known == 1).sum(), (known == 2).sum()
+    sides = pd.DataFrame({"p": known - once / len(known), "q": live}).fillna(0)
+    smaller = min(len(reference), len(window)) / (len(reference) + len(window))
+    frequent = sides[sides.index.isin(known.index) & (sides.sum(axis=1) * smaller >= 5)]
+    rest = pd.Series({"p": len(reference), "q": len(window)}) - frequent.sum()
+    pooled = pd.concat([frequent, rest.to_frame().T], ignore_index=True)
+    if len(frequent) and rest.sum() * smaller < 5:
+        pooled = frequent.copy()
+        pooled.loc[frequent.sum(axis=1).idxmin()] += rest
+    first = _table_drift(pooled)
+
+    weight = (once + 1) / (once + 2 * twice + 1)
+    cells = [(float(known.get(name, 0)), len(reference), live.get(name, 0)) for name in known.index.union(live.index)]
+    cells.append((once * weight, len(reference) * weight, live[~live.index.isin(known.index)].sum()))
+    tails = [stats.beta.cdf(len(window) / (len(window) + size), own, of + 1) if own else 1 for of, size, own in cells]
+    of, size, own = cells[int(np.argmin(tails))]
+    second = np.array([of, size - of]) / size, np.array([own, len(window) - own]) / len(window)
+    effects = {"total_variation_distance": abs(second[0][0] - second[1][0])} | _divergences(*second)
+    return [(first["chi2_pvalue"], first), (min(1, min(tails) * len(cells)), effects)]
+
+
 def _divergences(p: Floats, q: Floats) -> dict[str, float]:
     floored_p, floored_q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
     psi = ((floored_q - floored_p) * np.log(floored_q / floored_p)).sum()
     return {"psi": float(psi), "js_distance": float(jensenshannon(p, q, base=2))}
 
 
-def flags(columns: Mapping[str, tuple[int, dict[str, float]]]) -> dict[str, bool]:
+def flags(columns: Mapping[str, Judged]) -> dict[str, bool]:
     """Return the verdict on every column that has 50 rows: a large effect, significant after Benjamini-Hochberg."""
-    judged = {name: found for name, (rows, found) in columns.items() if rows >= 50 and found}
-    pvalues = [found.get("ks_pvalue", found.get("chi2_pvalue", np.nan)) for found in judged.values()]
+    judged = {name: tests for name, (rows, tests) in columns.items() if rows >= 50 and tests}
+    pvalues = [
+        min(1.0, *(len(tests) * p if _is_large(effects) else 1.0 for p, effects in tests)) for tests in judged.values()
+    ]
     adjusted = stats.false_discovery_control(pvalues) if pvalues else []
-    return {
-        name: bool(p < 0.05) and any(found.get(effect, 0) >= least for effect, least in EFFECTS.items())
-        for (name, found), p in zip(judged.items(), adjusted, strict=True)
-    }
+    return {name: bool(p < 0.01) for name, p in zip(judged, adjusted, strict=True)}
+
+
+def _is_large(effects: Mapping[str, float]) -> bool:
+    return any(effects.get(effect, 0) >= least for effect, least in EFFECTS.items())
 
 
 def performance(rows: pd.DataFrame, traffic: Traffic) -> dict[str, float]:
