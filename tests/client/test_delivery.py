@@ -150,7 +150,7 @@ def test_one_run_per_process_and_day(place: Place) -> None:
     (run,) = place.runs()
     assert run.info.status == "FINISHED"
     assert run.info.end_time >= run.info.start_time
-    assert [path.name for path in place.spool.iterdir()] == ["lock"]
+    assert sorted(path.name for path in place.spool.iterdir()) == ["driftgauge-spool", "lock"]
 
 
 def test_predictions_go_on_without_mlflow(place: Place, caplog: pytest.LogCaptureFixture) -> None:

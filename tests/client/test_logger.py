@@ -1,6 +1,7 @@
 """One line in serving code: it tells what was taken, and neither raises nor waits, whatever it is given."""
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,8 @@ def test_messages_hold_no_value(offline: OfflineLogger, caplog: pytest.LogCaptur
 
 def test_a_full_buffer_refuses_and_counts(offline: OfflineLogger, spool: Path) -> None:
     """While nothing can be written, as many rows as allowed wait in memory; they are written once it can be."""
-    spool.mkdir()
     serving = offline(max_buffer_rows=50)
-    spool.rmdir()
+    shutil.rmtree(spool)
     spool.write_text("no folder")
     assert serving.log({}, 1) is not None
     assert not serving.flush(TIMEOUT)
@@ -213,6 +213,18 @@ def test_a_spool_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"spool_dir=…\) cannot make .*file/spool \(Not a directory\)"):
         PredictionLogger("/e", "1", spool_dir=tmp_path / "file" / "spool")
+
+
+def test_a_folder_that_is_in_use_is_no_spool(tmp_path: Path) -> None:
+    """It is refused by the name of what is in it, which stays."""
+    weights = tmp_path / "models" / "v1" / "weights.bin"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("important")
+    with pytest.raises(
+        ConfigError, match=r'spool_dir=…\): .* is not empty \("models" is in it\): pass a folder that is new'
+    ):
+        PredictionLogger("/e", "1", spool_dir=tmp_path)
+    assert weights.read_text() == "important"
 
 
 def test_what_makes_no_column_costs_itself_only(

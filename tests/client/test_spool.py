@@ -13,12 +13,14 @@ import pytest
 
 from client.spools import ended, files, ids, program
 from driftgauge.client.lanes import Destination, SpoolFile
-from driftgauge.client.spool import Spool
+from driftgauge.client.spool import Spool, prepare
 
 DESTINATION: Final = Destination(
     experiment="/e", server="http://mlflow", model_version="1", sample_rate=1.0, day="2026-01-02"
 )
 KIB: Final = 1024
+LANE: Final = "2026-01-02-aa-0123ab"
+PREDICTIONS: Final = "predictions-20260102T000000000000Z-aa-1-5.parquet"
 
 
 class Opened:
@@ -149,8 +151,8 @@ def test_a_killed_process_leaves_what_the_next_one_needs(tmp_path: Path) -> None
     (lane,) = before.spool.lanes()
     lane.assign("run-7")
     before.spool.release()
-    (lane.path / "predictions-1.parquet.half").write_bytes(b"PAR1")
-    unfinished = tmp_path / "2026-01-02-bb"
+    (lane.path / f"{PREDICTIONS}.half").write_bytes(b"PAR1")
+    unfinished = tmp_path / "2026-01-02-bb-0123ab"
     unfinished.mkdir()
 
     now = Opened(tmp_path, "cc")
@@ -216,14 +218,86 @@ def test_a_lane_is_removed_once_it_is_empty(opened: Opened, tmp_path: Path) -> N
 @pytest.mark.parametrize("destination", ["", "{}", "[]", '{"experiment": "/e"}'])
 def test_a_lane_whose_description_is_damaged_is_left_alone(tmp_path: Path, destination: str) -> None:
     """Its files stay for someone to look at; they stop nobody."""
-    lane = tmp_path / "2026-01-02-aa"
+    lane = tmp_path / LANE
     lane.mkdir()
     (lane / "about.json").write_text(destination)
-    (lane / "predictions-20260102T000000000000Z-aa-1-5.parquet").write_bytes(b"x")
+    (lane / PREDICTIONS).write_bytes(b"x")
 
     now = Opened(tmp_path, "bb")
     assert now.adopt() == []
     assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["models", "2026-01-02", "2026-01-02-aa", f"{LANE}-old", f"x{LANE}"])
+def test_what_is_no_lane_is_left_alone(opened: Opened, tmp_path: Path, name: str) -> None:
+    """Whoever keeps folders next to the lanes, with or without files, finds them again."""
+    (tmp_path / name / "empty").mkdir(parents=True)
+    (tmp_path / name / "about.json").write_text("{}")
+
+    assert opened.adopt_any() == 0
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["about.json", "empty"]
+
+
+def test_what_is_added_to_a_lane_stays(opened: Opened, tmp_path: Path) -> None:
+    """An empty lane goes, but not with what someone else has put there."""
+    file = opened.add()
+    (lane,) = opened.spool.lanes()
+    assert file is not None
+    (lane.path / "notes.txt").write_text("mine")
+    (lane.path / "models").mkdir()
+    opened.spool.remove(lane, file)
+
+    assert opened.spool.retire(lane)
+    assert sorted(path.name for path in lane.path.iterdir()) == ["models", "notes.txt"]
+    assert Opened(tmp_path, "bb").adopt_any() == 0
+    assert sorted(path.name for path in lane.path.iterdir()) == ["models", "notes.txt"]
+
+
+@pytest.mark.parametrize("planted", ["folder", "file", "pipe", "lane"])
+def test_links_and_devices_are_no_files(tmp_path: Path, planted: str) -> None:
+    """Where others can write, they can plant names: what these lead to is neither sent nor removed."""
+    before = Opened(tmp_path / "spool", "aa")
+    kept = before.add()
+    (lane,) = before.spool.lanes()
+    before.spool.release()
+    assert kept is not None
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / PREDICTIONS).write_text("secret")
+    (secret / "about.json").write_text((lane.path / "about.json").read_text())
+    if planted == "lane":
+        (tmp_path / "spool" / LANE).symlink_to(secret)
+    elif planted == "pipe":
+        os.mkfifo(lane.path / PREDICTIONS)
+    else:
+        (lane.path / PREDICTIONS).symlink_to(secret if planted == "folder" else secret / PREDICTIONS)
+
+    now = Opened(tmp_path / "spool", "bb")
+    assert now.adopt() == [kept.batch_id]
+    assert sorted(path.name for path in secret.iterdir()) == ["about.json", PREDICTIONS]
+    now.spool.release()
+
+
+@pytest.mark.parametrize(
+    ("names", "stranger"),
+    [
+        ([], None),
+        (["lost+found"], None),
+        (["lock", LANE], None),
+        (["driftgauge-spool", "put here later"], None),
+        (["models"], "models"),
+        ([LANE, "lock", ".git", "src"], ".git"),
+    ],
+    ids=["new", "a volume", "an earlier version", "a spool with a guest", "an application", "a repository"],
+)
+def test_only_an_empty_folder_becomes_a_spool(tmp_path: Path, names: list[str], stranger: str | None) -> None:
+    """What is in use for something else is refused by the name of what is there, and stays as it is."""
+    for name in names:
+        (tmp_path / "spool" / name).mkdir(parents=True)
+
+    assert prepare(tmp_path / "spool") == stranger
+    assert (tmp_path / "spool" / "driftgauge-spool").exists() is (stranger is None)
+    assert {*names} <= {path.name for path in (tmp_path / "spool").iterdir()}
 
 
 def test_no_secret_is_in_a_lane(opened: Opened) -> None:
@@ -285,14 +359,14 @@ log = a_logger()
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, unlimited[1]))
 log.log({}, 1, request_id="a")
-say([log.flush() for _ in range(5)], os.listdir(sys.argv[1]), len(os.listdir("/proc/self/fd")))
+say([log.flush() for _ in range(5)], sorted(os.listdir(sys.argv[1])), len(os.listdir("/proc/self/fd")))
 say(log.flush(), len(os.listdir("/proc/self/fd")))
 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 say(log.flush(), log.health().dropped["unwritable"])
 """
     first, second, third = ended(program(tmp_path, body)).splitlines()
     attempts, _, descriptors = first.rpartition(" ")
-    assert attempts == f"{[False] * 5} ['lock']"
+    assert attempts == f"{[False] * 5} ['driftgauge-spool', 'lock']"
     assert second == f"False {descriptors}"
     assert third == "True 0"
     assert ids(tmp_path) == ["a"]

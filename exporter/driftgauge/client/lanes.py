@@ -3,14 +3,17 @@
 A lane is the folder of what one process logs to one experiment on one day; all its files go to one run. The name of a
 file is fixed when it is written, so every attempt to send it writes the same path of the same run. A file
 appears by an atomic rename after its bytes are on disk; partial files of a crash are removed.
+
+Only what has the name of a lane or of a lane's file, is what it should be and belongs to this user is ever read or
+removed: others may keep things in the folder, or be able to write to it, and links are not followed.
 """
 
 import json
 import os
 import re
-import shutil
+import stat
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +29,7 @@ _DESTINATION: Final = "about.json"
 _RUN: Final = "run.json"
 _PARTIAL: Final = ".half"
 _FILES: Final = "*.parquet"
+_LANE_NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]+-[0-9a-f]{6}")
 _NAME: Final = re.compile(r"(?P<kind>predictions|labels)-\d{8}T\d{12}Z-(?P<batch>[0-9a-f]+-\d+)-(?P<rows>\d+)\.parquet")
 
 
@@ -76,7 +80,7 @@ class Lane:
         """Create a folder that only this user can read, locked and with its destination; removed again on OSError."""
         path.mkdir(mode=0o700)
         with ExitStack() as undone:
-            undone.callback(shutil.rmtree, path, ignore_errors=True)
+            undone.callback(_remove, path)
             lock = FileLock.acquire(path / _LOCK)
             undone.callback(lock.release)
             _write_json(path / _DESTINATION, asdict(destination))
@@ -111,7 +115,7 @@ class Lane:
         """Delete the folder and release the lock; false when there is a file in it."""
         if any(self.path.glob(_FILES)):
             return False
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         self.lock.release()
         return True
 
@@ -119,8 +123,10 @@ class Lane:
 def abandoned_lane(path: Path, wanted: Callable[[Destination], bool]) -> Lane | None:
     """Return the lane at `path` when its process has ended and its destination is wanted.
 
-    A folder whose process ended while it was created is removed.
+    A lane whose process ended while it was created is removed. What is no lane of this user is left alone.
     """
+    if not (is_lane_name(path.name) and _is_mine(path, stat.S_ISDIR)):
+        return None
     try:
         lock = FileLock.acquire(path / _LOCK, wait=False)
     except OSError:  # a living process holds it, or it is another user's
@@ -130,9 +136,14 @@ def abandoned_lane(path: Path, wanted: Callable[[Destination], bool]) -> Lane | 
         return _restored(path, destination, lock)
     if destination is None and not any(path.glob(_FILES)):
         # The process ended while it made the lane.
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
     lock.release()
     return None
+
+
+def is_lane_name(name: str) -> bool:
+    """Return whether a folder with this name can be a lane."""
+    return _LANE_NAME.fullmatch(name) is not None
 
 
 def publish(partial: Path, path: Path) -> None:
@@ -157,17 +168,41 @@ def sync_folder(path: Path) -> None:
 
 def _restored(path: Path, destination: Destination, lock: FileLock) -> Lane:
     for partial in path.glob(f"*{_PARTIAL}"):
-        partial.unlink()
+        if _is_made_here(partial):
+            partial.unlink()
     lane = Lane(path, destination, lock, adopted=True, run_id=_read_json(path / _RUN).get("run_id"))
     found = []
     for file in path.glob(_FILES):
         match = _NAME.fullmatch(file.name)
-        if match is not None:
+        if match is not None and _is_mine(file, stat.S_ISREG):
             kind: Kind = "labels" if match["kind"] == "labels" else "predictions"
             size = file.stat().st_size
             found.append(SpoolFile(file, kind, match["batch"], int(match["rows"]), size, recovered=True))
     lane.files = {file.path.name: file for file in sorted(found, key=lambda file: file.age_rank)}
     return lane
+
+
+def _remove(path: Path) -> None:
+    """Remove a lane's own files and its folder, which stays when there is anything else in it."""
+    with suppress(OSError):
+        for file in path.iterdir():
+            if _is_made_here(file):
+                file.unlink(missing_ok=True)
+        path.rmdir()
+
+
+def _is_made_here(file: Path) -> bool:
+    name = file.name.removesuffix(_PARTIAL)
+    return name in {_LOCK, _DESTINATION, _RUN} or _NAME.fullmatch(name) is not None
+
+
+def _is_mine(path: Path, is_kind: Callable[[int], bool]) -> bool:
+    """Return whether this is what `is_kind` says of a mode, itself and not through a link, and this user's."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return is_kind(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _destination(path: Path) -> Destination | None:

@@ -17,6 +17,7 @@ from driftgauge.client.notices import described
 from driftgauge.client.options import Options, Settings
 from driftgauge.client.records import Batch, LabelBatch
 from driftgauge.client.sampling import is_chosen, threshold
+from driftgauge.client.spool import prepare
 from driftgauge.client.values import id_text
 from driftgauge.errors import ConfigError
 
@@ -27,7 +28,7 @@ class PredictionLogger:
     """Logs predictions and labels of one model version to an MLflow experiment; see `Options` for the rest.
 
     Safe to use from any thread, from coroutines, and before and after a fork. Raises ConfigError when an argument is
-    wrong or the spool cannot be made.
+    wrong or the folder of the spool cannot be made or has anything else in it.
     """
 
     def __init__(self, experiment: str, model_version: str, **settings: Unpack[Settings]) -> None:
@@ -231,9 +232,14 @@ def _snapshots(table: Any) -> dict[str, Any]:
 
 def _make_folder(options: Options) -> None:
     try:
-        options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stranger = prepare(options.folder)
     except OSError as error:
         raise ConfigError(
             f"PredictionLogger(spool_dir=…) cannot make {options.folder} ({error.strerror}): pass a folder that can be "
             "written"
         ) from None
+    if stranger is not None:
+        raise ConfigError(
+            f'PredictionLogger(spool_dir=…): {options.folder} is not empty ("{stranger}" is in it): pass a folder that '
+            "is new or empty, such as one inside it"
+        )

@@ -1,10 +1,13 @@
 """Files that wait for MLflow, in a folder on a local disk that outlives the process.
 
+    spool/driftgauge-spool         marks the folder as a spool
     spool/lock                     held while lanes are created, adopted and removed
     spool/<lane>/lock              held by the process that writes the lane, until it ends
     spool/<lane>/about.json        the lane's destination: experiment, server, model version, sample rate
     spool/<lane>/run.json          the MLflow run of the lane, written before the first attempt to upload
     spool/<lane>/predictions-….parquet, labels-….parquet
+
+A folder that has anything else in it does not become a spool, and what is put next to the lanes of one is left alone.
 
 The next logger for the same destination adopts the lane of a process that has ended; nobody touches that of a living
 one. This module does not know MLflow.
@@ -17,10 +20,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from driftgauge.client.lanes import Destination, Kind, Lane, SpoolFile, abandoned_lane, publish
+from driftgauge.client.lanes import Destination, Kind, Lane, SpoolFile, abandoned_lane, is_lane_name, publish
 from driftgauge.client.locks import locked
 
 _LOCK: Final = "lock"
+_MARKER: Final = "driftgauge-spool"
+_MEANING: Final = "Predictions on their way to MLflow. driftgauge.client makes and removes the folders next to this.\n"
+# At the root of a volume.
+_OF_THE_FILE_SYSTEM: Final = frozenset({"lost+found"})
+
+
+def prepare(folder: Path) -> str | None:
+    """Make a folder a spool, unless it is one; return the name of something in it that a spool does not have, if any.
+
+    Raises OSError when it cannot be made or written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = {path.name for path in folder.iterdir()}
+    if _MARKER in names:
+        return None
+    # Spools of earlier versions have no marker.
+    strangers = {name for name in names - _OF_THE_FILE_SYSTEM - {_LOCK} if not is_lane_name(name)}
+    if strangers:
+        return min(strangers)
+    (folder / _MARKER).write_text(_MEANING, encoding="utf-8")
+    return None
 
 
 class Spool:
@@ -90,7 +114,7 @@ class Spool:
         """Take over the lanes of dead processes for wanted destinations; return the number of rows in them."""
         with self._mutex, self._folder_lock():
             strangers = [path for path in sorted(self._folder.iterdir()) if path.name not in self._lanes]
-            found = [abandoned_lane(path, wanted) for path in strangers if path.is_dir()]
+            found = [abandoned_lane(path, wanted) for path in strangers]
         adopted = {lane: list(lane.files.values()) for lane in found if lane is not None}
         for files in adopted.values():
             for file in files:
