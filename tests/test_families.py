@@ -49,7 +49,10 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     (
         ("model",),
         "gauge",
-        "model_last_prediction_timestamp_seconds model_last_label_timestamp_seconds model_last_batch_timestamp_seconds",
+        """
+            model_last_prediction_timestamp_seconds model_last_label_timestamp_seconds
+            model_last_batch_timestamp_seconds model_label_match_ratio
+        """,
     ),
     ((*VERSION, "run_id", "experiment_id", "model_uri"), "info", "model_info"),
     (("version", "python_version"), "info", "driftgauge_build_info"),
@@ -60,6 +63,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             driftgauge_mlflow_up driftgauge_refresh_duration_seconds driftgauge_refresh_success
             driftgauge_last_refresh_success_timestamp_seconds driftgauge_config_last_reload_successful
             driftgauge_config_last_reload_success_timestamp_seconds driftgauge_series driftgauge_pending_predictions
+            driftgauge_pending_labels
             driftgauge_refresher_up
         """,
     ),

@@ -55,6 +55,28 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """Where `n` rows are, to tell apart rows of one key.
+
+    file: (n,) int64, which file. place: (n,) int64, their order in it. number: (n,) int64 as an Arrow array, what the
+    file itself numbers them by, null where it does not.
+    """
+
+    file: IntArray
+    place: IntArray
+    number: Any
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the places of the rows of all parts."""
+        return cls(
+            np.concatenate([part.file for part in parts]),
+            np.concatenate([part.place for part in parts]),
+            pa.concat_arrays([part.number for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """`n` accepted rows of one file, in file order.
 
@@ -67,6 +89,8 @@ class Columns:
     latency: (n,) seconds, NaN where absent. failed: (n,) true where the request itself failed.
     numbers: feature -> (n,) float64, NaN where missing. categories: feature -> (n,) text, null where missing.
     rows_read: rows of the file this chunk consumed, the rejected ones included: the cursor moves by it.
+    where: the places of the rows, None where no labels are joined. gaps: the rows with a key that were rejected, with
+    whatever values they have.
     rejected: reason -> rows not usable. verdicts: (rows_read,) 0 for each row that is here, else a code of its reason;
     None where nobody asks. notes: what is to be said about the file from this chunk on.
     facts: what else is known of the columns.
@@ -88,6 +112,8 @@ class Columns:
     verdicts: CodeArray | None = None
     notes: tuple[Note, ...] = ()
     facts: Facts = field(default_factory=Facts)
+    where: Where | None = None
+    gaps: "Columns | None" = None
 
     def __len__(self) -> int:
         """Return the number of accepted rows."""
@@ -119,6 +145,7 @@ class Columns:
             numbers={name: np.concatenate([part.numbers[name] for part in parts]) for name in numbers},
             categories={name: pa.concat_arrays([part.categories[name] for part in parts]) for name in categories},
             facts=parts[0].facts,
+            where=_all_places([part.where for part in parts]),
         )
 
     def span(self, rows: slice) -> "Columns":
@@ -145,4 +172,10 @@ class Columns:
             numbers={name: select(values) for name, values in self.numbers.items()},
             categories={name: select(values) for name, values in self.categories.items()},
             facts=self.facts,
+            where=self.where and Where(select(self.where.file), select(self.where.place), select(self.where.number)),
         )
+
+
+def _all_places(parts: Sequence[Where | None]) -> Where | None:
+    known = [part for part in parts if part is not None]
+    return Where.concat(known) if len(known) == len(parts) else None

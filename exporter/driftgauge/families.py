@@ -260,6 +260,8 @@ _IDENTITY: Final = (
         {
             "model_last_prediction_timestamp_seconds": "Unix time of the newest prediction; absent before the first.",
             "model_last_label_timestamp_seconds": "Unix time of the newest label; absent before the first.",
+            "model_label_match_ratio": "Of the labels that are kept, the share that has met its prediction; absent "
+            "without labels.",
             "model_last_batch_timestamp_seconds": "Unix time at which driftgauge last read a batch of this model.",
         },
     ),
@@ -291,6 +293,7 @@ _EXPORTER: Final = (
             "driftgauge_config_last_reload_success_timestamp_seconds": "Unix time of the last accepted configuration.",
             "driftgauge_series": "Series on this page, those of the exporter's own process left out.",
             "driftgauge_pending_predictions": "Predictions kept until their label arrives or their horizon ends.",
+            "driftgauge_pending_labels": "Labels kept until their prediction arrives or their horizon ends.",
             "driftgauge_refresher_up": "1 if the process that refreshes is running, else 0: the last page is served.",
         },
     ),

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from driftgauge.store import Store
 from driftgauge.store.database import FILE_NAME
-from driftgauge.store.join import expire, join, pending
+from driftgauge.store.join import expire, join, kept
 
 from .measuring import (
     BENCH,
@@ -59,7 +59,8 @@ def predictions(key: str, first: int, count: int, spacing: float) -> pa.Table:
     """Return staged predictions number `first` and on, `spacing` µs apart."""
     return duckdb.sql(
         f"""SELECT {KEYS[key]} AS key, '3' AS version, (i * {spacing})::BIGINT AS time, (i % 2)::VARCHAR AS predicted,
-            (i % 1000) / 1000 AS score, '' AS classes, NULL::DOUBLE[] AS class_scores
+            (i % 1000) / 1000 AS score, '' AS classes, NULL::DOUBLE[] AS class_scores, NULL::VARCHAR[] AS segments,
+            1::BIGINT AS file, i AS place, NULL::BIGINT AS number
             FROM range({first}, {first + count}) t(i)"""
     ).to_arrow_table()
 
@@ -67,7 +68,8 @@ def predictions(key: str, first: int, count: int, spacing: float) -> pa.Table:
 def labels(key: str, numbers: range, spacing: float) -> pa.Table:
     """Return staged labels of the predictions with these numbers, a day later, in no order."""
     return duckdb.sql(
-        f"""SELECT {KEYS[key]} AS key, (i * {spacing})::BIGINT + {DAY} AS time, (i % 3 % 2)::VARCHAR AS label
+        f"""SELECT {KEYS[key]} AS key, (i * {spacing})::BIGINT + {DAY} AS time, (i % 3 % 2)::VARCHAR AS label,
+            2::BIGINT AS file, i AS place, NULL::BIGINT AS number, false AS own
             FROM range({numbers.start}, {numbers.stop}, {numbers.step}) t(i) ORDER BY hash(i)"""
     ).to_arrow_table()
 
@@ -133,7 +135,7 @@ def expiry(folder: Path, _key: str, count: int) -> Figures:
     began = clocks()
     with store.transaction("model", "binary") as tx:
         expire(tx, now=HORIZON + DAY, horizon=HORIZON, keep=7 * DAY, by_label_time=True)
-        left = pending(tx)
+        left = kept(tx).predictions
     spent = since(began)
     store.close()
     expect(left, count - -(-count // 30), "predictions left")
@@ -151,7 +153,7 @@ def inflow(folder: Path, key: str, days: int) -> Figures:
             join(tx, [predictions(key, day * daily, daily, DAY / daily)], arriving, horizon=HORIZON)
         with store.transaction("model", "binary") as tx:
             expire(tx, now=(day + 1) * DAY, horizon=HORIZON, keep=7 * DAY, by_label_time=True)
-            waiting = pending(tx)
+            waiting = kept(tx).predictions
         if day % 10 == 9:
             say(f"  day {day + 1}: {waiting:,} wait, file {megabytes(folder):.0f} MB, peak memory {peak():.0f} MB")
     store.close()

@@ -16,7 +16,7 @@ from data_builders import a_reference, features, signals
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.codec import pack
-from driftgauge.columns import Columns
+from driftgauge.columns import Columns, Where
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.families import FAMILIES
 from driftgauge.pipeline import commit as commits
@@ -88,7 +88,14 @@ def rows(keys: Sequence[int], times: Sequence[int], versions: Sequence[str], **v
         latency=nothing,
         failed=np.zeros(len(keys), np.bool_),
         rows_read=len(keys),
+        # Each row is in a file of its own, so that of two labels one comes after the other.
+        where=Where(
+            np.array([next(_FILES) for _ in keys], np.int64), np.arange(len(keys)), pa.nulls(len(keys), pa.int64())
+        ),
     )
+
+
+_FILES = count()
 
 
 class Run:
@@ -100,7 +107,6 @@ class Run:
         model = a_model(f"model{next(_NUMBERS)}", labels={"window_by": window_by})
         self.state = ModelState(ModelConfig.model_validate(model))
         self.now = SECONDS
-        self.waiting = 0
         self._read: list[int] = []
         self._labels: list[tuple[int, int, str]] = []
 
@@ -122,7 +128,7 @@ class Run:
         keys, times, values = ([label[part] for label in labels] for part in range(3))
         labelled = rows(keys, times, ["any"] * len(labels), label=values)
         delta = Delta.combine([fold_predictions(predicted, terms, origin=("run", "1")), fold_labels(labelled, terms)])
-        self.state, self.waiting = commit(self._store, self.state, delta, records=[], known=(), terms=terms)
+        self.state, _ = commit(self._store, self.state, delta, records=[], known=(), terms=terms)
         with self._store.transaction(terms.model.name, terms.model.task) as tx:
             self.state = forget(tx, self.state, terms)
 
@@ -185,7 +191,7 @@ def test_windows_equal_the_rows(shared: Store, pool: list[Prediction], steps: li
             key: pack(pane.to_state()) for key, pane in run.state.outcomes.items()
         }
     labelled = len(run.last_labels())
-    assert run.waiting == len(run._read) - labelled
+    assert run.state.joining.predictions == len(run._read) - labelled
     assert sum(totals.labels for totals in run.state.totals.versions.values()) == labelled
 
 

@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftgauge.schema import Task
+from driftgauge.snapshot import Joining
 from driftgauge.store import Joined, Store, Transaction
 from driftgauge.store.join import (
     class_scores,
     expire,
     join,
+    kept,
     labelled_in,
     last_expiry,
-    pending,
     staged_labels,
     staged_predictions,
 )
@@ -64,12 +65,9 @@ class Oracle:
 
 def labels_table(labels: Sequence[Label], task: Task) -> pa.Table:
     """Return label rows as the join takes them."""
-    kind = pa.float64() if task == "regression" else pa.string()
-    return staged_labels(
-        pa.array([each.key for each in labels], pa.string()),
-        pa.array([each.time for each in labels], pa.int64()),
-        pa.array([each.value for each in labels], kind),
-    )
+    predicted = pa.nulls(len(labels), pa.float64() if task == "regression" else pa.string())
+    keys, times, values = [each.key for each in labels], [each.time for each in labels], [each.value for each in labels]
+    return staged_labels(columns(key=keys, time=times, predicted=predicted, label=values))
 
 
 def predictions_table(rows: Sequence[tuple[str, str, int]], task: Task) -> pa.Table:
@@ -84,7 +82,7 @@ def stored(tx: Transaction, names: Sequence[str]) -> dict[str, tuple[int, Any]]:
     found = {}
     for name in names:
         always = pa.table({"version": [name], "start": [0]})
-        rows = labelled_in(tx, always, length=FOREVER, by_label_time=True, horizon=HORIZON).to_pylist()
+        rows = labelled_in(tx, always, length=FOREVER, by_label_time=True).to_pylist()
         assert len(rows) <= 1
         if rows:
             found[name] = (rows[0]["label_time"], rows[0]["label"])
@@ -147,7 +145,7 @@ def test_any_sequence_of_steps(shared: Store, steps: list[Step], task: Task) -> 
         assert expected == set(changes)
         with shared.transaction(model, task) as tx:
             assert stored(tx, [name for name, _, _ in oracle.predictions]) == after
-            assert pending(tx) == len(oracle.predictions) - len(after)
+            assert kept(tx).predictions == len(oracle.predictions) - len(after)
     assert sorted(fresh) == sorted(oracle.labelled())
     assert late == oracle.late()
 
@@ -221,7 +219,7 @@ def test_labelled_in(store: Store, *, by_label_time: bool, expected: list[str]) 
     with store.transaction("churn", "binary") as tx:
         tables = [staged_predictions(rows), staged_predictions(other)]
         join(tx, tables, [labels_table(labels, "binary")], horizon=1000)
-        found = labelled_in(tx, stretches, length=10, by_label_time=by_label_time, horizon=1000)
+        found = labelled_in(tx, stretches, length=10, by_label_time=by_label_time)
     assert sorted(found["predicted"].to_pylist()) == expected
 
 
@@ -261,7 +259,7 @@ def _expire_one(store: Store, made: int, labelled: int | None, *, by_label_time:
 def _is_kept(store: Store, labelled: int | None) -> bool:
     """Tell whether the prediction is there, which a label in time would show, and check that its label went with it."""
     with store.transaction("churn", "binary") as tx:
-        waiting = pending(tx)
+        waiting = kept(tx).predictions
         again = [predictions_table([("later", "k", 95)], "binary")]
         fresh = join(tx, again, [], horizon=HORIZON).fresh["version"].to_pylist()
         here = bool(stored(tx, ["p"])) if labelled is not None else waiting == 1
@@ -269,14 +267,28 @@ def _is_kept(store: Store, labelled: int | None) -> bool:
         return here
 
 
-def test_expiry_spares_a_younger_prediction_of_the_same_key(store: Store) -> None:
-    """Of two predictions with one key the older goes; the younger, still in a window, stays with its label."""
+def test_expiry_of_one_key(store: Store) -> None:
+    """Predictions with one key go together, with their label, since their number decides what belongs together."""
     with store.transaction("churn", "binary") as tx:
         rows = [predictions_table([("older", "k", 0), ("younger", "k", 20)], "binary")]
         join(tx, rows, [labels_table([Label("k", 5, "1")], "binary")], horizon=HORIZON)
         assert sorted(stored(tx, ["older", "younger"])) == ["older", "younger"]
         expire(tx, now=40, horizon=HORIZON, keep=30, by_label_time=False)
-        assert stored(tx, ["older", "younger"]) == {"younger": (5, "1")}
+        assert stored(tx, ["older", "younger"]) == {"older": (5, "1"), "younger": (5, "1")}
+        expire(tx, now=51, horizon=HORIZON, keep=30, by_label_time=False)
+        assert stored(tx, ["older", "younger"]) == {}
+        assert kept(tx) == Joining()
+
+
+def test_expiry_of_a_key_that_is_used_again(store: Store) -> None:
+    """Of a key with a prediction each day two files stay, which show that it is ambiguous, and never a label."""
+    for day in range(0, 100, 20):
+        with store.transaction("churn", "binary") as tx:
+            rows = staged_predictions(columns(key=["k"], time=[day]))
+            joined = join(tx, [rows], [labels_table([Label("k", day + 1, "1")], "binary")], horizon=HORIZON)
+            expire(tx, now=day + 5, horizon=HORIZON, keep=30, by_label_time=True)
+            assert (len(joined.fresh), joined.ambiguous) == ((1, 0) if day == 0 else (0, 2 if day == 20 else 1))
+            assert kept(tx).predictions == min(2, day // 20 + 1) - (day == 0)
 
 
 def test_expiry_of_orphans(store: Store) -> None:
@@ -294,8 +306,161 @@ def test_late_label_leaves_a_prediction_waiting(store: Store) -> None:
     with store.transaction("churn", "binary") as tx:
         join(tx, [], [labels_table([Label("k", 105, "1")], "binary")], horizon=HORIZON)
         assert join(tx, [predictions_table([("p", "k", 94)], "binary")], [], horizon=HORIZON).late == 1
-        waiting = [pending(tx)]
+        waiting = [kept(tx).predictions]
         for now in (104, 105):
             expire(tx, now=now, horizon=HORIZON, keep=30, by_label_time=True)
-            waiting.append(pending(tx))
+            waiting.append(kept(tx).predictions)
     assert waiting == [1, 1, 0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a file: its key, a value (a class, None if the row was rejected), its time and number."""
+
+    key: str
+    value: str | None
+    time: int = 100
+    number: int | None = None
+
+
+@dataclass
+class Files:
+    """What has been read of each file so far; the rule of the join, row by row."""
+
+    predictions: dict[int, list[Row]] = field(default_factory=dict)
+    labels: dict[int, list[Row]] = field(default_factory=dict)
+    turns: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def read(self, role: str, file: int, rows: list[Row]) -> int:
+        """Take in the next rows of a file and return the place of the first."""
+        known = (self.predictions if role == "predictions" else self.labels).setdefault(file, [])
+        first = len(known)
+        if role == "labels":
+            self.turns |= {(file, first + at): len(self.turns) + at for at in range(len(rows))}
+        known.extend(rows)
+        return first
+
+    def joined(self) -> dict[tuple[int, int], tuple[int, str]]:
+        """Return time and value of the label of each prediction (file, place) that has one."""
+        found: dict[tuple[int, int], tuple[int, str]] = {}
+        for key in {row.key for rows in self.predictions.values() for row in rows}:
+            found |= self._of_key(key)
+        return found
+
+    def _of_key(self, key: str) -> dict[tuple[int, int], tuple[int, str]]:
+        files = {n: [(at, r) for at, r in enumerate(rows) if r.key == key] for n, rows in self.predictions.items()}
+        files = {n: rows for n, rows in files.items() if rows}
+        if len({tuple((r.time, r.value) for _, r in rows) for rows in files.values()}) > 1:
+            return {}
+        file = min(files)
+        asked = files[file]
+        told = {n: [(at, r) for at, r in enumerate(rows) if r.key == key] for n, rows in self.labels.items()}
+        told = {n: rows for n, rows in told.items() if rows}
+        found: dict[tuple[int, int], tuple[int, str]] = {}
+        for order, (place, row) in enumerate(asked):
+            if len(asked) == 1:
+                candidates = [(r.time, self.turns[n, at], n, r.value) for n, rows in told.items() for at, r in rows]
+            elif self._numbered(asked, told):
+                candidates = [
+                    (r.time, self.turns[n, at], n, r.value)
+                    for n, rows in told.items() for at, r in rows if r.number == row.number
+                ]  # fmt: skip
+            elif any(len(rows) != len(asked) for rows in told.values()) or self._shuffled(asked, told):
+                return {}
+            else:
+                candidates = [
+                    (rows[order][1].time, self.turns[n, rows[order][0]], n, rows[order][1].value)
+                    for n, rows in told.items()
+                ]
+            known = [each for each in candidates if each[3] is not None and each[0] <= row.time + HORIZON]
+            if known and row.value is not None:
+                time, _, source, value = max(known)
+                rivals = {r.value for _, r in told[source] if r.time == time and r.value is not None}
+                if len(asked) > 1 or len(rivals) == 1:
+                    found[file, place] = (time, str(value))
+        return found
+
+    @staticmethod
+    def _all_numbered(rows: list[tuple[int, Row]]) -> bool:
+        numbers = [row.number for _, row in rows]
+        return None not in numbers and len(set(numbers)) == len(numbers)
+
+    def _numbered(self, asked: list[tuple[int, Row]], told: dict[int, list[tuple[int, Row]]]) -> bool:
+        numbers = {row.number for _, row in asked}
+        inside = all(row.number in numbers for rows in told.values() for _, row in rows)
+        return inside and all(self._all_numbered(rows) for rows in [asked, *told.values()])
+
+    def _shuffled(self, asked: list[tuple[int, Row]], told: dict[int, list[tuple[int, Row]]]) -> bool:
+        """Tell whether numbers contradict the order of the rows."""
+        each = [asked, *told.values()]
+        if not all(self._all_numbered(rows) for rows in each):
+            return False
+        return any([r.number for _, r in rows] != sorted(r.number or 0 for _, r in rows) for rows in each)
+
+
+_ROWS = st.lists(
+    st.builds(
+        Row,
+        st.sampled_from(["a", "b"]),
+        st.sampled_from(["0", "1", None]),
+        st.sampled_from([100, 100, 104, 100 + HORIZON + 5]),
+        st.sampled_from([None, 0, 1]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.no_cover
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_split_of_files_with_keys_that_repeat(shared: Store, data: st.DataObject) -> None:
+    """However files are cut and in whatever order their parts come, what counts is what one pass over all says."""
+    files = [
+        *(("predictions", n, rows) for n, rows in enumerate(data.draw(st.lists(_ROWS, min_size=1, max_size=2)))),
+        *(("labels", 10 + n, rows) for n, rows in enumerate(data.draw(st.lists(_ROWS, min_size=1, max_size=3)))),
+    ]
+    parts = []
+    for role, file, rows in files:
+        # The time of a prediction does not matter here, and every third row or so is one that was rejected.
+        known = [Row(r.key, r.value, 100 if role == "predictions" else r.time, r.number) for r in rows]
+        cut = data.draw(st.integers(0, len(known)))
+        parts.append([(role, file, part) for part in (known[:cut], known[cut:]) if part])
+    model, oracle = f"split{next(_NUMBERS)}", Files()
+    fresh = 0
+    while any(parts):
+        role, file, rows = data.draw(st.sampled_from([waiting for waiting in parts if waiting])).pop(0)
+        first = oracle.read(role, file, rows)
+        table = _staged(role, file, rows, first)
+        with shared.transaction(model, "binary") as tx:
+            tables = ([table], []) if role == "predictions" else ([], [table])
+            joined = join(tx, *tables, horizon=HORIZON)
+            fresh += len(joined.fresh)
+            expected = oracle.joined()
+            assert _pairs(tx) == expected
+            counts = kept(tx)
+            assert counts.predictions == sum(
+                row.value is not None for rows in oracle.predictions.values() for row in rows
+            ) - len(expected)
+    known = sum(row.value is not None for rows in oracle.labels.values() for row in rows)
+    assert counts.waiting + counts.matched + counts.rejected == known
+    assert fresh >= len(expected)
+
+
+def _staged(role: str, file: int, rows: list[Row], first: int) -> pa.Table:
+    """Return rows of a file as the join takes them, rejected ones as gaps."""
+    kinds: dict[str, Any] = {"key": [r.key for r in rows], "time": [r.time for r in rows]}
+    values = [row.value for row in rows]
+    found = columns(
+        **kinds, file=file, first=first, number=[r.number for r in rows],
+        predicted=values if role == "predictions" else ["0"] * len(rows), label=values,
+    )  # fmt: skip
+    return staged_predictions(found) if role == "predictions" else staged_labels(found)
+
+
+def _pairs(tx: Transaction) -> dict[tuple[int, int], tuple[int, str]]:
+    rows = tx.fetch_all(f"FROM {tx.pairs}")
+    return {
+        (int(str(file)), int(str(place))): (int(str(time)), str(value))
+        for file, place, time, value in rows if value is not None
+    }  # fmt: skip

@@ -14,7 +14,7 @@ from driftgauge.batch.explanation import Block
 from driftgauge.batch.failures import failures
 from driftgauge.batch.features import FeatureReader, Found, unused
 from driftgauge.batch.formats import read_rows
-from driftgauge.batch.keys import inexact_note, join_keys
+from driftgauge.batch.keys import inexact_note, join_keys, row_numbers
 from driftgauge.batch.kinds import Shown
 from driftgauge.batch.latency import implausible, latencies
 from driftgauge.batch.objects import unpacked
@@ -27,7 +27,7 @@ from driftgauge.batch.rows import Rows
 from driftgauge.batch.shape import Role, Shape
 from driftgauge.batch.times import instants
 from driftgauge.batch.values import first_present, mask, version_text
-from driftgauge.columns import BoolArray, Columns, Facts, FloatArray, IntArray, Note, TextArray
+from driftgauge.columns import BoolArray, Columns, Facts, FloatArray, IntArray, Note, TextArray, Where
 from driftgauge.errors import BatchError
 from driftgauge.grid import OUTPUT
 from driftgauge.schema import ReadAs
@@ -177,7 +177,9 @@ class _Decoder:
         if self._watch is not None:
             self._watch(Block(rows, roles, *self.features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
-        kept = columns if fine.all() else columns.take(fine)
+        if self._model.labels is not None and self._role != "reference":
+            columns = replace(columns, where=_places(rows, roles))
+        kept = columns if fine.all() else replace(columns.take(fine), gaps=_gaps(columns, fine))
         rejected = tally(reasons)
         # Why rows have no prediction was said of their scores; whoever rejected others may have said more.
         said = {reason for reason, _ in self._said} | ({"no_prediction", "bad_prediction"} if self._unscaled else set())
@@ -302,6 +304,17 @@ class _Decoder:
             latency=nothing,
             failed=np.zeros(len(rows), dtype=np.bool_),
         )
+
+
+def _places(rows: Rows, roles: Roles) -> Where:
+    """Return the places of the rows in their block."""
+    return Where(np.zeros(len(rows), np.int64), np.arange(len(rows)), row_numbers(rows, roles))
+
+
+def _gaps(columns: Columns, fine: BoolArray) -> Columns | None:
+    """Return the rejected rows that have a key: of the rows with that key they are some."""
+    gaps = ~fine & mask(columns.key.is_valid())
+    return columns.take(gaps) if columns.where is not None and gaps.any() else None
 
 
 def _first(rows: Rows, roles: Roles, role: str) -> Any:

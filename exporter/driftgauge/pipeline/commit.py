@@ -9,13 +9,15 @@ from typing import Final
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
+from driftgauge.columns import Note
 from driftgauge.pipeline.delta import Delta, Terms, merged
 from driftgauge.pipeline.labels import fold_joined
 from driftgauge.pipeline.panes import VERSION_LIMIT
 from driftgauge.pipeline.recount import NOTHING, recount
+from driftgauge.pipeline.unjoined import unjoined
 from driftgauge.snapshot import Grown, ModelState
 from driftgauge.store import FileRecord, Joined, Store, Transaction
-from driftgauge.store.join import expire, join, last_expiry, pending
+from driftgauge.store.join import expire, join, kept, last_expiry
 from driftgauge.store.ledger import write_files
 from driftgauge.store.panes import (
     delete_panes,
@@ -34,8 +36,8 @@ _MANY_CELLS: Final = 500_000
 _PARTS_JOINED: Final = 8
 _FEW_CELLS: Final = 65_536
 
-# Writes what belongs to the state of a model, and returns the state after that.
-Finish = Callable[[Transaction, ModelState], ModelState]
+# Writes what belongs to the state of a model, of which the notes are to be said, and returns the state after that.
+Finish = Callable[[Transaction, ModelState, Sequence[Note]], ModelState]
 
 
 def commit(
@@ -47,8 +49,8 @@ def commit(
     known: Container[tuple[str, str]],
     terms: Terms,
     finish: Finish | None = None,
-) -> tuple[ModelState, int]:
-    """Add a delta and the cursor that goes with it; return the new state and how many predictions wait for labels.
+) -> tuple[ModelState, tuple[Note, ...]]:
+    """Add a delta and the cursor that goes with it; return the new state and what is to be said of labels.
 
     known: the files, by (run id, path), of which there are records already. finish: what else is to be
     written with it.
@@ -59,8 +61,8 @@ def commit(
     with store.transaction(state.config.name, state.config.task, again=state.apart is not None) as tx:
         joined = _join(tx, delta, terms)
         addition = fold_joined(joined.fresh, terms) if joined else Delta()
-        late = Totals(rejected={"label_after_horizon": joined.late} if joined and joined.late else {})
-        state = _counted(state, delta.totals, [delta.answers, addition.totals, late])
+        rejected = Totals(rejected=joined.rejected if joined else {})
+        state = _counted(state, delta.totals, [delta.answers, addition.totals, rejected])
         recounted = recount(tx, joined.corrected, state.outcomes, terms) if joined else NOTHING
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes]))
@@ -78,7 +80,11 @@ def commit(
             outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
             grown=_grown(state, delta, predictions, sums_of),
         )
-        return finish(tx, state) if finish else state, pending(tx)
+        notes: tuple[Note, ...] = ()
+        if joined:
+            state = replace(state, joining=kept(tx))
+            notes = unjoined(tx, state, joined)
+        return finish(tx, state, notes) if finish else state, notes
 
 
 def _counted(state: ModelState, rows: Totals, labels: Sequence[Totals]) -> ModelState:
@@ -155,6 +161,7 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
         if orphans:
             state = _counted(state, Totals(), [Totals(rejected={"label_without_prediction": orphans})])
             _write_counters(tx, state)
+        state = replace(state, joining=kept(tx))
     return replace(
         state,
         predictions={**_without(state.predictions, left_predictions), **predictions},
@@ -207,7 +214,7 @@ def _join(tx: Transaction, delta: Delta, terms: Terms) -> Joined | None:
     labels = terms.model.labels
     if labels is None or not (delta.waiting or delta.labels):
         return None
-    return join(tx, delta.waiting, delta.labels, horizon=int(labels.horizon * MICROSECONDS))
+    return join(tx, delta.waiting, delta.labels, horizon=int(labels.horizon * MICROSECONDS), torn=delta.torn)
 
 
 def _of(versions: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:

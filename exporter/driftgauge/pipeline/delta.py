@@ -51,6 +51,7 @@ class Delta:
     """Additions, and the tables of keyed predictions and labels still to be joined.
 
     answers: counts of labels that came with their predictions. repeated: of rows that had counted before.
+    torn: files with rows that could not be read at all.
     """
 
     totals: Totals = field(default_factory=Totals)
@@ -58,6 +59,7 @@ class Delta:
     outcomes: Mapping[PaneKey, Pane] = field(default_factory=dict)
     waiting: tuple[pa.Table, ...] = ()
     labels: tuple[pa.Table, ...] = ()
+    torn: tuple[int, ...] = ()
     rows_read: int = 0
     answers: Totals = field(default_factory=Totals)
     repeated: Totals = field(default_factory=Totals)
@@ -71,6 +73,7 @@ class Delta:
             outcomes=merged([part.outcomes for part in parts]),
             waiting=tuple(table for part in parts for table in part.waiting),
             labels=tuple(table for part in parts for table in part.labels),
+            torn=tuple(file for part in parts for file in part.torn),
             rows_read=sum(part.rows_read for part in parts),
             answers=Totals.combine([part.answers for part in parts]),
             repeated=Totals.combine([part.repeated for part in parts]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,22 +14,31 @@ from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
 from driftgauge.families import LABEL_DELAY_BUCKETS
 from driftgauge.pipeline.delta import Delta, Terms
-from driftgauge.pipeline.panes import by_version, coded, one_array, panes_of, usable
+from driftgauge.pipeline.panes import Usable, by_version, coded, one_array, panes_of, usable
 from driftgauge.pipeline.shares import Share
 from driftgauge.segments import listed, listed_members
 from driftgauge.store.join import class_scores, staged_labels, staged_predictions
 from driftgauge.windows import MICROSECONDS, PaneKey
 
+# Of such rows not even the key is known.
+_UNREADABLE: Final = ("invalid_json", "not_an_object", "invalid_row")
 
-def fold_labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> Delta:
-    """Fold the labels that came with predictions, and stage what waits to be joined; members: (n,) by segment."""
+
+def fold_labelled(
+    rows: Columns, terms: Terms, members: Sequence[BoolArray], *, gaps: Sequence[Columns] = (), torn: Sequence[int] = ()
+) -> Delta:
+    """Fold the labels that came with predictions, and stage what waits to be joined; members: (n,) by segment.
+
+    gaps: rejected rows. torn: files with rows whose key is not known.
+    """
     labelled = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
     joined = np.zeros(len(rows), np.bool_)
     if terms.model.labels:
         joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
-    if not (labelled.any() or joined.any()):
+    if not (labelled.any() or joined.any() or gaps or torn):
         return Delta()
     is_direct, is_waiting = labelled & ~joined, joined & ~rows.failed
+    unanswered = [*gaps, rows.take(joined & rows.failed)]
     direct, waiting = rows.take(is_direct), rows.take(is_waiting)
     lists = listed(terms.segments, [mask[is_waiting] for mask in members], rows=len(waiting))
     with_label = rows.take(joined & ~rows.failed & labelled)
@@ -38,9 +48,20 @@ def fold_labelled(rows: Columns, terms: Terms, members: Sequence[BoolArray]) -> 
         totals=Totals(last_label=last_label),
         answers=Totals(versions=versions),
         outcomes=panes_of(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
-        waiting=(staged_predictions(waiting, lists),) if len(waiting) else (),
-        labels=(staged_labels(with_label.key, with_label.time, with_label.label),) if len(with_label) else (),
+        waiting=(
+            *((staged_predictions(waiting, lists),) if len(waiting) else ()),
+            *(staged_predictions(some, gaps=True) for some in unanswered if len(some)),
+        ),
+        labels=(staged_labels(with_label, own=True),) if len(with_label) else (),
+        torn=tuple(torn),
     )
+
+
+def torn_file(usable: Usable) -> tuple[int, ...]:
+    """Return the file of some rows if others of it could not be read, so that the order of these says nothing."""
+    places = [part.where for part in (usable.rows, usable.rows.gaps) if part and part.where and len(part)]
+    unreadable = any(reason in usable.rejected for reason in _UNREADABLE)
+    return (int(places[0].file[0]),) if places and unreadable else ()
 
 
 def fold_labels(rows: Columns, terms: Terms) -> Delta:
@@ -54,7 +75,11 @@ def fold_share(share: Share) -> Delta:
     last = int(kept.time.max()) if len(kept) else None
     return Delta(
         totals=Totals(rejected=share.rejected, last_label=last),
-        labels=(staged_labels(kept.key, kept.time, kept.label),) if len(kept) else (),
+        labels=(
+            *((staged_labels(kept),) if len(kept) else ()),
+            *((staged_labels(kept.gaps, gaps=True),) if kept.gaps else ()),
+        ),
+        torn=torn_file(share.usable),
         rows_read=share.usable.rows_read,
         repeated=share.repeated,
     )

@@ -18,8 +18,9 @@ from driftgauge.pipeline.settings import settings_of
 from driftgauge.reference import Compiled
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import SIGNALS, Basis, Rows, current, fit_all
-from driftgauge.snapshot import ModelState, Slice, SnapshotCache
+from driftgauge.snapshot import Joining, ModelState, Slice, SnapshotCache
 from driftgauge.store import FileRecord, Reading, Store, Transaction
+from driftgauge.store.join import kept
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
 from driftgauge.store.panes import read, write_segments, write_windows
 from driftgauge.store.readings import drop, read_apart, write_settings
@@ -40,7 +41,6 @@ class Memory:
     """What is known of one model. A field is replaced only after the store has it.
 
     files: what was read, by (source, path). cursor: how far the feed has looked.
-    waiting: predictions without label.
     fitted: the signals by which rows are folded, by segment; shared: the same for tasks, once they have needed it.
     failure: why the last refresh failed, None if it did not; attempts: how many failed in a row.
     said: what was logged of batches by this process. journal: what was said of them at all.
@@ -55,7 +55,6 @@ class Memory:
     reference_identity: str
     files: dict[tuple[str, str], FileRecord]
     cursor: Cursor
-    waiting: int
     said: set[tuple[str, str, str]] = field(default_factory=set)
     journal: Journal = field(default_factory=Journal)
     fitted: Signals = field(default_factory=dict)
@@ -195,6 +194,7 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         stored, apart = read(tx), read_apart(tx)
         files, cursor = read_files(tx), Cursor(read_cursor(tx))
         journal = Journal.from_json(read_journal(tx))
+        joining = kept(tx) if model.labels else Joining()
     is_shown = reading.task == model.task
     segments = [segment for segment in Segments.of(model, limits).kept if segment.identity in stored.segments]
     names = {ALL_ROWS, *(segment.name for segment in segments)}
@@ -205,6 +205,7 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         outcomes=_of(names, stored.outcomes) if is_shown else {},
         slices=tuple(map(Slice, segments)),
         apart=apart,
+        joining=joining,
     )
     compared = model.reference is not None
     state = _compared_with(state, stored.references if compared else {})
@@ -214,7 +215,6 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         stored.reference_identity if compared else "",
         files,
         cursor,
-        stored.pending,
         windows=tuple(window for window in windows if is_shown and window.name in stored.windows),
         fitted=fitted,
         journal=journal,

@@ -50,7 +50,8 @@ def panes_of(
 class Usable:
     """The `n` rows of a chunk that count, their versions, and at which of the rows that were read they are (n,).
 
-    rejected: by reason, where the others are. rows_read: how many there are in all.
+    rejected: by reason, where the others are; those with a key are the `gaps` of the rows. rows_read: how many there
+    are in all.
     """
 
     rows: Columns
@@ -66,9 +67,10 @@ def usable(rows: Columns, terms: Terms) -> Usable:
     if rows.verdicts is not None and rows.rejected:
         at = np.flatnonzero(rows.verdicts == FINE)
         rejected = {reason: np.flatnonzero(rows.verdicts == CODES[reason]) for reason in rows.rejected}
-    future = is_future(rows.time, terms.now)
+    gaps, future = rows.gaps, is_future(rows.time, terms.now)
     if future.any():
         rejected["future_timestamp"] = at[future]
+        gaps = _with_gaps(gaps, rows, future)
         rows, at = rows.take(~future), at[~future]
     versions = coded(rows.version)
     names, codes = versions
@@ -77,9 +79,17 @@ def usable(rows: Columns, terms: Terms) -> Usable:
         ranked = sorted(range(len(names)), key=lambda code: (-counts[code], names[code]))
         kept = np.isin(codes, ranked[:VERSION_LIMIT])
         rejected["too_many_versions"] = at[~kept]
+        gaps = _with_gaps(gaps, rows, ~kept)
         rows, at = rows.take(kept), at[kept]
         versions = coded(rows.version)
-    return Usable(rows, versions, at, rejected, read)
+    return Usable(replace(rows, gaps=gaps), versions, at, rejected, read)
+
+
+def _with_gaps(gaps: Columns | None, rows: Columns, rejected: BoolArray) -> Columns | None:
+    keyed = rejected & pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
+    if rows.where is None or not keyed.any():
+        return gaps
+    return Columns.concat([*([gaps] if gaps else []), rows.take(keyed)])
 
 
 def coded(text: TextArray) -> Coded:

@@ -1,5 +1,6 @@
 """Files, from their bytes to what they add: what a worker does, so nothing heavy is imported here."""
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,8 +10,10 @@ from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO, Final, TypeVar
 
+import numpy as np
+
 from driftgauge.batch import decode
-from driftgauge.columns import Columns, Note
+from driftgauge.columns import Columns, Note, Where
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.feed import Opener, Piece
 from driftgauge.openers import InMemory
@@ -149,9 +152,23 @@ def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
         max_bytes=job.max_bytes,
         latest=job.terms.now + AHEAD,
     )
+    identity, start = _identity(piece), job.skip
     for rows in decoded:
         notes.extend(rows.notes)
-        yield rows
+        gaps = rows.gaps and replace(rows.gaps, where=_placed(rows.gaps.where, identity, start))
+        yield replace(rows, where=_placed(rows.where, identity, start), gaps=gaps)
+        start += rows.rows_read
+
+
+def _identity(piece: Piece) -> int:
+    """Return a number of the file that is the same in every process."""
+    text = f"{piece.role}\0{piece.source}\0{piece.path}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+def _placed(where: Where | None, file: int, start: int) -> Where | None:
+    """Return places in a block as places in a file, of which it begins at row `start`."""
+    return where and Where(np.full_like(where.file, file), where.place + start, where.number)
 
 
 def _folded(chunks: Iterable[Columns], job: Job) -> tuple[Delta, Seen]:

@@ -49,9 +49,9 @@ def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Pan
 
     outcomes: the panes so far.
     """
-    labels, length = terms.model.labels, terms.tiers.lengths[-1]
+    length = terms.tiers.lengths[-1]
     stretches = _touched(corrected, terms, length)
-    if labels is None or not stretches:
+    if not stretches:
         return NOTHING
     replaced = [key for key in outcomes if _stretch(key, length) in stretches]
     rows = dict.fromkeys(sorted(stretches), 0)
@@ -64,7 +64,6 @@ def recount(tx: Transaction, corrected: pa.Table, outcomes: Mapping[PaneKey, Pan
             pa.table({"version": [at[0] for at in portion], "start": [at[1] * MICROSECONDS for at in portion]}),
             length=length * MICROSECONDS,
             by_label_time=terms.by_label_time,
-            horizon=int(labels.horizon * MICROSECONDS),
         )
         panes |= refold(labelled, terms)
     return Recount(length, frozenset(stretches), panes, frozenset(replaced))

@@ -48,7 +48,6 @@ from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.work import Work, due, on_record, overlooked
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.store import FileRecord, Store, Transaction
-from driftgauge.store.join import pending
 from driftgauge.store.ledger import write_cursor, write_journal
 
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
@@ -168,7 +167,12 @@ class Pipeline:
     @property
     def pending(self) -> int:
         """How many predictions wait for a label."""
-        return sum(memory.waiting for memory in self._models.values())
+        return sum(state.joining.predictions for state in self.states)
+
+    @property
+    def pending_labels(self) -> int:
+        """How many labels wait for their prediction."""
+        return sum(state.joining.waiting for state in self.states)
 
     def refresh(self, now: int) -> Report:
         """Read what is new and forget what is old, as of `now` (µs)."""
@@ -301,9 +305,10 @@ class Pipeline:
             step.count(Totals(failures={reason: 1}))
         memory.journal = memory.journal.saying(Remark("file", reason, "", "", str(outcome), path, first=now, last=now))
 
-    def _say(self, memory: Memory, item: Work, notes: Iterable[Note], now: int) -> None:
-        """Log what may not mean what it seems to, once for each column of a model."""
-        model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
+    def _say(self, memory: Memory, item: Work | None, notes: Iterable[Note], now: int) -> None:
+        """Log what may not mean what it seems to, once for each column of a model; item: the file, if it is one."""
+        model = memory.state.config.name
+        run, path = (item.piece.run_id, item.piece.path) if item else ("", "")
         for note in notes:
             remark = Remark("doubt", note.reason, note.column, note.example, note.text, path, first=now, last=now)
             memory.journal = memory.journal.saying(remark)
@@ -336,17 +341,19 @@ class Pipeline:
             return
         delta = Delta.combine(step.deltas)
         memory.repeated = Totals.combine([memory.repeated, delta.repeated])
-        memory.state, memory.waiting = commit(
+        memory.state, notes = commit(
             self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
         )
+        if finish is None:
+            self._say(memory, None, notes, terms.now)
         memory.files |= {(record.source, record.path): record for record in step.records}
         # A smaller step leaves too little behind to be worth the time.
         is_large = delta.rows_read >= _STEP_ROWS
         self._store.settle(after_large=is_large)
         if is_large:
             trim()
-        name, files = memory.state.config.name, len(step.records)
-        self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=memory.waiting)
+        name, files, waiting = memory.state.config.name, len(step.records), memory.state.joining.predictions
+        self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=waiting)
 
     def _conclude(self, memory: Memory, step: _Step, cursor: Cursor, terms: Terms, noted: "_Noted") -> None:
         """Commit the last step; with it remember how far the feed has looked, and forget what is old.
@@ -355,7 +362,8 @@ class Pipeline:
         """
         known = memory.cursor.kept
 
-        def finish(tx: Transaction, state: ModelState) -> ModelState:
+        def finish(tx: Transaction, state: ModelState, notes: Sequence[Note] = ()) -> ModelState:
+            self._say(memory, None, notes, terms.now)
             if cursor.kept is not known:
                 write_cursor(tx, cursor.kept, known=known)
             if is_anything_old(state, terms):
@@ -372,8 +380,8 @@ class Pipeline:
         elif cursor.kept is not known or is_anything_old(memory.state, terms):
             model, is_again = memory.state.config, memory.served is not None
             with self._store.transaction(model.name, model.task, again=is_again) as tx:
-                state, waiting = finish(tx, memory.state), pending(tx)
-            memory.state, memory.waiting = state, waiting
+                state = finish(tx, memory.state)
+            memory.state = state
         memory.cursor = cursor
 
     def _identify(self, memory: Memory) -> None:

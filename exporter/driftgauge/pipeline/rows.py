@@ -9,7 +9,7 @@ from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import BoolArray, Columns
 from driftgauge.families import LATENCY_BUCKETS
 from driftgauge.pipeline.delta import Delta, Origin, Terms
-from driftgauge.pipeline.labels import fold_labelled
+from driftgauge.pipeline.labels import fold_labelled, torn_file
 from driftgauge.pipeline.panes import Coded, by_version, coded, panes_of, usable
 from driftgauge.pipeline.seen import ACCEPTED, FAILED, TIMED
 from driftgauge.pipeline.shares import Share
@@ -35,7 +35,9 @@ def fold_together(shares: Sequence[Share], terms: Terms) -> Delta:
         repeated=Totals.combine([share.repeated for share in shares]),
     )
     rejected = [Delta(totals=Totals(rejected=reasons)) for share in shares if (reasons := share.rejected)]
-    return Delta.combine([counted, *rejected, fold_labelled(rows, terms, members)])
+    gaps = [share.usable.rows.gaps for share in shares if share.usable.rows.gaps]
+    torn = [file for share in shares for file in torn_file(share.usable)]
+    return Delta.combine([counted, *rejected, fold_labelled(rows, terms, members, gaps=gaps, torn=torn)])
 
 
 def _version_totals(rows: Columns, versions: Coded, shares: Sequence[Share]) -> dict[str, VersionTotals]:

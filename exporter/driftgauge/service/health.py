@@ -15,6 +15,7 @@ class RefreshHealth:
 
     failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
     models. dropped: series left out so far. pending: predictions waiting for their label.
+    pending_labels: labels waiting for their prediction.
     """
 
     mlflow_up: bool | None = None
@@ -27,6 +28,7 @@ class RefreshHealth:
     series: int = 0
     dropped: int = 0
     pending: int = 0
+    pending_labels: int = 0
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -62,6 +64,7 @@ class RefreshHealth:
             "driftgauge_series": self.series,
             "driftgauge_series_dropped_total": self.dropped,
             "driftgauge_pending_predictions": self.pending,
+            "driftgauge_pending_labels": self.pending_labels,
         }
         return {
             **{name: [Sample((), float(value))] for name, value in values.items() if value is not None},

@@ -161,7 +161,8 @@ class Refresher:
             uri = without_secrets(self._config.mlflow.tracking_uri or "")
             log("MLflow answers" if report.mlflow_up else "MLflow does not answer", uri=uri)
         health = self._health.after(report.failures, started=started, ended=self._clock())
-        health = replace(health, mlflow_up=report.mlflow_up, pending=pipeline.pending)
+        health = replace(health, mlflow_up=report.mlflow_up)
+        health = replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
         restored = any(state.totals.versions for state in pipeline.states)
         self._ready = self._ready or report.mlflow_up is not False or restored
         publication = refreshing.publish(

@@ -43,13 +43,14 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
         started, at = time.time(), int(now * MICROSECONDS)
         pipeline = pipeline_for(config, store, workers, clock=time.time, relist=True)
         report, models = refresh_models(config, pipeline, {}, now=at)
-        ended, pending = time.time(), pipeline.pending
+        ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
     finally:
         workers.close()
         store.close()
     samples, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
     health = RefreshHealth().after(report.failures, started=started, ended=ended)
-    health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped, pending=pending)
+    health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped)
+    health = replace(health, pending=pending, pending_labels=labels)
     every = {**samples, **build_info(), **reloaded(ended), **health.samples()}
     validate(every)
     return written(every, openmetrics=False).decode(), health.messages

@@ -55,6 +55,7 @@ def model_samples(
     cache = cache or SnapshotCache()
     board = Board({}, (model.config.name,))
     _put_model(board, model.totals)
+    board.put("model_label_match_ratio", model.joining.match_ratio)
     if model.config.segments:
         board.put("driftgauge_segments_dropped", len(model.config.segments) - len(model.slices))
     versions = model.totals.newest(limits.max_versions)

@@ -41,6 +41,25 @@ class Slice:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Rows that are kept: predictions without a label; labels that wait, have met their prediction, or do not count.
+
+    A label is kept for the horizon, and longer where a window needs it. Those in the rows of predictions are none.
+    """
+
+    predictions: int = 0
+    waiting: int = 0
+    matched: int = 0
+    rejected: int = 0
+
+    @property
+    def match_ratio(self) -> float | None:
+        """Of the labels the share that has met its prediction, None without labels."""
+        labels = self.waiting + self.matched + self.rejected
+        return self.matched / labels if labels else None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelState:
     """All that is known of one model.
@@ -60,6 +79,7 @@ class ModelState:
     grown: tuple[Grown, ...] = ()
     slices: tuple[Slice, ...] = ()
     apart: Totals | None = None
+    joining: Joining = field(default_factory=Joining)
 
     @property
     def subjects(self) -> dict[str, Self]:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
     id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR,
-    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], pending BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
+    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], turn BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
     journal VARCHAR DEFAULT '', again BOOLEAN DEFAULT false, settings VARCHAR DEFAULT '', apart BLOB,
     back_to BIGINT DEFAULT 0
 );
@@ -80,13 +80,18 @@ class Transaction:
 
     @property
     def labels(self) -> str:
-        """The table of this model's labels, at most one per key, of predictions that are known."""
+        """The table of this model's labels with a join key."""
         return f"labels_{self.model}"
 
     @property
-    def early_labels(self) -> str:
-        """The table of labels whose prediction is not known yet."""
-        return f"early_labels_{self.model}"
+    def pairs(self) -> str:
+        """The table of predictions that have or had a label, and of those labels."""
+        return f"pairs_{self.model}"
+
+    @property
+    def torn(self) -> str:
+        """The table of files in which some rows could not be read at all."""
+        return f"torn_{self.model}"
 
     @property
     def reference(self) -> str:
@@ -248,9 +253,14 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task, *, a
     value = "DOUBLE" if task == "regression" else "VARCHAR"
     connection.execute(
         f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "
-        "score DOUBLE, classes VARCHAR, class_scores DOUBLE[], segments VARCHAR[])"
+        "score DOUBLE, classes VARCHAR, class_scores DOUBLE[], segments VARCHAR[], "
+        "file BIGINT, place BIGINT, number BIGINT)"
     )
     connection.execute(f"CREATE TABLE reference_{number} (segment VARCHAR, data BLOB, metrics BLOB)")
-    for table in ("labels", "early_labels"):
-        connection.execute(f"CREATE TABLE {table}_{number} (key VARCHAR, time BIGINT, label {value})")
+    connection.execute(
+        f"CREATE TABLE labels_{number} (key VARCHAR, time BIGINT, label {value}, file BIGINT, place BIGINT, "
+        "number BIGINT, own BOOLEAN, turn BIGINT, state UTINYINT, counted BOOLEAN)"
+    )
+    connection.execute(f"CREATE TABLE pairs_{number} (file BIGINT, place BIGINT, label_time BIGINT, label {value})")
+    connection.execute(f"CREATE TABLE torn_{number} (file BIGINT)")
     return int(number)

@@ -1,27 +1,39 @@
 """Predictions and labels that wait for each other, joined by key inside DuckDB.
 
-A label may be read before or after its prediction. Of several labels for one key the one with the latest time wins,
-whatever the order in which they are read; among equal times, the one read last. A label counts when its time is at most
-the horizon after its prediction's. Only a known prediction can decide that, so a label that is read first waits in the
-table of early labels until its prediction is read.
+All rows are kept as they were read: predictions, labels, and the pairs that they make (`matching` says which). A step
+decides anew about the keys that it touches, with all their rows, so it does not matter in which step a row came. A pair
+that the new rows put in doubt is withdrawn; its row stays, without label, so that no prediction is fresh twice.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftgauge.columns import Columns, TextArray, ValueArray
+from driftgauge.columns import Columns
 from driftgauge.schema import Task
+from driftgauge.snapshot import Joining
 from driftgauge.store.database import Transaction
+from driftgauge.store.matching import match
 
 # Separates the class names in one stored text; this character cannot occur in a canonical name.
 _SEPARATOR = "\x1f"
-# Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
-_LATEST = "time::HUGEINT * 9223372036854775808 + place"
-_ROW = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, l.time AS label_time, l.label"
+_ROW: Final = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, l.label_time, l.label"
+_LABEL: Final = "key, time, label, file, place, number, own, turn"
+# What has become of a label: it has no prediction yet; it has; or it is unclear or too late which.
+_WAITING, _MATCHED, _REJECTED = 0, 1, 2
+_DAY: Final = 86_400 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A key that is ambiguous, and how many predictions and labels have it."""
+
+    key: str
+    predictions: int
+    labels: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,17 +41,31 @@ class Joined:
     """What one step joined.
 
     fresh: predictions that got their first label in it. corrected: version, time, and label time before and after, of
-    predictions whose label changed. late: how many labels came after the horizon and do not count.
+    predictions whose label changed or is in doubt now, in which case both times are the same. late: how many labels
+    came after the horizon and do not count. ambiguous: how many may belong to several predictions; example: one of
+    them. labels: how many were read.
     """
 
     fresh: pa.Table
     corrected: pa.Table
     late: int
+    ambiguous: int = 0
+    example: Example | None = None
+    labels: int = 0
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many labels do not count, by reason."""
+        found = {"label_after_horizon": self.late, "ambiguous_key": self.ambiguous}
+        return {reason: count for reason, count in found.items() if count}
 
 
-def staged_predictions(columns: Columns, segments: "pa.Array | None" = None) -> pa.Table:
-    """Return the rows as the join stores them; segments: (n,) the identities of those that each row is in, as lists."""
-    names = sorted(columns.class_scores)
+def staged_predictions(columns: Columns, segments: "pa.Array | None" = None, *, gaps: bool = False) -> pa.Table:
+    """Return the rows as the join stores them; segments: (n,) the identities of those that each row is in, as lists.
+
+    gaps: these rows were rejected, and only take their place among those of their key.
+    """
+    names = () if gaps else sorted(columns.class_scores)
     count = len(columns)
     scores = pa.array([None] * count, pa.list_(pa.float64()))
     if names:
@@ -51,55 +77,85 @@ def staged_predictions(columns: Columns, segments: "pa.Array | None" = None) -> 
             "key": columns.key,
             "version": columns.version,
             "time": columns.time,
-            "predicted": columns.predicted,
+            "predicted": pa.nulls(count, columns.predicted.type) if gaps else columns.predicted,
             "score": columns.score,
             "classes": pa.array([_SEPARATOR.join(names)] * count, pa.string()),
             "class_scores": scores,
             "segments": pa.nulls(count, pa.list_(pa.string())) if segments is None else segments,
+            **_place(columns),
         }
     )
 
 
-def staged_labels(key: TextArray, time: "pa.Array", label: ValueArray) -> pa.Table:
-    """Return labels as the join stores them, in the order in which they were read."""
-    return pa.table({"key": key, "time": time, "label": label})
+def staged_labels(columns: Columns, *, own: bool = False, gaps: bool = False) -> pa.Table:
+    """Return labels as the join stores them, in the order in which they were read.
+
+    own: they are in the rows of their predictions. gaps: as in `staged_predictions`.
+    """
+    label = pa.nulls(len(columns), columns.label.type) if gaps else columns.label
+    return pa.table(
+        {"key": columns.key, "time": columns.time, "label": label}
+        | _place(columns)
+        | {"own": pa.repeat(pa.scalar(own), len(columns))}
+    )
 
 
-def join(tx: Transaction, predictions: Sequence[pa.Table], labels: Sequence[pa.Table], *, horizon: int) -> Joined:
-    """Store staged rows, in the order in which they were read, and return what they complete; `horizon` in µs."""
+def join(
+    tx: Transaction,
+    predictions: Sequence[pa.Table],
+    labels: Sequence[pa.Table],
+    *,
+    horizon: int,
+    torn: Sequence[int] = (),
+) -> Joined:
+    """Store staged rows, in the order in which they were read, and return what they complete; `horizon` in µs.
+
+    torn: files with rows whose key could not be read, so that the order of the others is not known.
+    """
     run = tx.run
     new: pa.Table = pa.concat_tables([_prediction_schema(tx.task).empty_table(), *predictions])
+    read: pa.Table = pa.concat_tables([_label_schema(tx.task).empty_table(), *labels])
+    ((turn,),) = tx.fetch_all("SELECT turn FROM models WHERE id = ?", [tx.model])
+    first = int(str(turn))
     tx.connection.register("new_predictions", new)
-    read = pa.concat_tables([_label_schema(tx.task).empty_table(), *labels])
-    tx.connection.register("read_labels", read.append_column("place", pa.array(np.arange(len(read), dtype=np.int64))))
+    tx.connection.register(
+        "read_labels", read.append_column("turn", pa.array(range(first, first + len(read)), pa.int64()))
+    )
+    run("UPDATE models SET turn = ? WHERE id = ?", [first + len(read), tx.model])
+    if torn:
+        run(f"INSERT INTO {tx.torn} SELECT unnest(?::BIGINT[])", [list(torn)])
     # A table, which DuckDB reads with several threads; a registered one it reads with one.
     run("CREATE TEMP TABLE new_labels AS FROM read_labels")
-    # The only pass over all predictions: the statements below read those that this step's labels belong to.
-    run(f"CREATE TEMP TABLE met AS SELECT * FROM {tx.predictions} WHERE key IN (SELECT key FROM new_labels)")
-    _match_early_labels(tx)
-    overdue = _accept(tx, horizon)
-    # The statements below reuse this memory.
-    run("DROP TABLE new_labels")
-    tx.connection.unregister("read_labels")
-    corrected = tx.fetch_table(
-        """SELECT p.version, p.time, l.old_time, l.time AS new_time
-           FROM met p JOIN accepted l USING (key) WHERE l.old_time <= p.time + ?""",
-        [horizon],
+    run(
+        f"""CREATE TEMP TABLE touched AS SELECT DISTINCT key FROM new_labels
+            UNION SELECT key FROM new_predictions SEMI JOIN {tx.labels} USING (key)"""
     )
-    run(f"DELETE FROM {tx.labels} WHERE key IN (SELECT key FROM accepted WHERE old_time IS NOT NULL)")
-    run(f"INSERT INTO {tx.labels} SELECT key, time, label FROM accepted")
-    run(f"CREATE TEMP TABLE answered AS SELECT {_ROW} FROM new_predictions p JOIN {tx.labels} l USING (key)")
-    fresh = tx.fetch_table(
-        f"""SELECT {_ROW} FROM met p JOIN accepted l USING (key) WHERE l.old_time IS NULL
-            UNION ALL FROM answered WHERE label_time <= time + ?""",
-        [horizon],
+    # The only pass over all predictions.
+    run(
+        f"""CREATE TEMP TABLE met AS SELECT * FROM {tx.predictions} SEMI JOIN touched USING (key)
+            UNION ALL SELECT * FROM new_predictions SEMI JOIN touched USING (key)"""
     )
-    ((early,),) = tx.fetch_all("SELECT count(*) FROM answered WHERE label_time > time + ?", [horizon])
+    run(
+        f"""CREATE TEMP TABLE heard AS
+            SELECT {_LABEL}, state, counted, false AS new FROM {tx.labels} SEMI JOIN touched USING (key)
+            UNION ALL SELECT {_LABEL}, {_WAITING}::UTINYINT, false, true FROM new_labels"""
+    )
+    match(tx, horizon=horizon)
+    fresh, corrected = _exchange(tx)
+    late, ambiguous, example = _judge(tx, horizon)
     run(f"INSERT INTO {tx.predictions} FROM new_predictions")
-    run("UPDATE models SET pending = pending + ? WHERE id = ?", [len(new) - len(fresh), tx.model])
-    run("DROP TABLE met; DROP TABLE accepted; DROP TABLE answered")
+    for table in ("new_labels", "touched", "met", "heard", "paired", "unclear"):
+        run(f"DROP TABLE {table}")
     tx.connection.unregister("new_predictions")
-    return Joined(fresh, corrected, overdue + int(str(early)))
+    tx.connection.unregister("read_labels")
+    return Joined(fresh, corrected, late, ambiguous, example, labels=len(read))
+
+
+def _place(columns: Columns) -> dict[str, pa.Array]:
+    at = columns.where
+    if at is None:
+        raise ValueError("rows without their place in a file cannot be joined")
+    return {"file": at.file, "place": at.place, "number": at.number}
 
 
 def _prediction_schema(task: Task) -> pa.Schema:
@@ -107,77 +163,96 @@ def _prediction_schema(task: Task) -> pa.Schema:
     return pa.schema(
         {"key": text, "version": text, "time": pa.int64(), "predicted": _value(task), "score": number}
         | {"classes": text, "class_scores": pa.list_(number), "segments": pa.list_(text)}
+        | _PLACE
     )
 
 
 def _label_schema(task: Task) -> pa.Schema:
-    return pa.schema({"key": pa.string(), "time": pa.int64(), "label": _value(task)})
+    return pa.schema({"key": pa.string(), "time": pa.int64(), "label": _value(task)} | _PLACE | {"own": pa.bool_()})
+
+
+_PLACE: Final = {"file": pa.int64(), "place": pa.int64(), "number": pa.int64()}
 
 
 def _value(task: Task) -> pa.DataType:
     return pa.float64() if task == "regression" else pa.string()
 
 
-def _match_early_labels(tx: Transaction) -> None:
-    """Move labels without a known prediction from `new_labels` to the early ones, and those of new predictions back.
+def _exchange(tx: Transaction) -> tuple[pa.Table, pa.Table]:
+    """Put `paired` in place of the pairs that `met` had; return the predictions that are fresh, and what changed."""
+    tx.run(f"CREATE TEMP TABLE had AS SELECT * FROM {tx.pairs} SEMI JOIN met USING (file, place)")
+    tx.run(
+        """CREATE TEMP TABLE changed AS
+           SELECT file, place, h.label_time AS old_time, coalesce(l.label_time, h.label_time) AS new_time, l.label
+           FROM had h LEFT JOIN paired l USING (file, place)
+           WHERE l.label IS DISTINCT FROM h.label OR (l.label IS NOT NULL AND l.label_time <> h.label_time)"""
+    )
+    corrected = tx.fetch_table(
+        "SELECT p.version, p.time, c.old_time, c.new_time FROM met p JOIN changed c USING (file, place)"
+    )
+    fresh = tx.fetch_table(
+        f"SELECT {_ROW} FROM met p JOIN paired l USING (file, place) ANTI JOIN had USING (file, place)"
+    )
+    if len(corrected):
+        tx.run(f"DELETE FROM {tx.pairs} WHERE (file, place) IN (SELECT file, place FROM changed)")
+        tx.run(f"INSERT INTO {tx.pairs} SELECT file, place, new_time, label FROM changed")
+    tx.run(f"INSERT INTO {tx.pairs} FROM paired ANTI JOIN had USING (file, place)")
+    tx.run("DROP TABLE had; DROP TABLE changed")
+    return fresh, corrected
 
-    place: the order of reading, negative for labels that were read in an earlier step.
+
+def _judge(tx: Transaction, horizon: int) -> tuple[int, int, Example | None]:
+    """Store the new labels, and what has become of those in `heard`.
+
+    Returns how many are found to be late and ambiguous, each once, and an example of the latter.
     """
     tx.run(
-        """CREATE TEMP TABLE unmet AS SELECT n.* FROM new_labels n
-           ANTI JOIN (SELECT key FROM met UNION ALL SELECT key FROM new_predictions) USING (key)"""
+        f"""CREATE TEMP TABLE judged AS
+            SELECT h.*, own OR last IS NULL OR label IS NULL AS fine,
+                h.time > last + $horizon AS late, u.key IS NOT NULL AS unclear,
+                CASE WHEN last IS NULL THEN {_WAITING} WHEN NOT fine AND (late OR unclear) THEN {_REJECTED}
+                ELSE {_MATCHED} END AS verdict
+            FROM heard h LEFT JOIN (SELECT key, max(time) AS last FROM met GROUP BY key) USING (key)
+            LEFT JOIN unclear u USING (key)""".replace("$horizon", str(horizon))
     )
-    tx.run("DELETE FROM new_labels WHERE place IN (SELECT place FROM unmet)")
+    tx.run(f"""INSERT INTO {tx.labels} SELECT {_LABEL}, verdict, verdict = {_REJECTED} FROM judged WHERE new""")
     tx.run(
-        f"""INSERT INTO new_labels SELECT key, time, label, rowid - 4611686018427387904 FROM {tx.early_labels}
-            WHERE key IN (SELECT key FROM new_predictions)"""
+        f"""UPDATE {tx.labels} l SET state = j.verdict, counted = j.counted OR j.verdict = {_REJECTED}
+            FROM judged j WHERE l.turn = j.turn AND NOT j.new AND l.state <> j.verdict"""
     )
-    tx.run(f"DELETE FROM {tx.early_labels} WHERE key IN (SELECT key FROM new_predictions)")
-    tx.run(f"INSERT INTO {tx.early_labels} SELECT key, time, label FROM unmet ORDER BY place")
-    tx.run("DROP TABLE unmet")
-
-
-def _accept(tx: Transaction, horizon: int) -> int:
-    """Make table `accepted`: per key the new label that counts, and in `old_time` the time of the one it replaces.
-
-    Returns how many labels came too late. Of several predictions with one key the earliest decides.
-    """
-    # Only the few predictions that are older than some label by more than the horizon are grouped.
-    tx.run(
-        """CREATE TEMP TABLE overdue AS SELECT n.place FROM new_labels n JOIN (
-               SELECT key, min(time) AS time FROM (FROM met UNION ALL FROM new_predictions)
-               WHERE time < (SELECT max(time) FROM new_labels) - ? GROUP BY key
-           ) p USING (key) WHERE n.time > p.time + ?""",
-        [horizon, horizon],
+    ((late, ambiguous, example),) = tx.fetch_all(
+        f"""SELECT count(*) FILTER (late), count(*) FILTER (NOT late), min(key) FILTER (NOT late)
+            FROM judged WHERE verdict = {_REJECTED} AND NOT counted"""
     )
-    tx.run(
-        f"""CREATE TEMP TABLE accepted AS SELECT n.*, l.time AS old_time FROM (
-                SELECT key, max(time) AS time, arg_max(label, {_LATEST}) AS label
-                FROM new_labels ANTI JOIN overdue USING (place) GROUP BY key
-            ) n LEFT JOIN {tx.labels} l USING (key)
-            WHERE l.key IS NULL OR n.time > l.time OR (n.time = l.time AND n.label <> l.label)"""
+    tx.run("DROP TABLE judged")
+    return int(str(late)), int(str(ambiguous)), _example(tx, example)
+
+
+def _example(tx: Transaction, key: object) -> Example | None:
+    if key is None:
+        return None
+    ((predictions, labels),) = tx.fetch_all(
+        "SELECT (SELECT count(*) FROM met WHERE key = $1), (SELECT count(*) FROM heard WHERE key = $1 AND NOT own)",
+        [key],
     )
-    ((late,),) = tx.fetch_all("SELECT count(*) FROM overdue")
-    tx.run("DROP TABLE overdue")
-    return int(str(late))
+    return Example(str(key), int(str(predictions)), int(str(labels)))
 
 
-def labelled_in(tx: Transaction, places: pa.Table, *, length: int, by_label_time: bool, horizon: int) -> pa.Table:
+def labelled_in(tx: Transaction, places: pa.Table, *, length: int, by_label_time: bool) -> pa.Table:
     """Return the labelled predictions that count in given intervals, each `length` long; all times in µs.
 
     places: version and start of each interval; the start is a multiple of the length.
     """
-    at = "l.time" if by_label_time else "p.time"
+    at = "l.label_time" if by_label_time else "p.time"
     tx.connection.register("places", places)
     found = tx.fetch_table(
-        f"""SELECT {_ROW} FROM {tx.predictions} p JOIN {tx.labels} l USING (key)
+        f"""SELECT {_ROW} FROM {tx.predictions} p JOIN {tx.pairs} l USING (file, place)
             JOIN places ON p.version = places.version AND {at} // $length * $length = places.start
-            WHERE {at} >= $first AND {at} < $end AND l.time <= p.time + $horizon""",
+            WHERE {at} >= $first AND {at} < $end AND l.label IS NOT NULL""",
         {
             "length": length,
             "first": pc.min(places["start"]).as_py(),
             "end": pc.max(places["start"]).as_py() + length,
-            "horizon": horizon,
         },
     )
     tx.connection.unregister("places")
@@ -190,28 +265,65 @@ def expire(tx: Transaction, *, now: int, horizon: int, keep: int, by_label_time:
     Returns how many labels never met a prediction.
 
     A labelled prediction stays, with its label, until it has left the longest window (`keep`): a corrected label
-    recounts its pane from the rows. All times in µs.
+    recounts its pane from the rows. The rows of one key go together, since their number decides; of a key that is used
+    again and again the two newest files show that. All times in µs.
     """
     run = tx.run
-    counted = "l.time" if by_label_time else "p.time"
+    counted = "l.label_time" if by_label_time else "p.time"
     past = now - horizon
     # Rows are stored in order of arrival, so DuckDB skips blocks whose smallest time is too new.
-    run(f"CREATE TEMP TABLE old AS SELECT rowid AS row, key, time FROM {tx.predictions} WHERE time < ?", [past])
     run(
-        f"""CREATE TEMP TABLE done AS SELECT p.row, p.key, l.key IS NULL AS unlabelled
-            FROM old p LEFT JOIN {tx.labels} l ON l.key = p.key AND l.time <= p.time + ?
-            WHERE l.key IS NULL OR {counted} < ?""",
-        [horizon, now - keep],
+        f"""CREATE TEMP TABLE done AS SELECT p.rowid AS row, p.key, p.version, p.file, p.place, p.time
+            FROM {tx.predictions} p LEFT JOIN {tx.pairs} l USING (file, place)
+            WHERE p.time < ? AND (l.label IS NULL OR {counted} < ?)""",
+        [past, now - keep],
     )
-    ((unlabelled,),) = tx.fetch_all("SELECT count(*) FROM done WHERE unlabelled")
+    run(
+        f"""CREATE TEMP TABLE alive AS SELECT key, version, file, max(time) AS newest
+            FROM {tx.predictions} p WHERE key IN (SELECT key FROM done) GROUP BY key, version, file"""
+    )
+    run(
+        f"""DELETE FROM alive WHERE key NOT IN (
+                SELECT key FROM {tx.predictions} p WHERE key IN (SELECT key FROM done)
+                AND rowid NOT IN (SELECT row FROM done))"""
+    )
+    run(
+        """CREATE TEMP TABLE newest AS SELECT key, version, file FROM alive
+           QUALIFY row_number() OVER (PARTITION BY key, version ORDER BY newest DESC, file) <= 2"""
+    )
+    run("DELETE FROM done WHERE (key, version, file) IN (FROM newest)")
     run(f"DELETE FROM {tx.predictions} WHERE rowid IN (SELECT row FROM done)")
-    run(f"DELETE FROM done WHERE key IN (SELECT key FROM {tx.predictions})")
-    run(f"DELETE FROM {tx.labels} WHERE key IN (SELECT key FROM done)")
-    ((orphans,),) = tx.fetch_all(f"SELECT count(*) FROM {tx.early_labels} WHERE time < ?", [past])
-    run(f"DELETE FROM {tx.early_labels} WHERE time < ?", [past])
-    run("UPDATE models SET expired_at = ?, pending = pending - ? WHERE id = ?", [now, unlabelled, tx.model])
-    run("DROP TABLE old; DROP TABLE done")
+    run(f"DELETE FROM {tx.pairs} WHERE (file, place) IN (SELECT file, place FROM done)")
+    run(f"DELETE FROM {tx.labels} WHERE key IN (SELECT key FROM done ANTI JOIN alive USING (key))")
+    run(f"DELETE FROM {tx.labels} WHERE state = {_REJECTED} AND time < ?", [min(past, now - keep)])
+    _drop_replaced(tx, now)
+    lone = f"FROM {tx.labels} WHERE state = {_WAITING} AND time < ?"
+    ((orphans,),) = tx.fetch_all(f"SELECT count(label) FILTER (NOT own) {lone}", [past])
+    run(f"DELETE {lone}", [past])
+    run("UPDATE models SET expired_at = ? WHERE id = ?", [now, tx.model])
+    run("DROP TABLE done; DROP TABLE alive; DROP TABLE newest")
     return int(str(orphans))
+
+
+def _drop_replaced(tx: Transaction, now: int) -> None:
+    """Delete labels older than a day of keys with one prediction, where another file has a later one.
+
+    Those of several predictions stay, since their number decides.
+    """
+    tx.run(
+        f"""CREATE TEMP TABLE replaced AS
+            WITH again AS (
+                SELECT key FROM {tx.labels} WHERE state = {_MATCHED} GROUP BY key HAVING count(*) > 1
+            ),
+            single AS (
+                SELECT key FROM {tx.predictions} SEMI JOIN again USING (key) GROUP BY key HAVING count(*) = 1
+            )
+            SELECT turn, time FROM {tx.labels} SEMI JOIN single USING (key)
+            QUALIFY row_number() OVER (PARTITION BY key ORDER BY label IS NOT NULL DESC, time DESC, turn DESC) > 1
+            AND count(*) OVER (PARTITION BY key, file) = 1"""
+    )
+    tx.run(f"DELETE FROM {tx.labels} WHERE turn IN (SELECT turn FROM replaced WHERE time < ?)", [now - _DAY])
+    tx.run("DROP TABLE replaced")
 
 
 def last_expiry(tx: Transaction) -> int:
@@ -220,10 +332,25 @@ def last_expiry(tx: Transaction) -> int:
     return int(str(at))
 
 
-def pending(tx: Transaction) -> int:
-    """Return how many predictions wait for their label."""
-    ((count,),) = tx.fetch_all("SELECT pending FROM models WHERE id = ?", [tx.model])
-    return int(str(count))
+def kept(tx: Transaction) -> Joining:
+    """Return how many rows wait, and how many labels have met their prediction."""
+    ((predictions, pairs),) = tx.fetch_all(
+        f"SELECT (SELECT count(predicted) FROM {tx.predictions}), (SELECT count(label) FROM {tx.pairs})"
+    )
+    states = tx.fetch_all(f"SELECT state, count(label) FROM {tx.labels} WHERE NOT own GROUP BY state")
+    of = {int(str(state)): int(str(count)) for state, count in states}
+    return Joining(
+        int(str(predictions)) - int(str(pairs)), *(of.get(state, 0) for state in (_WAITING, _MATCHED, _REJECTED))
+    )
+
+
+def unmatched(tx: Transaction) -> tuple[str, str | None]:
+    """Return the key of a label that waits, and that of a prediction if there is one."""
+    ((label, prediction),) = tx.fetch_all(
+        f"""SELECT (SELECT key FROM {tx.labels} WHERE state = {_WAITING} LIMIT 1),
+                   (SELECT key FROM {tx.predictions} LIMIT 1)"""
+    )
+    return str(label), None if prediction is None else str(prediction)
 
 
 def class_scores(row_classes: str) -> list[str]:

@@ -46,7 +46,6 @@ class Stored:
     reference_identity: str
     windows: tuple[str, ...]
     segments: frozenset[str]
-    pending: int
 
     @property
     def panes(self) -> Mapping[Kind, Mapping[PaneKey, Pane]]:
@@ -56,8 +55,8 @@ class Stored:
 
 def read(tx: Transaction) -> Stored:
     """Return what is stored of the model, empty when it is new."""
-    ((totals, identity, windows, segments, pending),) = tx.fetch_all(
-        "SELECT totals, reference_identity, windows, segments, pending FROM models WHERE id = ?", [tx.model]
+    ((totals, identity, windows, segments),) = tx.fetch_all(
+        "SELECT totals, reference_identity, windows, segments FROM models WHERE id = ?", [tx.model]
     )
     references = tx.connection.execute(f"SELECT segment, data, metrics FROM {tx.reference}").fetchall()
     return Stored(
@@ -71,7 +70,6 @@ def read(tx: Transaction) -> Stored:
         reference_identity=str(identity or ""),
         windows=tuple(windows) if isinstance(windows, list) else (),
         segments=frozenset(segments) if isinstance(segments, list) else frozenset(),
-        pending=int(str(pending)),
     )
 
 

@@ -61,7 +61,7 @@ def labelled(tx: Transaction, *, since: int) -> tuple[dict[str, int], dict[str, 
     found = []
     for number in (_served(tx), tx.model):
         rows = tx.fetch_all(
-            f"SELECT p.version, count(DISTINCT p.rowid) FROM predictions_{number} p JOIN labels_{number} l USING (key) "
+            f"SELECT p.version, count(l.label) FROM predictions_{number} p JOIN pairs_{number} l USING (file, place) "
             "WHERE p.time >= ? GROUP BY p.version",
             [since],
         )
@@ -77,7 +77,7 @@ def _served(tx: Transaction) -> int:
 def _delete(tx: Transaction, number: int) -> None:
     gone = tx.fetch_all("SELECT pane_lengths FROM models WHERE id = ?", [number])
     lengths = gone[0][0] if isinstance(gone[0][0], list) else []
-    tables = [f"{name}_{number}" for name in ("predictions", "labels", "early_labels", "reference")]
+    tables = [f"{name}_{number}" for name in ("predictions", "labels", "pairs", "torn", "reference")]
     for table in (*tables, *(f"panes_{number}_{length}" for length in lengths)):
         tx.run(f"DROP TABLE {table}")
     tx.run("DELETE FROM files WHERE model = ?", [number])

@@ -167,6 +167,11 @@ def _series(marks: Marks) -> list[Panel]:
             "driftgauge_pending_predictions",
         ),
         (
+            "Pending labels",
+            "Labels kept until their prediction comes or their horizon ends. They grow when keys do not match.",
+            "driftgauge_pending_labels",
+        ),
+        (
             "Segments dropped",
             "Segments of the model that has most of them left out because of limits.max_segments.",
             "driftgauge_segments_dropped",
