@@ -62,7 +62,6 @@ EXCEPTIONS: Final = {
     "pipeline/feeds.py": Elsewhere(
         ("feeds", "pipeline/test_refresh.py"), "which feed has which files shows in a refresh"
     ),
-    "pipeline/labels.py": Elsewhere(("pipeline/test_delta.py",), "labels are folded into a delta"),
     "pipeline/panes.py": Elsewhere(
         ("pipeline/test_delta.py", "pipeline/test_limits.py"), "rows are folded into a delta"
     ),
@@ -73,6 +72,10 @@ EXCEPTIONS: Final = {
     "pipeline/rows.py": Elsewhere(
         ("pipeline/test_delta.py", "pipeline/test_fast_path.py"), "rows are folded into a delta"
     ),
+    "pipeline/unjoined.py": Elsewhere(("pipeline/test_labels.py",), "what is said of labels shows in a refresh"),
+    "store/expiry.py": Elsewhere(("store/test_join.py",), "forgets what the join has stored"),
+    "store/matching.py": Elsewhere(("store/test_join.py",), "the rule by which rows are joined"),
+    "store/staging.py": Elsewhere(("store/test_join.py",), "rows on their way to the join"),
     "store/readings.py": Elsewhere(("pipeline/test_again.py",), "readings take each other's place in a refresh"),
     "samples.py": Elsewhere(("test_snapshot.py", "test_collector.py"), "values without behaviour"),
     "service": Elsewhere(

@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from driftgauge.store import Store
 from driftgauge.store.database import FILE_NAME
-from driftgauge.store.join import expire, join, kept
+from driftgauge.store.expiry import expire
+from driftgauge.store.join import join, kept
 
 from .measuring import (
     BENCH,

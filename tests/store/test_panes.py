@@ -56,7 +56,7 @@ def test_new_model_is_empty(store: Store) -> None:
     """A model that was never written has no panes, no reference and zero counters."""
     stored = reopened(store)
     assert (stored.predictions, stored.outcomes, stored.references) == ({}, {}, {})
-    assert (stored.reference_identity, stored.pending) == ("", 0)
+    assert stored.reference_identity == ""
     assert same(stored.totals, Totals())
 
 

@@ -17,7 +17,8 @@ from driftgauge.pipeline.recount import NOTHING, recount
 from driftgauge.pipeline.unjoined import unjoined
 from driftgauge.snapshot import Grown, ModelState
 from driftgauge.store import FileRecord, Joined, Store, Transaction
-from driftgauge.store.join import expire, join, kept, last_expiry
+from driftgauge.store.expiry import expire, last_expiry
+from driftgauge.store.join import join, kept
 from driftgauge.store.ledger import write_files
 from driftgauge.store.panes import (
     delete_panes,

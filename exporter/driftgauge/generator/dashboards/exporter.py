@@ -156,27 +156,30 @@ def _refresh(marks: Marks) -> list[Panel]:
     ]
 
 
+# Title, text and family of what the exporter keeps.
+_GAUGES: Final = (
+    ("Series", "Series on the exporter's page.", "driftgauge_series"),
+    (
+        "Pending predictions",
+        "Predictions kept until their label comes or their horizon ends.",
+        "driftgauge_pending_predictions",
+    ),
+    (
+        "Pending labels",
+        "Labels kept until their prediction comes or their horizon ends. They grow when keys do not match.",
+        "driftgauge_pending_labels",
+    ),
+    (
+        "Segments dropped",
+        "Segments of the model that has most of them left out because of limits.max_segments.",
+        "driftgauge_segments_dropped",
+    ),
+)
+
+
 def _series(marks: Marks) -> list[Panel]:
     dropped = total(growth(SCOPE.of("driftgauge_series_dropped_total"), "$__rate_interval"), "instance")
     reloaded = SCOPE.of("driftgauge_config_last_reload_success_timestamp_seconds")
-    gauges = [
-        ("Series", "Series on the exporter's page.", "driftgauge_series"),
-        (
-            "Pending predictions",
-            "Predictions kept until their label comes or their horizon ends.",
-            "driftgauge_pending_predictions",
-        ),
-        (
-            "Pending labels",
-            "Labels kept until their prediction comes or their horizon ends. They grow when keys do not match.",
-            "driftgauge_pending_labels",
-        ),
-        (
-            "Segments dropped",
-            "Segments of the model that has most of them left out because of limits.max_segments.",
-            "driftgauge_segments_dropped",
-        ),
-    ]
     return [
         *(
             lines(
@@ -184,7 +187,7 @@ def _series(marks: Marks) -> list[Panel]:
                 Query(highest(SCOPE.of(family), "instance"), _BY),
                 scale=scales.COUNT,
             )
-            for title, text, family in gauges
+            for title, text, family in _GAUGES
         ),
         lines(
             About(
