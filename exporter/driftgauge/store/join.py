@@ -51,8 +51,10 @@ class Joined:
     @property
     def rejected(self) -> dict[str, int]:
         """How many labels do not count, by reason."""
-        found = {"label_after_horizon": self.late, "ambiguous_key": self.ambiguous}
-        return {reason: count for reason, count in found.items() if count}
+        rejected = {}
+        rejected["label_after_horizon"] = self.late
+        rejected["ambiguous_key"] = self.ambiguous
+        return {reason: count for reason, count in rejected.items() if count}
 
 
 def join(
