@@ -203,7 +203,7 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
         signal.signal(number, interrupt)
     try:
         refuse_taken(address)
-        from driftgauge.demo import find_programs, run_demo
+        from driftgauge.demo import OWN_DATA, find_programs, run_demo
 
         def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
             run_service(reader(config), address=address, logs=logs, on_started=started)
@@ -213,6 +213,8 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
         give_up(error)
     except KeyboardInterrupt:
         click.echo("Stopped.")
+    else:
+        click.echo(f"\n{OWN_DATA}", nl=False)
     # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
     sys.stdout.flush()
     os._exit(0)

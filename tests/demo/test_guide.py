@@ -43,6 +43,9 @@ def test_what_to_open() -> None:
         'targets: ["127.0.0.1:10210"]',
         "mlflow ui --backend-store-uri 'sqlite:////demo/mlflow.db'",
         "/demo/driftgauge.yml",
+        "driftgauge inspect FILE ",
+        "driftgauge check-config --online driftgauge.yml ",
+        "driftgauge serve --config.file=driftgauge.yml ",
     ):
         assert expected in text
 

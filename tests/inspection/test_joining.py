@@ -30,6 +30,14 @@ def test_labels_that_match_and_their_delay() -> None:
     assert (found.unmatched_label, found.unmatched_prediction) == ("c", "x")
 
 
+def test_keys_that_several_rows_share_are_counted() -> None:
+    """One id for a whole batch is no mistake, but worth a word."""
+    batch = [{"id": "batch"}] * 3
+    found = meet(made(*batch, {"id": "x"}), labelled(*batch, {"id": "x"}), joined=4, complete=True)
+
+    assert (found.matched, found.shared) == (4, 3)
+
+
 def test_why_nothing_matches() -> None:
     """Other ids, ids under other names, no ids at all, and too few files read are told apart."""
     ids = [{"id": f"order-{at}"} for at in range(12)]

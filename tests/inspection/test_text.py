@@ -7,7 +7,7 @@ from driftgauge.inspection.text import render
 def test_labels_absences_and_remedies() -> None:
     """Shares are never rounded to all or nothing, delays are durations, long lists are cut, control signs replaced."""
     labels = LabelsFinding(
-        labels=1000, matched=999, joined=999, delay_median=5400.0, delay_least=-60.0, delay_most=86_400.0,
+        labels=1000, matched=999, joined=999, shared=0, delay_median=5400.0, delay_least=-60.0, delay_most=86_400.0,
         unmatched_label="r-1", unmatched_prediction="", remedy="",
     )  # fmt: skip
     absent = Absence(("model_a", "model_b", "model_c", "model_d", "model_e"), "no labels")

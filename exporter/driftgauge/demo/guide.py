@@ -67,7 +67,15 @@ Its configuration is {config}.
 The runs behind the figures:
   mlflow ui --backend-store-uri '{tracking_uri}'
 
+{own}
 New flights depart until Ctrl-C.
+"""
+# What to do after the demo.
+OWN_DATA: Final = """\
+For your own data
+  driftgauge inspect FILE                              what it is taken for, and a configuration to paste
+  driftgauge check-config --online driftgauge.yml      whether it fits to what is in MLflow
+  driftgauge serve --config.file=driftgauge.yml        metrics, from then on
 """
 _OWN_PROMETHEUS: Final = """
 In prometheus.yml
@@ -110,6 +118,7 @@ def what_to_open(url: str, config: Path, *, pace: Pace, servers: Alerting | None
         prometheus=own if servers is None else _OUR_PROMETHEUS.format(**_places(servers)),
         config=config,
         tracking_uri=tracking_uri(config.parent),
+        own=OWN_DATA,
     )
 
 

@@ -50,11 +50,12 @@ class FilesFinding:
 
 @dataclass(frozen=True, slots=True)
 class LabelsFinding:
-    """How labels meet their predictions. delays in seconds, None without any that matched."""
+    """How labels meet their predictions. shared: labels whose key others have too. delays in s, None without any."""
 
     labels: int
     matched: int
     joined: int
+    shared: int
     delay_median: float | None
     delay_least: float | None
     delay_most: float | None

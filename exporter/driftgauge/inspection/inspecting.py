@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from driftgauge.batch.shape import Role
 from driftgauge.config import Config, ModelConfig
-from driftgauge.errors import BatchError, DriftgaugeError, SourceMissing
+from driftgauge.errors import BatchError, DriftgaugeError, SourceDown, SourceMissing
 from driftgauge.feed import Cursor, Opener, Piece
 from driftgauge.inspection.choosing import MOST_FILES, Chosen, NamedFiles
 from driftgauge.inspection.facts import Facts
@@ -113,7 +113,12 @@ class Inspector:
     def files(self, kinds: Mapping[str, ReadAs] | None = None, *, most: int | None = None) -> Looked:
         """Return what the chosen files hold; `most` chunks of each. Raises SourceError."""
         feed = self._feeds[self.model.name]
-        pieces, _ = feed.look(Cursor(), _now())
+        try:
+            pieces, _ = feed.look(Cursor(), _now())
+        except SourceDown:
+            # It does not say why.
+            self._feeds.source.check()
+            raise
         facts: dict[str, Facts] = {}
         for role in dict.fromkeys(piece.role for piece in pieces):
             of_role = [piece for piece in pieces if piece.role == role]

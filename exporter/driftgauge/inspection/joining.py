@@ -1,5 +1,6 @@
 """How label rows meet their predictions: by which keys, how many, and how long after."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ def meet(predictions: Facts, labels: Facts, *, joined: int, complete: bool) -> L
         labels=rows,
         matched=sum(_count(keys, matched) for _, keys in labels.chunks),
         joined=joined,
+        shared=_shared(labels),
         delay_median=float(np.median(delays)) if delays else None,
         delay_least=min(delays, default=None),
         delay_most=max(delays, default=None),
@@ -67,6 +69,11 @@ def _times(facts: Facts) -> dict[str, int]:
         found.update(zip(keys.to_pylist(), times.tolist(), strict=True))
     found.pop(None, None)  # type: ignore[call-overload] # rows without a key
     return found
+
+
+def _shared(facts: Facts) -> int:
+    counts = Counter(key for _, keys in facts.chunks for key in keys.to_pylist() if key is not None)
+    return sum(count for count in counts.values() if count > 1)
 
 
 def _count(keys: Any, matched: set[str]) -> int:

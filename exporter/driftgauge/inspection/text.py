@@ -92,6 +92,11 @@ def _labels(found: LabelsFinding) -> Iterator[str]:
     share = f" ({_percent(found.matched / found.labels)})" if found.labels else ""
     yield f"Labels and predictions: {found.matched:,} of {found.labels:,} labels have the key of a prediction{share}"
     yield f"  {found.joined:,} were joined"
+    if found.shared:
+        yield from _wrapped(
+            f"{many(found.shared, 'label')} share their key with others: such rows join in order, where a file of "
+            "labels has as many rows of a key as a file of predictions; better log an id for each row"
+        )
     if None not in (found.delay_median, found.delay_least, found.delay_most):
         middle, least, most = map(_duration, (found.delay_median, found.delay_least, found.delay_most))
         yield f"  they come {middle} after the prediction (median; from {least} to {most})"
@@ -118,6 +123,8 @@ def many(count: int, thing: str) -> str:
 def _duration(seconds: float | None) -> str:
     value = seconds or 0.0
     shown = format_duration(round(abs(value)))
+    if round(value) == 0:
+        return "less than 1s"
     return f"-{shown}" if value < 0 else shown
 
 

@@ -211,10 +211,14 @@ class Source:
     def healthy(self) -> bool:
         """Return whether the server or store answers one small request now; never raises."""
         try:
-            self._connection.ping()
+            self.check()
         except SourceUnavailable:
             return False
         return True
+
+    def check(self) -> None:
+        """Raise SourceUnavailable, with what to do, when the server or store does not answer one small request now."""
+        self._connection.ping()
 
     def _fetch(self, root: str, path: str, *, expected: int) -> Opener:
         with translated_errors(redacted(root)):
