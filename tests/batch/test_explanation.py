@@ -121,3 +121,13 @@ def test_blocks_have_the_verdict_of_every_row() -> None:
             )
         )  # fmt: skip
     assert [list(block.rows.columns) for block in blocks] == [["alert"]]
+
+
+def test_columns_that_are_derived_from_or_left_out() -> None:
+    """A date that a feature derives from says so; one that nothing is made of is named as not compared."""
+    row = {"y_pred": 1, "features": {"signup": "2026-01-01", "born": "1990-05-17"}}
+    include = [{"column": "signup", "as": "age_days"}]
+    found, _ = seen(lines(row, row), features={"include": include})
+
+    assert found["features.signup"] == ("not used", "read as signup.age_days", "")
+    assert found["features.born"] == ("not used", "dates, identifiers and JSON text are not compared", "")

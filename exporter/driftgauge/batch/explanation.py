@@ -107,6 +107,8 @@ def _why_unused(path: str, column: Any, block: Block, model: "ModelConfig") -> s
         return "features.exclude"
     if is_unusable(column):
         return "lists, objects or bytes are not read"
+    if derived := [each.name for each in model.features.derived if each.column in (path, name)]:
+        return f"read as {', '.join(derived)}"
     if (prefix or name in model.features.names) and model.features.names:
         return "not in features.include"
     if prefix:
