@@ -56,6 +56,15 @@ def test_ordinary_drift_is_no_other_unit(live: Any, reference: Any) -> None:
     assert lines_of(live, reference) == ()
 
 
+def test_a_plain_reference_with_prediction_and_label() -> None:
+    """Its columns that play a role are no features that live rows would lack."""
+    live = facts([{"prediction": 1, "features": {"age": 3}}], kinds={"age": "numeric"})
+    reference = facts([{"age": 3, "prediction": 1, "label": 0, "id": "a"}], "r.jsonl", role="reference")
+    found = compare(live, reference, "r.jsonl")
+
+    assert (found.features, found.in_both, found.only_live, found.only_reference) == (1, 1, (), ())
+
+
 def test_names() -> None:
     """Names on one side only are listed, and those that look alike are paired."""
     live = facts([{"prediction": 1, "features": {"Age": 3, "plan": "A", "host": 1}}])

@@ -99,16 +99,20 @@ def _why_feature(path: str, name: str, model: "ModelConfig") -> str:
 
 
 def _why_unused(path: str, column: Any, block: Block, model: "ModelConfig") -> str:
-    if is_index(path):
-        return "index of a data frame"
     prefix = _prefix(path, FEATURE_PREFIXES)
     name = path.removeprefix(prefix)
+    if is_index(path):
+        return "index of a data frame"
     if name in model.features.exclude:
         return "features.exclude"
     if is_unusable(column):
         return "lists, objects or bytes are not read"
     if derived := [each.name for each in model.features.derived if each.column in (path, name)]:
         return f"read as {', '.join(derived)}"
+    return _why_no_feature(prefix, name, block, model)
+
+
+def _why_no_feature(prefix: str, name: str, block: Block, model: "ModelConfig") -> str:
     if (prefix or name in model.features.names) and model.features.names:
         return "not in features.include"
     if prefix:

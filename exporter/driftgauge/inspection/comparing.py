@@ -21,7 +21,10 @@ _IN_COMMON: Final = 0.9
 
 def compare(live: Facts, reference: Facts, uri: str) -> ReferenceFinding:
     """Return how the features fit together."""
-    ours, theirs = live.features, reference.features
+    # A column of the reference that plays a role is a feature only where live rows have it as one.
+    roles = {path for path, role in reference.columns if not role.startswith("feature ")}
+    ours = live.features
+    theirs = {name: facts for name, facts in reference.features.items() if name in ours or name not in roles}
     both = [name for name in theirs if name in ours]
     only_live = tuple(name for name in ours if name not in theirs)
     only_reference = tuple(name for name in theirs if name not in ours)

@@ -123,7 +123,7 @@ def _of_block(block: Block, job: Job, start: int) -> Facts:
     return Facts(
         rows=len(block.rows),
         columns=columns,
-        features={name: _feature(name, block) for name in block.features if name not in block.columns.facts.roles},
+        features={name: _feature(name, block) for name in (*block.columns.numbers, *block.columns.categories)},
         outcomes=dict(_outcomes(block)),
         rejected=dict(_rejected(block, job.name, start)),
         classes=frozenset(block.roles.class_scores),
