@@ -83,17 +83,21 @@ def rows_of(columns: Mapping[str, Draw], rng: np.random.Generator, rows: int) ->
 
 
 def judged(
-    reference: Reference, columns: Mapping[str, Draw], rng: np.random.Generator, windows: Sequence[int]
+    reference: Reference,
+    columns: Mapping[str, Draw],
+    rng: np.random.Generator,
+    windows: Sequence[int],
+    limit: int = LIMIT,
 ) -> Iterator[dict[str, bool]]:
     """Yield the flags of each window, of so many rows, of these columns."""
     live, ends = rows_of(columns, rng, sum(windows)), np.cumsum(windows)
-    for window in Distribution.fold(reference.layout, live.numbers, live.categories, ends, limit=LIMIT):
+    for window in Distribution.fold(reference.layout, live.numbers, live.categories, ends, limit=limit):
         yield flags(compare(reference, window), DRIFT)
 
 
-def compiled(columns: Mapping[str, Draw], rng: np.random.Generator, rows: int) -> Reference:
+def compiled(columns: Mapping[str, Draw], rng: np.random.Generator, rows: int, limit: int = LIMIT) -> Reference:
     """Draw and compile a reference of these columns."""
-    return compile_reference([rows_of(columns, rng, rows)], drift=DRIFT, max_features=500, max_categories=LIMIT)
+    return compile_reference([rows_of(columns, rng, rows)], drift=DRIFT, max_features=500, max_categories=limit)
 
 
 @dataclass
@@ -117,13 +121,14 @@ class Share:
 
 
 def without_drift(
-    columns: Mapping[str, Draw], *, references: int, rows: int, windows: Sequence[int], seed: int
+    columns: Mapping[str, Draw], *, references: int, rows: int, windows: Sequence[int], seed: int, limit: int = LIMIT
 ) -> dict[int, Share]:
     """Return, by the rows of the window, how many columns are flagged that did not move, over so many references."""
     found = {size: Share() for size in windows}
     for number in range(references):
         rng = np.random.default_rng([SEED, seed, rows, number])
-        for size, of_window in zip(windows, judged(compiled(columns, rng, rows), columns, rng, windows), strict=True):
+        reference = compiled(columns, rng, rows, limit)
+        for size, of_window in zip(windows, judged(reference, columns, rng, windows, limit), strict=True):
             found[size].add(of_window)
     return found
 

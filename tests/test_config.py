@@ -639,8 +639,10 @@ def test_no_secret_in_the_traceback() -> None:
     assert "s3cr3t" not in f"{caught.value}{caught.value.__cause__}"
 
 
-# No colon, hence no URI; no characters that a name may not hold.
-NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=":"), min_size=1)
+# No colon, hence no URI; no characters that a name may not hold; no key that YAML would merge.
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=":"), min_size=1).filter(
+    lambda name: name != "<<"
+)
 MODELS = st.fixed_dictionaries(
     {"predictions": st.fixed_dictionaries({"experiment": NAMES})},
     optional={

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from data_builders import compared, features
-from drift_shapes import CATEGORIES, NUMBERS, SHAPES, SHIFTS, Share, caught, without_drift
+from drift_shapes import CATEGORIES, NUMBERS, SHAPES, SHIFTS, Draw, Share, caught, uniform, without_drift, zipf
 from driftgauge.config import Drift
 from driftgauge.drift import ColumnDrift, Evidence, benjamini_hochberg, flags
 
@@ -128,6 +128,16 @@ def test_no_false_alarm(shape: str) -> None:
 
     assert sum((share for share in found.values()), Share()).judged == 9 * len(SOME_WINDOWS)
     assert all(at_most(share) for share in found.values()), found
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("draw", [uniform(50), uniform(200), zipf(200)], ids=["uniform 50", "uniform 200", "Zipf 200"])
+def test_no_false_alarm_where_the_limit_cuts(draw: Draw) -> None:
+    """Of few categories with a count of their own, those that the reference has too many of are chosen by luck."""
+    for rows in (1000, 5000):
+        found = without_drift({"x": draw}, references=10, rows=rows, windows=[50, 200, 1000, 5000], seed=rows, limit=20)
+
+        assert at_most(sum(found.values(), Share())), found
 
 
 @pytest.mark.no_cover
