@@ -7,7 +7,7 @@ import pytest
 
 from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.scratch import Scratch
-from driftgauge.source import Source
+from driftgauge.source import Source, own_uri
 from source.conftest import LIMIT, Bench
 
 TEXT = "age,plan\n35,A\n"
@@ -213,3 +213,25 @@ def test_a_folder_without_data(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "_SUCCESS").write_text("")
     with pytest.raises((SourceMissing, BatchError)):
         bench.source.reference(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("uri", "version", "expected"),
+    [
+        ("models:/churn@champion/reference.csv", "3", "models:/churn/3/reference.csv"),
+        ("models:/churn@champion/data/reference.csv", "12", "models:/churn/12/data/reference.csv"),
+        ("models:/churn/Production/reference.csv", "3", "models:/churn/3/reference.csv"),
+        ("models:/churn/latest/data/reference.csv", "3", "models:/churn/3/data/reference.csv"),
+        ("models:/churn/2/reference.csv", "3", None),
+        ("models:/churn@champion/reference.csv", "1.2.0", None),
+        ("models:/churn@champion/reference.csv", "unknown", None),
+        ("models:/churn@champion", "3", None),
+        (f"models:/m-{'0' * 32}/reference.csv", "3", None),
+        ("runs:/0123/reference.csv", "3", None),
+        ("reference.csv", "3", None),
+        ("s3://bucket/latest/reference.csv", "3", None),
+    ],
+)
+def test_the_file_of_a_version_of_its_own(uri: str, version: str, expected: str | None) -> None:
+    """A URI that follows an alias, a stage or the latest has the same file for each number; others mean one file."""
+    assert own_uri(uri, version) == expected

@@ -17,8 +17,20 @@ from driftgauge.windows import PaneKey, Tiers
 
 # Where rows were read: run id and experiment id.
 Origin = tuple[str, str]
-# By segment, and under `ALL_ROWS`: the fitted signals by name.
+# By segment, and under `ALL_ROWS`: the fitted signals by name. Those of a version with a reference of its own are there
+# by `own_key`.
 Signals = Mapping[str, Mapping[str, Fitted]]
+
+
+def own_key(version: str, segment: str) -> str:
+    """Return where the signals of a version that has a reference of its own are among `Signals`."""
+    return f"{version}\0{segment}"
+
+
+def signals_for(signals: Signals, version: str, segment: str) -> Mapping[str, Fitted]:
+    """Return by what the rows of a version and segment are folded."""
+    own = signals.get(own_key(version, segment))
+    return signals[segment] if own is None else own
 
 
 @dataclass(frozen=True, eq=False)

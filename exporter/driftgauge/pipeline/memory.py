@@ -1,6 +1,6 @@
 """What a pipeline knows of one model between refreshes, and how it gets that back after a restart."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,14 +11,15 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.feed import Cursor
 from driftgauge.pipeline import baseline
-from driftgauge.pipeline.delta import Signals, Terms
+from driftgauge.pipeline.delta import Signals, Terms, own_key, signals_for
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.settings import settings_of
 from driftgauge.reference import Compiled
+from driftgauge.schema import ReadAs
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import SIGNALS, Basis, Rows, current, fit_all
-from driftgauge.snapshot import Joining, ModelState, Slice, SnapshotCache
+from driftgauge.snapshot import Joining, ModelState, Slice, SnapshotCache, Standard
 from driftgauge.store import FileRecord, Reading, Store, Transaction
 from driftgauge.store.join import kept
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
@@ -48,6 +49,8 @@ class Memory:
     served: while it is read again, the state that is shown, None otherwise. earlier: the files that this was made of,
     without those that are too old to be read again: with no rows from after `back_to` (µs).
     repeated: what a refresh has read of rows that had counted.
+    own_identities: what the references of single versions were compiled from. ask_at: by version, when it is asked (µs)
+    whether it has one.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -69,6 +72,8 @@ class Memory:
     earlier: Mapping[tuple[str, str], FileRecord] = field(default_factory=dict)
     back_to: int = 0
     repeated: Totals = field(default_factory=Totals)
+    own_identities: dict[str, str] = field(default_factory=dict)
+    ask_at: dict[str, int] = field(default_factory=dict)
 
     @property
     def shown(self) -> ModelState:
@@ -86,6 +91,18 @@ class Memory:
         if self.served is None:
             return None
         return len(self.earlier.keys() & self.files.keys()), len(self.earlier)
+
+    @property
+    def kinds(self) -> dict[str, ReadAs] | None:
+        """How files must deliver each feature; as text where one reference has a category. None without a reference."""
+        references = [own.reference for own in self.state.own.values()]
+        if self.state.reference is not None:
+            references.insert(0, self.state.reference)
+        found: dict[str, ReadAs] = {}
+        for reference in references:
+            for name, kind in reference.kinds.items():
+                found[name] = kind if kind == "categorical" else found.get(name, kind)
+        return found if references else None
 
     def become(self, other: "Memory") -> None:
         """Go on with another reading of the model."""
@@ -118,8 +135,33 @@ class Memory:
 
     def would_be_stale(self, references: Mapping[str, Compiled], *, limits: Limits) -> bool:
         """Whether there are rows that were not compared with this reference and its slices."""
-        state = _compared_with(self.state, references)
-        return is_stale(state, _fitted(state, limits))
+        state, before = _compared_with(self.state, references), self.state.reference
+        read_otherwise = before and state.reference and state.predictions and before.kinds != state.reference.kinds
+        return bool(read_otherwise) or is_stale(state, _fitted(state, limits), limits)
+
+    def adopt_own(self, version: str, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> bool:
+        """Compare a version with a reference of its own from now on, unless it has rows that were not; return whether.
+
+        Shared signals are to be released before.
+        """
+        state = _with_own(self.state, version, references)
+        fitted = _fitted(state, limits)
+        if is_stale(state, fitted, limits):
+            return False
+        self.fitted, self.shared = fitted, None
+        self.state, self.own_identities[version] = _with_signals(state, fitted), identity
+        return True
+
+    def drop_own(self, versions: Iterable[str], *, limits: Limits) -> None:
+        """Forget the references of versions. Shared signals are to be released before."""
+        gone = set(versions)
+        own = {version: found for version, found in self.state.own.items() if version not in gone}
+        state = replace(self.state, own=own)
+        self.fitted, self.shared = _fitted(state, limits), None
+        self.state = _with_signals(state, self.fitted)
+        for version in gone:
+            self.own_identities.pop(version, None)
+            self.ask_at.pop(version, None)
 
     def adopt(self, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> None:
         """Compare with another reference and its slices from now on. Shared signals are to be released before."""
@@ -209,6 +251,8 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
     )
     compared = model.reference is not None
     state = _compared_with(state, stored.references if compared else {})
+    for version, (references, _) in stored.own.items() if compared else ():
+        state = _with_own(state, version, references)
     fitted = _fitted(state, limits)
     return Memory(
         _with_signals(state, fitted),
@@ -218,19 +262,22 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         windows=tuple(window for window in windows if is_shown and window.name in stored.windows),
         fitted=fitted,
         journal=journal,
-        stale="its signals changed" if is_stale(state, fitted) else "",
+        stale="its signals changed" if is_stale(state, fitted, limits) else "",
+        own_identities={version: identity for version, (_, identity) in stored.own.items()} if compared else {},
     )
 
 
-def is_stale(state: ModelState, fitted: Signals) -> bool:
-    """Return whether panes lack what these signals would have folded."""
+def is_stale(state: ModelState, fitted: Signals, limits: Limits) -> bool:
+    """Return whether panes of versions that are published lack what these signals would have folded."""
+    published = set(state.totals.newest(limits.max_versions))
     kinds: tuple[tuple[Rows, Mapping[PaneKey, Pane]], ...]
     kinds = (("predictions", state.predictions), ("labelled", state.outcomes))
     return any(
         pane.fingerprints.get(name) != signal.fingerprint
         for rows, panes in kinds
         for key, pane in panes.items()
-        for name, signal in fitted[key.segment].items()
+        if key.version in published
+        for name, signal in signals_for(fitted, key.version, key.segment).items()
         if SIGNALS[name].rows == rows
     )
 
@@ -259,13 +306,28 @@ def _compared_with(state: ModelState, references: Mapping[str, Compiled]) -> Mod
 
 def _fitted(state: ModelState, limits: Limits) -> Signals:
     references = {ALL_ROWS: state.reference} | {each.segment.name: each.reference for each in state.slices}
+    for version, own in state.own.items():
+        references[own_key(version, ALL_ROWS)] = own.reference
+        references |= {own_key(version, each.segment.name): each.reference for each in own.slices}
     return {name: fit_all(Basis(state.config, limits, reference)) for name, reference in references.items()}
+
+
+def _with_own(state: ModelState, version: str, references: Mapping[str, Compiled]) -> ModelState:
+    """Return the state with a reference for one version."""
+    own = _compared_with(state, references)
+    if own.reference is None:
+        return state
+    return replace(state, own={**state.own, version: Standard(own.reference, own.baseline, own.slices)})
 
 
 def _with_signals(state: ModelState, fitted: Signals) -> ModelState:
     """Drop from panes what other signals folded than these: that does not add to what these fold."""
     return replace(
         state,
-        predictions={key: current(pane, fitted[key.segment]) for key, pane in state.predictions.items()},
-        outcomes={key: current(pane, fitted[key.segment]) for key, pane in state.outcomes.items()},
+        predictions={key: _current(key, pane, fitted) for key, pane in state.predictions.items()},
+        outcomes={key: _current(key, pane, fitted) for key, pane in state.outcomes.items()},
     )
+
+
+def _current(key: PaneKey, pane: Pane, fitted: Signals) -> Pane:
+    return current(pane, signals_for(fitted, key.version, key.segment))

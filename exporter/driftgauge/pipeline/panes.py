@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from driftgauge.aggregates.pane import Pane
 from driftgauge.batch.reasons import CODES, FINE
 from driftgauge.columns import BoolArray, Columns, IntArray, TextArray
-from driftgauge.pipeline.delta import Terms
-from driftgauge.segments import ALL_ROWS
+from driftgauge.pipeline.delta import Terms, signals_for
 from driftgauge.signals import Rows, fold
 from driftgauge.windows import PaneKey, is_future
 
@@ -38,11 +37,20 @@ def panes_of(
     members: (n,) by segment. versions: those of the rows, if they are known.
     """
     groups = dict(terms.tiers.groups(*(versions or coded(rows.version)), time, terms.now))
-    found = dict(zip(groups, fold(rows, list(groups.values()), terms.fitted[ALL_ROWS], of), strict=True))
+    found = _folded(rows, groups, terms, of)
     for segment, chosen in zip(terms.segments, members, strict=True):
-        within = {key: some for key, at in groups.items() if len(some := at[chosen[at]])}
-        panes = fold(rows, list(within.values()), terms.fitted[segment.name], of)
-        found |= {replace(key, segment=segment.name): pane for key, pane in zip(within, panes, strict=True)}
+        within = {replace(key, segment=segment.name): some for key, at in groups.items() if len(some := at[chosen[at]])}
+        found |= _folded(rows, within, terms, of)
+    return found
+
+
+def _folded(rows: Columns, groups: Mapping[PaneKey, IntArray], terms: Terms, of: Rows) -> dict[PaneKey, Pane]:
+    """Fold each group, those of the same signals together."""
+    signals = {key: signals_for(terms.fitted, key.version, key.segment) for key in groups}
+    found: dict[PaneKey, Pane] = {}
+    for fitted in {id(each): each for each in signals.values()}.values():
+        some = {key: at for key, at in groups.items() if signals[key] is fitted}
+        found |= zip(some, fold(rows, list(some.values()), fitted, of), strict=True)
     return found
 
 

@@ -6,11 +6,11 @@ others; when MLflow as a whole does not answer, no model that reads from it is t
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import inf
 from random import Random
 from typing import Final
@@ -37,7 +37,7 @@ from driftgauge.pipeline import again
 from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
-from driftgauge.pipeline.executor import Carried, Executor
+from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
@@ -45,6 +45,7 @@ from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.pipeline.memory import Failure, Memory, restore, say_what_is_left_out
 from driftgauge.pipeline.reading import Read
 from driftgauge.pipeline.renewal import renew_reference
+from driftgauge.pipeline.versions import Versions
 from driftgauge.pipeline.work import Work, due, on_record, overlooked
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.store import FileRecord, Store, Transaction
@@ -91,6 +92,9 @@ class _Step:
     def count(self, totals: Totals) -> None:
         self.deltas.append(Delta(totals=totals))
 
+    def clear(self) -> None:
+        self.records, self.deltas = [], []
+
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
@@ -127,6 +131,7 @@ class Pipeline:
         self.executor = executor
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
+        self._versions = Versions(feeds.source, store, config.limits, executor=executor)
         self._log = structlog.get_logger("driftgauge.pipeline")
         for model in config.models:
             say_what_is_left_out(model, config.limits)
@@ -222,19 +227,23 @@ class Pipeline:
             raise
         is_read_again = memory.served is not None
         reference_error = self._renew_reference(memory, now)
+        self._versions.find(memory, self._versions.unknown(memory, Totals(), now), now)
+        if memory.stale:
+            self._begin_again(memory, now, why=memory.stale)
+            self._versions.find(memory, self._versions.unknown(memory, Totals(), now), now)
         if memory.served is not None and not is_read_again:
             # All of the files, not only those that can be new.
             pieces, cursor = feed.look(memory.cursor, now)
-        terms = memory.terms(self._config, now)
         before, journal = memory.state.totals, memory.journal
         unread = overlooked(pieces, memory.files)
-        step, is_complete = self._read(
-            memory, feed, due(pieces, memory.files, now, earlier=memory.earlier), terms, readers
-        )
+        work = due(pieces, memory.files, now, earlier=memory.earlier)
+        step, is_complete = self._read(memory, feed, work, readers, now)
+        terms = memory.terms(self._config, now)
         self._overlook(memory, step, unread, now)
         self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
         if is_complete and memory.served is not None:
             again.finish(self._store, memory, self._config, now=now)
+        self._versions.forget(memory)
         self._identify(memory)
         if reference_error is not None:
             raise reference_error
@@ -252,38 +261,49 @@ class Pipeline:
             memory, source, self._store, limits, executor=self.executor, now=now, read_again=read_again
         )
 
-    def _read(
-        self, memory: Memory, feed: Feed, work: Sequence[Work], terms: Terms, readers: Readers
-    ) -> tuple[_Step, bool]:
+    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], readers: Readers, now: int) -> tuple[_Step, bool]:
         """Read files and commit them step by step; return the last step, which is not committed, and whether it is all.
 
         It may not be while a model is read again: then a part of the files is left for the next refresh, so that the
         other models are not held up.
         """
-        step = _Step()
-        kinds = memory.state.reference.kinds if memory.state.reference else None
-        max_bytes = self._config.limits.max_artifact_bytes
-        jobs = [item.job(terms, kinds, max_bytes=max_bytes) for item in work]
-        waiting = iter(work)
+        step, left = _Step(), deque(work)
         end = time.monotonic() + self._patience if memory.served is not None else inf
-        signals = memory.shared_signals(self.executor) if jobs else Carried(memory.fitted)
         try:
-            with closing(readers.read(feed, jobs, signals)) as readings:
-                for reading in readings:
-                    self.give_up_if_stopping()
-                    step.deltas.append(reading.delta)
-                    for item, outcome in zip(islice(waiting, len(reading.files)), reading.files, strict=True):
-                        self._take(memory, step, item, outcome, terms.now)
-                    if step.is_full:
-                        self._commit(memory, step, terms)
-                        step = _Step()
-                    if time.monotonic() > end:
-                        break
+            while left and time.monotonic() <= end:
+                if versions := self._read_on(memory, feed, left, step, readers, now=now, end=end):
+                    self._versions.find(memory, versions, now)
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
-            self._commit(memory, step, terms)
+            self._commit(memory, step, memory.terms(self._config, now))
             raise
-        return step, next(waiting, None) is None
+        return step, not left
+
+    def _read_on(
+        self, memory: Memory, feed: Feed, left: deque[Work], step: _Step, readers: Readers, *, now: int, end: float
+    ) -> list[str]:
+        """Read files that are left until `end`, or until there are rows of versions that may have their own reference.
+
+        Returns these versions; the file that has them is left.
+        """
+        terms = memory.terms(self._config, now)
+        max_bytes = self._config.limits.max_artifact_bytes
+        jobs = [item.job(terms, memory.kinds, max_bytes=max_bytes) for item in left]
+        with closing(readers.read(feed, jobs, memory.shared_signals(self.executor))) as readings:
+            for reading in readings:
+                self.give_up_if_stopping()
+                totals = Totals.combine([delta.totals for delta in (*step.deltas, reading.delta)])
+                if versions := self._versions.unknown(memory, totals, now):
+                    return versions
+                step.deltas.append(reading.delta)
+                for outcome in reading.files:
+                    self._take(memory, step, left.popleft(), outcome, now)
+                if step.is_full:
+                    self._commit(memory, step, terms)
+                    step.clear()
+                if time.monotonic() > end:
+                    break
+        return []
 
     def _take(
         self, memory: Memory, step: _Step, item: Work, outcome: Read | BatchError | SourceMissing, now: int

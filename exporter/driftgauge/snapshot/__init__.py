@@ -13,6 +13,6 @@ rounding of another order of addition.
 
 from driftgauge.snapshot.cache import SnapshotCache
 from driftgauge.snapshot.samples import model_samples
-from driftgauge.snapshot.state import Grown, Identity, Joining, ModelState, Slice
+from driftgauge.snapshot.state import Grown, Identity, Joining, ModelState, Slice, Standard
 
-__all__ = ["Grown", "Identity", "Joining", "ModelState", "Slice", "SnapshotCache", "model_samples"]
+__all__ = ["Grown", "Identity", "Joining", "ModelState", "Slice", "SnapshotCache", "Standard", "model_samples"]

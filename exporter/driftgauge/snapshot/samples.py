@@ -27,6 +27,9 @@ from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 # Version, segment, and the length of a window in seconds.
 _Source = tuple[str, str, int]
 
+# Version and segment.
+_Subject = tuple[str, str]
+
 # Judges a pane once, and returns what puts that on the board of each window.
 _Judge = Callable[[ModelState, Mapping[str, Fitted], Pane], Callable[[Board], None]]
 
@@ -38,6 +41,11 @@ class _Place(NamedTuple):
     segment: str
     window: str
     seconds: int
+
+    @property
+    def subject(self) -> _Subject:
+        """Whose rows they are."""
+        return self.version, self.segment
 
     @property
     def source(self) -> _Source:
@@ -61,12 +69,11 @@ def model_samples(
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
-    subjects = model.subjects
+    subjects = {
+        (version, segment): subject for version in versions for segment, subject in model.of(version).subjects.items()
+    }
     places = [
-        _Place(version, segment, window.name, window.seconds)
-        for window in windows
-        for version in versions
-        for segment in subjects
+        _Place(version, segment, window.name, window.seconds) for window in windows for version, segment in subjects
     ]
     grown = {id(grown.pane): grown.of for grown in model.grown}
     predictions = _parts(model.predictions, cache.prediction_sums, windows, now, grown)
@@ -75,7 +82,10 @@ def model_samples(
     labelled = {place: outcomes.get(place.source, ()) for place in places}
     terms = {name: (model.config, of.reference, limits) for name, of in subjects.items()}
     with_baseline = {name: (*terms[name], of.baseline) for name, of in subjects.items()}
-    fitted = {name: fit_all(Basis(model.config, limits, of.reference)) for name, of in subjects.items()}
+    # Versions without a reference of their own share one.
+    references = {id(of.reference): of.reference for of in subjects.values()}
+    signals = {name: fit_all(Basis(model.config, limits, reference)) for name, reference in references.items()}
+    fitted = {name: signals[id(of.reference)] for name, of in subjects.items()}
     seen = _computed(cache.seen, terms, panes, partial(_samples_of, subjects, fitted, _drift))
     judged = _computed(cache.judged, with_baseline, labelled, partial(_samples_of, subjects, fitted, _performance))
     for place in places:
@@ -120,21 +130,21 @@ def _parts(
 
 def _computed(
     latest: Latest[Samples],
-    terms: Mapping[str, tuple[object, ...]],
+    terms: Mapping[_Subject, tuple[object, ...]],
     parts: Mapping[_Place, tuple[Pane, ...]],
     compute: Callable[[tuple[Pane, ...], Sequence[_Place]], Mapping[_Place, Samples]],
 ) -> dict[_Place, Samples]:
     """Return the samples of each window with rows; only those whose parts or `terms` have changed are computed.
 
-    terms: by segment, what samples depend on but for the parts. Windows that hold the same, as those of a young version
+    terms: by subject, what samples depend on but for the parts. Windows that hold the same, as those of a young version
     do, are computed together.
     """
     counted = {place: own for place, own in parts.items() if any(part.rows for part in own)}
-    made_of = {place: (*terms[place.segment], *own) for place, own in counted.items()}
+    made_of = {place: (*terms[place.subject], *own) for place, own in counted.items()}
     new: dict[tuple[object, ...], list[_Place]] = {}
     for place, of in made_of.items():
         if latest.get(place, of) is None:
-            new.setdefault((place.segment, *map(id, parts[place])), []).append(place)
+            new.setdefault((place.subject, *map(id, parts[place])), []).append(place)
     for places in new.values():
         for place, samples in compute(parts[places[0]], places).items():
             latest.put(place, made_of[place], samples)
@@ -143,14 +153,14 @@ def _computed(
 
 
 def _samples_of(
-    subjects: Mapping[str, ModelState],
-    fitted_of: Mapping[str, Mapping[str, Fitted]],
+    subjects: Mapping[_Subject, ModelState],
+    fitted_of: Mapping[_Subject, Mapping[str, Fitted]],
     judge: _Judge,
     parts: tuple[Pane, ...],
     places: Sequence[_Place],
 ) -> dict[_Place, Samples]:
     """Return the samples of windows of one subject that hold these parts: what signals and `judge` say of them."""
-    model, fitted = subjects[places[0].segment], fitted_of[places[0].segment]
+    model, fitted = subjects[places[0].subject], fitted_of[places[0].subject]
     pane = Pane.combine(parts)
     alone, put = pane_samples(pane, fitted), judge(model, fitted, pane)
     boards = {place: _board(model, place) for place in places}
@@ -197,7 +207,7 @@ def _put_version(board: Board, model: ModelState, version: str) -> None:
     board.put("model_labels_total", totals.labels)
     board.histogram("model_latency_seconds", totals.latency)
     board.histogram("model_label_delay_seconds", totals.label_delay)
-    for metric, value in model.baseline.items():
+    for metric, value in model.of(version).baseline.items():
         board.put("model_performance_baseline", value, metric)
     identity = model.identities.get(version)
     if identity:

@@ -61,10 +61,20 @@ class Joining:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Standard:
+    """What a version is compared with that has a reference of its own; see `ModelState`."""
+
+    reference: Reference
+    baseline: Mapping[str, float]
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelState:
     """All that is known of one model.
 
     reference, baseline: of all rows. slices: those of the segments in effect, in the order of the configuration.
+    own: by version, what takes the place of these three.
     grown: which panes have grown since the last snapshot, as far as is known. apart: of a reading that is not served
     yet, what it has counted of labels; None of one that is.
     """
@@ -80,6 +90,14 @@ class ModelState:
     slices: tuple[Slice, ...] = ()
     apart: Totals | None = None
     joining: Joining = field(default_factory=Joining)
+    own: Mapping[str, Standard] = field(default_factory=dict)
+
+    def of(self, version: str) -> Self:
+        """Return the model as a version sees it, with the reference and baseline that it is compared with."""
+        if version not in self.own:
+            return self
+        own = self.own[version]
+        return replace(self, reference=own.reference, baseline=own.baseline, slices=own.slices)
 
     @property
     def subjects(self) -> dict[str, Self]:

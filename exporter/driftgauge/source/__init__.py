@@ -7,6 +7,7 @@ MLflow, which takes seconds.
 
 from driftgauge.source.feeds import RunFeed, Session
 from driftgauge.source.mlflow_source import Source
+from driftgauge.source.references import own_uri
 from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
@@ -21,4 +22,5 @@ __all__ = [
     "Session",
     "Sighting",
     "Source",
+    "own_uri",
 ]

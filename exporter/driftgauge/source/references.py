@@ -46,6 +46,19 @@ def resolve(connection: "Connection", uri: str) -> Location:
     return _RESOLVERS.get(scheme, _in_store)(connection, uri)
 
 
+def own_uri(uri: str, version: str) -> str | None:
+    """Return the URI of the same file of a version by its number; None where `uri` does not follow a registered model.
+
+    That is a `models:` URI with an alias, a stage or "latest"; one with a number means this version's file for all.
+    """
+    scheme, _, rest = uri.partition(":")
+    head, _, below = rest.strip("/").partition("/")
+    name, _, alias = head.partition("@")
+    selector, path = (alias, below) if alias else (below.partition("/")[0], below.partition("/")[2])
+    follows = scheme == "models" and not _LOGGED_MODEL_ID.fullmatch(head) and not selector.isdigit()
+    return f"models:/{name}/{version}/{path}" if follows and path and version.isdigit() else None
+
+
 def registered(connection: "Connection", name: str, number: str) -> ModelVersion | None:
     """Return the registry's entry of version `number` of model `name`, or None when it has none."""
     try:

@@ -14,7 +14,7 @@ from driftgauge.errors import StateError, StateInUse
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 13
+SCHEMA_VERSION: Final = 14
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -95,7 +95,7 @@ class Transaction:
 
     @property
     def reference(self) -> str:
-        """The table with this model's compiled reference: a row for all of it, and one for each segment's slice."""
+        """The table with this model's compiled references: a row for all of one, and one for each segment's slice."""
         return f"reference_{self.model}"
 
     def panes(self, length: int) -> str:
@@ -256,7 +256,9 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task, *, a
         "score DOUBLE, classes VARCHAR, class_scores DOUBLE[], segments VARCHAR[], "
         "file BIGINT, place BIGINT, number BIGINT)"
     )
-    connection.execute(f"CREATE TABLE reference_{number} (segment VARCHAR, data BLOB, metrics BLOB)")
+    connection.execute(
+        f"CREATE TABLE reference_{number} (version VARCHAR, identity VARCHAR, segment VARCHAR, data BLOB, metrics BLOB)"
+    )
     connection.execute(
         f"CREATE TABLE labels_{number} (key VARCHAR, time BIGINT, label {value}, file BIGINT, place BIGINT, "
         "number BIGINT, own BOOLEAN, turn BIGINT, state UTINYINT, counted BOOLEAN)"

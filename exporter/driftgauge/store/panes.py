@@ -18,6 +18,8 @@ from driftgauge.store import ledger
 from driftgauge.store.database import Transaction
 from driftgauge.windows import PaneKey
 
+# In place of a version: all that have no reference of their own.
+_ANY_VERSION: Final = ""
 # Of predictions, or of labelled rows.
 Kind = Literal["predictions", "outcomes"]
 _KEY: Final = ("version", "start", "visible", "rebuilt", "part", "segment")
@@ -35,6 +37,7 @@ class Stored:
     """All that is stored of a model except the rows that wait to be joined.
 
     references: the compiled reference under "", and its slices by the identity of their segment; none without one.
+    own: the same by version, of those with a reference of their own, each with the identity it was compiled from.
     reference_identity: "" without a reference. windows: names of those the panes were made for, empty when it is new.
     segments: identities of those that the panes were made for.
     """
@@ -43,6 +46,7 @@ class Stored:
     predictions: Mapping[PaneKey, Pane]
     outcomes: Mapping[PaneKey, Pane]
     references: Mapping[str, Compiled]
+    own: Mapping[str, tuple[Mapping[str, Compiled], str]]
     reference_identity: str
     windows: tuple[str, ...]
     segments: frozenset[str]
@@ -58,15 +62,19 @@ def read(tx: Transaction) -> Stored:
     ((totals, identity, windows, segments),) = tx.fetch_all(
         "SELECT totals, reference_identity, windows, segments FROM models WHERE id = ?", [tx.model]
     )
-    references = tx.connection.execute(f"SELECT segment, data, metrics FROM {tx.reference}").fetchall()
+    references: dict[str, dict[str, Compiled]] = {}
+    identities: dict[str, str] = {}
+    rows = tx.connection.execute(f"SELECT version, identity, segment, data, metrics FROM {tx.reference}").fetchall()
+    for version, compiled_from, segment, data, metrics in rows:
+        identities[version] = compiled_from
+        found = Compiled(Reference.from_state(unpack(data)), unpack(metrics))
+        references.setdefault(version, {})[segment] = found
     return Stored(
         totals=Totals.from_state(unpack(totals)) if isinstance(totals, bytes) else Totals(),
         predictions=_panes(tx, "predictions"),
         outcomes=_panes(tx, "outcomes"),
-        references={
-            segment: Compiled(Reference.from_state(unpack(data)), unpack(metrics))
-            for segment, data, metrics in references
-        },
+        references=references.pop(_ANY_VERSION, {}),
+        own={version: (found, identities[version]) for version, found in references.items()},
         reference_identity=str(identity or ""),
         windows=tuple(windows) if isinstance(windows, list) else (),
         segments=frozenset(segments) if isinstance(segments, list) else frozenset(),
@@ -80,13 +88,23 @@ def write_totals(tx: Transaction, totals: Totals) -> None:
 
 def write_reference(tx: Transaction, references: Mapping[str, Compiled], identity: str) -> None:
     """Replace the model's compiled reference and its slices, and the identity they were compiled from."""
-    tx.run(f"DELETE FROM {tx.reference}")
+    write_own_reference(tx, _ANY_VERSION, references, identity)
+    tx.run("UPDATE models SET reference_identity = ? WHERE id = ?", [identity, tx.model])
+
+
+def write_own_reference(tx: Transaction, version: str, references: Mapping[str, Compiled], identity: str) -> None:
+    """Replace the compiled reference of one version in the same way."""
+    delete_own_references(tx, [version])
     for segment, found in references.items():
         tx.run(
-            f"INSERT INTO {tx.reference} VALUES (?, ?, ?)",
-            [segment, pack(found.reference.to_state()), pack(dict(found.metrics))],
+            f"INSERT INTO {tx.reference} VALUES (?, ?, ?, ?, ?)",
+            [version, identity, segment, pack(found.reference.to_state()), pack(dict(found.metrics))],
         )
-    tx.run("UPDATE models SET reference_identity = ? WHERE id = ?", [identity, tx.model])
+
+
+def delete_own_references(tx: Transaction, versions: Iterable[str]) -> None:
+    """Remove the compiled references of versions."""
+    tx.run(f"DELETE FROM {tx.reference} WHERE version IN (SELECT unnest(?::VARCHAR[]))", [list(versions)])
 
 
 def packed_ahead(panes: Mapping[PaneKey, Pane], *, most_bytes: int = _AT_ONCE) -> Packed:

@@ -1,0 +1,163 @@
+"""Each version is compared with its own reference, whatever the alias means by now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+from structlog.testing import capture_logs
+
+from driftgauge.errors import SourceUnavailable
+from driftgauge.source import Source
+from driftgauge.windows import MICROSECONDS
+from pipeline.conftest import LIMIT, NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, published
+
+NAME = "churn-registered"
+MINUTE = 60 * MICROSECONDS
+
+
+class Registry:
+    """A registered model whose version n has a reference around 10 n, and live rows next to it."""
+
+    def __init__(self, bench: Bench, versions: int, *, without: Sequence[int] = ()) -> None:
+        self.bench = bench
+        rng = np.random.default_rng(8)
+        self.known = {n: rng.normal(10 * n, 3, 300).round(2) for n in range(1, versions + 1)}
+        self.live = {n: rng.normal(10 * n, 3, 80).round(2) for n in range(1, versions + 1)}
+        bench.client.create_registered_model(NAME)
+        for number, known in self.known.items():
+            hits = (known > 9 * number).astype(int)
+            text = "x,prediction,label\n" + "".join(f"{x},1,{hit}\n" for x, hit in zip(known, hits, strict=True))
+            run = bench.log("/training", "other.csv" if number in without else "reference.csv", text.encode())
+            bench.client.create_model_version(NAME, bench.client.get_run(run).info.artifact_uri, run)
+        self.promote(1)
+
+    def promote(self, version: int) -> None:
+        """Let the alias mean a version."""
+        self.bench.client.set_registered_model_alias(NAME, "champion", version)
+
+    def log(self, *versions: int, ago: float = 60) -> None:
+        """Log the live rows of versions, in one file."""
+        rows: list[dict[str, Any]] = [
+            {"timestamp": SECONDS - ago, "model_version": str(n), "features": {"x": x}, "prediction": 1}
+            for n in versions
+            for x in self.live[n].tolist()
+        ]
+        self.bench.log(PREDICTIONS, "predictions.jsonl", rows)
+
+    def config(self, *, max_versions: int = 5, uri: str = f"models:/{NAME}@champion/reference.csv") -> Any:
+        """Return a configuration that follows the alias."""
+        limits = {"max_artifact_bytes": LIMIT, "max_versions": max_versions}
+        return self.bench.config(a_model(reference={"uri": uri}), limits=limits)
+
+    def right(self, version: int, *, of: int | None = None) -> tuple[Any, Any]:
+        """Return what KS and the baseline accuracy of a version have to be, by the reference `of` a version."""
+        known = self.known[of or version]
+        return (
+            pytest.approx(ks_2samp(known, self.live[version]).statistic, abs=1e-12),
+            pytest.approx(np.mean(known > 9 * (of or version))),
+        )
+
+
+def judged(values: Values, version: int) -> tuple[float | None, float | None]:
+    """Return KS and the baseline accuracy of a version."""
+    ks = values.get(("model_feature_ks_statistic", str(version), "1h", "x"))
+    return ks, values.get(("model_performance_baseline", str(version), "accuracy"))
+
+
+@pytest.mark.parametrize("follows", ["@champion", "/latest"])
+def test_a_promotion_changes_nothing_for_the_others(bench: Bench, follows: str) -> None:
+    """Before, at and after a promotion, in one process and after a restart, each version has its own figures."""
+    registry = Registry(bench, 2)
+    config = registry.config(uri=f"models:/{NAME}{follows}/reference.csv")
+    registry.log(1)
+    with capture_logs() as logs, bench.opened(config) as pipeline:
+        pipeline.refresh(NOW)
+        assert judged(published(pipeline, config), 1) == registry.right(1)
+        registry.promote(2)
+        pipeline.refresh(NOW + MINUTE)
+        assert judged(published(pipeline, config, now=NOW + MINUTE), 1) == registry.right(1)
+        registry.log(2)
+        pipeline.refresh(NOW + 2 * MINUTE)
+        both = published(pipeline, config, now=NOW + 2 * MINUTE)
+    _, restarted = bench.refreshed(config, now=NOW + 2 * MINUTE)
+    for values in (both, restarted):
+        assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2)]
+    assert [line for line in logs if "read again" in line["event"]] == []
+
+
+def test_versions_in_one_file(bench: Bench) -> None:
+    """Rows of versions that come for the first time, side by side in one file, are folded by their own references."""
+    registry = Registry(bench, 3)
+    registry.log(1, 2, 3)
+    report, values = bench.refreshed(registry.config())
+    assert report.failures == {}
+    assert [judged(values, n) for n in (1, 2, 3)] == [registry.right(n) for n in (1, 2, 3)]
+    assert sum(v for key, v in values.items() if key[0] == "model_predictions_total") == 240
+
+
+def test_a_version_without_a_reference(bench: Bench) -> None:
+    """It is compared with the alias's, which is said; after a promotion its rows are read again for the new one."""
+    registry = Registry(bench, 3, without=[2])
+    registry.log(1, 2)
+    with capture_logs() as logs:
+        _, first = bench.refreshed(registry.config())
+    assert judged(first, 2) == registry.right(2, of=1)
+    (said,) = [line for line in logs if "without a reference" in line["event"]]
+    assert (said["version"], said["compared_with"]) == ("2", "that of the alias")
+    registry.promote(3)
+    _, second = bench.refreshed(registry.config())
+    assert [judged(second, n) for n in (1, 2)] == [registry.right(1), registry.right(2, of=3)]
+
+
+def test_a_uri_with_a_number_is_for_all(bench: Bench) -> None:
+    """Whoever names a version's file compares all versions with it."""
+    registry = Registry(bench, 2)
+    registry.log(1, 2)
+    _, values = bench.refreshed(registry.config(uri=f"models:/{NAME}/1/reference.csv"))
+    assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2, of=1)]
+
+
+def test_no_more_references_than_versions_are_published(bench: Bench) -> None:
+    """Of many versions only the newest have references in memory and on disk; one that comes back is right again."""
+    registry = Registry(bench, 4)
+    config = registry.config(max_versions=2)
+    with bench.opened(config) as pipeline:
+        for step, version in enumerate((1, 2, 3, 4, 1)):
+            registry.log(version, ago=600 - 60 * step)
+            for minute in (0, 1):
+                pipeline.refresh(NOW + (2 * step + minute) * MINUTE)
+            (state,) = pipeline.states
+            assert len(state.own) <= 2
+        values = published(pipeline, config, now=NOW + 9 * MINUTE)
+    registry.live[1] = np.concatenate([registry.live[1]] * 2)
+    assert [judged(values, n) for n in (1, 4)] == [registry.right(1), registry.right(4)]
+
+
+def test_a_registry_that_refuses(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The references that are known stay, rows are read on, it is said once; later all is as it would have been."""
+    registry = Registry(bench, 2)
+    config = registry.config()
+    registry.log(1)
+    with bench.opened(config) as pipeline:
+        pipeline.refresh(NOW)
+
+        def refused(*_: object) -> str:
+            raise SourceUnavailable("403 Forbidden")
+
+        with monkeypatch.context() as patch, capture_logs() as logs:
+            patch.setattr(Source, "reference_identity", refused)
+            registry.log(2)
+            for minute in (1, 2):
+                assert pipeline.refresh(NOW + minute * MINUTE).failures == {}
+            values = published(pipeline, config, now=NOW + 2 * MINUTE)
+            assert judged(values, 1) == registry.right(1)
+            assert values["model_window_predictions", "2", "1h"] == 80
+            said = [line["event"].split(":")[0] for line in logs if line["log_level"] == "warning"]
+            assert said == ["reference not looked up", "version without a reference of its own"]
+        for minute in (10, 11):
+            pipeline.refresh(NOW + minute * MINUTE)
+        values = published(pipeline, config, now=NOW + 11 * MINUTE)
+    assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2)]
+    assert sum(v for key, v in values.items() if key[0] == "model_predictions_total") == 160
