@@ -270,9 +270,11 @@ class Pipeline:
         step, left = _Step(), deque(work)
         end = time.monotonic() + self._patience if memory.served is not None else inf
         try:
-            while left and time.monotonic() <= end:
-                if versions := self._read_on(memory, feed, left, step, readers, now=now, end=end):
-                    self._versions.find(memory, versions, now)
+            while left:
+                versions = self._read_on(memory, feed, left, step, readers, now=now, end=end)
+                self._versions.find(memory, versions, now)
+                if not versions and time.monotonic() > end:
+                    break
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
             self._commit(memory, step, memory.terms(self._config, now))
