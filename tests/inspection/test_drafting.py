@@ -26,6 +26,14 @@ def test_a_section_is_read_back_as_it_was_meant() -> None:
     assert [quoted(word) for word in ("age", "no", "1", "a.b")] == ["age", '"no"', '"1"', '"a.b"']
 
 
+def test_a_tracking_uri_may_be_a_variable() -> None:
+    """Where the server's address has a password it stays in the environment."""
+    text = section({"name": "m", "predictions": {"experiment": "e"}}, [], tracking_uri="${MLFLOW_TRACKING_URI}")
+    config = parse(text, filename="x.yml", environ={"MLFLOW_TRACKING_URI": "http://u:p@mlflow:5000"})
+
+    assert config.mlflow.tracking_uri == "http://u:p@mlflow:5000"
+
+
 def test_features_of_a_flat_table() -> None:
     """Without any feature all numbers and texts of few values are proposed, no ids; nothing without predictions."""
     rows = [{"age": at, "plan": "A", "customer": f"c{at}", "prediction": 1} for at in range(40)]

@@ -97,6 +97,16 @@ def test_a_reference_that_fits_and_rows_of_long_ago(tmp_path: Path) -> None:
     assert "Drift of each feature" in [group.group for group in found.publication.groups]
 
 
+def test_a_label_file_alone_and_control_characters(tmp_path: Path) -> None:
+    """Labels without predictions say what to do with them; nothing that is logged can steer the terminal."""
+    labels = [{"id": "\x1b[31mred", "label": 1, "\x07bell": 1} for _ in range(3)]
+    text = render(of_target(put(tmp_path / "truth.jsonl", labels), Wanted(), {}))
+
+    assert "this looks like a file of labels" in text
+    assert "\ufffd[31mred" in text
+    assert text.replace("\n", "").isprintable()
+
+
 def test_a_folder(tmp_path: Path) -> None:
     """Its files by role, with what is no data beside them."""
     put(tmp_path / "feed" / "a.jsonl", [{"id": str(at), **row} for at, row in enumerate(rows())])

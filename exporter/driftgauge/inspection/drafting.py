@@ -122,7 +122,9 @@ def section(settings: Mapping[str, Any], commented: Sequence[str], *, tracking_u
     """Return a configuration with one model of these settings, and below it lines that are comments."""
     lines = []
     if tracking_uri:
-        lines += ["mlflow:", f"  tracking_uri: {quoted(tracking_uri)}"]
+        # A variable of the environment stays one.
+        shown = f'"{tracking_uri}"' if tracking_uri.startswith("${") else quoted(tracking_uri)
+        lines += ["mlflow:", f"  tracking_uri: {shown}"]
     lines.append("models:")
     for at, (key, value) in enumerate(settings.items()):
         lines += _entry("  - " if at == 0 else _INDENT, key, value)

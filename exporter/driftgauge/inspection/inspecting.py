@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from structlog.testing import capture_logs
 
 from driftgauge.batch.shape import Role
-from driftgauge.config import Config, ModelConfig
+from driftgauge.config import Config, ModelConfig, without_secrets
 from driftgauge.errors import BatchError, DriftgaugeError, SourceDown, SourceMissing
 from driftgauge.feed import Cursor, Opener, Piece
 from driftgauge.inspection.choosing import MOST_FILES, Chosen, NamedFiles
@@ -139,7 +139,7 @@ class Inspector:
             kinds = compiled.reference.kinds
             facts = Facts.combine([self._look(part.opener, part.name, "reference", kinds) for part in found.parts])
         except DriftgaugeError as error:
-            return ReferenceLook(problem=f"reference {self.reference_uri}: {error}")
+            return ReferenceLook(problem=f"reference {without_secrets(self.reference_uri)}: {error}")
         learned = compiled.reference.learned.get("reconstruction", {})
         return ReferenceLook(facts, kinds, unlearned=str(learned.get("reason", "")))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from driftgauge.batch.explanation import UNUSED
+from driftgauge.config import without_secrets
 from driftgauge.inspection.comparing import compare
 from driftgauge.inspection.drafting import hints
 from driftgauge.inspection.facts import ColumnFacts, Facts
@@ -37,7 +38,11 @@ def findings(inspector: Inspector, *, task_why: str, draft: Callable[[Sequence[s
     )
     joined = sum(int(each.value) for each in samples.get("model_labels_total", ()) if isinstance(each, Sample))
     open_questions = hints(predictions, labels)
-    live = compare(predictions, reference.facts, inspector.reference_uri) if reference.facts is not None else None
+    live = (
+        compare(predictions, reference.facts, without_secrets(inspector.reference_uri))
+        if reference.facts is not None
+        else None
+    )
     return Findings(
         model=inspector.model.name,
         task=inspector.model.task,
@@ -98,6 +103,8 @@ def _remedies(
         found.append("no prediction file matches: correct predictions.experiment or files, and artifacts")
     if reference.problem:
         found.append(reference.problem)
+    if predictions.is_misfit and predictions.taken_for("label"):
+        found.append("this looks like a file of labels: inspect the predictions, and give it with --labels")
     if labels is None and inspector.model.labels is not None:
         found.append("no label file matches: correct labels.experiment or files, and artifacts")
     if not predictions.taken_for("timestamp") and predictions.usable:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from driftgauge.config import Config, Limits, ModelConfig, parse
+from driftgauge.config import Config, Limits, ModelConfig, parse, without_secrets
 from driftgauge.errors import ConfigError
 from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
 from driftgauge.inspection.drafting import features_to_include, mapped, section
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from driftgauge.feed import FileRole
 
 _RUN: Final = re.compile(r"(?:runs:/+)?([0-9a-f]{32})/?")
+_VARIABLE: Final = "MLFLOW_TRACKING_URI"
+_FROM_ENVIRONMENT: Final = f"${{{_VARIABLE}}}"
 _LABELS: Final = "labels*"
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 # To tell tasks and keys apart, this many chunks of each file will do.
@@ -53,7 +55,8 @@ class Start:
 
     def text(self, settings: Mapping[str, Any], commented: Sequence[str] = ()) -> str:
         """Return the configuration of these settings, and lines that are comments, as a file has it."""
-        return section(settings, commented, tracking_uri=self.tracking_uri)
+        has_secrets = without_secrets(self.tracking_uri) != self.tracking_uri
+        return section(settings, commented, tracking_uri=_FROM_ENVIRONMENT if has_secrets else self.tracking_uri)
 
     def config(self, settings: Mapping[str, Any]) -> Config:
         """Return what that text means."""
@@ -111,9 +114,9 @@ def _start(target: str, wanted: Wanted, environ: Mapping[str, str]) -> Start:
 
 
 def _start_of_run(run_id: str, wanted: Wanted, environ: Mapping[str, str], task: Mapping[str, Any]) -> Start:
-    uri = environ.get("MLFLOW_TRACKING_URI", "")
+    uri = environ.get(_VARIABLE, "")
     if not uri:
-        raise ConfigError(f"{run_id}: to ask MLflow for this run, set MLFLOW_TRACKING_URI")
+        raise ConfigError(f"{run_id}: to ask MLflow for this run, set {_VARIABLE}")
     if wanted.labels:
         raise ConfigError("--labels goes with a file; of a run, files named labels* are the labels")
     with TemporaryDirectory(prefix="driftgauge-inspect-") as folder:

@@ -37,7 +37,7 @@ def render(found: Findings) -> str:
         ["What to do", *_bulleted(found.remedies)] if found.remedies else [],
         ["To paste into driftgauge.yml", "", *found.config.splitlines()] if found.config else [],
     ]
-    return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part) + "\n"
+    return "\n\n".join("\n".join(_printable(line.rstrip()) for line in part) for part in parts if part) + "\n"
 
 
 def _files(found: FilesFinding) -> Iterator[str]:
@@ -165,5 +165,9 @@ def _wrapped(text: str, indent: str = "  ") -> list[str]:
 
 
 def _cut(text: str, width: int) -> str:
-    plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """Return a line that can only be read: what people log must not steer the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
