@@ -26,7 +26,7 @@ from driftgauge.arguments import (
 )
 from driftgauge.errors import ConfigError, DriftgaugeError, StateError, StateInUse
 from driftgauge.inspection.commands import check_config, inspect
-from driftgauge.service.logs import Logs, configure_logging
+from driftgauge.service.logs import Logs, configure_logging, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,8 @@ def once(config_path: Path, at: str | None, level: str, style: str) -> None:
     configure_logging(Logs(level, style))
     from driftgauge.service.refreshing import refresh_once
 
+    # What is in the state is nobody else's business.
+    os.umask(0o077)
     try:
         now = time.time() if at is None else parse_time(at)
         page, failures = refresh_once(reader(config_path)().parsed(), now=now)
@@ -84,7 +86,7 @@ def once(config_path: Path, at: str | None, level: str, style: str) -> None:
         give_up(error)
     click.echo(page, nl=False)
     for model, message in failures.items():
-        click.echo(f"driftgauge: {model}: {message}", err=True)
+        click.echo(f"driftgauge: {model}: {printable(message)}", err=True)
     sys.exit(EXIT_FAILED if failures else 0)
 
 

@@ -390,6 +390,19 @@ def test_a_large_file_is_never_read_at_once() -> None:
     assert first.rows_read + sum(chunk.rows_read for chunk in chunks) == 40_000
 
 
+@pytest.mark.parametrize(("tag", "version"), [("1.2.0\n", "1.2.0"), ("a\r\x1b[31m", "a??[31m"), ("v" * 8000, "v" * 80)])
+def test_the_version_of_a_run_is_a_label(tag: str, version: str) -> None:
+    """Rows without a version get that of their run, made fit for a label as the version of a row is."""
+    chunks = decode(
+        io.BytesIO(b'{"prediction": 1}\n' * 2),
+        name="a.jsonl", role="predictions", model=a_model(), default_time=0, default_version=tag, kinds=None,
+        max_bytes=10**6,
+    )  # fmt: skip
+    found = set(next(chunks).version.to_pylist())
+    assert {text.partition("…")[0] for text in found} == {version}
+    assert all(len(text) <= 100 for text in found)
+
+
 def jsonl(records: list[dict[str, Any]]) -> bytes:
     """Write records as JSON lines."""
     return "\n".join(json.dumps(record) for record in records).encode()

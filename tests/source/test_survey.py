@@ -1,5 +1,6 @@
 """Several experiments asked at once: the same is found as by asking each, and the cost does not follow their number."""
 
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -50,6 +51,21 @@ def test_the_same_as_one_by_one(bench: Bench, others: list[str]) -> None:
         alone = bench.source.runs(experiment, known=before, full=False)
         assert bench.source.runs(experiment, known=before, full=False, sighting=found[key]) == alone, key
         assert alone.states.keys() == owned[key], key
+
+
+@pytest.mark.parametrize("start", [time.time_ns(), 2**63 - 1], ids=["nanoseconds", "the largest number"])
+def test_times_that_are_none(bench: Bench, start: int) -> None:
+    """MLflow takes any number as the start of a run; the run is found with the others, without a start."""
+    strange = bench.client.create_run(bench.experiment_id, start_time=start).info.run_id
+    bench.client.log_text(strange, "x", "a.csv")
+    bench.client.set_terminated(strange, end_time=start)
+    usual = bench.client.create_run(bench.experiment_id, start_time=1_000).info.run_id
+    bench.client.log_text(usual, "x", "a.csv")
+
+    found = bench.source.runs(bench.experiment, known={}, full=True)
+
+    assert {artifact.run_id: artifact.run_start for artifact in found.artifacts} == {strange: 0, usual: 1_000}
+    assert bench.source.runs(bench.experiment, known=found.states, full=False).states.keys() == {strange, usual}
 
 
 def test_cost_does_not_follow_the_experiments(http_bench: Bench, count_requests: Callable[[], list[str]]) -> None:

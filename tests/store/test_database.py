@@ -38,6 +38,19 @@ def test_locked_by_another_process(tmp_path: Path) -> None:
     Store.open(str(tmp_path)).close()
 
 
+def test_nobody_else_reads_it(tmp_path: Path) -> None:
+    """The folder is made for this user alone, and a state file that others could read is closed to them."""
+    state = tmp_path / "state"
+    Store.open(str(state)).close()
+    assert state.stat().st_mode & 0o777 == 0o700
+    for name in (FILE_NAME, f"{FILE_NAME}.wal"):
+        (state / name).touch()
+        (state / name).chmod(0o644)
+    store = Store.open(str(state))
+    assert {file.stat().st_mode & 0o777 for file in state.iterdir()} == {0o600}
+    store.close()
+
+
 def _garbage(folder: Path) -> None:
     (folder / FILE_NAME).write_bytes(b"this is no database" * 1000)
 

@@ -161,7 +161,7 @@ class _Decoder:
         self._known = frozenset(kinds or ())
         self.features = FeatureReader(model, kinds, plain_table=role == "reference")
         self._default_time = default_time
-        self._default_version = default_version
+        (self._default_version,) = version_text(pa.array([default_version], pa.string()), "").to_pylist()
         self._how = OutcomeRules(model.task, model.threshold, model.positive_class, model.score.scale)
         self._score_column = False
         self._unscaled = False

@@ -39,7 +39,8 @@ _LOUD_BOOLEANS: Final = pa.array(["TRUE", "FALSE"])
 _NULL_TEXT: Final = pa.scalar(None, pa.string())
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _WHOLE_FLOAT: Final = r"^(-?\d+)\.0$"
-_CONTROLS: Final = r"[\x00-\x1f\x7f-\x9f]"
+# PromQL refuses the replacement character of damaged text in a string, so a series with it could not be asked for.
+_CONTROLS: Final = r"[\x00-\x1f\x7f-\x9f\x{fffd}]"
 
 
 class Numbers(NamedTuple):
@@ -141,11 +142,15 @@ def without_long(text: TextArray, longest: int) -> TextArray:
 
 
 def version_text(column: Any, default: str) -> TextArray:
-    """Return model versions, never null. Text stays as it is ("1.10" is not 1.1), control characters are replaced."""
+    """Return model versions, never null, as they can be labels of a metric: trimmed, cut, without control characters.
+
+    Text is not read as a number: "1.10" is not 1.1.
+    """
     # There are few of them in many rows, and each is looked at once.
     encoded = _plain_text(column).dictionary_encode()
-    text = _changed(encoded.dictionary, longer_than=MAX_VERSION, change=_cut_version)
-    clean = pc.replace_substring_regex(text, pattern=_CONTROLS, replacement="\ufffd")
+    trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
+    text = _changed(trimmed, longer_than=MAX_VERSION, change=_cut_version)
+    clean = pc.replace_substring_regex(text, pattern=_CONTROLS, replacement="?")
     return pc.fill_null(clean.take(encoded.indices), default)
 
 

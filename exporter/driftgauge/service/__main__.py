@@ -18,6 +18,8 @@ def main() -> int:
     # When to reload and when to end is the front's decision, also where a signal is sent to every process.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # What is in the state is nobody else's business.
+    os.umask(0o077)
     channel = Channel.inherited(int(sys.argv[1]))
     message = channel.receive()
     if message is None or message.document is None:

@@ -1,6 +1,7 @@
 """Log lines to stderr, the same in both processes."""
 
 import sys
+from collections.abc import MutableMapping
 from typing import Any, NamedTuple
 
 
@@ -11,6 +12,16 @@ class Logs(NamedTuple):
     style: str = "logfmt"
 
 
+def printable(text: str) -> str:
+    """Return text that stays on its line and changes nothing else in a terminal: control characters as escapes.
+
+    Parts of messages come from servers and files.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 def configure_logging(logs: Logs) -> None:
     """Send log lines of at least this level to stderr."""
     import logging  # noqa: PLC0415 - the command line says how to log before it imports what takes long
@@ -18,15 +29,26 @@ def configure_logging(logs: Logs) -> None:
     import structlog  # noqa: PLC0415 - as above
 
     renderer: Any = structlog.processors.JSONRenderer()
+    escaping = []
     if logs.style == "logfmt":
+        escaping = [_escape]
         renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *escaping,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, logs.level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _escape(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters, but for the line ends, which the renderer of logfmt escapes."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "\n".join(map(printable, value.split("\n")))
+    return event

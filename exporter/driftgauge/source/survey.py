@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _IDS_PER_SEARCH: Final = 100
 _EXPERIMENTS_PER_SEARCH: Final = 500
 _VERSION_KEY: Final = "model_version"
+# The end of the year 9999, in ms: no later time can be written as a date.
+_LATEST: Final = 253_402_300_799_999
 
 K = TypeVar("K", bound=Hashable)
 
@@ -164,11 +166,16 @@ def _run(found: Any) -> Run:
         experiment_id=info.experiment_id,
         name=info.run_name or "",
         status=info.status,
-        start=info.start_time or 0,
-        end=info.end_time,
+        start=_time(info.start_time) or 0,
+        end=_time(info.end_time),
         root=info.artifact_uri,
         version=version or None,
     )
+
+
+def _time(milliseconds: int | None) -> int | None:
+    """Return a run's time, None when it is none: MLflow takes any number, and nanoseconds are a likely mistake."""
+    return milliseconds if milliseconds is not None and 0 <= milliseconds <= _LATEST else None
 
 
 def wanted_of(seen: Mapping[str, Run], known: Mapping[str, RunState], now: int, *, relisted: int) -> set[str]:

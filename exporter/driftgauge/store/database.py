@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -14,6 +14,9 @@ from driftgauge.errors import StateError, StateInUse
 from driftgauge.schema import Task
 
 FILE_NAME: Final = "driftgauge.duckdb"
+# Request ids, predictions and labels are in it. A folder that was there before may be shared on purpose.
+_PRIVATE_FOLDER: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
 SCHEMA_VERSION: Final = 14
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
@@ -129,7 +132,8 @@ class Store:
         """Open or create the state file; raises `StateError` when it is locked, damaged or cannot be written."""
         path = Path(state_dir) / FILE_NAME
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            _make_private(path)
             connection = duckdb.connect(str(path))
         except (OSError, duckdb.Error) as error:
             if isinstance(error, duckdb.IOException) and "lock" in str(error):
@@ -222,6 +226,13 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"{path} has schema version {found[0][0]}, this driftgauge reads {SCHEMA_VERSION}: "
             "use the driftgauge that wrote it, or set state_dir to an empty directory to read MLflow from the start"
         )
+
+
+def _make_private(path: Path) -> None:
+    """Have only this user read the state file and its log; a new one is made as the process' mask allows."""
+    for file in (path, path.with_name(f"{path.name}.wal")):
+        with suppress(FileNotFoundError):
+            file.chmod(_PRIVATE_FILE)
 
 
 def _opening_failed(path: Path, error: Exception) -> str:
