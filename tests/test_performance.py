@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 from data_builders import folded, make_columns
 from driftgauge.aggregates.outcomes import SCORE_LIMIT, Outcomes
 from driftgauge.aggregates.sketch import ValueSketch
-from driftgauge.performance import ClassCounts, class_counts, degradation, metrics, roc_auc
+from driftgauge.performance import ClassCounts, class_counts, degradation, metrics, no_class_in_common, roc_auc
 from driftgauge.schema import Average
 
 NAN = float("nan")
@@ -261,3 +261,23 @@ def test_degradation(
 ) -> None:
     """Positive is worse: absolute for scores, relative to the baseline for errors."""
     assert degradation(found, baseline) == pytest.approx(expected), description
+
+
+@pytest.mark.parametrize(
+    ("description", "confusion", "apart"),
+    [
+        ("a class in common", {("a", "a"): 1, ("b", "c"): 99}, False),
+        ("all wrong, with the classes of every binary model", {("0", "1"): 50}, False),
+        ("few rows of many classes", {("a", "b"): 5, ("c", "d"): 5}, False),
+        ("one class on a side: all may be wrong", {("a", "b"): 50, ("c", "b"): 50}, False),
+        ("several on both sides", {("a", "b"): 50, ("c", "d"): 50}, True),
+        ("other letters", {("A", "a"): 1}, True),
+        ("words for 0 and 1", {("1", "yes"): 1}, True),
+        ("nothing", {}, False),
+    ],
+)
+def test_no_class_in_common(description: str, confusion: dict[tuple[str, str], int], apart: Any) -> None:
+    """Labels and predictions that speak of other classes say nothing of the model."""
+    assert (no_class_in_common(confusion) is not None) == apart, description
+    if apart:
+        assert metrics(Outcomes(rows=1, confusion=confusion), task="multiclass", average="weighted") == {}

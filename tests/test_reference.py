@@ -1,6 +1,7 @@
 """Compiling a reference, with grids, bins and fences worked out by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 
 from data_builders import a_reference, features, make_columns
 from driftgauge.codec import pack, unpack
-from driftgauge.columns import Columns
+from driftgauge.columns import Columns, Facts
 from driftgauge.config import Drift
 from driftgauge.errors import ReferenceUnusable
-from driftgauge.grid import OUTPUT, CategoryGrid, NumericGrid
+from driftgauge.grid import CLASS, OUTPUT, CategoryGrid, NumericGrid
 from driftgauge.reference import CategoryProfile, NumericProfile, Reference, compile_reference
 
 NAN, INF = float("nan"), float("inf")
@@ -166,7 +167,7 @@ def test_features_beyond_the_limit() -> None:
 
     reference = a_reference(rows, max_features=2)
 
-    assert list(reference.layout.grids) == ["a", "b", OUTPUT]
+    assert list(reference.layout.grids) == ["a", "b", OUTPUT, CLASS]
     assert reference.dropped == ("c",)
     assert set(reference.kinds) == {"a", "b"}
 
@@ -218,3 +219,37 @@ def test_round_trip() -> None:
     for name, profile in one.profiles.items():
         for field in profile.__slots__:
             assert np.array_equal(getattr(profile, field), getattr(other.profiles[name], field)), (name, field)
+
+
+def test_features_of_a_reference_that_have_a_role_there() -> None:
+    """They have counts, and are read like the others, but no batch has to have them; beyond the limit of features."""
+    rows = features(a=np.array([1.0, 2.0]), score=np.array([700.0, 300.0]))
+    facts = Facts(readings={"a": "numeric", "score": "numeric", "when": "left_out"}, roles={"score": "score"})
+    reference = a_reference(replace(rows, facts=facts), max_features=1)
+    assert list(reference.layout.grids) == ["a", "score"]
+    assert reference.features == ("a",)
+    assert reference.kinds == {"a": "numeric", "score": "numeric", "when": "left_out"}
+    assert Reference.from_state(reference.to_state()).kinds == reference.kinds
+
+
+def test_text_of_which_every_value_is_another_is_left_out() -> None:
+    """It names rows; of few rows that may be chance."""
+    names = [f"customer {number}" for number in range(100)]
+    x = np.arange(100.0)
+    assert list(a_reference(features(x=x, name=names)).layout.grids) == ["x"]
+    assert a_reference(features(x=x, name=names)).kinds["name"] == "left_out"
+    assert list(a_reference(features(x=x[:99], name=names[:99])).layout.grids) == ["x", "name"]
+    assert list(a_reference(features(x=x, name=[*names[1:], names[1]])).layout.grids) == ["x", "name"]
+
+
+def test_scores_of_a_reference_without_fractions_in_every_chunk() -> None:
+    """In a column of scores 0 and 1 are scores, and no classes."""
+    some = replace(make_columns(2, predicted=["0", "1"]), facts=Facts(has_classes=True))
+    rest = replace(
+        make_columns(2, predicted=["0", "1"], score=[0.25, 0.75]), facts=Facts(has_scores=True, has_classes=False)
+    )
+    reference = compile_reference([some, rest], drift=Drift(), max_features=9, max_categories=9)
+    profile = reference.profiles[OUTPUT]
+    assert (profile.rows, reference.profiles[CLASS].rows) == (4, 0)
+    assert isinstance(profile, NumericProfile)
+    assert profile.mean == 0.5

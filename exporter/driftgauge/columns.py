@@ -41,17 +41,34 @@ class Facts:
     """What is known of the columns of some rows beside their values.
 
     precision: the bits of columns, the output's among them, that were written with fewer than a double has: 32 or 16.
-    has_scores: the column of predictions holds scores. has_classes: some classes were written, and do not all follow
-    from scores.
+    has_scores: the column of predictions holds scores. has_classes: classes were written, and do not all follow from
+    scores.
     Of a reference: how its features are read, also those that are left out (`readings`); and with their role the
-    columns that have one there, and are features only where live rows have them as such (`roles`).
+    columns that have one there, and are features only where live rows have them as such (`roles`); and the columns that
+    the output was read from (`output`).
     """
 
     precision: Mapping[str, int] = field(default_factory=dict)
     has_scores: bool = False
-    has_classes: bool = False
+    has_classes: bool = True
     readings: Mapping[str, ReadAs] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    output: tuple[str, ...] = ()
+
+    @classmethod
+    def combine(cls, parts: Sequence[Self]) -> Self:
+        """Return what is known of all rows together: of each column the fewest bits."""
+        precision: dict[str, int] = {}
+        for name, bits in (item for part in parts for item in part.precision.items()):
+            precision[name] = min(bits, precision.get(name, bits))
+        return cls(
+            precision=precision,
+            has_scores=any(part.has_scores for part in parts),
+            has_classes=any(part.has_classes for part in parts),
+            readings={name: reading for part in parts for name, reading in part.readings.items()},
+            roles={name: role for part in parts for name, role in part.roles.items()},
+            output=tuple(dict.fromkeys(path for part in parts for path in part.output)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +140,7 @@ class Columns:
     def names(self) -> tuple[tuple[str, ...], ...]:
         """The names of class scores and features, and the facts; `concat` takes parts that are equal in these."""
         precision = (f"{name}:{bits}" for name, bits in sorted(self.facts.precision.items()))
-        output = ("has_scores",) * self.facts.has_scores + ("has_classes",) * self.facts.has_classes
+        output = ("scores",) * self.facts.has_scores + ("no classes",) * (not self.facts.has_classes)
         return (*map(tuple, (self.class_scores, self.numbers, self.categories)), (*precision, *output))
 
     @classmethod

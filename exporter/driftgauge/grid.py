@@ -27,6 +27,8 @@ from driftgauge.lookup import Lookup
 
 # The name under which the model's output is counted next to its features; no decoded feature can be called this.
 OUTPUT: Final = "\x00output"
+# The same for the classes of rows without a score, where the output is a score.
+CLASS: Final = "\x00class"
 # Occupied cells (k,) in ascending order, how many values fell on each, and their sums (of numbers: from `center` on).
 Tally = tuple[IntArray, IntArray, FloatArray]
 # Bits of the floats that all is counted in.

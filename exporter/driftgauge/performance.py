@@ -13,7 +13,7 @@ import numpy as np
 from driftgauge.aggregates.outcomes import POSITIVE, Outcomes
 from driftgauge.aggregates.sketch import ValueSketch
 from driftgauge.columns import FloatArray
-from driftgauge.schema import Average, Task
+from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, Average, Task
 
 # Metrics of which more is better: degradation is the absolute difference. Of the others less is better, and
 # degradation is relative to the baseline.
@@ -61,7 +61,7 @@ def metrics(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, fl
     if task == "regression":
         return _known({name: metric(outcomes) for name, metric in _REGRESSION.items()})
     classes = class_counts(outcomes)
-    if task == "binary" and not _are_two_classes(outcomes):
+    if (task == "binary" and not _are_two_classes(outcomes)) or no_class_in_common(outcomes.confusion):
         return {}
     found = {"accuracy": _accuracy(classes)}
     for name, of_class in _CLASS_METRICS.items():
@@ -71,6 +71,21 @@ def metrics(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, fl
     if outcomes.graded and not outcomes.ungraded:
         found |= {"log_loss": outcomes.log_loss / outcomes.graded, "brier_score": outcomes.brier / outcomes.graded}
     return _known(found)
+
+
+def no_class_in_common(confusion: Mapping[tuple[str, str], int]) -> tuple[str, str] | None:
+    """Return a label and a prediction where the two speak of other classes, None where nothing says so.
+
+    They do where they share no class although both have several in many rows, or where they differ in spelling alone.
+    0 and 1 are classes of every binary model.
+    """
+    labelled, predicted = ({pair[side] for pair in confusion} for side in (0, 1))
+    if not confusion or labelled & predicted or labelled | predicted <= _NUMBERED:
+        return None
+    several = min(len(labelled), len(predicted)) > 1 and sum(confusion.values()) >= _MANY_ROWS
+    words = {name.strip().casefold() for name in labelled | predicted} <= POSITIVE_WORDS | NEGATIVE_WORDS
+    alike = not {name.strip().casefold() for name in labelled}.isdisjoint(name.strip().casefold() for name in predicted)
+    return (min(labelled), min(predicted)) if several or words or alike else None
 
 
 def degradation(found: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
@@ -105,6 +120,8 @@ def _are_two_classes(outcomes: Outcomes) -> bool:
     return len(labelled | predicted) <= len(_NUMBERED) and not apart
 
 
+# Fewer rows of many classes may all be predicted wrong.
+_MANY_ROWS: Final = 20
 _NUMBERED: Final = frozenset({"0", POSITIVE})
 _CLASS_METRICS: Final[Mapping[str, Callable[[ClassCounts], float | None]]] = {
     "precision": lambda counts: counts.precision,

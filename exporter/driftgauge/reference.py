@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from driftgauge.columns import Columns, Facts, FloatArray, IntArray, Note, TextArray
 from driftgauge.config import Drift
 from driftgauge.errors import ReferenceUnusable
-from driftgauge.grid import DOUBLE, OUTPUT, CategoryGrid, Layout, NumericGrid, in_precision
+from driftgauge.grid import CLASS, DOUBLE, OUTPUT, CategoryGrid, Layout, NumericGrid, in_precision
 from driftgauge.schema import ReadAs
 
 # Wide gaps between reference values are divided into about this many parts of the range: the Wasserstein distance is
@@ -25,6 +25,7 @@ _FINE: Final = 4096
 # With fewer rows nothing can be compared.
 MIN_REFERENCE_ROWS: Final = 2
 _NO_POINTS: Final = np.zeros(0)
+_OUTPUTS: Final = (OUTPUT, CLASS)
 # From this many rows on, that all values differ is no chance.
 _MANY_ROWS: Final = 100
 
@@ -74,7 +75,8 @@ class Reference:
     """`rows` of reference data on `layout`; one profile per column of it. `dropped` features exceed the limit.
 
     readings: how each feature is read, also those that are left out and have no column. roles: the columns that play a
-    role in the reference, with that role; they are features where live rows have them as such.
+    role in the reference, with that role; they are features where live rows have them as such. output: those of them
+    that the output was read from.
     learned: what signals have to know of the reference's rows, arrays and JSON values by signal.
     """
 
@@ -85,6 +87,7 @@ class Reference:
     learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     readings: Mapping[str, ReadAs] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    output: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> dict[str, ReadAs]:
@@ -92,14 +95,14 @@ class Reference:
         of_grids: dict[str, ReadAs] = {
             name: "numeric" if isinstance(grid, NumericGrid) else "categorical"
             for name, grid in self.layout.grids.items()
-            if name != OUTPUT
+            if name not in _OUTPUTS
         }
         return of_grids | dict(self.readings)
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features that every batch should have."""
-        return tuple(name for name in self.layout.grids if name != OUTPUT and name not in self.roles)
+        return tuple(name for name in self.layout.grids if name not in _OUTPUTS and name not in self.roles)
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
@@ -114,6 +117,7 @@ class Reference:
             "learned": self.learned,
             "readings": self.readings,
             "roles": self.roles,
+            "output": self.output,
         }
 
     @classmethod
@@ -121,7 +125,7 @@ class Reference:
         """Return the reference that `to_state` described."""
         grids = {column["name"]: _grid_from(column["grid"]) for column in state["columns"]}
         profiles = {column["name"]: _profile_from(column["profile"]) for column in state["columns"]}
-        known = state["learned"], state["readings"], state["roles"]
+        known = state["learned"], state["readings"], state["roles"], tuple(state["output"])
         return cls(Layout(grids), profiles, state["rows"], tuple(state["dropped"]), *known)
 
 
@@ -142,7 +146,7 @@ def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: 
             f"the reference has {rows} usable rows; drift needs at least {MIN_REFERENCE_ROWS}, better 1,000 or more"
         )
     numbers, categories = _gathered(chunks)
-    facts = _facts(chunks)
+    facts = Facts.combine([chunk.facts for chunk in chunks])
     names = [name for name in (*numbers, *categories) if name not in facts.roles]
     in_roles = [name for name in facts.roles if name in numbers or name in categories]
     readings = dict(facts.readings)
@@ -155,18 +159,16 @@ def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: 
             readings[name] = "left_out"
         else:
             grids[name], profiles[name] = _categorical(categories[name], max_categories)
-    output = _output(chunks)
-    if output is not None:
-        grid, profile = (
+    for name, output in _outputs(chunks, facts).items():
+        grids[name], profiles[name] = (
             _numeric(output, drift, facts.precision.get(OUTPUT, DOUBLE))
             if isinstance(output, np.ndarray)
             else _categorical(output, max_categories)
         )
-        grids[OUTPUT], profiles[OUTPUT] = grid, profile
     if not grids:
         raise ReferenceUnusable("the reference has no feature and no prediction column to compare with")
     dropped = tuple(names[max_features:])
-    return Reference(Layout(grids), profiles, rows, dropped, readings=readings, roles=facts.roles)
+    return Reference(Layout(grids), profiles, rows, dropped, readings=readings, roles=facts.roles, output=facts.output)
 
 
 def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
@@ -187,32 +189,31 @@ def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[st
     return numbers, categories
 
 
-def _facts(chunks: Sequence[Columns]) -> Facts:
-    """Return what is known of the chunks together."""
-    precision: dict[str, int] = {}
-    for chunk in chunks:
-        for name, bits in chunk.facts.precision.items():
-            precision[name] = min(bits, precision.get(name, bits))
-    readings = {name: reading for chunk in chunks for name, reading in chunk.facts.readings.items()}
-    roles = {name: role for chunk in chunks for name, role in chunk.facts.roles.items()}
-    return Facts(precision=precision, readings=readings, roles=roles)
-
-
 def _names_each_row(text: TextArray) -> bool:
     """Tell whether every value is another, of enough to know: then it is an identifier, or text that people wrote."""
     present = len(text) - text.null_count
     return bool(present >= _MANY_ROWS and pc.count_distinct(text, mode="only_valid").as_py() == present)
 
 
-def _output(chunks: Sequence[Columns]) -> FloatArray | TextArray | None:
-    """Return the reference's scores, regression predictions or predicted classes, the first of these it has."""
+def _outputs(chunks: Sequence[Columns], facts: Facts) -> dict[str, FloatArray | TextArray]:
+    """Return the reference's scores, regression predictions or predicted classes, the first of these it has.
+
+    Beside scores there are the classes, none where these only follow from scores.
+    """
     scores = np.concatenate([chunk.score for chunk in chunks])
-    if np.isfinite(scores).any():
-        return scores
     predicted = pa.concat_arrays([chunk.predicted for chunk in chunks])
-    if predicted.null_count == len(predicted):
-        return None
-    return predicted.to_numpy(zero_copy_only=False) if pa.types.is_floating(predicted.type) else predicted
+    if pa.types.is_floating(predicted.type):
+        values = predicted.to_numpy(zero_copy_only=False)
+        return {OUTPUT: values} if predicted.null_count < len(predicted) else {}
+    if facts.has_scores:
+        # What stands for a class in a column of scores is a score.
+        bare = pc.if_else(pc.is_in(predicted, value_set=pa.array(["0", "1"])), predicted, pa.scalar(None, pa.string()))
+        values = pc.fill_null(bare.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+        scores = np.where(np.isnan(scores), values, scores)
+    if np.isfinite(scores).any():
+        written = facts.has_classes and not facts.has_scores
+        return {OUTPUT: scores, CLASS: predicted if written else pa.nulls(len(predicted), pa.string())}
+    return {OUTPUT: predicted} if predicted.null_count < len(predicted) else {}
 
 
 def _numeric(values: FloatArray, drift: Drift, bits: int) -> tuple[NumericGrid, NumericProfile]:

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from data_builders import folded, make_columns
 from driftgauge.aggregates.moments import Moment
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.performance import metrics
 
 NAN = float("nan")
 
@@ -81,3 +83,26 @@ def test_regression() -> None:
 
     assert (found.rows, found.errors, found.absolute, found.squared) == (3, 2, 3.0, 5.0)
     assert found.labels == Moment(2, 2.5, 4.5)
+
+
+def test_predictions_that_are_scores() -> None:
+    """Where the column holds scores, 0 and 1 in it are scores; scikit-learn is the oracle, whatever the parts."""
+    score = [1.0, 0.0, 1.0, 0.0, 0.25, 0.75]
+    truth = [1, 0, 0, 1, 0, 1]
+    label = [str(one) for one in truth]
+    bare = folded(make_columns(4, label=label[:4], predicted=["1", "0", "1", "0"]))
+    rest = folded(make_columns(2, label=label[4:], predicted=["0", "1"], score=score[4:]))
+    found = Outcomes.combine([bare, rest]).as_scores()
+
+    assert (found.graded, found.ungraded, found.bare) == (6, 0, {})
+    assert found.log_loss == pytest.approx(6 * log_loss(truth, score), rel=1e-9)
+    assert found.brier == pytest.approx(6 * brier_score_loss(truth, score), rel=1e-9)
+    assert metrics(found, task="binary", average="weighted")["roc_auc"] == pytest.approx(roc_auc_score(truth, score))
+    assert bare.as_scores().graded == 4
+    assert rest.as_scores() is rest
+
+
+def test_classes_beside_scores_are_bare_where_there_is_no_score() -> None:
+    """Other classes than 0 and 1 are no scores."""
+    found = folded(make_columns(4, label=["1"] * 4, predicted=["1", "0", "x", "1"], score=[0.9, NAN, NAN, NAN]))
+    assert found.bare == {("1", "0"): 1, ("1", "1"): 1}

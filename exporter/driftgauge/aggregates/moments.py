@@ -61,7 +61,8 @@ class Moment:
 class Moments:
     """A `Moment` per column, as arrays (k,) in the order of `names`, which are sorted.
 
-    rows: all that were folded, whichever columns they had; answered: those whose request did not fail.
+    rows: all that were folded, whichever columns they had; answered: those whose request did not fail; scored: those
+    whose column of predictions showed that it holds scores.
     """
 
     names: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ class Moments:
     others: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     rows: int = 0
     answered: int = 0
+    scored: int = 0
 
     @classmethod
     def fold(cls, numbers: Mapping[str, FloatArray], others: Mapping[str, BoolArray], ends: IntArray) -> list[Self]:
@@ -120,6 +122,7 @@ class Moments:
         if len(parts) < 2:
             return parts[0] if parts else cls()
         rows, answered = sum(part.rows for part in parts), sum(part.answered for part in parts)
+        scored = sum(part.scored for part in parts)
         counts = np.stack([part.counts for part in parts])
         means = np.stack([part.means for part in parts])
         total = counts.sum(axis=0)
@@ -129,7 +132,7 @@ class Moments:
             between = (counts * np.square(means - mean)).sum(axis=0)
             m2 = np.sum([part.m2 for part in parts], axis=0) + between
         others = np.sum([part.others for part in parts], axis=0)
-        return cls(parts[0].names, total, mean, m2, others, rows, answered)
+        return cls(parts[0].names, total, mean, m2, others, rows, answered, scored)
 
     def named(self, names: tuple[str, ...]) -> Self:
         """Return the same moments in the order of `names`, which has all of them."""
@@ -138,7 +141,17 @@ class Moments:
         counts, others = np.zeros((2, len(names)), np.int64)
         means, m2 = np.zeros((2, len(names)))
         counts[at], means[at], m2[at], others[at] = self.counts, self.means, self.m2, self.others
-        return type(self)(names, counts, means, m2, others, self.rows, self.answered)
+        return type(self)(names, counts, means, m2, others, self.rows, self.answered, self.scored)
+
+    def joined(self, column: str, other: str) -> Self:
+        """Return the moments with the numbers of the `other` column in `column` as well, where they were no numbers."""
+        if not {column, other} <= set(self.names):
+            return self
+        one, two = self.columns[column], self.columns[other]
+        both, at = one.merge(two), self.names.index(column)
+        counts, means, m2, others = self.counts.copy(), self.means.copy(), self.m2.copy(), self.others.copy()
+        counts[at], means[at], m2[at], others[at] = both.count, both.mean, both.m2, one.others - two.count
+        return replace(self, counts=counts, means=means, m2=m2, others=others)
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ proper scoring rules; regression keeps sums of errors and the moments of the lab
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from driftgauge.aggregates.distribution import as_floats
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.sketch import ValueSketch
-from driftgauge.columns import FloatArray, TextArray, ValueArray
+from driftgauge.columns import BoolArray, FloatArray, TextArray, ValueArray
 
 # Occupied cells per score sketch: collapsed classes of scores weigh at most 1 / limit each, so that the area under
 # the curve stays within 1e-4 of the exact one.
@@ -23,6 +23,7 @@ SCORE_LIMIT: Final = 16_384
 # Clipping of probabilities before the logarithm, as scikit-learn does it for float64.
 EPSILON: Final = float(np.finfo(np.float64).eps)
 POSITIVE: Final = "1"
+_BITS: Final = ("0", POSITIVE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,7 @@ class Outcomes:
     scores: class -> sketch of that class's scores, split into rows of other classes and rows of this one.
     graded: rows whose scores are probabilities; log_loss and brier are their summed losses, and `ungraded` counts
     rows whose scores are not.
+    bare: the part of `confusion` whose rows have no score and are predicted as 0 or 1, which may be scores themselves.
     errors: rows with a numeric label and prediction; absolute and squared sum their errors; `labels` are the
     labels' moments.
     """
@@ -44,6 +46,7 @@ class Outcomes:
     ungraded: int = 0
     log_loss: float = 0.0
     brier: float = 0.0
+    bare: Mapping[tuple[str, str], int] = field(default_factory=dict)
     errors: int = 0
     absolute: float = 0.0
     squared: float = 0.0
@@ -75,7 +78,8 @@ class Outcomes:
     @classmethod
     def _fold_classes(cls, label: TextArray, predicted: TextArray, scores: Mapping[str, FloatArray]) -> Self:
         if not scores:
-            return cls(rows=len(label), confusion=_confusion(label, predicted))
+            confusion = _confusion(label, predicted)
+            return cls(rows=len(label), confusion=confusion, bare=_bare(confusion))
         probabilities = _probabilities(scores, len(label))
         is_class = {name: _equal(label, name) for name in scores}
         valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=0)
@@ -93,32 +97,53 @@ class Outcomes:
             ungraded=int((present & ~graded).sum()),
             log_loss=log_loss,
             brier=brier,
+            bare={}
+            if POSITIVE not in scores or len(scores) > 1 or present.all()
+            else _bare(_confusion(label, _where(predicted, np.asarray(~present)))),
         )
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
         """Add everything; `combine([])` is the identity."""
-        confusion: dict[tuple[str, str], int] = {}
         sketches: dict[str, list[ValueSketch]] = {}
         labels = Moment()
         for part in parts:
-            for pair, count in part.confusion.items():
-                confusion[pair] = confusion.get(pair, 0) + count
             for name, sketch in part.scores.items():
                 sketches.setdefault(name, []).append(sketch)
             labels = labels.merge(part.labels)
         return cls(
             rows=sum(part.rows for part in parts),
-            confusion=confusion,
+            confusion=_added([part.confusion for part in parts]),
             scores={name: ValueSketch.combine(found) for name, found in sketches.items()},
             graded=sum(part.graded for part in parts),
             ungraded=sum(part.ungraded for part in parts),
             log_loss=sum(part.log_loss for part in parts),
             brier=sum(part.brier for part in parts),
+            bare=_added([part.bare for part in parts]),
             errors=sum(part.errors for part in parts),
             absolute=sum(part.absolute for part in parts),
             squared=sum(part.squared for part in parts),
             labels=labels,
+        )
+
+    def as_scores(self) -> Self:
+        """Return the outcomes of a model whose predictions are scores: where there was 0 or 1 alone, that is one."""
+        if not self.bare:
+            return self
+        counts, log_loss, brier = np.zeros((2, 2), np.int64), 0.0, 0.0
+        for (true, predicted), count in self.bare.items():
+            counts[int(predicted == POSITIVE), int(true == POSITIVE)] += count
+            log_loss -= count * float(np.log(1 - EPSILON if true == predicted else EPSILON))
+            brier += count * (true != predicted)
+        sketch = ValueSketch.counted(np.array([0.0, 1.0]), counts, limit=SCORE_LIMIT)
+        known = self.scores.get(POSITIVE)
+        return replace(
+            self,
+            scores={POSITIVE: ValueSketch.combine([known, sketch]) if known else sketch},
+            graded=self.graded + int(counts.sum()),
+            log_loss=self.log_loss + log_loss,
+            brier=self.brier + brier,
+            bare={},
         )
 
     @property
@@ -136,6 +161,7 @@ class Outcomes:
             "ungraded": self.ungraded,
             "log_loss": self.log_loss,
             "brier": self.brier,
+            "bare": [[*pair, count] for pair, count in self.bare.items()],
             "errors": self.errors,
             "absolute": self.absolute,
             "squared": self.squared,
@@ -147,6 +173,7 @@ class Outcomes:
         """Return the outcomes that `to_state` described."""
         restored = {
             "confusion": {(true, predicted): count for true, predicted, count in state["confusion"]},
+            "bare": {(true, predicted): count for true, predicted, count in state["bare"]},
             "scores": {name: ValueSketch.from_state(sketch) for name, sketch in state["scores"].items()},
             "labels": Moment(*state["labels"]),
         }
@@ -166,6 +193,22 @@ def _confusion(label: TextArray, predicted: TextArray) -> dict[tuple[str, str], 
     pairs = pa.table({"true": label, "predicted": predicted}).drop_null()
     counted = pairs.group_by(["true", "predicted"]).aggregate([([], "count_all")]).to_pylist()
     return {(row["true"], row["predicted"]): row["count_all"] for row in counted}
+
+
+def _bare(confusion: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {pair: count for pair, count in confusion.items() if pair[1] in _BITS}
+
+
+def _where(text: TextArray, rows: BoolArray) -> TextArray:
+    return pc.if_else(pa.array(rows), text, pa.scalar(None, pa.string()))
+
+
+def _added(parts: Sequence[Mapping[tuple[str, str], int]]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for part in parts:
+        for pair, count in part.items():
+            found[pair] = found.get(pair, 0) + count
+    return found
 
 
 def _fold_scores(values: FloatArray, positive: FloatArray) -> ValueSketch:

@@ -48,6 +48,12 @@ class ValueSketch:
         return cls.collapsed(*_summed(_keys(distinct), counts), level=0, limit=limit)
 
     @classmethod
+    def counted(cls, values: FloatArray, counts: IntArray, *, limit: int) -> Self:
+        """Return the sketch of distinct finite values (k,) in ascending order, each with its counts (k, c)."""
+        occurring = counts.any(axis=1)
+        return cls.collapsed(*_summed(_keys(values[occurring]), counts[occurring]), level=0, limit=limit)
+
+    @classmethod
     def of_sorted(cls, ordered: FloatArray, *, limit: int) -> Self:
         """Count finite values (n,) in ascending order, all of one group."""
         if not len(ordered):

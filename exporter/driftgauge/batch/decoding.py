@@ -241,6 +241,7 @@ class _Decoder:
             has_classes=outcome.has_classes,
             readings=self.features.readings if is_reference else {},
             roles=self.features.in_roles(rows, roles) if is_reference else {},
+            output=outcome.read_from(roles) if is_reference else (),
         )
 
     def _refuse(self, reasons: ReasonArray, bad: BoolArray, reason: str, column: str) -> None:

@@ -21,7 +21,7 @@ from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
 # Bumped when the same file and settings would compile to something else.
-_COMPILER: Final = "4"
+_COMPILER: Final = "5"
 
 
 def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:
@@ -119,7 +119,10 @@ def _baseline(chunks: Sequence[Columns], model: ModelConfig, notes: Sequence[Not
         parts.append(
             Outcomes.fold(label=rows.label, predicted=rows.predicted, score=rows.score, class_scores=rows.class_scores)
         )
-    return metrics(Outcomes.combine(parts), task=model.task, average=model.average)
+    found = Outcomes.combine(parts)
+    if any(chunk.facts.has_scores for chunk in chunks):
+        found = found.as_scores()
+    return metrics(found, task=model.task, average=model.average)
 
 
 def effective(computed: Mapping[str, float], model: ModelConfig) -> dict[str, float]:

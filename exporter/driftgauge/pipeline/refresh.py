@@ -37,6 +37,7 @@ from driftgauge.pipeline import again
 from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
+from driftgauge.pipeline.doubts import say_doubts
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
@@ -374,6 +375,7 @@ class Pipeline:
         self._store.settle(after_large=is_large)
         if is_large:
             trim()
+        say_doubts(memory, terms.now)
         name, files, waiting = memory.state.config.name, len(step.records), memory.state.joining.predictions
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=waiting)
 

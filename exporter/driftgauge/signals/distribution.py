@@ -7,7 +7,7 @@ from typing import Final
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.columns import Columns, IntArray
 from driftgauge.grid import Layout
-from driftgauge.signals.rows import numbers_of, texts_of
+from driftgauge.signals.rows import class_texts, numbers_of
 from driftgauge.signals.signal import Basis, Signal
 
 
@@ -25,7 +25,7 @@ class FittedDistribution:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Distribution]:
         """Count the columns of each group."""
-        numbers, texts = numbers_of(rows), texts_of(rows)
+        numbers, texts = numbers_of(rows), class_texts(rows)
         return Distribution.fold(self.layout, numbers, texts, ends, limit=self.limit, precision=rows.facts.precision)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from driftgauge.aggregates.moments import Moment, Moments
 from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArray
-from driftgauge.grid import OUTPUT
+from driftgauge.grid import CLASS, OUTPUT
 from driftgauge.samples import HistogramSample, Sample, Samples
-from driftgauge.signals.rows import numbers_of, texts_of
+from driftgauge.signals.rows import class_numbers, texts_of
 from driftgauge.signals.signal import Basis, Signal
 
 # A mean is published from this many numbers on.
@@ -29,18 +29,19 @@ class FittedMoments:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Moments]:
         """Summarise the columns of each group."""
-        numbers = numbers_of(rows)
+        numbers = class_numbers(rows)
+        scored = rows.facts.has_scores
         found = Moments.fold(numbers, _others(numbers, texts_of(rows)), ends)
         failed = np.concatenate([[0], rows.failed.cumsum()])[np.concatenate([[0], ends])]
         sizes = zip(np.diff(ends, prepend=0).tolist(), np.diff(failed).tolist(), strict=True)
         return [
-            replace(moments, rows=size, answered=size - errors)
+            replace(moments, rows=size, answered=size - errors, scored=size if scored else 0)
             for moments, (size, errors) in zip(found, sizes, strict=True)
         ]
 
     def names(self, moments: Moments) -> list[str]:
         """Return the reference's features in its order, then others the rows had, up to the limit."""
-        others = sorted(set(moments.names) - set(self.expected) - {OUTPUT})
+        others = sorted(set(moments.names) - set(self.expected) - {OUTPUT, CLASS})
         return [*self.expected, *others][: self.limit]
 
 

@@ -11,15 +11,17 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, Window
-from driftgauge.drift import compare
+from driftgauge.drift import ColumnDrift, compare
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.performance import class_counts, degradation, metrics
 from driftgauge.samples import Samples
+from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
 from driftgauge.signals.moments import FittedMoments
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.drifted import put_drift
+from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.running_sums import RunningSums
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
@@ -30,8 +32,8 @@ _Source = tuple[str, str, int]
 # Version and segment.
 _Subject = tuple[str, str]
 
-# Judges a pane once, and returns what puts that on the board of each window.
-_Judge = Callable[[ModelState, Mapping[str, Fitted], Pane], Callable[[Board], None]]
+# Judges a pane once, knowing whether predictions are scores, and returns what puts that on the board of each window.
+_Judge = Callable[[ModelState, Mapping[str, Fitted], Pane, bool], Callable[[Board], None]]
 
 
 class _Place(NamedTuple):
@@ -86,8 +88,15 @@ def model_samples(
     references = {id(of.reference): of.reference for of in subjects.values()}
     signals = {name: fit_all(Basis(model.config, limits, reference)) for name, reference in references.items()}
     fitted = {name: signals[id(of.reference)] for name, of in subjects.items()}
-    seen = _computed(cache.seen, terms, panes, partial(_samples_of, subjects, fitted, _drift))
-    judged = _computed(cache.judged, with_baseline, labelled, partial(_samples_of, subjects, fitted, _performance))
+    longest = max(windows, key=lambda window: window.seconds).name
+    scored = {
+        place.version: any(map(holds_scores, panes[place]))
+        for place in places
+        if (place.window, place.segment) == (longest, ALL_ROWS)
+    }
+    samples_of = partial(_samples_of, subjects, fitted, scored)
+    seen = _computed(cache.seen, terms, panes, scored, partial(samples_of, _drift))
+    judged = _computed(cache.judged, with_baseline, labelled, scored, partial(samples_of, _performance))
     for place in places:
         here = replace(board.under(place.version, place.window), segment=place.segment)
         here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
@@ -132,15 +141,16 @@ def _computed(
     latest: Latest[Samples],
     terms: Mapping[_Subject, tuple[object, ...]],
     parts: Mapping[_Place, tuple[Pane, ...]],
+    scored: Mapping[str, bool],
     compute: Callable[[tuple[Pane, ...], Sequence[_Place]], Mapping[_Place, Samples]],
 ) -> dict[_Place, Samples]:
     """Return the samples of each window with rows; only those whose parts or `terms` have changed are computed.
 
-    terms: by subject, what samples depend on but for the parts. Windows that hold the same, as those of a young version
-    do, are computed together.
+    terms: by subject, what samples depend on but for the parts; scored: of which versions predictions are scores.
+    Windows that hold the same, as those of a young version do, are computed together.
     """
     counted = {place: own for place, own in parts.items() if any(part.rows for part in own)}
-    made_of = {place: (*terms[place.subject], *own) for place, own in counted.items()}
+    made_of = {place: (*terms[place.subject], scored[place.version], *own) for place, own in counted.items()}
     new: dict[tuple[object, ...], list[_Place]] = {}
     for place, of in made_of.items():
         if latest.get(place, of) is None:
@@ -155,14 +165,17 @@ def _computed(
 def _samples_of(
     subjects: Mapping[_Subject, ModelState],
     fitted_of: Mapping[_Subject, Mapping[str, Fitted]],
+    scored: Mapping[str, bool],
     judge: _Judge,
     parts: tuple[Pane, ...],
     places: Sequence[_Place],
 ) -> dict[_Place, Samples]:
     """Return the samples of windows of one subject that hold these parts: what signals and `judge` say of them."""
     model, fitted = subjects[places[0].subject], fitted_of[places[0].subject]
-    pane = Pane.combine(parts)
-    alone, put = pane_samples(pane, fitted), judge(model, fitted, pane)
+    pane, has_scores = Pane.combine(parts), scored[places[0].version]
+    if has_scores:
+        pane = as_scores(pane, model.reference)
+    alone, put = pane_samples(pane, fitted), judge(model, fitted, pane, has_scores)
     boards = {place: _board(model, place) for place in places}
     for board in boards.values():
         board.take(alone)
@@ -170,15 +183,28 @@ def _samples_of(
     return {place: board.samples for place, board in boards.items()}
 
 
-def _drift(model: ModelState, fitted: Mapping[str, Fitted], pane: Pane) -> Callable[[Board], None]:
+def _drift(
+    model: ModelState,
+    fitted: Mapping[str, Fitted],
+    pane: Pane,
+    scored: bool,  # noqa: FBT001 - by position, in a table
+) -> Callable[[Board], None]:
     distribution, moments = pane.find("distribution", Distribution), pane.find("moments", Moments)
-    drifted = compare(model.reference, distribution) if model.reference and distribution else {}
+    drifted: Mapping[str, ColumnDrift] = {}
+    if model.reference and distribution:
+        columns = compare(model.reference, distribution)
+        drifted = comparable(columns, model.reference, distribution, scored=scored)
     known = fitted["moments"]
     features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
     return lambda board: put_drift(board, model, moments or Moments(), features, drifted)
 
 
-def _performance(model: ModelState, _: Mapping[str, Fitted], pane: Pane) -> Callable[[Board], None]:
+def _performance(
+    model: ModelState,
+    _: Mapping[str, Fitted],
+    pane: Pane,
+    _scored: bool,  # noqa: FBT001 - as above
+) -> Callable[[Board], None]:
     outcomes = pane.find("outcomes", Outcomes) or Outcomes()
     return lambda board: _put_performance(board, model, outcomes)
 
