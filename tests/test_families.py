@@ -25,7 +25,7 @@ DRIFT_SUFFIXES = """
 # The names of the public contract, written by hand: (labels, type, names).
 CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     (VERSION, "counter", "model_predictions_total model_prediction_errors_total model_labels_total"),
-    (("model",), "counter", "model_batches_total model_files_not_read_total"),
+    (("model",), "counter", "model_batches_total model_files_not_read_total model_duplicate_batches_total"),
     (("model", "reason"), "counter", "model_batch_failures_total model_rows_rejected_total"),
     (VERSION, "histogram", "model_latency_seconds model_label_delay_seconds"),
     (WINDOW, "gaugehistogram", "model_window_latency_seconds"),

@@ -121,7 +121,9 @@ def test_without_mlflow_and_state_it_is_not_ready(tmp_path: Path) -> None:
 
         assert not front.ready
     assert about_models(found) == {
-        (name, model): 0 for model in MODELS for name in ("model_batches_total", "model_files_not_read_total")
+        (f"model_{name}_total", model): 0
+        for model in MODELS
+        for name in ("batches", "files_not_read", "duplicate_batches")
     }
 
 

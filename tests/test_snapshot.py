@@ -78,6 +78,7 @@ def test_totals() -> None:
         failures={"truncated": 1},
         rejected={"bad_label": 5},
         unread=2,
+        duplicates=3,
         last_batch=NOW + MICROS // 2,
     )
 
@@ -89,6 +90,7 @@ def test_totals() -> None:
     assert found == {
         "model_batches_total": {("churn",): 4},
         "model_files_not_read_total": {("churn",): 2},
+        "model_duplicate_batches_total": {("churn",): 3},
         "model_batch_failures_total": {("churn", "truncated"): 1},
         "model_rows_rejected_total": {("churn", "bad_label"): 5},
         "model_last_prediction_timestamp_seconds": {("churn",): NOW / MICROS},

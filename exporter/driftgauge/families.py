@@ -86,6 +86,8 @@ _TRAFFIC: Final = (
             "model_batches_total": "Batches (new rows of one artifact) read from MLflow.",
             "model_files_not_read_total": "Files next to the batches that are not read because of their suffix; "
             "pictures, documents, settings and models are not counted.",
+            "model_duplicate_batches_total": "Files with the very bytes of another one of the model; their rows count "
+            "again unless `deduplicate` is on.",
         },
         kind="counter",
     ),

@@ -23,6 +23,7 @@ from driftgauge.pipeline.executor import Carried, Executor, Inline
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Job, Read, Reading
+from driftgauge.pipeline.work import Contents
 from pipeline.conftest import NOW, Rows, label, prediction
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", 86400))
@@ -116,7 +117,7 @@ def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
 def read(shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, **settings: Any) -> Iterator[Reading]:
     """Read the files, in this process unless there is an executor."""
     with Readers(executor or Inline()) as readers:
-        yield from readers.read(shelf, jobs(paths, **settings), Carried(signals()))
+        yield from readers.read(shelf, jobs(paths, **settings), Carried(signals()), contents=Contents({}))
 
 
 def outcomes(readings: Sequence[Reading]) -> list[object]:
@@ -176,7 +177,7 @@ def test_large_files_are_read_one_by_one() -> None:
     shelf = Shelf(files, large=True)
     known = [replace(job, piece=replace(job.piece, size=fetching._LARGE_BYTES + 1)) for job in jobs(list(files))]
     with Readers(Inline()) as readers:
-        readings = readers.read(shelf, known, Carried(signals()))
+        readings = readers.read(shelf, known, Carried(signals()), contents=Contents({}))
         next(readings)
         time.sleep(0.2)
         begun = len(shelf.opened)
@@ -190,7 +191,7 @@ def test_files_of_unknown_size_are_not_kept_in_memory() -> None:
     files = {f"{n}.jsonl": lines([prediction(n, 0.9)]) for n in range(6)}
     executor = Fragile()
     with Readers(executor) as readers:
-        readings = readers.read(Shelf(files, large=True), jobs(list(files)), Carried(signals()))
+        readings = readers.read(Shelf(files, large=True), jobs(list(files)), Carried(signals()), contents=Contents({}))
         next(readings)
 
         assert len(executor.asked) == 1
@@ -203,7 +204,9 @@ def test_every_file_is_released(taken: int) -> None:
     files = {f"{n}.jsonl": lines([prediction(n, 0.9, note="x" * LARGE)]) for n in range(6)}
     shelf = Shelf(files)
     with Readers(Fragile(deadly=["2.jsonl"])) as readers:
-        readings = cast("Generator[Reading]", readers.read(shelf, jobs(list(files)), Carried(signals())))
+        readings = cast(
+            "Generator[Reading]", readers.read(shelf, jobs(list(files)), Carried(signals()), contents=Contents({}))
+        )
         for _ in range(taken):
             next(readings)
         readings.close()

@@ -76,3 +76,18 @@ def test_a_file_that_is_written_to_while_it_is_read(tmp_path: Path, name: str, a
         path.write_bytes(after)
         with nullcontext() if fine else pytest.raises(BatchError, match="rewritten while it was read"):
             refuse_rewritten(file, name, content, before=before)
+
+
+def test_parts_of_a_large_file(tmp_path: Path) -> None:
+    """Of a large file that is written as a whole, parts are enough; its beginning and its end are among them."""
+    data = bytearray(os.urandom(17 << 20))
+    known = grown_content(*taking_at(bytes(data)), "a.parquet", "", whole=False)
+    assert grown_content(*taking_at(bytes(data)), "a.parquet", "", whole=False) == known
+    assert grown_content(*taking_at(bytes(data)), "a.parquet", "") != known
+    assert grown_content(*taking_at(bytes(data)), "a.jsonl", "", whole=False).rpartition(":")[2][0] != "~"
+    for at in (0, len(data) - 1):
+        other = bytearray(data)
+        other[at] ^= 1
+        assert grown_content(*taking_at(bytes(other)), "a.parquet", "", whole=False) != known
+    with pytest.raises(BatchError):
+        grown_content(*taking_at(bytes(data[:-1])), "a.parquet", known, whole=False)

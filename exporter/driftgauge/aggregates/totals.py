@@ -41,13 +41,17 @@ class VersionTotals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Totals:
-    """Counters of one model; `failures` and `rejected` are by reason. unread: files whose suffix is not read."""
+    """Counters of one model; `failures` and `rejected` are by reason. unread: files whose suffix is not read.
+
+    duplicates: files with the bytes of another one.
+    """
 
     versions: Mapping[str, VersionTotals] = field(default_factory=dict)
     batches: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     unread: int = 0
+    duplicates: int = 0
     last_label: int | None = None
     last_batch: int | None = None
 
@@ -64,6 +68,7 @@ class Totals:
             failures=_added([part.failures for part in parts]),
             rejected=_added([part.rejected for part in parts]),
             unread=sum(part.unread for part in parts),
+            duplicates=sum(part.duplicates for part in parts),
             last_label=_latest([part.last_label for part in parts]),
             last_batch=_latest([part.last_batch for part in parts]),
         )
@@ -81,6 +86,7 @@ class Totals:
             "failures": dict(self.failures),
             "rejected": dict(self.rejected),
             "unread": self.unread,
+            "duplicates": self.duplicates,
             "last_label": self.last_label,
             "last_batch": self.last_batch,
         }

@@ -187,6 +187,7 @@ class ModelConfig(Section):
     columns: dict[Role, Text] = Field(default_factory=dict)
     timezone: Zone = "UTC"
     latency_unit: LatencyUnit | None = None
+    deduplicate: bool = False
     features: Features = Features()
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()

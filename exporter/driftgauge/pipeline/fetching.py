@@ -12,11 +12,13 @@ from functools import partial
 from typing import Final, Self, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
-from driftgauge.feed import Feed
+from driftgauge.feed import Feed, Opener
 from driftgauge.openers import InMemory
 from driftgauge.pipeline.delta import Delta, Signals
 from driftgauge.pipeline.executor import Executor, Shared
-from driftgauge.pipeline.reading import Fetched, Job, Reading, fold_files
+from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
+from driftgauge.pipeline.reading import Duplicate, Fetched, Job, Reading, fold_files
+from driftgauge.pipeline.work import Contents
 
 _THREADS: Final = 4
 # This many small files, or bytes of them, go together.
@@ -29,8 +31,8 @@ _LARGE_BYTES: Final = 16 * 2**20
 # In which a worker is done with small files, unless one of them hangs.
 _LONGEST_TOGETHER: Final = 60.0
 
-# A file that can be opened, or why it cannot.
-_Fetch = Fetched | BatchError | SourceMissing | SourceUnavailable
+# A file that can be opened, or why it is not.
+_Fetch = Fetched | Duplicate | BatchError | SourceMissing | SourceUnavailable
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -50,9 +52,12 @@ class Readers:
         """Wait for what they are fetching."""
         self._fetching.shutdown()
 
-    def read(self, feed: Feed, jobs: Sequence[Job], signals: Shared[Signals]) -> Generator[Reading]:
+    def read(
+        self, feed: Feed, jobs: Sequence[Job], signals: Shared[Signals], *, contents: Contents
+    ) -> Generator[Reading]:
         """Yield what the files of a feed add, in order; a reading is of one or more of them.
 
+        contents: of files that were read before; those of a model that wants no duplicates are compared with it.
         Raises SourceUnavailable when the source went away, after what it had given by then.
         """
 
@@ -64,7 +69,7 @@ class Readers:
 
         with (
             closing(_ahead(jobs, fetch, is_heavy=_is_large, unused=_unread)) as fetched,
-            closing(_ahead(_batches(fetched), fold, is_heavy=_has_large)) as folded,
+            closing(_ahead(_batches(fetched, contents.copy()), fold, is_heavy=_has_large)) as folded,
         ):
             for batch, future in folded:
                 yield self._outcome(batch, future, signals)
@@ -100,17 +105,39 @@ class Readers:
 
 def _fetch(feed: Feed, job: Job) -> _Fetch:
     try:
-        return Fetched(job, feed.opener(job.piece))
+        opener = feed.opener(job.piece)
+        return Fetched(job, opener, _content(opener, job))
     except (BatchError, SourceMissing, SourceUnavailable) as error:
         return error
 
 
-def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]]) -> Iterator[list[_Fetch]]:
+def _content(opener: Opener, job: Job) -> str:
+    """Return what the bytes of a new file are recognised by, if its model wants no duplicates."""
+    if not job.terms.model.deduplicate or job.skip:
+        return ""
+    if isinstance(opener, InMemory):
+        return grown_content(*taking_at(opener.data), job.piece.path, "")
+    with opener() as file:
+        return grown_content(*reading_at(file), job.piece.path, "")
+
+
+def _unless_duplicate(found: _Fetch, contents: Contents) -> _Fetch:
+    """Return in place of a file that one before it has the bytes of, which one that is; else take note of its own."""
+    if not isinstance(found, Fetched) or not found.content:
+        return found
+    first = contents.first(found.job.piece, found.content)
+    if first is None:
+        return found
+    found.opener.release()
+    return Duplicate(first, found.content)
+
+
+def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]], contents: Contents) -> Iterator[list[_Fetch]]:
     """Group consecutive small files; nothing comes after a SourceUnavailable."""
     batch: list[_Fetch] = []
     size = 0
     for _, future in fetched:
-        found = future.result()
+        found = _unless_duplicate(future.result(), contents)
         if isinstance(found, Fetched) and isinstance(found.opener, InMemory):
             batch.append(found)
             size += found.opener.size

@@ -5,10 +5,10 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import chain, islice
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -54,31 +54,61 @@ class Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fetched:
-    """A file that can be opened, and how to read it."""
+    """A file that can be opened, and how to read it. content: its bytes are recognised by it, "" while unknown."""
 
     job: Job
     opener: Opener
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """How many rows of a file were read, its content at that time, and what to log about it.
 
-    seen: which of these rows count, as text.
+    seen: which of these rows count, as text. identified: whether rows say which they are, by an id or a time, so that
+    another file of the same bytes has the same rows.
     """
 
     rows: int
     content: str
     notes: tuple[Note, ...] = ()
     seen: str = ""
+    identified: bool = False
+
+
+class Known(NamedTuple):
+    """A file by source and path, and how many rows it has, None while it is being read."""
+
+    key: tuple[str, str]
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A file that was not read, for it has the bytes of another one."""
+
+    of: Known
+    content: str
+
+
+# What came of a file; an error says why it adds nothing.
+Outcome = Read | Duplicate | BatchError | SourceMissing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What files add together, and what came of each, in order: an error says why it adds nothing."""
+    """What files add together, and what came of each, in order."""
 
     delta: Delta
-    files: tuple[Read | BatchError | SourceMissing, ...]
+    files: tuple[Outcome, ...]
+
+
+@dataclass(slots=True)
+class _Remarks:
+    """What is found out about a file while it is decoded; see `Read`."""
+
+    notes: list[Note] = field(default_factory=list)
+    identified: bool = False
 
 
 def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
@@ -89,19 +119,19 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     parts: list[Delta] = []
     # By the columns that they have: a column that is missing in a file is not one that it has without values.
     together: dict[tuple[tuple[str, ...], ...], list[Share]] = {}
-    outcomes: list[Read | BatchError | SourceMissing] = []
+    outcomes: list[Outcome] = []
     for file in files:
         job = replace(file.job, terms=replace(file.job.terms, fitted=fitted))
-        notes: list[Note] = []
+        remarks = _Remarks()
         try:
             if isinstance(file.opener, InMemory):
-                found, seen, content = _read_small(file.opener.data, job, notes)
+                found, seen, content = _read_small(file.opener.data, job, remarks)
             else:
-                found, seen, content = _fold_large(file.opener, job, notes)
+                found, seen, content = _fold_large(file.opener, job, remarks)
         except (BatchError, SourceMissing) as error:
             outcomes.append(error)
             continue
-        outcomes.append(Read(seen.rows, content, tuple(notes), seen.to_text()))
+        outcomes.append(Read(seen.rows, content, tuple(remarks.notes), seen.to_text(), remarks.identified))
         if isinstance(found, Share):
             together.setdefault(found.usable.rows.names, []).append(found)
         else:
@@ -111,10 +141,10 @@ def fold_files(fitted: Signals, files: Sequence[Fetched]) -> Reading:
     return Reading(Delta.combine(parts), tuple(outcomes))
 
 
-def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Share | Delta, Seen, str]:
+def _read_small(data: bytes, job: Job, remarks: _Remarks) -> tuple[Share | Delta, Seen, str]:
     """Return the rows of a file if they are few, else what they add; which count; and how its bytes are recognised."""
     content = grown_content(*taking_at(data), job.piece.path, job.content)
-    chunks = _chunks(BytesIO(data), job, notes)
+    chunks = _chunks(BytesIO(data), job, remarks)
     begun = list(islice(chunks, 2))
     if len(begun) == 1 and len(begun[0]) <= _FEW_ROWS and job.piece.role == "predictions":
         (share,) = _shares(begun, job)
@@ -122,14 +152,17 @@ def _read_small(data: bytes, job: Job, notes: list[Note]) -> tuple[Share | Delta
     return *_folded(chain(begun, chunks), job), content
 
 
-def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, Seen, str]:
+def _fold_large(opener: Opener, job: Job, remarks: _Remarks) -> tuple[Delta, Seen, str]:
     """Return what a file adds, which rows count, and by what its bytes can be recognised later."""
     with opener() as file, ThreadPoolExecutor(1, thread_name_prefix="growth") as thread:
         before = os.fstat(file.fileno())
         # While it is decoded: checking whether a large file has grown takes a tenth of the time of decoding it.
-        content = thread.submit(grown_content, *reading_at(file), job.piece.path, job.content)
+        read, size = reading_at(file)
+        content = thread.submit(
+            grown_content, read, size, job.piece.path, job.content, whole=job.terms.model.deduplicate
+        )
         try:
-            delta, seen = _folded(_ahead(_chunks(file, job, notes)), job)
+            delta, seen = _folded(_ahead(_chunks(file, job, remarks)), job)
         finally:
             # A file that was replaced may be none that can be decoded, and this says more.
             known = content.result()
@@ -137,8 +170,8 @@ def _fold_large(opener: Opener, job: Job, notes: list[Note]) -> tuple[Delta, See
     return delta, seen, known
 
 
-def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
-    """Yield the file's new rows, and add to `notes` what is to be said of them."""
+def _chunks(file: BinaryIO, job: Job, remarks: _Remarks) -> Iterator[Columns]:
+    """Yield the file's new rows, and add to `remarks` what is to be said of them."""
     piece = job.piece
     decoded = decode(
         file,
@@ -154,7 +187,8 @@ def _chunks(file: BinaryIO, job: Job, notes: list[Note]) -> Iterator[Columns]:
     )
     identity, start = _identity(piece), job.skip
     for rows in decoded:
-        notes.extend(rows.notes)
+        remarks.notes.extend(rows.notes)
+        remarks.identified = remarks.identified or _is_identified(rows, piece.time)
         gaps = rows.gaps and replace(rows.gaps, where=_placed(rows.gaps.where, identity, start))
         yield replace(rows, where=_placed(rows.where, identity, start), gaps=gaps)
         start += rows.rows_read
@@ -169,6 +203,10 @@ def _identity(piece: Piece) -> int:
 def _placed(where: Where | None, file: int, start: int) -> Where | None:
     """Return places in a block as places in a file, of which it begins at row `start`."""
     return where and Where(np.full_like(where.file, file), where.place + start, where.number)
+
+
+def _is_identified(rows: Columns, default_time: int) -> bool:
+    return rows.key.null_count < len(rows) or bool((rows.time != default_time).any())
 
 
 def _folded(chunks: Iterable[Columns], job: Job) -> tuple[Delta, Seen]:

@@ -44,10 +44,10 @@ from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.pipeline.memory import Failure, Memory, restore, say_what_is_left_out
-from driftgauge.pipeline.reading import Read
+from driftgauge.pipeline.reading import Duplicate, Outcome, Read
 from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.versions import Versions
-from driftgauge.pipeline.work import Work, due, on_record, overlooked
+from driftgauge.pipeline.work import Contents, Work, due, on_record, overlooked
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
@@ -65,6 +65,15 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
     SourceMissing: "missing",
     ReferenceUnusable: "reference",
     StateError: "state",
+}
+
+
+# What becomes of a file with the bytes of another one: whether duplicates are left out, and its role.
+_DUPLICATES: Final[Mapping[tuple[bool, str], str]] = {
+    (False, "predictions"): "its rows count again; write deduplicate: true to leave such files out",
+    (False, "labels"): "a label counts once; write deduplicate: true to leave such files out",
+    (True, "predictions"): "its rows do not count again",
+    (True, "labels"): "its labels do not count again",
 }
 
 
@@ -292,7 +301,9 @@ class Pipeline:
         terms = memory.terms(self._config, now)
         max_bytes = self._config.limits.max_artifact_bytes
         jobs = [item.job(terms, memory.kinds, max_bytes=max_bytes) for item in left]
-        with closing(readers.read(feed, jobs, memory.shared_signals(self.executor))) as readings:
+        contents = Contents.of(memory.files, step.records)
+        signals = memory.shared_signals(self.executor)
+        with closing(readers.read(feed, jobs, signals, contents=contents)) as readings:
             for reading in readings:
                 self.give_up_if_stopping()
                 totals = Totals.combine([delta.totals for delta in (*step.deltas, reading.delta)])
@@ -300,7 +311,9 @@ class Pipeline:
                     return versions
                 step.deltas.append(reading.delta)
                 for outcome in reading.files:
-                    self._take(memory, step, left.popleft(), outcome, now)
+                    item = left.popleft()
+                    self._take(memory, step, item, outcome, now)
+                    self._compare(memory, step, item, outcome, contents, now)
                 if step.is_full:
                     self._commit(memory, step, terms)
                     step.clear()
@@ -308,10 +321,15 @@ class Pipeline:
                     break
         return []
 
-    def _take(
-        self, memory: Memory, step: _Step, item: Work, outcome: Read | BatchError | SourceMissing, now: int
-    ) -> None:
+    def _take(self, memory: Memory, step: _Step, item: Work, outcome: Outcome, now: int) -> None:
         """Add to a step the cursor after a file was read or failed, and count the file."""
+        if isinstance(outcome, Duplicate):
+            key, rows = outcome.of
+            first = next((record for record in step.records if record.key == key), None) or memory.files[key]
+            if rows is not None or not first.failures:
+                step.records.append(item.passed_over(outcome, first.rows_read if rows is None else rows, now))
+                return
+            outcome = BatchError(first.reason, f'"{item.piece.path}" has the bytes of "{key[1]}", which cannot be read')
         if isinstance(outcome, Read):
             step.records.append(item.read(outcome, now))
             if outcome.rows and item.is_news(outcome):
@@ -341,6 +359,32 @@ class Pipeline:
                     "batch read with doubt", model=model, run=run, artifact=path, reason=note.reason,
                     column=note.column, example=note.example, hint=note.text,
                 )  # fmt: skip
+
+    def _compare(self, memory: Memory, step: _Step, item: Work, outcome: Outcome, contents: Contents, now: int) -> None:
+        """Say of a file that it has the bytes of another one, and count it.
+
+        Files without rows, and those whose rows have neither ids nor times, are often the same and mean something else.
+        """
+        piece, first = item.piece, None
+        if isinstance(outcome, Duplicate):
+            first = outcome.of.key
+        elif isinstance(outcome, Read) and outcome.rows and not item.skip:
+            found = contents.first(piece, outcome.content)
+            first = found.key if found and outcome.identified else None
+        if first is None:
+            return
+        if item.earlier is None:
+            step.count(Totals(duplicates=1))
+        text = f"has the very bytes of {'/'.join(first)}; " + _DUPLICATES[memory.state.config.deduplicate, piece.role]
+        remark = Remark("doubt", "duplicate_batch", piece.role, piece.path, text, piece.path, first=now, last=now)
+        memory.journal = memory.journal.saying(remark)
+        if remark.key not in memory.said:
+            memory.said.add(remark.key)
+            log = self._log.info if isinstance(outcome, Duplicate) else self._log.warning
+            log(
+                "batch logged twice", model=memory.state.config.name, run=piece.run_id, artifact=piece.path,
+                reason="duplicate_batch", same_as="/".join(first), hint=text,
+            )  # fmt: skip
 
     def _overlook(self, memory: Memory, step: _Step, pieces: Iterable[Piece], now: int) -> None:
         """Count files whose suffix is not read, once each, and log the first of each suffix."""

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from driftgauge.feed import Piece
 from driftgauge.patterns import is_data_file
 from driftgauge.pipeline.delta import Terms
-from driftgauge.pipeline.reading import Job, Read
+from driftgauge.pipeline.reading import Duplicate, Job, Known, Read
 from driftgauge.pipeline.seen import Seen
 from driftgauge.schema import ReadAs
 from driftgauge.store import FileRecord
@@ -40,7 +40,8 @@ class Work:
 
     def job(self, terms: Terms, kinds: Mapping[str, ReadAs] | None, *, max_bytes: int) -> Job:
         """Return how its new rows are read."""
-        content = self.record.content if self.record else ""
+        # Without the role.
+        content = self.record.content.rpartition(":")[0] if self.record else ""
         # A file that goes on where its record ends has counted up to there only.
         before = self.earlier.seen if self.earlier and not self.skip else ""
         return Job(self.piece, replace(terms, fitted={}), kinds, max_bytes, self.skip, content, before)
@@ -83,8 +84,18 @@ class Work:
             seen = known.also(seen)
         read_at = now if self.is_news(found) or not self.earlier else self.earlier.read_at
         return FileRecord(
-            piece.source, piece.path, piece.size, rows, content=found.content, seen=seen.to_text(), read_at=read_at
+            piece.source,
+            piece.path,
+            piece.size,
+            rows,
+            content=_with_role(found.content, piece),
+            seen=seen.to_text(),
+            read_at=read_at,
         )
+
+    def passed_over(self, found: Duplicate, rows: int, now: int) -> FileRecord:
+        """Return the record of a file that has the bytes of another one: as many rows, none of which counts."""
+        return self.read(Read(rows, found.content, seen=Seen(rows).to_text()), now)
 
     def failed(self, reason: str, now: int) -> FileRecord:
         """Return the record after an attempt failed: the next comes after 1 min, 2 min, … 6 h."""
@@ -102,6 +113,31 @@ class Work:
             seen=replace(self.known, set_aside=True).to_text(),
             read_at=self.record.read_at if self.record else 0,
         )
+
+
+class Contents:
+    """Which file of a model had which bytes first; those of predictions and of labels are apart."""
+
+    def __init__(self, first: Mapping[str, Known]) -> None:
+        self._first = dict(first)
+
+    @classmethod
+    def of(cls, records: Records, later: Iterable[FileRecord] = ()) -> Self:
+        """Return those of the files on record that have rows; later: what is not among the records yet."""
+        found: dict[str, Known] = {}
+        for record in (*records.values(), *later):
+            if record.rows_read:
+                found.setdefault(record.content, Known(record.key, record.rows_read))
+        return cls(found)
+
+    def copy(self) -> Self:
+        """Return them, to be added to apart."""
+        return type(self)(self._first)
+
+    def first(self, piece: Piece, content: str) -> Known | None:
+        """Return another file with these bytes; if there is none, this is the first."""
+        found = self._first.setdefault(_with_role(content, piece), Known(piece.key, None))
+        return None if found.key == piece.key else found
 
 
 def due(pieces: Iterable[Piece], records: Records, now: int, *, earlier: Records = _NONE) -> list[Work]:
@@ -128,6 +164,10 @@ def overlooked(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRe
 def on_record(piece: Piece) -> FileRecord:
     """Return the record of a file whose suffix is not read."""
     return FileRecord(piece.source, piece.path, piece.size, 0, reason=NOT_READ)
+
+
+def _with_role(content: str, piece: Piece) -> str:
+    return f"{content}:{piece.role}"
 
 
 def _read_before(record: FileRecord | None) -> FileRecord | None:

@@ -216,6 +216,7 @@ def _board(model: ModelState, place: _Place) -> Board:
 def _put_model(board: Board, totals: Totals) -> None:
     board.put("model_batches_total", totals.batches)
     board.put("model_files_not_read_total", totals.unread)
+    board.put("model_duplicate_batches_total", totals.duplicates)
     for reason, count in totals.failures.items():
         board.put("model_batch_failures_total", count, reason)
     for reason, count in totals.rejected.items():

@@ -36,6 +36,11 @@ class FileRecord:
     seen: str = ""
     read_at: int = 0
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other files of the model."""
+        return self.source, self.path
+
 
 def read_files(tx: Transaction) -> dict[tuple[str, str], FileRecord]:
     """Return every known file of the model by (source, path)."""

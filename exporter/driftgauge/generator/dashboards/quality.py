@@ -149,9 +149,13 @@ def _intake() -> list[Panel]:
         ),
         (
             "Unreadable files by reason",
-            "Files set aside; they are tried again, ever more rarely. not_read: the suffix is none that is read.",
+            "Files set aside and tried again; not_read: suffixes that are not; duplicate_batch: bytes of another file.",
             never,
-            Query(f"{_rare('model_batch_failures_total')}\nor {_not_read()}", "{{model}}: {{reason}}"),
+            Query(
+                f"{_rare('model_batch_failures_total')}\nor {_named('not_read', 'model_files_not_read_total')}\n"
+                f"or {_named('duplicate_batch', 'model_duplicate_batches_total')}",
+                "{{model}}: {{reason}}",
+            ),
         ),
         (
             "Batches read",
@@ -188,9 +192,9 @@ def _rare(family: str) -> str:
     return grown(SCOPE.of(family), "$__rate_interval", "model", "reason")
 
 
-def _not_read() -> str:
-    files = grown(SCOPE.of("model_files_not_read_total"), "$__rate_interval", "model")
-    return f'label_replace({files}, "reason", "not_read", "", "")'
+def _named(reason: str, family: str) -> str:
+    files = grown(SCOPE.of(family), "$__rate_interval", "model")
+    return f'label_replace({files}, "reason", "{reason}", "", "")'
 
 
 def _read(family: str) -> str:
