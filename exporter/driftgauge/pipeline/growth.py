@@ -50,7 +50,8 @@ def grown_content(read: ReadAt, size: int, path: str, before: str, *, whole: boo
     appended = path.lower().endswith(_APPENDED)
     digest = hashlib.blake2b(digest_size=16)
     if not (whole or appended or size < max(known, _LARGE_BYTES)):
-        for start in range(0, size - _PART_BYTES, (size - _PART_BYTES) // _PARTS):
+        for part in range(_PARTS):
+            start = (size - _PART_BYTES) * part // (_PARTS - 1)
             _update(digest, read, start, start + _PART_BYTES)
         return f"{size}:~{digest.hexdigest()}"
     _update(digest, read, 0, min(known, size))
