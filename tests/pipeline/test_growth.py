@@ -78,7 +78,7 @@ def test_a_file_that_is_written_to_while_it_is_read(tmp_path: Path, name: str, a
             refuse_rewritten(file, name, content, before=before)
 
 
-def test_parts_of_a_large_file(tmp_path: Path) -> None:
+def test_parts_of_a_large_file() -> None:
     """Of a large file that is written as a whole, parts are enough; its beginning and its end are among them."""
     data = bytearray(os.urandom(17 << 20))
     known = grown_content(*taking_at(bytes(data)), "a.parquet", "", whole=False)
