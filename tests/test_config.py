@@ -402,6 +402,7 @@ BAD_FILES = {
         "2: not valid YAML: expected a single document in the stream, but found another document; "
         "remove this line and what follows it"
     ),
+    "tolerance-of-an-id": ("4: models[0].labels.tolerance: needs one time among labels.key, like key: [timestamp]"),
     "two-places": (
         "3: models[0].predictions.experiment: is next to files; keep one of the two\n"
         "6: models[1].labels.experiment: is next to files; keep one of the two"

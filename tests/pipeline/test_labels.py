@@ -217,6 +217,61 @@ def test_any_order_of_batches(tmp_path: Path, seed: int) -> None:
     assert ambiguous(found) >= ambiguous(expected)
 
 
+def _times(
+    predictions: Sequence[tuple[float, int]], labels: Sequence[tuple[float, int]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return records with times in seconds after the start of the hour."""
+    start = SECONDS - 3600
+    served = [{"timestamp": start + at, "device": "a", "prediction": value} for at, value in predictions]
+    return served, [{"timestamp": start + at, "device": "a", "label": value} for at, value in labels]
+
+
+NEAR: dict[str, tuple[list[tuple[float, int]], list[tuple[float, int]], float | None]] = {
+    "the nearest": ([(0, 0), (8, 1)], [(5, 1)], 1.0),
+    "too far": ([(0, 0)], [(6, 0)], None),
+    "just within": ([(0, 0)], [(5, 0)], 1.0),
+    "the earlier of two": ([(0, 1), (4, 0)], [(2, 1)], 1.0),
+    "each once": ([(0, 1), (4, 0)], [(3, 0), (3.5, 1)], 0.0),
+    "what is left": ([(0, 1), (4, 0)], [(3, 1), (3.5, 0)], 1.0),
+}
+
+
+@pytest.mark.parametrize("order", ["predictions first", "labels first", "one by one"])
+@pytest.mark.parametrize(("predictions", "labels", "expected"), NEAR.values(), ids=NEAR)
+def test_nearest_times(
+    folders: Folders,
+    predictions: list[tuple[float, int]],
+    labels: list[tuple[float, int]],
+    expected: float | None,
+    order: str,
+) -> None:
+    """With a tolerance, labels belong to the nearest predictions, each once, in whatever order they come."""
+    served, known = _times(predictions, labels)
+    folders.settings = {"labels": {"key": ["timestamp", "device"], "tolerance": "5s"}}
+    parts = [("served/p.jsonl", served), ("truth/labels.jsonl", known)]
+    if order == "one by one":
+        parts = [(f"served/{at}.jsonl", [row]) for at, row in enumerate(served)][::-1]
+        parts += [(f"truth/labels{at}.jsonl", [row]) for at, row in enumerate(known)]
+    for name, rows in parts[::-1] if order == "labels first" else parts:
+        folders.put(name, rows)
+        values = folders.refreshed()
+    assert accuracy(values) == (None if expected is None else pytest.approx(expected))
+    assert values["model_label_match_ratio",] == (0 if expected is None else 1)
+
+
+def test_nearest_of_each_device(folders: Folders) -> None:
+    """Other parts of the key are compared exactly, a later label of the same instant is a correction."""
+    served, known = _times([(0, 1), (10, 1)], [(1, 0), (11, 1)])
+    folders.settings = {"labels": {"key": ["timestamp", "device"], "tolerance": "5s"}}
+    folders.put("served/p.jsonl", served)
+    folders.put("truth/labels1.jsonl", [known[0], {**known[1], "device": "b"}])
+    assert accuracy(folders.refreshed()) == 0
+    folders.put("truth/labels2.jsonl", [{**known[0], "label": 1}])
+    values = folders.refreshed()
+    assert (accuracy(values), values["model_labels_total", "unknown"]) == (1, 1)
+    assert values["model_label_match_ratio",] == pytest.approx(2 / 3)
+
+
 def test_labels_that_match_nothing(folders: Folders) -> None:
     """Said once, with a key of each side and the remedy; they wait, and the ratio says so. Labels alone say nothing."""
     folders.put("truth/labels.jsonl", truth("7", [1]))

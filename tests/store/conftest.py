@@ -58,3 +58,11 @@ def columns(
         where=Where(np.full(rows, next(_FILES) if file is None else file), places, numbers),
         class_scores={name: np.array(found, np.float64) for name, found in (class_scores or {}).items()},
     )
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Return a store for many examples, each under a model name of its own."""
+    opened = Store.open(str(tmp_path_factory.mktemp("shared")))
+    yield opened
+    opened.close()

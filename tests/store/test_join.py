@@ -1,6 +1,6 @@
 """The label join, against a list of rows in plain Python."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count, permutations
 from typing import Any, Final
@@ -99,14 +99,6 @@ _STEPS = st.lists(
     ),
     max_size=5,
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Return a store for many examples, each under a model name of its own."""
-    opened = Store.open(str(tmp_path_factory.mktemp("join")))
-    yield opened
-    opened.close()
 
 
 _NUMBERS = count()

@@ -165,6 +165,7 @@ class _Decoder:
         self._how = OutcomeRules(model.task, model.threshold, model.positive_class, model.score.scale)
         self._score_column = False
         self._unscaled = False
+        self._near: Any = None
         self._said: set[tuple[str, str]] = set()
         self._notes: list[Note] = []
 
@@ -178,7 +179,7 @@ class _Decoder:
             self._watch(Block(rows, roles, *self.features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
         if self._model.labels is not None and self._role != "reference":
-            columns = replace(columns, where=_places(rows, roles))
+            columns = replace(columns, where=self._places(rows, roles))
         kept = columns if fine.all() else replace(columns.take(fine), gaps=_gaps(columns, fine))
         rejected = tally(reasons)
         # Why rows have no prediction was said of their scores; whoever rejected others may have said more.
@@ -272,9 +273,16 @@ class _Decoder:
             seconds = np.where(np.isnan(seconds), read, seconds)
         return seconds
 
+    def _places(self, rows: Rows, roles: Roles) -> Where:
+        """Return the places of the rows in a block whose keys were read."""
+        number = row_numbers(rows, roles) if self._near is None else self._near
+        return Where(np.zeros(len(rows), np.int64), np.arange(len(rows)), number)
+
     def _key(self, rows: Rows, roles: Roles, reasons: ReasonArray | None) -> TextArray:
         """Return the join keys; reasons: of rows that are nothing without one."""
-        keys = join_keys(rows, roles, self._model.timezone)
+        near = self._model.labels is not None and self._model.labels.tolerance > 0
+        keys = join_keys(rows, roles, self._model.timezone, near=near)
+        self._near = keys.near
         if reasons is not None:
             reject(reasons, keys.inexact, "inexact_key")
         if self._model.labels is not None:
@@ -305,11 +313,6 @@ class _Decoder:
             latency=nothing,
             failed=np.zeros(len(rows), dtype=np.bool_),
         )
-
-
-def _places(rows: Rows, roles: Roles) -> Where:
-    """Return the places of the rows in their block."""
-    return Where(np.zeros(len(rows), np.int64), np.arange(len(rows)), row_numbers(rows, roles))
 
 
 def _gaps(columns: Columns, fine: BoolArray) -> Columns | None:

@@ -39,21 +39,29 @@ _LOST: Final = "the ids are floats and have lost digits, so they are not joined;
 
 
 class Keys(NamedTuple):
-    """text: (n,) null where there is no usable key. inexact: (n,) there is one that has lost digits."""
+    """text: (n,) null where there is no usable key. inexact: (n,) there is one that has lost digits.
+
+    near: (n,) the time in it as int64 µs, where times need not be equal and so are no part of the text; else None.
+    """
 
     text: TextArray
     inexact: BoolArray
+    near: Any = None
 
 
-def join_keys(rows: Rows, roles: Roles, zone: str) -> Keys:
+def join_keys(rows: Rows, roles: Roles, zone: str, *, near: bool = False) -> Keys:
     """Return the join key of each row; null when a part is missing or inexact, or the key is over `MAX_KEY`.
 
-    zone: whose clock a time without a zone shows.
+    zone: whose clock a time without a zone shows. near: the time is returned apart.
     """
     inexact = np.zeros(len(rows), dtype=np.bool_)
-    texts = []
+    texts, at = [], None
     for paths, is_time in zip(roles.key, roles.key_times, strict=True):
         column = first_present(rows, paths)
+        if is_time and near:
+            at = _instant(column, zone)
+            texts.append(pc.if_else(at.is_valid(), "", pa.scalar(None, pa.string())))
+            continue
         if is_time:
             texts.append(_instant_text(column, zone))
             continue
@@ -63,7 +71,7 @@ def join_keys(rows: Rows, roles: Roles, zone: str) -> Keys:
     joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, KEY_SEPARATOR)
     if inexact.any():
         joined = pc.if_else(pa.array(inexact), pa.scalar(None, pa.string()), joined)
-    return Keys(without_long(joined, MAX_KEY), inexact)
+    return Keys(without_long(joined, MAX_KEY), inexact, at)
 
 
 def inexact_note(rows: Rows, roles: Roles, keys: Keys) -> Note | None:
@@ -97,6 +105,11 @@ def _part(column: Any, *, untyped: bool) -> tuple[BoolArray, TextArray]:
     if untyped and pa.types.is_string(column.type):
         lost, column = whole_numbers(column)
     return lost, plain_text(column)
+
+
+def _instant(column: Any, zone: str) -> Any:
+    read = instants(column, _ABSENT, zone=zone)
+    return pa.array(read.micros, mask=read.bad | (read.micros == _ABSENT))
 
 
 def _instant_text(column: Any, zone: str) -> TextArray:

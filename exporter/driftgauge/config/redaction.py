@@ -29,6 +29,7 @@ def _as_written(config: Config) -> dict[str, Any]:
     for written, model in zip(values["models"], config.models, strict=True):
         if model.labels:
             written["labels"]["horizon"] = format_duration(model.labels.horizon)
+            written["labels"]["tolerance"] = format_duration(model.labels.tolerance)
     return values
 
 

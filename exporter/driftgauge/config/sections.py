@@ -40,7 +40,7 @@ from driftgauge.config.fields import (
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import Path, RuleError
 from driftgauge.families import BASIC_SIGNALS
-from driftgauge.schema import Average, LatencyUnit, ScoreScale, Task
+from driftgauge.schema import SPELLINGS, Average, LatencyUnit, ScoreScale, Task
 
 MAX_WINDOWS: Final = 8
 # Stands for a default that depends on another field.
@@ -105,7 +105,16 @@ class Labels(Section):
     key: Annotated[tuple[Text, ...], at_least_one] = ("request_id",)
     horizon: Annotated[float, seconds_between(SECOND, 3650 * DAY)] = 30 * DAY
     window_by: Literal["label_time", "prediction_time"] = "label_time"
+    tolerance: Annotated[float, seconds_between(0, DAY)] = 0.0
     columns: dict[Role, Text] = Field(default_factory=dict)
+
+    @field_validator("tolerance")
+    @classmethod
+    def _of_a_time(cls, tolerance: float, info: ValidationInfo) -> float:
+        key = info.data.get("key")
+        if tolerance and key is not None and sum(part in SPELLINGS["timestamp"] for part in key) != 1:
+            raise RuleError("needs one time among labels.key, like key: [timestamp]")
+        return tolerance
 
     @field_validator("columns")
     @classmethod

@@ -49,6 +49,8 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return `seconds` (not negative) in days, hours, minutes, seconds and milliseconds: 5400 is "1h30m"."""
+    if seconds == 0:
+        return "0s"
     rest = round(seconds * 1000)
     if rest == 0 or rest / 1000 != seconds:
         return f"{Decimal(repr(seconds)):f}"  # finer than a millisecond: only the plain number is exact

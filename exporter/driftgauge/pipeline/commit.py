@@ -158,6 +158,7 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
             horizon=int(labels.horizon * MICROSECONDS),
             keep=terms.tiers.longest * MICROSECONDS,
             by_label_time=terms.by_label_time,
+            tolerance=int(labels.tolerance * MICROSECONDS),
         )
         if orphans:
             state = _counted(state, Totals(), [Totals(rejected={"label_without_prediction": orphans})])
@@ -215,7 +216,8 @@ def _join(tx: Transaction, delta: Delta, terms: Terms) -> Joined | None:
     labels = terms.model.labels
     if labels is None or not (delta.waiting or delta.labels):
         return None
-    return join(tx, delta.waiting, delta.labels, horizon=int(labels.horizon * MICROSECONDS), torn=delta.torn)
+    horizon, tolerance = (int(seconds * MICROSECONDS) for seconds in (labels.horizon, labels.tolerance))
+    return join(tx, delta.waiting, delta.labels, horizon=horizon, torn=delta.torn, tolerance=tolerance)
 
 
 def _of(versions: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:

@@ -16,10 +16,14 @@ import pyarrow.compute as pc
 from driftgauge.snapshot import Joining
 from driftgauge.store.database import Transaction
 from driftgauge.store.matching import match
+from driftgauge.store.nearest import gather_stretches, match_nearest
 from driftgauge.store.staging import MATCHED, REJECTED, WAITING, label_schema, prediction_schema
 
 _ROW: Final = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, l.label_time, l.label"
 _LABEL: Final = "key, time, label, file, place, number, own, turn"
+
+_OF_KEY: Final = "(SELECT key, max(time) AS last FROM met GROUP BY key) USING (key)"
+_SPOKEN: Final = "spoken USING (turn)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,12 @@ def join(
     *,
     horizon: int,
     torn: Sequence[int] = (),
+    tolerance: int = 0,
 ) -> Joined:
     """Store staged rows, in the order in which they were read, and return what they complete; `horizon` in µs.
 
     torn: files with rows whose key could not be read, so that the order of the others is not known.
+    tolerance: in µs; if there is one, `number` is a time, and labels belong to the nearest predictions (`nearest`).
     """
     read: pa.Table = pa.concat_tables([label_schema(tx.task).empty_table(), *labels])
     new: pa.Table = pa.concat_tables([prediction_schema(tx.task).empty_table(), *predictions])
@@ -75,13 +81,16 @@ def join(
     if torn:
         tx.run(f"INSERT INTO {tx.torn} SELECT unnest(?::BIGINT[])", [list(torn)])
     _number(tx, read)
-    _gather(tx)
-    match(tx, horizon=horizon)
+    _gather(tx, tolerance)
+    if tolerance:
+        match_nearest(tx, horizon=horizon, tolerance=tolerance)
+    else:
+        match(tx, horizon=horizon)
     fresh, corrected = _exchange(tx)
-    late, ambiguous, example = _judge(tx, horizon)
+    late, ambiguous, example = _judge(tx, horizon, _SPOKEN if tolerance else _OF_KEY)
     tx.run(f"INSERT INTO {tx.predictions} FROM new_predictions")
-    for table in ("new_labels", "touched", "met", "heard", "paired", "unclear"):
-        tx.run(f"DROP TABLE {table}")
+    for table in ("new_labels", "touched", "met", "heard", "paired", "unclear", "stretches", "spoken"):
+        tx.run(f"DROP TABLE IF EXISTS {table}")
     tx.connection.unregister("new_predictions")
     return Joined(fresh, corrected, late, ambiguous, example, labels=len(read))
 
@@ -98,20 +107,24 @@ def _number(tx: Transaction, read: pa.Table) -> None:
     tx.run("UPDATE models SET turn = ? WHERE id = ?", [first + len(read), tx.model])
 
 
-def _gather(tx: Transaction) -> None:
+def _gather(tx: Transaction, tolerance: int) -> None:
     """Make tables `met` and `heard`: all predictions and labels, stored and new, of the keys that a step touches."""
+    affected = "SEMI JOIN touched USING (key)"
     tx.run(
         f"""CREATE TEMP TABLE touched AS SELECT DISTINCT key FROM new_labels
             UNION SELECT key FROM new_predictions SEMI JOIN {tx.labels} USING (key)"""
     )
+    if tolerance:
+        gather_stretches(tx, tolerance=tolerance)
+        affected = "r SEMI JOIN stretches s ON r.key = s.key AND r.number BETWEEN s.first AND s.last"
     # The only pass over all predictions.
     tx.run(
-        f"""CREATE TEMP TABLE met AS SELECT * FROM {tx.predictions} SEMI JOIN touched USING (key)
-            UNION ALL SELECT * FROM new_predictions SEMI JOIN touched USING (key)"""
+        f"""CREATE TEMP TABLE met AS SELECT * FROM {tx.predictions} {affected}
+            UNION ALL SELECT * FROM new_predictions {affected}"""
     )
     tx.run(
         f"""CREATE TEMP TABLE heard AS
-            SELECT {_LABEL}, state, counted, false AS new FROM {tx.labels} SEMI JOIN touched USING (key)
+            SELECT {_LABEL}, state, counted, false AS new FROM {tx.labels} {affected}
             UNION ALL SELECT {_LABEL}, {WAITING}::UTINYINT, false, true FROM new_labels"""
     )
 
@@ -139,18 +152,19 @@ def _exchange(tx: Transaction) -> tuple[pa.Table, pa.Table]:
     return fresh, corrected
 
 
-def _judge(tx: Transaction, horizon: int) -> tuple[int, int, Example | None]:
+def _judge(tx: Transaction, horizon: int, spoken: str) -> tuple[int, int, Example | None]:
     """Store the new labels, and what has become of those in `heard`.
 
-    Returns how many are found to be late and ambiguous, each once, and an example of the latter.
+    spoken: joins the time of the last of their predictions. Returns how many are found to be late and ambiguous, each
+    once, and an example of the latter.
     """
     tx.run(
         f"""CREATE TEMP TABLE judged AS
             SELECT h.*, own OR last IS NULL OR label IS NULL AS fine,
                 h.time > last + $horizon AS late, u.key IS NOT NULL AS unclear,
-                CASE WHEN last IS NULL THEN {WAITING} WHEN NOT fine AND (late OR unclear) THEN {REJECTED}
-                ELSE {MATCHED} END AS verdict
-            FROM heard h LEFT JOIN (SELECT key, max(time) AS last FROM met GROUP BY key) USING (key)
+                CASE WHEN last IS NULL AND NOT own THEN {WAITING}
+                WHEN NOT fine AND (late OR unclear) THEN {REJECTED} ELSE {MATCHED} END AS verdict
+            FROM heard h LEFT JOIN {spoken}
             LEFT JOIN unclear u USING (key)""".replace("$horizon", str(horizon))
     )
     tx.run(f"""INSERT INTO {tx.labels} SELECT {_LABEL}, verdict, verdict = {REJECTED} FROM judged WHERE new""")

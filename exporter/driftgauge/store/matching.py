@@ -20,9 +20,7 @@ that are within the horizon the latest counts, of equal times the one read last.
 from typing import Final
 
 from driftgauge.store.database import Transaction
-
-# Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
-LATEST: Final = "time::HUGEINT * 9223372036854775808 + turn"
+from driftgauge.store.staging import LATEST
 
 _MANY: Final = """
 CREATE TEMP TABLE many AS SELECT key FROM (

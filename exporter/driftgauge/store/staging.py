@@ -9,6 +9,8 @@ from driftgauge.schema import Task
 
 # What has become of a label: it has no prediction yet; it has; or it does not count, since it is late or ambiguous.
 WAITING, MATCHED, REJECTED = 0, 1, 2
+# Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
+LATEST: Final = "time::HUGEINT * 9223372036854775808 + turn"
 # Separates the class names in one stored text; this character cannot occur in a canonical name.
 _SEPARATOR: Final = "\x1f"
 _PLACE: Final = {"file": pa.int64(), "place": pa.int64(), "number": pa.int64()}
