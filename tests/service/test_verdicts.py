@@ -169,7 +169,7 @@ def test_rows_and_files_that_cannot_be_used() -> None:
     ((name, text),) = said(FINE, _journal(980, rejected={"bad_label": 15, "missing_key": 5}))
     assert (name, text) == (
         "ModelRowsRejected",
-        "20 of the last 1,000 rows cannot be used (bad_label 15, missing_key 5)",
+        "20 of the 1,000 rows and labels of the last 6 h cannot be used (bad_label 15, missing_key 5)",
     )
     assert said(FINE, _journal(50, rejected={"bad_label": 40})) == []
     ((name, text),) = said(FINE, _journal(50, failures={"invalid_json": 1}))

@@ -64,7 +64,7 @@ def future_note(time: IntArray, latest: int, *, rows: Rows, roles: Roles, zone: 
     paths = roles.paths["timestamp"]
     example = _value(rows, paths, int(np.argmax(time)))
     ahead = timedelta(microseconds=farthest - latest)
-    text = f"times lie up to {_hours(ahead)} ahead of the clock, and these rows are rejected; "
+    text = f"times are up to {_hours(ahead)} too far ahead of the clock, and these rows are rejected; "
     if example and ahead <= _FARTHEST_ZONE and not (_WITH_ZONE.search(example) or _NUMBER.fullmatch(example)):
         offset = -(-ahead // _QUARTER) * _QUARTER
         text += (

@@ -147,7 +147,7 @@ def _features_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
         drifted = facts.value("model_drifted_features", version, window) or 0
         ratio = facts.value("model_drifted_features_ratio", version, window) or 0
         if drifted >= limits.features or ratio > limits.ratio:
-            yield f"version {version}: {drifted:.0f} features ({ratio:.0%}) drifted in {window}"
+            yield f"version {version}: {ratio:.0%} of the features ({drifted:.0f}) drifted in {window}"
 
 
 def _prediction_shifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
@@ -231,7 +231,9 @@ def _rows_rejected(facts: Facts, alerts: Alerts) -> Iterator[str]:
     # A model of which not one row counts needs nobody to wait for a hundred.
     least = limits.min_rows if facts.values("model_predictions_total") else 1
     if read >= least and rejected > limits.rejected_ratio * read:
-        yield f"{rejected:,} of the last {read:,} rows cannot be used ({_by_count(lately.rejected)})"
+        hours = limits.within / 3600
+        by_reason = _by_count(lately.rejected)
+        yield f"{rejected:,} of the {read:,} rows and labels of the last {hours:g} h cannot be used ({by_reason})"
 
 
 def _files_rejected(facts: Facts, alerts: Alerts) -> Iterator[str]:
