@@ -105,6 +105,15 @@ def test_all_pages_are_read(sqlite_bench: Bench) -> None:
     assert run_ids(source.runs(sqlite_bench.experiment, known={}, full=True)) == everyone
 
 
+def test_pages_without_end(sqlite_bench: Bench) -> None:
+    """A search that goes on for ever, as that of a broken proxy may, ends with what to do."""
+    source = sqlite_bench.with_portions(Portions(page=2, pages=2)).source
+    for _ in range(5):
+        sqlite_bench.run("a.csv")
+    with pytest.raises(SourceUnavailable, match="with more than 2 pages; use an experiment with fewer than 4 runs"):
+        source.runs(sqlite_bench.experiment, known={}, full=True)
+
+
 def test_one_bad_run_does_not_stop_the_others(sqlite_bench: Bench) -> None:
     """A run whose artifacts cannot be listed is logged, stays due, and is listed once it can be."""
     good = sqlite_bench.run("a.csv", start_time=1_000)

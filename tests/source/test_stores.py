@@ -123,6 +123,14 @@ def test_proxy_listing(canned: Canned, spool: Scratch) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [2**63, str(2**70), -1, None, "large", [1]])
+def test_proxy_size_that_is_none(canned: Canned, spool: Scratch, size: object) -> None:
+    """A file with an impossible size is listed without one, and measured when it comes."""
+    files = [{"path": "a.csv", "is_dir": False, "file_size": size}]
+    canned.answers[f"{PROXY}?path=1%2Fx%2Fd"] = (200, {}, json.dumps({"files": files}).encode())
+    assert proxy(canned, spool).entries("d") == [Entry("d/a.csv", is_folder=False, size=None)]
+
+
 def test_proxy_file_names_are_quoted(canned: Canned, spool: Scratch) -> None:
     """A name with characters that mean something in a URL asks for that very file."""
     canned.answers[f"{PROXY}/1/x/d/a%23b%3F%25.csv"] = (200, {}, b"found")

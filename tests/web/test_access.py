@@ -84,6 +84,18 @@ def test_an_accepted_password_is_checked_once(checks: list[bytes]) -> None:
     assert len(checks) == 2
 
 
+def test_a_renamed_user(checks: list[bytes]) -> None:
+    """Whoever was admitted under a name that is gone is not, though another has the same hash."""
+
+    async def renamed() -> list[bool]:
+        credentials = Credentials()
+        names = (USERS, {"bob": USERS["alice"]})
+        return [await credentials.accept("alice", b"open sesame", users=users) for users in names]
+
+    assert asyncio.run(renamed()) == [True, False]
+    assert checks == [b"open sesame"] * 2
+
+
 def test_unknown_users_cost_the_same(checks: list[bytes]) -> None:
     """A stranger's password is checked as well, so that time does not tell who exists."""
     assert asyncio.run(Credentials().accept("mallory", b"guess", users=USERS)) is False

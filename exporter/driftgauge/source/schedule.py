@@ -24,11 +24,12 @@ OVERLAP_MS: Final = 10 * 60 * 1000
 class Portions:
     """How much a pass does at a time.
 
-    page: runs or experiments per request of a search. threads: runs listed in parallel. relisted: settled runs listed
-    again; with no more than these, every pass lists all.
+    page: runs or experiments per request of a search. pages: requests of one search at most. threads: runs listed in
+    parallel. relisted: settled runs listed again; with no more than these, every pass lists all.
     """
 
     page: int = 1_000
+    pages: int = 500
     threads: int = 8
     relisted: int = 8
 

@@ -27,6 +27,8 @@ from driftgauge.source.http import Http
 
 CHUNK_BYTES: Final = 1 << 20
 _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
+# More bytes than a file system can count.
+_NO_SIZE: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,13 @@ class ProxyStore:
 
 
 def _size(file: dict[str, Any]) -> int | None:
+    """Return the size of a file in a listing, None when it says none that a file can have."""
     # MLflow's protobuf JSON writes 64-bit numbers as text.
-    return int(file["file_size"]) if "file_size" in file else None
+    try:
+        size = int(file.get("file_size"))  # type: ignore[arg-type] # whatever the server sends
+    except (TypeError, ValueError):
+        return None
+    return size if 0 <= size < _NO_SIZE else None
 
 
 class RepositoryStore:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from driftgauge.errors import SourceMissing
+from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.source import schedule
 from driftgauge.source.failures import not_mlflow
 from driftgauge.source.values import RunState
@@ -145,9 +145,17 @@ def _nearest(connection: "Connection", experiment: str) -> str:
 
 
 def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
-    """Yield the runs of these experiments, at most a few hundred, that match the filter `text`."""
+    """Yield the runs of these experiments, at most a few hundred, that match the filter `text`.
+
+    Raises SourceUnavailable when there is no end of pages.
+    """
     size, token, used = connection.portions.page, None, set[str | None]()
     while token not in used:
+        if len(used) == connection.portions.pages:
+            raise SourceUnavailable(
+                f"{connection.server} answers a search for runs with more than {len(used):,} pages; use an experiment "
+                f"with fewer than {len(used) * size:,} runs, and look at the proxies on the way"
+            )
         used.add(token)
         with connection.client() as client:
             page = client.search_runs(list(experiment_ids), text, max_results=size, page_token=token)
