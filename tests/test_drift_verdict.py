@@ -16,14 +16,15 @@ from driftgauge.drift import ColumnDrift, Evidence, benjamini_hochberg, flags
 SEED = 20260105
 
 
-def column(pvalue: float = 1e-6, rows: int = 100, **effects: float) -> ColumnDrift:
+def column(pvalue: float = 1e-6, rows: int = 100, known: int = 1000, **effects: float) -> ColumnDrift:
     """Return a compared column, by default a significant one of a hundred rows without effect."""
-    return ColumnDrift(rows, {}, (Evidence(pvalue, effects),), None, None)
+    return ColumnDrift(rows, known, {}, (Evidence(pvalue, effects),), None, None)
 
 
 def twice_judged(*evidence: tuple[float, float]) -> ColumnDrift:
     """Return a column with several tests, each a p-value and a total variation distance."""
-    return ColumnDrift(100, {}, tuple(Evidence(pvalue, {"tvd": effect}) for pvalue, effect in evidence), None, None)
+    tests = tuple(Evidence(pvalue, {"tvd": effect}) for pvalue, effect in evidence)
+    return ColumnDrift(100, 1000, {}, tests, None, None)
 
 
 VERDICTS = [
@@ -38,7 +39,10 @@ VERDICTS = [
     ("just enough rows", column(rows=50, ks=0.9), {}, True),
     ("too few rows", column(rows=49, ks=0.9), {}, None),
     ("fewer rows are enough when configured", column(rows=49, ks=0.9), {"min_samples": 10}, True),
-    ("nothing to test", ColumnDrift(100, {}, (), None, None), {}, None),
+    ("nothing to test", ColumnDrift(100, 1000, {}, (), None, None), {}, None),
+    ("a small reference may be unlucky", column(pvalue=0.0051, known=500, ks=0.9), {}, False),
+    ("a small reference, but beyond doubt", column(pvalue=0.0049, known=500, ks=0.9), {}, True),
+    ("a small reference under the plain rule", column(pvalue=0.0099, known=2), {"rule": "significance"}, True),
     ("one of two tests is enough", twice_judged((0.0049, 0.2), (0.9, 0.0)), {}, True),
     ("each of two tests has half the level", twice_judged((0.0051, 0.2), (0.9, 0.0)), {}, False),
     ("effect and significance are of one test", twice_judged((1e-9, 0.05), (0.9, 0.5)), {}, False),

@@ -22,6 +22,9 @@ from driftgauge.statistics import TABLE, CategoryPair, NumericPair, Statistic
 
 # Statistics are computed from this many rows on.
 MIN_ROWS: Final = 2
+# A reference is drawn once and meets every window, so the luck of few rows would flag a column for ever. From this many
+# on, none moves D by 0.1; the fewer there are below, the more certain a shift has to be.
+_ENOUGH_ROWS: Final = 1_000
 # The rows of the table for each kind of column; of categories those that are effects, and these with their p-value.
 _OF: Final[Mapping[Kind, Sequence[Statistic]]] = {
     kind: [row for row in TABLE if kind in row.kinds] for kind in get_args(Kind)
@@ -42,10 +45,11 @@ class Evidence:
 class ColumnDrift:
     """One column of one window: `rows` present, its `statistics` by family suffix, and what it is judged by, if it is.
 
-    `outliers` and `unseen` count values outside the fences and categories the reference never had.
+    known: rows present in the reference. outliers: values outside the fences. unseen: categories the reference never had.
     """
 
     rows: int
+    known: int
     statistics: Mapping[str, float]
     evidence: tuple[Evidence, ...]
     outliers: int | None
@@ -71,21 +75,22 @@ def _numeric(pair: NumericPair) -> ColumnDrift:
     profile, counts = pair.profile, pair.counts
     outliers = int(counts[: profile.low].sum() + counts[profile.high + 1 :].sum()) if profile.rows else None
     if profile.rows < MIN_ROWS or pair.rows < MIN_ROWS:
-        return ColumnDrift(pair.rows, {}, (), outliers, None)
+        return ColumnDrift(pair.rows, profile.rows, {}, (), outliers, None)
     statistics = _statistics(_OF["numeric"], pair)
-    return ColumnDrift(pair.rows, statistics, (_evidence(statistics),), outliers, None)
+    return ColumnDrift(pair.rows, profile.rows, statistics, (_evidence(statistics),), outliers, None)
 
 
 def _categorical(column: CategoryCounts) -> ColumnDrift:
-    if column.profile.rows < MIN_ROWS or column.rows < MIN_ROWS:
-        return ColumnDrift(column.rows, {}, (), None, column.unseen.total)
+    known, unseen = column.profile.rows, column.unseen.total
+    if known < MIN_ROWS or column.rows < MIN_ROWS:
+        return ColumnDrift(column.rows, known, {}, (), None, unseen)
     statistics = _statistics(_OF["categorical"], column.union())
     risen, pvalue = column.risen()
     evidence = (
         _evidence(_statistics(_JUDGED_BY, column.pooled())),
         Evidence(pvalue, _effects(_statistics(_EFFECTS, risen))),
     )
-    return ColumnDrift(column.rows, statistics, evidence, None, column.unseen.total)
+    return ColumnDrift(column.rows, known, statistics, evidence, None, unseen)
 
 
 def _statistics(rows: Sequence[Statistic], pair: NumericPair | CategoryPair) -> dict[str, float]:
@@ -110,7 +115,7 @@ def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
     By default a column must have moved far (effect) and not by luck (significance, corrected over these columns).
     """
     judged = {
-        name: _pvalue(column.evidence, drift)
+        name: _pvalue(column, drift)
         for name, column in columns.items()
         if column.rows >= drift.min_samples and column.evidence
     }
@@ -120,10 +125,12 @@ def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
     return {name: pvalue < drift.significance for name, pvalue in zip(judged, adjusted, strict=True)}
 
 
-def _pvalue(evidence: Sequence[Evidence], drift: Drift) -> float:
+def _pvalue(column: ColumnDrift, drift: Drift) -> float:
     """Return the p-value of a column that is tested in several ways, by Bonferroni; 1 where no effect is large."""
-    counting = [one.pvalue for one in evidence if drift.rule == "significance" or _is_large(one, drift)]
-    return min([1.0, *(len(evidence) * pvalue for pvalue in counting)])
+    tests, plain = len(column.evidence), drift.rule == "significance"
+    counting = [tests * one.pvalue for one in column.evidence if plain or _is_large(one, drift)]
+    doubt = 1.0 if plain else max(1.0, _ENOUGH_ROWS / column.known)
+    return min([1.0, *(doubt * pvalue for pvalue in counting)])
 
 
 def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:

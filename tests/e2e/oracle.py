@@ -140,8 +140,10 @@ class Oracle:
             self.put(f"{prefix}_{statistic}", value, **at)
         if not found:
             return len(values), []
-        tests = [(found["ks_pvalue"], found)] if numeric else category_tests(reference.dropna(), values)
-        return len(values), tests
+        known = reference.dropna()
+        tests = [(found["ks_pvalue"], found)] if numeric else category_tests(known, values)
+        doubt = max(1, 1000 / len(known))
+        return len(values), [(doubt * p, effects) for p, effects in tests]
 
     def _flags(self, drifts: Mapping[str, Judged], **at: str) -> None:
         judged = flags(drifts)
