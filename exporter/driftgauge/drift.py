@@ -45,7 +45,7 @@ class Evidence:
 class ColumnDrift:
     """One column of one window: `rows` present, its `statistics` by family suffix, and what it is judged by, if it is.
 
-    known: rows present in the reference. outliers: values outside the fences. unseen: categories the reference never had.
+    known: rows of the reference. outliers: values outside the fences. unseen: categories the reference never had.
     """
 
     rows: int
