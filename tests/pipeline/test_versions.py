@@ -161,3 +161,77 @@ def test_a_registry_that_refuses(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
         values = published(pipeline, config, now=NOW + 11 * MINUTE)
     assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2)]
     assert sum(v for key, v in values.items() if key[0] == "model_predictions_total") == 160
+
+
+def _named(registry: Registry, name: str, version: int) -> list[dict[str, Any]]:
+    """Return the live rows of a version that carry a name for it."""
+    return [
+        {"timestamp": SECONDS - 60, "model_version": name, "features": {"x": x}, "prediction": 1}
+        for x in registry.live[version].tolist()
+    ]
+
+
+@pytest.mark.parametrize("name", ["champion", "Production", "latest"])
+def test_names_of_versions(bench: Bench, name: str) -> None:
+    """A row whose version is an alias, a stage or "latest" counts under the number that this means when it is read.
+
+    What it meant stays when the rows are read again.
+    """
+    registry = Registry(bench, 3)
+
+    def let_mean(version: int) -> None:
+        if name == "champion":
+            registry.promote(version)
+        elif name == "Production":
+            bench.client.transition_model_version_stage(NAME, str(version), name, archive_existing_versions=True)
+
+    first, second = (3, 3) if name == "latest" else (1, 2)
+    let_mean(first)
+    bench.log(PREDICTIONS, "predictions.jsonl", _named(registry, name, first))
+    config = registry.config()
+    _, before = bench.refreshed(config)
+    let_mean(second)
+    bench.log(PREDICTIONS, "more.jsonl", _named(registry, name, second))
+    _, after = bench.refreshed(config)
+    again = bench.config(
+        a_model(reference={"uri": f"models:/{NAME}@champion/reference.csv"}, timezone="Asia/Tokyo"),
+        limits={"max_artifact_bytes": LIMIT},
+    )
+    _, read_again = bench.refreshed(again)
+    assert before["model_window_predictions", str(first), "1h"] == 80
+    for values in (after, read_again):
+        counts = [values["model_window_predictions", str(n), "1h"] for n in {first, second}]
+        assert counts == ([160] if first == second else [80, 80])
+        assert {key[1] for key in values if key[0] == "model_predictions_total"} == {str(first), str(second)}
+        assert sum(v for key, v in values.items() if key[0] == "model_predictions_total") == 160
+    if first != second:
+        assert [judged(read_again, n) for n in (first, second)] == [registry.right(n) for n in (first, second)]
+
+
+def test_a_name_while_the_registry_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows count under the name until it can be looked up; then they are read again, and counted no second time."""
+    registry = Registry(bench, 1)
+    bench.log(PREDICTIONS, "predictions.jsonl", _named(registry, "champion", 1))
+    config = registry.config()
+
+    def refused(*_: object) -> dict[str, str]:
+        raise SourceUnavailable("403 Forbidden")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "version_names", refused)
+        report, before = bench.refreshed(config)
+    assert report.failures == {}
+    assert before["model_window_predictions", "champion", "1h"] == 80
+    _, after = bench.refreshed(config)
+    assert after["model_window_predictions", "1", "1h"] == 80
+    assert sum(v for key, v in after.items() if key[0] == "model_predictions_total") == 80
+
+
+def test_versions_that_no_registry_knows(bench: Bench) -> None:
+    """Builds and words that the registry does not know stay as they are."""
+    registry = Registry(bench, 1)
+    bench.log(PREDICTIONS, "predictions.jsonl", _named(registry, "1.2.0", 1) + _named(registry, "blue", 1))
+    _, values = bench.refreshed(registry.config())
+    assert {key[1] for key in values if key[0] == "model_predictions_total"} == {"1.2.0", "blue"}
+    assert judged(values, 1) == (None, None)
+    assert values["model_feature_ks_statistic", "blue", "1h", "x"] == registry.right(1)[0]

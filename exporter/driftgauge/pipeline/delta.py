@@ -35,13 +35,17 @@ def signals_for(signals: Signals, version: str, segment: str) -> Mapping[str, Fi
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """By what rows are folded: the fitted signals of all rows and of each of the `segments`, and `now` in µs."""
+    """By what rows are folded: the fitted signals of all rows and of each of the `segments`, and `now` in µs.
+
+    names: the numbers that versions' aliases and stages mean.
+    """
 
     model: ModelConfig
     windows: Sequence[Window]
     fitted: Signals
     now: int
     segments: tuple[Segment, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def tiers(self) -> Tiers:

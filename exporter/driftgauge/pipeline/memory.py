@@ -50,7 +50,7 @@ class Memory:
     without those that are too old to be read again: with no rows from after `back_to` (µs).
     repeated: what a refresh has read of rows that had counted.
     own_identities: what the references of single versions were compiled from. ask_at: by version, when it is asked (µs)
-    whether it has one.
+    whether it has one. names: of versions in rows, the numbers that they mean.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -74,6 +74,7 @@ class Memory:
     repeated: Totals = field(default_factory=Totals)
     own_identities: dict[str, str] = field(default_factory=dict)
     ask_at: dict[str, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> ModelState:
@@ -106,10 +107,10 @@ class Memory:
 
     def become(self, other: "Memory") -> None:
         """Go on with another reading of the model."""
-        kept = self.failure, self.attempts, self.retry_at, self.cache
+        kept = self.failure, self.attempts, self.retry_at, self.cache, self.names
         for name in self.__slots__:
             setattr(self, name, getattr(other, name))
-        self.failure, self.attempts, self.retry_at, self.cache = kept
+        self.failure, self.attempts, self.retry_at, self.cache, self.names = kept
 
     def is_due(self, now: int) -> bool:
         """Whether the model is to be refreshed at `now` (µs); after a failure it rests for a while."""
@@ -125,7 +126,7 @@ class Memory:
     def terms(self, config: Config, now: int) -> Terms:
         """Return by what the rows of a refresh at `now` (µs) are folded."""
         segments = tuple(each.segment for each in self.state.slices)
-        return Terms(self.state.config, config.windows, self.fitted, now, segments)
+        return Terms(self.state.config, config.windows, self.fitted, now, segments, self.names)
 
     def shared_signals(self, executor: Executor) -> Shared[Signals]:
         """Return the fitted signals for tasks of the executor, shared when they are first needed."""

@@ -1,7 +1,7 @@
 """Decoded rows by version and pane: which of them count, and what they add to the panes of all rows and of segments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -59,7 +59,7 @@ class Usable:
     """The `n` rows of a chunk that count, their versions, and at which of the rows that were read they are (n,).
 
     rejected: by reason, where the others are; those with a key are the `gaps` of the rows. rows_read: how many there
-    are in all.
+    are in all. names: the numbers that were put in place of versions' aliases and stages.
     """
 
     rows: Columns
@@ -67,6 +67,7 @@ class Usable:
     at: IntArray
     rejected: Mapping[str, IntArray]
     rows_read: int
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def usable(rows: Columns, terms: Terms) -> Usable:
@@ -90,7 +91,12 @@ def usable(rows: Columns, terms: Terms) -> Usable:
         gaps = _with_gaps(gaps, rows, ~kept)
         rows, at = rows.take(kept), at[kept]
         versions = coded(rows.version)
-    return Usable(replace(rows, gaps=gaps), versions, at, rejected, read)
+    meant = {name: terms.names[name] for name in versions[0] if name in terms.names}
+    if meant:
+        numbers = pa.array([meant.get(name, name) for name in versions[0]], pa.string())
+        rows = replace(rows, version=numbers.take(pa.array(versions[1])))
+        versions = coded(rows.version)
+    return Usable(replace(rows, gaps=gaps), versions, at, rejected, read, meant)
 
 
 def _with_gaps(gaps: Columns | None, rows: Columns, rejected: BoolArray) -> Columns | None:

@@ -237,6 +237,7 @@ class Pipeline:
             raise
         is_read_again = memory.served is not None
         reference_error = self._renew_reference(memory, now)
+        self._versions.renew_names(memory)
         self._versions.find(memory, self._versions.unknown(memory, Totals(), now), now)
         if memory.stale:
             self._begin_again(memory, now, why=memory.stale)

@@ -27,12 +27,14 @@ LABELLED: Final = "labelled"
 class Seen:
     """The first `rows` of a file. marks: by counter, which of them (rows,) have counted; those of none are left out.
 
-    set_aside: whether the file has counted as one that could not be read.
+    set_aside: whether the file has counted as one that could not be read. names: the numbers that its versions' aliases
+    and stages meant when it was first read.
     """
 
     rows: int = 0
     marks: Mapping[str, BoolArray] = field(default_factory=dict)
     set_aside: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: int, positions: Mapping[str, IntArray]) -> Self:
@@ -64,7 +66,7 @@ class Seen:
         for name in names:
             parts = [part.marks.get(name, np.zeros(part.rows, np.bool_)) for part in (self, later)]
             marks[name] = np.concatenate(parts)
-        return Seen(rows, marks, self.set_aside or later.set_aside)
+        return Seen(rows, marks, self.set_aside or later.set_aside, {**later.names, **self.names})
 
     def also(self, other: "Seen") -> "Seen":
         """Return what has counted in either of two readings of a file."""
@@ -74,12 +76,13 @@ class Seen:
             name: _sized(self.marks.get(name, nothing), rows) | _sized(other.marks.get(name, nothing), rows)
             for name in names
         }
-        return Seen(rows, marks, self.set_aside or other.set_aside)
+        return Seen(rows, marks, self.set_aside or other.set_aside, {**other.names, **self.names})
 
     def to_text(self) -> str:
         """Return a text that `from_text` reads; of most files it has a few dozen characters."""
         marks = {name: text for name, mark in sorted(self.marks.items()) if (text := _mark_text(mark))}
-        values: dict[str, Any] = {"rows": self.rows, "marks": marks} | ({"set_aside": True} if self.set_aside else {})
+        values: dict[str, Any] = {"rows": self.rows, "marks": marks}
+        values |= ({"set_aside": True} if self.set_aside else {}) | ({"names": dict(self.names)} if self.names else {})
         return json.dumps(values, separators=(",", ":"))
 
     @classmethod
@@ -90,7 +93,7 @@ class Seen:
         values = json.loads(text)
         rows = int(values["rows"])
         marks = {name: _mark(found, rows) for name, found in values["marks"].items()}
-        return cls(rows, marks, bool(values.get("set_aside")))
+        return cls(rows, marks, bool(values.get("set_aside")), values.get("names", {}))
 
 
 def _sized(mark: BoolArray, rows: int) -> BoolArray:

@@ -1,6 +1,6 @@
 """A chunk of a file that counts: its usable rows, and which of them have counted in an earlier reading."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -60,4 +60,4 @@ class Share:
             if not direct:
                 joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
             positions[LABELLED] = at[labelled & ~joined]
-        return Seen.of(self.usable.rows_read, positions).also(self.refused)
+        return replace(Seen.of(self.usable.rows_read, positions).also(self.refused), names=self.usable.names)

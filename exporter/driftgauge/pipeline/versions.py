@@ -5,17 +5,19 @@ has one. So promoting a version changes nothing for the others.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from driftgauge.aggregates.totals import Totals
-from driftgauge.config import Limits
+from driftgauge.config import Limits, ModelConfig
 from driftgauge.errors import BatchError, ReferenceUnusable, SourceMissing, SourceUnavailable
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.memory import Memory
-from driftgauge.source import Source, own_uri
+from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.source import Source, own_uri, registered_name
 from driftgauge.store import Store
 from driftgauge.store.panes import delete_own_references, write_own_reference
 from driftgauge.windows import MICROSECONDS
@@ -38,16 +40,31 @@ class Versions:
 
     def unknown(self, memory: Memory, totals: Totals, now: int) -> list[str]:
         """Return the versions to be asked for at `now`: of those with the newest predictions, after `totals` more."""
-        reference = memory.state.config.reference
-        if reference is None:
-            return []
+        model = memory.state.config
+        uri, registered = model.reference.uri if model.reference else "", _registered(model)
         newest = Totals.combine([memory.state.totals, totals]).newest(self._limits.max_versions)
-        return [name for name in newest if own_uri(reference.uri, name) and now >= memory.ask_at.get(name, 0)]
+        return [
+            name
+            for name in newest
+            if now >= memory.ask_at.get(name, 0)
+            and (own_uri(uri, name) or (registered and _is_name(name) and name not in memory.names))
+        ]
 
     def find(self, memory: Memory, versions: Iterable[str], now: int) -> None:
         """Look for the references of versions, and compare with those that are found from now on."""
         for version in versions:
-            self._find(memory, version, now)
+            if _is_name(version):
+                self._resolve(memory, version, now)
+            else:
+                self._find(memory, version, now)
+
+    def renew_names(self, memory: Memory) -> None:
+        """Look up again what the names mean that versions in rows have; while nobody answers, what they meant stays."""
+        registered = _registered(memory.state.config)
+        if memory.names and registered:
+            with suppress(SourceUnavailable):
+                found = self._source.version_names(registered)
+                memory.names = {name: found.get(name, number) for name, number in memory.names.items()}
 
     def forget(self, memory: Memory) -> None:
         """Forget the references of versions that are not published any more."""
@@ -59,6 +76,23 @@ class Versions:
             memory.drop_own(gone, limits=self._limits)
             with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
                 delete_own_references(tx, gone)
+
+    def _resolve(self, memory: Memory, name: str, now: int) -> None:
+        """Look up which number a name means, which rows from now on have as their version."""
+        model = memory.state.config
+        try:
+            found = self._source.version_names(_registered(model) or "")
+        except SourceUnavailable as error:
+            memory.ask_at[name] = now + _AWAY_AGAIN
+            self._say(memory, name, "what it means cannot be looked up now", error)
+            return
+        memory.ask_at[name] = now + _NONE_AGAIN
+        if name not in found:
+            return
+        memory.names[name] = found[name]
+        _log.info("version is a name in the registry", model=model.name, version=name, means=found[name])
+        if any(key.version == name for key in memory.state.predictions):
+            memory.stale = f"version {name} is known to mean {found[name]} now"
 
     def _find(self, memory: Memory, version: str, now: int) -> None:
         model = memory.state.config
@@ -104,3 +138,13 @@ class Versions:
         if memory.shared is not None:
             self._executor.release(memory.shared)
             memory.shared = None
+
+
+def _registered(model: ModelConfig) -> str | None:
+    """Return the name under which it may be registered: that in its reference, else its own if it is in MLflow."""
+    named = registered_name(model.reference.uri) if model.reference else None
+    return named or (model.name if model.predictions.experiment else None)
+
+
+def _is_name(version: str) -> bool:
+    return not version.isdigit() and version != UNKNOWN_VERSION

@@ -44,7 +44,9 @@ class Work:
         content = self.record.content.rpartition(":")[0] if self.record else ""
         # A file that goes on where its record ends has counted up to there only.
         before = self.earlier.seen if self.earlier and not self.skip else ""
-        return Job(self.piece, replace(terms, fitted={}), kinds, max_bytes, self.skip, content, before)
+        # What a name means now is not what it meant then.
+        names = {**terms.names, **Seen.from_text(before).names} if before else terms.names
+        return Job(self.piece, replace(terms, fitted={}, names=names), kinds, max_bytes, self.skip, content, before)
 
     def is_due(self, now: int) -> bool:
         """Whether the file is new, has changed in size, or failed long enough ago (`now` in µs)."""
@@ -79,7 +81,8 @@ class Work:
         seen = Seen.from_text(found.seen)
         known = self.known
         if self.skip:
-            seen = replace(known.part(0, self.skip).then(seen), set_aside=known.set_aside)
+            first = replace(known.part(0, self.skip), set_aside=known.set_aside, names=known.names)
+            seen = first.then(seen)
         else:
             seen = known.also(seen)
         read_at = now if self.is_news(found) or not self.earlier else self.earlier.read_at

@@ -7,7 +7,7 @@ MLflow, which takes seconds.
 
 from driftgauge.source.feeds import RunFeed, Session
 from driftgauge.source.mlflow_source import Source
-from driftgauge.source.references import own_uri
+from driftgauge.source.references import own_uri, registered_name
 from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
@@ -23,4 +23,5 @@ __all__ = [
     "Sighting",
     "Source",
     "own_uri",
+    "registered_name",
 ]

@@ -208,6 +208,13 @@ class Source:
         self._versions[key] = found
         return found
 
+    def version_names(self, name: str) -> Mapping[str, str]:
+        """Return the numbers that aliases, stages and "latest" of a registered model mean now, none without a registry.
+
+        Raises SourceUnavailable.
+        """
+        return references.version_names(self._connection, name) if self._uri else {}
+
     def healthy(self) -> bool:
         """Return whether the server or store answers one small request now; never raises."""
         try:

@@ -59,6 +59,26 @@ def own_uri(uri: str, version: str) -> str | None:
     return f"models:/{name}/{version}/{path}" if follows and path and version.isdigit() else None
 
 
+def registered_name(uri: str) -> str | None:
+    """Return the name of the registered model that a URI leads to, None where there is none in it."""
+    scheme, _, rest = uri.partition(":")
+    head = rest.strip("/").partition("/")[0]
+    return head.partition("@")[0] if scheme == "models" and head and not _LOGGED_MODEL_ID.fullmatch(head) else None
+
+
+def version_names(connection: "Connection", name: str) -> dict[str, str]:
+    """Return the numbers that aliases, stages and "latest" of a registered model mean now; none of one that is not."""
+    try:
+        with connection.client() as client:
+            found = client.get_registered_model(name)
+    except SourceMissing:
+        return {}
+    latest = [(version.current_stage or "None", int(version.version)) for version in found.latest_versions or ()]
+    stages = {stage: str(number) for stage, number in sorted(latest) if stage != "None"}
+    newest = {_LATEST: str(max(number for _, number in latest))} if latest else {}
+    return {**newest, **stages, **{alias: str(number) for alias, number in found.aliases.items()}}
+
+
 def registered(connection: "Connection", name: str, number: str) -> ModelVersion | None:
     """Return the registry's entry of version `number` of model `name`, or None when it has none."""
     try:
