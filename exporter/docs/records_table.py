@@ -33,8 +33,8 @@ END: Final = "<!-- end of table -->"
 _READ_AS: Final = {
     "request_id": "the key that labels are joined by, unless `labels.key` names others",
     "timestamp": "the time of the row, of a label row that of the label",
-    "version": "the model version; without one the run's tag or param `model_version`. An alias, a stage or `latest` of "
-    "the registry is the number that it means when the row is read",
+    "version": "the model version; without one the run's tag or param `model_version`. An alias, a stage or `latest` "
+    "of the registry is the number that it means when the row is read",
     "prediction": "a class, a value, or in a binary model a score",
     "score": "the probability of the positive class; also any single number below `outputs`",
     "label": "the ground truth",
