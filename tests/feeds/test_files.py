@@ -65,7 +65,7 @@ def test_globs(tmp_path: Path) -> None:
     for name in ("2026/01/predictions-1.csv", "2026/01/other.csv", "predictions.jsonl", "predictions.txt"):
         folder.put(name, "1\n")
     assert set(paths(feed(tmp_path, str(folder.root), pattern="predictions*"))) == {
-        "2026/01/predictions-1.csv", "predictions.jsonl",
+        "2026/01/predictions-1.csv", "predictions.jsonl", "predictions.txt",
     }  # fmt: skip
     assert paths(feed(tmp_path, str(folder.root), pattern="2026/*/o*")) == ["2026/01/other.csv"]
 

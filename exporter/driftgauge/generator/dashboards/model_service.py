@@ -119,12 +119,13 @@ def _coverage(marks: Marks) -> Panel:
     about = About(
         "Label coverage",
         "Labels per prediction of the window, all versions together. Above 100% when labels of older predictions come "
-        "in; the line is the alert's threshold.",
+        "in; the line is the alert's threshold. Matched: the share of the labels that met a prediction.",
         _NO_LABELS,
         to_board("quality"),
     )
     share = f"{_counted('model_window_labels')} / ({_counted('model_window_predictions')} > 0)"
-    return lines(about, Query(share, "coverage"), scale=scales.share(marks.coverage))
+    matched = total(highest(SCOPE.of("model_label_match_ratio"), "model"))
+    return lines(about, Query(share, "coverage"), Query(matched, "matched"), scale=scales.share(marks.coverage))
 
 
 def _read() -> Panel:
