@@ -105,10 +105,10 @@ def lines(rows: Rows) -> bytes:
 
 def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     """Return how to read these files, each of a run of its own; those called labels are label files."""
-    terms = Terms(a_model(**settings), WINDOWS, {}, NOW)
     found = []
     for number, path in enumerate(paths):
         role = "labels" if path.startswith("labels") else "predictions"
+        terms = Terms(a_model(**settings, labels={} if role == "labels" else None), WINDOWS, {}, NOW)
         piece = Piece(f"run{number}", path, cast("Any", role), None, NOW)
         found.append(Job(piece, terms, None, 10**8))
     return found
