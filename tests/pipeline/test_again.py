@@ -254,6 +254,16 @@ def test_old_files_are_left_alone(place: Place) -> None:
     assert total(found, "model_predictions_total") == 15
 
 
+def test_windows_written_otherwise(place: Place) -> None:
+    """A window that has another name and the same length is the same one; nothing is read again."""
+    place.put("p1", rows(10))
+    place.refreshed(place.config(columns=ANSWER))
+    with capture_logs() as logs:
+        found = place.refreshed(place.config(columns=ANSWER, windows=["60m", "1d"]))
+    assert [found["model_window_predictions", "unknown", name] for name in ("60m", "1d")] == [10, 10]
+    assert [line for line in logs if "again" in line["event"]] == []
+
+
 def test_windows_and_segments_added(place: Place) -> None:
     """A window or segment that is added holds the rows that were there before."""
     place.put("p1", rows(6, ago=2 * DAY, features={"plan": "A"}) + rows(4, first=6, features={"plan": "A"}))

@@ -25,7 +25,7 @@ from driftgauge.store.join import kept
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
 from driftgauge.store.panes import read, write_segments, write_windows
 from driftgauge.store.readings import drop, read_apart, write_settings
-from driftgauge.windows import MICROSECONDS, PaneKey
+from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -224,7 +224,7 @@ def _new(store: Store, model: ModelConfig, windows: Sequence[Window], limits: Li
 def shape(tx: Transaction, model: ModelConfig, windows: Sequence[Window], limits: Limits) -> None:
     """Write down by what the transaction's reading is shaped."""
     write_settings(tx, settings_of(model, windows, limits))
-    write_windows(tx, [window.name for window in windows])
+    write_windows(tx, [window.seconds for window in windows])
     write_segments(tx, [segment.identity for segment in Segments.of(model, limits).kept])
 
 
@@ -260,12 +260,19 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         stored.reference_identity if compared else "",
         files,
         cursor,
-        windows=tuple(window for window in windows if is_shown and window.name in stored.windows),
+        windows=_shown_of(stored.windows, windows) if is_shown else (),
         fitted=fitted,
         journal=journal,
         stale="its signals changed" if is_stale(state, fitted, limits) else "",
         own_identities={version: identity for version, (_, identity) in stored.own.items()} if compared else {},
     )
+
+
+def _shown_of(lengths: Sequence[int], windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Return the windows that panes can show which were made for windows of these lengths (s)."""
+    made = Tiers.of([Window(f"{length}s", length) for length in lengths]).panes
+    wanted = Tiers.of(windows).panes
+    return tuple(window for window in windows if made.get(window.seconds) == wanted[window.seconds])
 
 
 def is_stale(state: ModelState, fitted: Signals, limits: Limits) -> bool:

@@ -238,10 +238,10 @@ class Pipeline:
         is_read_again = memory.served is not None
         reference_error = self._renew_reference(memory, now)
         self._versions.renew_names(memory)
-        self._versions.find(memory, self._versions.unknown(memory, Totals(), now), now)
+        self._versions.find(memory, self._versions.unknown(memory, memory.state.totals, now), now)
         if memory.stale:
             self._begin_again(memory, now, why=memory.stale)
-            self._versions.find(memory, self._versions.unknown(memory, Totals(), now), now)
+            self._versions.find(memory, self._versions.unknown(memory, memory.state.totals, now), now)
         if memory.served is not None and not is_read_again:
             # All of the files, not only those that can be new.
             pieces, cursor = feed.look(memory.cursor, now)
@@ -307,8 +307,7 @@ class Pipeline:
         with closing(readers.read(feed, jobs, signals, contents=contents)) as readings:
             for reading in readings:
                 self.give_up_if_stopping()
-                totals = Totals.combine([delta.totals for delta in (*step.deltas, reading.delta)])
-                if versions := self._versions.unknown(memory, totals, now):
+                if versions := self._versions.unknown(memory, reading.delta.totals, now):
                     return versions
                 step.deltas.append(reading.delta)
                 for outcome in reading.files:

@@ -39,16 +39,22 @@ class Versions:
         self._executor = executor
 
     def unknown(self, memory: Memory, totals: Totals, now: int) -> list[str]:
-        """Return the versions to be asked for at `now`: of those with the newest predictions, after `totals` more."""
+        """Return the versions in `totals` to be asked for at `now`, if they are of those with the newest predictions.
+
+        totals: of rows that are not among the model's yet, or these.
+        """
         model = memory.state.config
         uri, registered = model.reference.uri if model.reference else "", _registered(model)
-        newest = Totals.combine([memory.state.totals, totals]).newest(self._limits.max_versions)
-        return [
+        found = [
             name
-            for name in newest
+            for name in totals.versions
             if now >= memory.ask_at.get(name, 0)
             and (own_uri(uri, name) or (registered and _is_name(name) and name not in memory.names))
         ]
+        if not found:
+            return []
+        newest = Totals.combine([memory.state.totals, totals]).newest(self._limits.max_versions)
+        return [name for name in found if name in newest]
 
     def find(self, memory: Memory, versions: Iterable[str], now: int) -> None:
         """Look for the references of versions, and compare with those that are found from now on."""

@@ -67,7 +67,7 @@ def model_samples(
     _put_model(board, model.totals)
     board.put("model_label_match_ratio", model.joining.match_ratio)
     if model.config.segments:
-        board.put("driftgauge_segments_dropped", len(model.config.segments) - len(model.slices))
+        board.put("driftgauge_segments_dropped", max(0, len(model.config.segments) - limits.max_segments))
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)

@@ -17,7 +17,7 @@ FILE_NAME: Final = "driftgauge.duckdb"
 # Request ids, predictions and labels are in it. A folder that was there before may be shared on purpose.
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
-SCHEMA_VERSION: Final = 15
+SCHEMA_VERSION: Final = 16
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER);
 CREATE SEQUENCE IF NOT EXISTS model_ids;
 CREATE TABLE IF NOT EXISTS models (
     id INTEGER, name VARCHAR, task VARCHAR, totals BLOB, reference_identity VARCHAR,
-    windows VARCHAR[], segments VARCHAR[], pane_lengths BIGINT[], turn BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
+    windows BIGINT[], segments VARCHAR[], pane_lengths BIGINT[], turn BIGINT DEFAULT 0, expired_at BIGINT DEFAULT 0,
     journal VARCHAR DEFAULT '', again BOOLEAN DEFAULT false, settings VARCHAR DEFAULT '', apart BLOB,
     back_to BIGINT DEFAULT 0
 );

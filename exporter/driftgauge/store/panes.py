@@ -38,8 +38,8 @@ class Stored:
 
     references: the compiled reference under "", and its slices by the identity of their segment; none without one.
     own: the same by version, of those with a reference of their own, each with the identity it was compiled from.
-    reference_identity: "" without a reference. windows: names of those the panes were made for, empty when it is new.
-    segments: identities of those that the panes were made for.
+    reference_identity: "" without a reference. windows: lengths (s) of those the panes were made for, empty when it is
+    new. segments: identities of those that the panes were made for.
     """
 
     totals: Totals
@@ -48,7 +48,7 @@ class Stored:
     references: Mapping[str, Compiled]
     own: Mapping[str, tuple[Mapping[str, Compiled], str]]
     reference_identity: str
-    windows: tuple[str, ...]
+    windows: tuple[int, ...]
     segments: frozenset[str]
 
     @property
@@ -152,8 +152,8 @@ def write_segments(tx: Transaction, identities: Sequence[str]) -> None:
     tx.run("UPDATE models SET segments = ? WHERE id = ?", [list(identities), tx.model])
 
 
-def write_windows(tx: Transaction, windows: Sequence[str]) -> None:
-    """Remember for which windows the model's panes were made."""
+def write_windows(tx: Transaction, windows: Sequence[int]) -> None:
+    """Remember for windows of which lengths (s) the model's panes were made."""
     tx.run("UPDATE models SET windows = ? WHERE id = ?", [list(windows), tx.model])
 
 
