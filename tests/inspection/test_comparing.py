@@ -48,6 +48,9 @@ def test_what_does_not_fit_is_said(live: Any, reference: Any, said: str) -> None
         (RNG.normal(20, 5, 400), CELSIUS),
         (["a", "b"] * 20, ["b", "a", "c"] * 20),
         (np.zeros(400), AGES),
+        # Many rare categories: a fifth of the rows are of new ones, as is to be expected.
+        ([f"shop {at}" for at in RNG.integers(0, 500, 300)], [f"shop {at}" for at in RNG.integers(0, 500, 800)]),
+        ([f"shop {at}" for at in range(3000)], [f"shop {at}" for at in range(3000, 6000)]),
         ([5000.0], AGES),
     ],
 )

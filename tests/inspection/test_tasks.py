@@ -22,6 +22,8 @@ from inspection.files import facts
         ([0, 1, 2], None, "multiclass"),
         ([0, 1], [0, 1, 2], "multiclass"),
         ([12.5, 99.0, -3.0], None, "regression"),
+        ([93.5, 20.1], ["churn", "stay"], "binary"),
+        ([2.5, 2.5], [3.0, None], "regression"),
         ([0.4, 0.6], [0.9, 0.1], "regression"),
         (list(range(40)), None, "regression"),
         ([1, 2, 3], [1.5, 2.5, 3.5], "regression"),

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from driftgauge.columns import FloatArray
-from driftgauge.inspection.facts import Facts, FeatureFacts
+from driftgauge.inspection.facts import CATEGORIES, Facts, FeatureFacts
 from driftgauge.inspection.findings import ReferenceFinding
 
 # How far the middle and the spread of live values may each be from what a unit would make of the reference's.
@@ -15,8 +15,8 @@ _NEAR: Final = 1.25
 _FACTORS: Final = (100.0, 1_000.0)
 # With fewer values a middle says nothing.
 _FEWEST: Final = 10
-# A smaller share of live rows in categories of the reference is worth a word.
-_IN_COMMON: Final = 0.9
+# A larger share of live rows in categories that the reference has not is worth a word.
+_NEW: Final = 0.1
 
 
 def compare(live: Facts, reference: Facts, uri: str) -> ReferenceFinding:
@@ -57,10 +57,15 @@ def _feature(live: FeatureFacts, reference: FeatureFacts) -> Iterator[str]:
 
 
 def _categories(live: FeatureFacts, reference: FeatureFacts) -> Iterator[str]:
-    rows = sum(live.categories.values())
+    # Of very many categories not all are known here.
+    if max(len(live.categories), len(reference.categories)) >= CATEGORIES:
+        return
+    rows, known = sum(live.categories.values()), sum(reference.categories.values())
     strange = {name: count for name, count in live.categories.items() if name not in reference.categories}
+    # As many values as occur once in the reference are expected to be new (Good, 1953).
+    expected = sum(count == 1 for count in reference.categories.values()) / known
     share = 1 - sum(strange.values()) / rows
-    if share < _IN_COMMON:
+    if 1 - share > expected + _NEW:
         most = max(strange, key=lambda name: strange[name])
         usual = next(iter(reference.categories))
         yield (

@@ -6,6 +6,7 @@ from driftgauge.inspection.facts import Facts, OutcomeFacts
 from driftgauge.schema import Task
 
 _MOST_CLASSES: Final = 20
+_ZERO_AND_ONE: Final = frozenset({"0", "1"})
 _SHOWN: Final = 4
 
 
@@ -31,7 +32,8 @@ def task_of(predictions: Facts, labels: Facts | None) -> tuple[Task, str]:
 def _of_numbers(found: OutcomeFacts, label: OutcomeFacts | None, classes: OutcomeFacts) -> tuple[Task, str]:
     if classes.is_whole and len(classes.classes) <= _MOST_CLASSES:
         return "multiclass", f"predictions are few whole numbers: {_listed(classes)}"
-    if label is not None and label.is_whole and len(label.classes) <= 2:
+    two = label is not None and label.is_whole and len(label.classes) <= 2
+    if label is not None and two and (not label.is_numeric or label.classes <= _ZERO_AND_ONE):
         return "binary", f"labels are two classes: {_listed(label)}"
     return "regression", f"predictions are numbers from {found.low:g} to {found.high:g}"
 
