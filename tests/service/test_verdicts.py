@@ -69,7 +69,6 @@ LIMITS: list[tuple[str, str, tuple[str, ...], float, float]] = [
     ("ModelPerformanceDegraded", "model_performance_degradation", ("1", "24h", "mae"), 0.05, 0.0501),
     ("ModelFeaturesDrifted", "model_drifted_features", ("1", "24h"), 2, 3),
     ("ModelFeaturesDrifted", "model_drifted_features_ratio", ("1", "24h"), 0.3, 0.31),
-    ("ModelPredictionShifted", "model_prediction_psi", ("1", "24h"), 0.2, 0.21),
     ("ModelOutputDrifted", "model_prediction_drift_detected", ("1", "24h"), 0, 1),
     ("ModelFeatureDrifted", "model_feature_drift_detected", ("1", "24h", "age"), 0, 1),
     ("ModelMissingValues", "model_feature_missing_ratio", ("1", "24h", "age"), 0.2, 0.21),
@@ -96,6 +95,30 @@ def test_thresholds(alert: str, family: str, labels: tuple[str, ...], fine: floa
     assert state(at(beyond)) == STATES[alert]
 
 
+def test_a_shift_of_the_output_is_no_luck() -> None:
+    """Its PSI counts where the output is flagged: of few rows or many classes it is large without any shift."""
+
+    def at(psi: float, flag: float) -> list[str]:
+        output = {"model_prediction_psi": psi, "model_prediction_drift_detected": flag}
+        return [
+            name for name, _ in said({**FINE, **{family: {("1", "24h"): value} for family, value in output.items()}})
+        ]
+
+    assert at(9.0, 0) == []
+    assert at(0.2, 1) == ["ModelOutputDrifted"]
+    assert at(0.21, 1) == ["ModelPredictionShifted", "ModelOutputDrifted"]
+
+
+@pytest.mark.parametrize("family", ["model_feature_unseen_ratio", "model_feature_outlier_ratio"])
+def test_what_is_usual_in_the_reference_as_well(family: str) -> None:
+    """Of a feature that is judged and not flagged, many unseen categories or outliers are as in the reference."""
+    bad = {**FINE, family: {("1", "24h", "shop"): 0.9, ("1", "24h", "plan"): 0.4}}
+    flags = {("1", "24h", "shop"): 0.0, ("1", "24h", "plan"): 0.0}
+    assert said({**bad, "model_feature_drift_detected": flags}) == []
+    ((_, text),) = said({**bad, "model_feature_drift_detected": {("1", "24h", "shop"): 0.0}})
+    assert "40.0% of plan" in text
+
+
 def test_every_alert_on_a_model_has_a_word() -> None:
     """But for traffic that fell, which needs the traffic of a week before."""
     assert set(STATES) == set(_JUDGES) == set(MODEL_ALERTS) - {"ModelTrafficFell"}
@@ -115,9 +138,9 @@ def test_too_few_rows_are_not_judged() -> None:
     bad: Values = {
         **FINE,
         "model_performance_degradation": {("1", "24h", "accuracy"): 0.3},
-        "model_prediction_psi": {("1", "24h"): 1.0},
+        "model_drifted_features": {("1", "24h"): 9},
     }
-    assert [name for name, _ in said(bad)] == ["ModelPerformanceDegraded", "ModelPredictionShifted"]
+    assert [name for name, _ in said(bad)] == ["ModelPerformanceDegraded", "ModelFeaturesDrifted"]
     few = {**bad, "model_window_labels": {("1", "24h"): 299}, "model_window_predictions": {("1", "24h"): 199}}
     assert said(few) == []
 
@@ -139,11 +162,11 @@ def test_a_replaced_version_pages_no_more() -> None:
         **FINE,
         "model_predictions_total": {("2",): 10, ("1",): 5000},
         "model_window_predictions": {("2", "1h"): 900, ("2", "24h"): 900, ("1", "1h"): 0, ("1", "24h"): 900},
-        "model_prediction_psi": {("1", "24h"): 1.0, ("2", "24h"): 0.0},
+        "model_drifted_features": {("1", "24h"): 9, ("2", "24h"): 0},
     }
     assert said(values) == []
     both = {**values, "model_window_predictions": {**values["model_window_predictions"], ("1", "1h"): 1}}
-    assert [name for name, _ in said(both)] == ["ModelPredictionShifted"]
+    assert [name for name, _ in said(both)] == ["ModelFeaturesDrifted"]
 
 
 def test_settings_of_ones_own() -> None:
@@ -153,9 +176,9 @@ def test_settings_of_ones_own() -> None:
     ((name, text),) = said(FINE, own="models: {m: {floors: {accuracy: 0.95}}}")
     assert (name, "accuracy is 0.9 in 24h, beyond 0.95" in text) == ("ModelBelowFloor", True)
     rows = {("1", "20h"): 900, ("1", "1h"): 900}
-    near = {**FINE, "model_window_predictions": rows, "model_prediction_psi": {("1", "20h"): 1.0}}
+    near = {**FINE, "model_window_predictions": rows, "model_drifted_features": {("1", "20h"): 9}}
     text = HEAD.replace("24h, 7d", "20h")
-    assert [name for name, _ in said(near, text=text)] == ["ModelPredictionShifted"]
+    assert [name for name, _ in said(near, text=text)] == ["ModelFeaturesDrifted"]
 
 
 def _journal(rows: int, **more: Any) -> Journal:

@@ -154,7 +154,7 @@ def _prediction_shifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
     limits = alerts.ModelPredictionShifted
     for version, window in _watched(facts, "drift", limits):
         psi = facts.value("model_prediction_psi", version, window) or 0
-        if psi > limits.psi:
+        if psi > limits.psi and facts.value("model_prediction_drift_detected", version, window):
             yield f"version {version}: the PSI of the output is {psi:.3g} in {window}"
 
 
@@ -174,12 +174,17 @@ def _feature_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
 
 
 def _worst_feature(
-    family: str, what: str, limits_of: Callable[[Alerts], tuple[OnPredictions, float]]
+    family: str, what: str, limits_of: Callable[[Alerts], tuple[OnPredictions, float]], *, moved: bool = False
 ) -> Callable[[Facts, Alerts], Iterator[str]]:
+    """Return what judges the worst feature; moved: only of those that are not known to be as the reference is."""
+
     def judge(facts: Facts, alerts: Alerts) -> Iterator[str]:
         limits, limit = limits_of(alerts)
+        flags = facts.values("model_feature_drift_detected") if moved else {}
         for version, window in _watched(facts, "quality", limits):
-            of_window = {k[2]: v for k, v in facts.values(family).items() if k[:2] == (version, window)}
+            of_window = {
+                k[2]: v for k, v in facts.values(family).items() if k[:2] == (version, window) and flags.get(k) != 0
+            }
             worst = max(of_window, key=of_window.__getitem__, default=None)
             if worst is not None and of_window[worst] > limit:
                 yield f"version {version}: {of_window[worst]:.1%} of {worst} {what} in {window}"
@@ -266,11 +271,13 @@ _JUDGES: Final[Mapping[str, Callable[[Facts, Alerts], Iterator[str]]]] = {
         "model_feature_unseen_ratio",
         "are categories that the reference never had",
         lambda alerts: (alerts.ModelUnseenCategories, alerts.ModelUnseenCategories.unseen_ratio),
+        moved=True,
     ),
     "ModelOutliers": _worst_feature(
         "model_feature_outlier_ratio",
         "lies far outside of the reference",
         lambda alerts: (alerts.ModelOutliers, alerts.ModelOutliers.outlier_ratio),
+        moved=True,
     ),
     "ModelLatencyHigh": _latency,
     "ModelErrorRatioHigh": _errors,
