@@ -178,7 +178,7 @@ class _Decoder:
         if self._watch is not None:
             self._watch(Block(rows, roles, *self.features.explained(rows, roles), reasons, columns))
         fine = reasons == FINE
-        if self._model.labels is not None and self._role != "reference":
+        if self._role == "labels" or (self._role == "predictions" and self._model.labels is not None):
             columns = replace(columns, where=self._places(rows, roles))
         kept = columns if fine.all() else replace(columns.take(fine), gaps=_gaps(columns, fine))
         rejected = tally(reasons)
