@@ -11,7 +11,7 @@ from driftgauge.batch.numerals import whole_numbers
     [
         ("as R and pandas write them", ["1e+05", "20", "3.0", "1.5e6", ""], ["100000", "20", "3", "1500000", ""], []),
         ("leading zeros", ["007", "1e+05"], ["007", "100000"], []),
-        ("fractions", ["1.50", "2"], ["1.5", "2"], []),
+        ("fractions and codes", ["1.50", "1.5e-5", "2"], ["1.50", "1.5e-5", "2"], []),
         ("text among them", ["1e5", "ab3"], ["1e5", "ab3"], []),
         ("digits that a spreadsheet left out", ["1.23457E+17", "1.23457E+11", "7"],
          ["123457000000000000", "123457000000", "7"], [0, 1]),

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftgauge.batch.numerals import whole_numbers
 from driftgauge.batch.values import MISSING_WORDS, Numbers, category_text, mask, number_text, numbers
 from driftgauge.columns import TextArray
 from driftgauge.schema import BOOLEAN_WORDS
@@ -51,8 +52,13 @@ def read_numbers(column: Any, *, flag: bool = False) -> Numbers:
     return Numbers(values, bad)
 
 
-def read_categories(column: Any, *, bits: int = 64) -> TextArray:
-    """Read a column as categories; bits: of the floats that it was written with."""
+def read_categories(column: Any, *, bits: int = 64, untyped: bool = False) -> TextArray:
+    """Read a column as categories; bits: of the floats that it was written with.
+
+    untyped: its file has no types, so 1e+05 among numbers is 100000.
+    """
+    if untyped and pa.types.is_string(column.type):
+        _, column = whole_numbers(column)
     narrow = bits < np.finfo(np.float64).bits and pa.types.is_floating(column.type)
     return category_text(_short_text(column, bits) if narrow else column)
 

@@ -165,7 +165,7 @@ class FeatureReader:
             if self._derived_from.isdisjoint({name, *paths}):
                 note = remarks.left_out(paths[0], column, _shown(rows, paths))
         elif reading == "categorical":
-            found.categories[name] = cells.read_categories(column, bits=bits)
+            found.categories[name] = cells.read_categories(column, bits=bits, untyped=rows.untyped)
         elif reading == "boolean":
             found.categories[name] = cells.read_booleans(column, bits=bits)
         else:

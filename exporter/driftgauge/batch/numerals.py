@@ -18,7 +18,8 @@ from driftgauge.columns import BoolArray, TextArray
 # Floats have every whole number up to here.
 EXACT: Final = 2**53
 _NUMBER: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$"
-_NOTATION: Final = r"[.eE+]"
+# Other notations stay: 1.10 may be a code, and another one than 1.1.
+_NOTATION: Final = r"[eE]|\.0$"
 # A float that shows fewer digits than it has was rounded; round numbers have fewer than these.
 _ROUND_DIGITS: Final = 5
 
@@ -49,7 +50,7 @@ def _whole(cell: str) -> tuple[str, bool]:
     """Return a number the shortest way, and whether it may have been another one before it was written."""
     value = Decimal(cell)
     if value != value.to_integral_value():
-        return format(value.normalize(), "f"), False
+        return cell, False
     digits = len(value.normalize().as_tuple().digits)
     rounded = "e" in cell.lower() and _ROUND_DIGITS <= digits <= value.adjusted()
     return str(int(value)), bool(abs(value) >= EXACT or rounded)
