@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _UNDERSCORE: Final = "feature_"
 _DOUBLE: Final = 64
+# What these show decides how a feature is read, unless a reference does; to look at all rows takes longer than to read.
+_FIRST_ROWS: Final = 8192
 _TRUTH: Final = ("flag", "boolean")
 _ROLE_NAMES: Final = frozenset(name for names in SPELLINGS.values() for name in names)
 
@@ -178,7 +180,8 @@ class FeatureReader:
 
     def _reading(self, name: str, rows: Rows, paths: Paths) -> ReadAs | None:
         if name not in self._readings:
-            reading = _shown(rows, paths).reading()
+            first = rows if len(rows) <= _FIRST_ROWS else rows.slice(0, _FIRST_ROWS)
+            reading = _shown(first, paths).reading() or _shown(rows, paths).reading()
             if reading is None:
                 return None
             self._readings[name] = reading
