@@ -130,3 +130,11 @@ def test_lists_of_segments() -> None:
         assert members.tolist() == expected.tolist()
     assert listed_members([one], listed([], [], rows=3)) == [pytest.approx([False] * 3)]
     assert listed([one], [np.zeros(0, np.bool_)], rows=0).to_pylist() == []
+
+
+@pytest.mark.parametrize("value", [True, "TRUE", "yes", "y", 1, "1"])
+def test_booleans_in_any_words(value: Any) -> None:
+    """A condition and a column may use other words for the same, in a column of booleans as in one of 1 and 0."""
+    some = segment(flag=value)
+    assert some.members(features(flag=["true", "false", None])).tolist() == [True, False, False]
+    assert some.members(features(flag=np.array([1.0, 0.0, NAN]))).tolist() == [True, False, False]

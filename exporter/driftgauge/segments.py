@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftgauge.batch.cells import read_booleans, read_numbers
 from driftgauge.batch.values import category_text, mask, number_text, numbers
 from driftgauge.columns import BoolArray, Columns, FloatArray, TextArray
 from driftgauge.config import Condition, Limits, ModelConfig, Scalar
 
 # Segment names are label values; the empty one stands for all rows.
 ALL_ROWS: Final = ""
+_BOOLEANS: Final = pa.array(["true", "false"])
 # Files have larger whole numbers as floats only.
 _LARGEST_WHOLE: Final = 2**64
 
@@ -86,7 +88,8 @@ def listed_members(segments: Sequence[Segment], lists: Any) -> list[BoolArray]:
 def _among_numbers(values: FloatArray, condition: Condition) -> BoolArray:
     """Return which numbers (n,), NaN where missing, meet the condition."""
     if condition.values:
-        wanted = np.array([number for value in condition.values for number in _as_numbers(value)], np.float64)
+        flag = bool((np.isnan(values) | (values == 0) | (values == 1)).all())
+        wanted = np.array([number for value in condition.values for number in _as_numbers(value, flag)], np.float64)
         return np.isin(values, wanted)
     found = ~np.isnan(values)
     if condition.at_least is not None:
@@ -106,16 +109,22 @@ def _single(value: float) -> float:
         return float(np.float32(value))
 
 
-def _as_numbers(value: Scalar) -> list[float]:
-    """Return the numbers that are equal to a value in a numeric column: in double and in single precision."""
-    number = float(numbers(pa.array([value])).values[0]) if isinstance(value, str) else float(value)
+def _as_numbers(value: Scalar, flag: bool) -> list[float]:  # noqa: FBT001 - of the column, not of the way
+    """Return the numbers that are equal to a value in a numeric column: in double and in single precision.
+
+    flag: the column has 0 and 1 only, for which words may stand.
+    """
+    number = float(read_numbers(pa.array([value]), flag=flag).values[0]) if isinstance(value, str) else float(value)
     return [] if np.isnan(number) else [number, _single(number)]
 
 
 def _among_texts(texts: TextArray, condition: Condition) -> BoolArray:
     """Return which texts (n,), null where missing, meet the condition; a range is of those that are numbers."""
     if condition.values:
-        wanted = category_text(pa.array([_as_text(value) for value in condition.values], pa.string()))
+        written = pa.array([_as_text(value) for value in condition.values], pa.string())
+        # A column of booleans is "true" and "false", whatever words the condition uses.
+        are_booleans = pc.all(pc.is_in(texts.drop_null(), value_set=_BOOLEANS)).as_py()
+        wanted = read_booleans(written) if are_booleans else category_text(written)
         return mask(pc.is_in(texts, value_set=wanted.drop_null()))
     return _among_numbers(numbers(texts).values, condition)
 

@@ -115,3 +115,16 @@ def test_words_for_classes() -> None:
     found = metrics(LabelledRows(["Yes", "no", "true", "0"], prediction=[1.0, False, "t", "positive"]), task="binary")
 
     assert found["accuracy"] == 0.75
+
+
+def test_labels_that_are_no_classes_leave_no_metrics() -> None:
+    """As in the exporter: without such rows the metrics would be those of the others."""
+    assert metrics(LabelledRows([1, 0, 2], prediction=[1, 0, 1]), task="binary") == {}
+    assert metrics(LabelledRows(["churn", "stay"], prediction=[1, 0]), task="binary") == {}
+    assert metrics(LabelledRows([1, 0, "NA", None], prediction=[1, 0, 1, 1]), task="binary")["accuracy"] == 1.0
+    assert metrics(LabelledRows([-1, 1, "-1.0"], prediction=[0, 1, -1]), task="binary")["accuracy"] == 1.0
+
+
+def test_no_class_in_common_leaves_no_metrics() -> None:
+    """An accuracy of 0 would be no measure to compare with."""
+    assert metrics(LabelledRows(["A", "B"], prediction=["a", "b"]), task="multiclass") == {}

@@ -18,6 +18,8 @@ from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, Average, Task
 Array = npt.NDArray[Any]
 _SCORING: Final = ("precision", "recall", "f1")
 _NONE: Final = ""
+# What data frames write for a class that is not known; the exporter reads the same as missing.
+_MISSING: Final = frozenset({"NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,9 @@ def _binary(data: LabelledRows, average: Average, threshold: float) -> dict[str,
     from sklearn import metrics as sk  # noqa: PLC0415 - as above
 
     label, score, given = _codes(data.label), _floats(data.score, data), _floats(data.prediction, data)
+    if any(np.isnan(code) and _text(value) != _NONE for code, value in zip(label, data.label, strict=True)):
+        # The exporter has no baseline either: without these rows the metrics would be those of some classes.
+        return {}
     if ((given > 0) & (given < 1)).any():
         # The exporter reads a column with numbers between 0 and 1 as scores.
         score = np.where(np.isnan(score), given, score)
@@ -88,6 +93,8 @@ def _multiclass(data: LabelledRows, average: Average) -> dict[str, float]:
     else:
         return {}
     rows = (label != _NONE) & (predicted != _NONE)
+    if set(label[rows]).isdisjoint(predicted[rows]):
+        return {}
     return _classified(label[rows], predicted[rows], average) | _graded(label, table, classes, average)
 
 
@@ -122,7 +129,8 @@ def _classified(label: Array, predicted: Array, average: Average, *, positive: A
 def _codes(values: Sequence[Any]) -> Array:
     """Return binary classes as 1 and 0, NaN for other values."""
     words = (_text(value).lower() for value in values)
-    return np.array([1.0 if w in POSITIVE_WORDS else 0.0 if w in NEGATIVE_WORDS else np.nan for w in words])
+    negative = NEGATIVE_WORDS | {"-1"}
+    return np.array([1.0 if w in POSITIVE_WORDS else 0.0 if w in negative else np.nan for w in words])
 
 
 def _floats(values: Sequence[Any] | None, data: LabelledRows) -> Array:
@@ -145,7 +153,8 @@ def _text(value: Any) -> str:
     """Return the name of a class: whole numbers without ".0", `_NONE` for a missing value."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return _NONE
-    return str(value).strip().removesuffix(".0")
+    text = str(value).strip()
+    return _NONE if text in _MISSING else text.removesuffix(".0")
 
 
 def _known(found: Mapping[str, float]) -> dict[str, float]:
