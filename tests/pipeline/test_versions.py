@@ -119,20 +119,36 @@ def test_a_uri_with_a_number_is_for_all(bench: Bench) -> None:
     assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2, of=1)]
 
 
-def test_no_more_references_than_versions_are_published(bench: Bench) -> None:
-    """Of many versions only the newest have references in memory and on disk; one that comes back is right again."""
+def test_versions_that_take_turns(bench: Bench) -> None:
+    """With more versions at a time than are published none is read again at its turn; each has its own reference."""
     registry = Registry(bench, 4)
     config = registry.config(max_versions=2)
-    with bench.opened(config) as pipeline:
+    with bench.opened(config) as pipeline, capture_logs() as logs:
         for step, version in enumerate((1, 2, 3, 4, 1)):
             registry.log(version, ago=600 - 60 * step)
-            for minute in (0, 1):
-                pipeline.refresh(NOW + (2 * step + minute) * MINUTE)
-            (state,) = pipeline.states
-            assert len(state.own) <= 2
-        values = published(pipeline, config, now=NOW + 9 * MINUTE)
+            pipeline.refresh(NOW + step * MINUTE)
+        values = published(pipeline, config, now=NOW + 4 * MINUTE)
+    assert [line for line in logs if "read again" in line["event"]] == []
     registry.live[1] = np.concatenate([registry.live[1]] * 2)
     assert [judged(values, n) for n in (1, 4)] == [registry.right(1), registry.right(4)]
+
+
+def test_references_of_versions_that_are_gone(bench: Bench) -> None:
+    """When the rows of a version have left the windows, its reference leaves memory and state; it may come back."""
+    registry = Registry(bench, 2)
+    config = registry.config()
+    registry.log(1)
+    with bench.opened(config) as pipeline:
+        pipeline.refresh(NOW)
+        registry.log(2, ago=-8 * 86_400 + 60)
+        later = NOW + 8 * 86_400 * MINUTE // 60
+        pipeline.refresh(later)
+        (state,) = pipeline.states
+        assert set(state.own) == {"2"}
+        registry.log(1, ago=-8 * 86_400 + 60)
+        pipeline.refresh(later)
+        values = published(pipeline, config, now=later)
+    assert [judged(values, n) for n in (1, 2)] == [registry.right(1), registry.right(2)]
 
 
 def test_a_registry_that_refuses(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ _log = structlog.get_logger("driftgauge.pipeline")
 Failure = tuple[str, str]
 
 _LONGEST_PAUSE: Final = 300.0
+# Versions that may have references of their own, for each that is published.
+_LOOKED_AT: Final = 4
 # Failures in which MLflow was asked in vain: asking again at every refresh would only add to its load.
 _ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "files_unavailable", "missing", "reference"})
 
@@ -152,6 +154,13 @@ class Memory:
         self.fitted, self.shared = fitted, None
         self.state, self.own_identities[version] = _with_signals(state, fitted), identity
         return True
+
+    def newest(self, limits: Limits, *, after: Totals | None = None) -> list[str]:
+        """Return the versions that may have references of their own: with the newest predictions, after more rows.
+
+        That are more than are published: versions that take turns are not to be read again at each turn.
+        """
+        return Totals.combine([self.state.totals, after or Totals()]).newest(_LOOKED_AT * limits.max_versions)
 
     def drop_own(self, versions: Iterable[str], *, limits: Limits) -> None:
         """Forget the references of versions. Shared signals are to be released before."""
@@ -276,8 +285,8 @@ def _shown_of(lengths: Sequence[int], windows: Sequence[Window]) -> tuple[Window
 
 
 def is_stale(state: ModelState, fitted: Signals, limits: Limits) -> bool:
-    """Return whether panes of versions that are published lack what these signals would have folded."""
-    published = set(state.totals.newest(limits.max_versions))
+    """Return whether panes of versions that may be published lack what these signals would have folded."""
+    published = set(state.totals.newest(_LOOKED_AT * limits.max_versions))
     kinds: tuple[tuple[Rows, Mapping[PaneKey, Pane]], ...]
     kinds = (("predictions", state.predictions), ("labelled", state.outcomes))
     return any(

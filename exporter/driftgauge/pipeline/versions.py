@@ -30,7 +30,7 @@ _NEVER: Final = 2**62
 
 
 class Versions:
-    """The references of single versions of all models. Not more per model than `limits.max_versions`."""
+    """The references of single versions of all models; of each model of a few times `limits.max_versions` at most."""
 
     def __init__(self, source: Source, store: Store, limits: Limits, *, executor: Executor) -> None:
         self._source = source
@@ -53,7 +53,7 @@ class Versions:
         ]
         if not found:
             return []
-        newest = Totals.combine([memory.state.totals, totals]).newest(self._limits.max_versions)
+        newest = memory.newest(self._limits, after=totals)
         return [name for name in found if name in newest]
 
     def find(self, memory: Memory, versions: Iterable[str], now: int) -> None:
@@ -73,11 +73,12 @@ class Versions:
                 memory.names = {name: found.get(name, number) for name, number in memory.names.items()}
 
     def forget(self, memory: Memory) -> None:
-        """Forget the references of versions that are not published any more."""
+        """Forget the references of versions that have no rows in windows any more, and of too many others."""
         # While a model is read again, it is not known yet which versions are the newest.
-        if gone := memory.state.own.keys() - set(memory.state.totals.newest(self._limits.max_versions)):
-            if memory.served is not None:
-                return
+        if memory.served is not None or not memory.state.own:
+            return
+        live = {key.version for key in memory.state.predictions} & set(memory.newest(self._limits))
+        if gone := memory.state.own.keys() - live:
             self._release(memory)
             memory.drop_own(gone, limits=self._limits)
             with self._store.transaction(memory.state.config.name, memory.state.config.task) as tx:
