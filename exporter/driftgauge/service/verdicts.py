@@ -5,7 +5,7 @@ traffic of a week before, is left out. So the page says at once what an alert sa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from driftgauge.config import Config, ModelConfig, Window
@@ -50,7 +50,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a model: its samples, its journal, `now` in µs, and the thresholds of all models."""
+    """What is known of a model: its samples, its journal, `now` in µs, and the thresholds of all models.
+
+    looked_up: what `values` has returned, for a family of each feature is long and is asked for often.
+    """
 
     model: ModelConfig
     config: Config
@@ -58,6 +61,7 @@ class Facts:
     journal: Journal
     now: int
     thresholds: Thresholds
+    looked_up: dict[str, dict[tuple[str, ...], float]] = field(default_factory=dict)
 
     @property
     def own(self) -> ModelThresholds:
@@ -66,8 +70,11 @@ class Facts:
 
     def values(self, family: str) -> dict[tuple[str, ...], float]:
         """Return the values of a family for all rows, by the labels after the model's name."""
-        found = self.samples.get(family, ())
-        return {s.labels[1:]: s.value for s in found if isinstance(s, Sample) and not s.segment}
+        if family not in self.looked_up:
+            found = self.samples.get(family, ())
+            values = {s.labels[1:]: s.value for s in found if isinstance(s, Sample) and not s.segment}
+            self.looked_up[family] = values
+        return self.looked_up[family]
 
     def value(self, family: str, *labels: str) -> float | None:
         """Return one of them."""
