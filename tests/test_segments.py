@@ -136,5 +136,5 @@ def test_lists_of_segments() -> None:
 def test_booleans_in_any_words(value: Any) -> None:
     """A condition and a column may use other words for the same, in a column of booleans as in one of 1 and 0."""
     some = segment(flag=value)
-    assert some.members(features(flag=["true", "false", None])).tolist() == [True, False, False]
+    assert some.members(features(flag=["true", "false", None, "2"])).tolist() == [True, False, False, False]
     assert some.members(features(flag=np.array([1.0, 0.0, NAN]))).tolist() == [True, False, False]

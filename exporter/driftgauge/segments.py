@@ -88,7 +88,7 @@ def listed_members(segments: Sequence[Segment], lists: Any) -> list[BoolArray]:
 def _among_numbers(values: FloatArray, condition: Condition) -> BoolArray:
     """Return which numbers (n,), NaN where missing, meet the condition."""
     if condition.values:
-        flag = bool((np.isnan(values) | (values == 0) | (values == 1)).all())
+        flag = bool(2 * ((values == 0) | (values == 1)).sum() >= (~np.isnan(values)).sum())
         wanted = np.array([number for value in condition.values for number in _as_numbers(value, flag)], np.float64)
         return np.isin(values, wanted)
     found = ~np.isnan(values)
@@ -112,7 +112,7 @@ def _single(value: float) -> float:
 def _as_numbers(value: Scalar, flag: bool) -> list[float]:  # noqa: FBT001 - of the column, not of the way
     """Return the numbers that are equal to a value in a numeric column: in double and in single precision.
 
-    flag: the column has 0 and 1 only, for which words may stand.
+    flag: the column has mostly 0 and 1, for which words may stand.
     """
     number = float(read_numbers(pa.array([value]), flag=flag).values[0]) if isinstance(value, str) else float(value)
     return [] if np.isnan(number) else [number, _single(number)]
@@ -122,8 +122,9 @@ def _among_texts(texts: TextArray, condition: Condition) -> BoolArray:
     """Return which texts (n,), null where missing, meet the condition; a range is of those that are numbers."""
     if condition.values:
         written = pa.array([_as_text(value) for value in condition.values], pa.string())
-        # A column of booleans is "true" and "false", whatever words the condition uses.
-        are_booleans = pc.all(pc.is_in(texts.drop_null(), value_set=_BOOLEANS)).as_py()
+        # A column of booleans is mostly "true" and "false", whatever words the condition uses.
+        booleans = mask(pc.is_in(texts, value_set=_BOOLEANS)).sum()
+        are_booleans = 2 * booleans >= len(texts) - texts.null_count
         wanted = read_booleans(written) if are_booleans else category_text(written)
         return mask(pc.is_in(texts, value_set=wanted.drop_null()))
     return _among_numbers(numbers(texts).values, condition)

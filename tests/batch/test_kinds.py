@@ -19,6 +19,8 @@ IDS = [f"0b7e41b4-5a3c-4d5f-9c64-1f0c7b6c9d{at:02x}" for at in range(4)]
         ("booleans", [True, None], False, "boolean"),
         ("booleans in words", ["True", "FALSE", "1"], True, "boolean"),
         ("a pair of words", ["yes", "No", "NA"], True, "boolean"),
+        ("true and false, and a stray word", ["True", "False", "1", "x"], True, "boolean"),
+        ("numbers with a stray true", ["0", "0", "5", "true"], True, "numeric"),
         ("words of two pairs", ["t", "no"], True, "categorical"),
         ("words among others", ["yes", "no", "maybe"], True, "categorical"),
         ("numbers of a CSV file", ["1", "2.5", ""], True, "numeric"),

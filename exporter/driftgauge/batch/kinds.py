@@ -67,10 +67,15 @@ class Shown:
 
     @property
     def is_boolean(self) -> bool:
-        """Whether all values are booleans: typed ones, words of one pair, and 1 and 0 beside these."""
+        """Whether all values are booleans: typed ones, words of one pair, and 1 and 0 beside these.
+
+        Of true and false, which mean nothing else, it is enough that they are at least half of the values.
+        """
         pairs = sum(count > 0 for count in self.words)
         named = self.booleans + sum(self.words)
-        return pairs <= 1 and named > 0 and named + self.bits == self.present
+        plain = self.booleans + self.words[0]
+        mostly = plain > 0 and self.numbers == self.bits and 2 * (plain + self.bits) >= self.present
+        return mostly or (pairs <= 1 and named > 0 and named + self.bits == self.present)
 
     def reading(self, *, chosen: bool = False) -> ReadAs | None:
         """Return how the column is read, None where it has no values; chosen: the configuration makes it a category."""
