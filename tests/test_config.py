@@ -309,6 +309,12 @@ BAD_FILES = {
     "duration": f'1: refresh_interval: {DURATION}, but is "5 minutes"',
     "empty": "1: is empty; it needs at least one model under models:",
     "endless-alias": "1: is nested more than 20 levels deep; no key needs that",
+    "derived-features": (
+        '7: models[0].features.include[1]: must say what to derive, as: age_days, hour, weekday, but is "years"\n'
+        '8: models[0].features.include[2].colum: unknown key "colum"; did you mean "column"?\n'
+        "9: models[0].features.include[3]: must name its column, like {column: signup_date, as: age_days}\n"
+        "10: models[0].features.include[4]: must be a column or like {column: signup_date, as: age_days}, but is 3"
+    ),
     "feature-in-and-out": "4: models[0].features.exclude[0]: is under include as well; keep one of the two",
     "files": (
         "3: models[0].predictions.files: must be a folder, or a URL that begins with file: or s3:, "
@@ -713,6 +719,15 @@ def test_a_country_is_no_truth_value() -> None:
     """NO and on are texts, as in YAML 1.2; true, 1 and 1.0 are what they are."""
     config = parsed(model("segments: {norway: {country: [NO, on, true, 1, 1.0]}}"))
     assert repr(config.models[0].segments["norway"]["country"].values) == "('NO', 'on', True, 1, 1.0)"
+
+
+def test_derived_features() -> None:
+    """Names restrict the features, what is derived adds to them, and both are shown as they are written."""
+    config = parsed(model("features: {include: [age, {column: signup, as: hour}]}"))
+    features = config.models[0].features
+    assert features.names == ("age",)
+    assert [derived.name for derived in features.derived] == ["signup.hour"]
+    assert parse(redacted(config), filename="redacted.yml", environ={}) == config
 
 
 def documented_rows() -> dict[str, str]:
