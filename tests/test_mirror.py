@@ -68,6 +68,10 @@ EXCEPTIONS: Final = {
     "pipeline/recount.py": Elsewhere(("pipeline/test_delta.py", "pipeline/test_exactly_once.py"), "needs stored rows"),
     "pipeline/renewal.py": Elsewhere(("pipeline/test_refresh.py",), "a changed reference is noticed by a refresh"),
     "pipeline/shares.py": Elsewhere(("pipeline/test_again.py",), "what has counted matters when it is read again"),
+    "pipeline/standards.py": Elsewhere(
+        ("pipeline/test_versions.py", "pipeline/test_segments.py"),
+        "seen in what windows are compared with",
+    ),
     "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
     "pipeline/rows.py": Elsewhere(
         ("pipeline/test_delta.py", "pipeline/test_fast_path.py"), "rows are folded into a delta"

@@ -6,6 +6,7 @@
     memory     what is known of a model between refreshes and after a restart
     settings   what shapes the reading of a model
     renewal    a reference that changed
+    standards  what rows are compared with
     versions   references of single versions
     again      a model that is read again: begun, and swapped in
     seen       which rows of a file have counted

@@ -10,16 +10,22 @@ from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.feed import Cursor
-from driftgauge.pipeline import baseline
-from driftgauge.pipeline.delta import Signals, Terms, own_key, signals_for
+from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.settings import settings_of
+from driftgauge.pipeline.standards import (
+    LOOKED_AT,
+    compared_with,
+    fitted_signals,
+    is_stale,
+    with_own,
+    with_signals,
+)
 from driftgauge.reference import Compiled
 from driftgauge.schema import ReadAs
 from driftgauge.segments import ALL_ROWS, Segments
-from driftgauge.signals import SIGNALS, Basis, Rows, current, fit_all
-from driftgauge.snapshot import Joining, ModelState, Slice, SnapshotCache, Standard
+from driftgauge.snapshot import Joining, ModelState, Slice, SnapshotCache
 from driftgauge.store import FileRecord, Reading, Store, Transaction
 from driftgauge.store.join import kept
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
@@ -33,8 +39,6 @@ _log = structlog.get_logger("driftgauge.pipeline")
 Failure = tuple[str, str]
 
 _LONGEST_PAUSE: Final = 300.0
-# Versions that may have references of their own, for each that is published.
-_LOOKED_AT: Final = 4
 # Failures in which MLflow was asked in vain: asking again at every refresh would only add to its load.
 _ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "files_unavailable", "missing", "reference"})
 
@@ -138,21 +142,21 @@ class Memory:
 
     def would_be_stale(self, references: Mapping[str, Compiled], *, limits: Limits) -> bool:
         """Whether there are rows that were not compared with this reference and its slices."""
-        state, before = _compared_with(self.state, references), self.state.reference
+        state, before = compared_with(self.state, references), self.state.reference
         read_otherwise = before and state.reference and state.predictions and before.kinds != state.reference.kinds
-        return bool(read_otherwise) or is_stale(state, _fitted(state, limits), limits)
+        return bool(read_otherwise) or is_stale(state, fitted_signals(state, limits), limits)
 
     def adopt_own(self, version: str, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> bool:
         """Compare a version with a reference of its own from now on, unless it has rows that were not; return whether.
 
         Shared signals are to be released before.
         """
-        state = _with_own(self.state, version, references)
-        fitted = _fitted(state, limits)
+        state = with_own(self.state, version, references)
+        fitted = fitted_signals(state, limits)
         if is_stale(state, fitted, limits):
             return False
         self.fitted, self.shared = fitted, None
-        self.state, self.own_identities[version] = _with_signals(state, fitted), identity
+        self.state, self.own_identities[version] = with_signals(state, fitted), identity
         return True
 
     def newest(self, limits: Limits, *, after: Totals | None = None) -> list[str]:
@@ -160,24 +164,24 @@ class Memory:
 
         That are more than are published: versions that take turns are not to be read again at each turn.
         """
-        return Totals.combine([self.state.totals, after or Totals()]).newest(_LOOKED_AT * limits.max_versions)
+        return Totals.combine([self.state.totals, after or Totals()]).newest(LOOKED_AT * limits.max_versions)
 
     def drop_own(self, versions: Iterable[str], *, limits: Limits) -> None:
         """Forget the references of versions. Shared signals are to be released before."""
         gone = set(versions)
         own = {version: found for version, found in self.state.own.items() if version not in gone}
         state = replace(self.state, own=own)
-        self.fitted, self.shared = _fitted(state, limits), None
-        self.state = _with_signals(state, self.fitted)
+        self.fitted, self.shared = fitted_signals(state, limits), None
+        self.state = with_signals(state, self.fitted)
         for version in gone:
             self.own_identities.pop(version, None)
             self.ask_at.pop(version, None)
 
     def adopt(self, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> None:
         """Compare with another reference and its slices from now on. Shared signals are to be released before."""
-        state = _compared_with(self.state, references)
-        self.fitted, self.shared = _fitted(state, limits), None
-        self.state, self.reference_identity = _with_signals(state, self.fitted), identity
+        state = compared_with(self.state, references)
+        self.fitted, self.shared = fitted_signals(state, limits), None
+        self.state, self.reference_identity = with_signals(state, self.fitted), identity
 
 
 def restore(store: Store, model: ModelConfig, *, windows: Sequence[Window], limits: Limits) -> Memory:
@@ -260,12 +264,12 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         joining=joining,
     )
     compared = model.reference is not None
-    state = _compared_with(state, stored.references if compared else {})
+    state = compared_with(state, stored.references if compared else {})
     for version, (references, _) in stored.own.items() if compared else ():
-        state = _with_own(state, version, references)
-    fitted = _fitted(state, limits)
+        state = with_own(state, version, references)
+    fitted = fitted_signals(state, limits)
     return Memory(
-        _with_signals(state, fitted),
+        with_signals(state, fitted),
         stored.reference_identity if compared else "",
         files,
         cursor,
@@ -284,67 +288,5 @@ def _shown_of(lengths: Sequence[int], windows: Sequence[Window]) -> tuple[Window
     return tuple(window for window in windows if made.get(window.seconds) == wanted[window.seconds])
 
 
-def is_stale(state: ModelState, fitted: Signals, limits: Limits) -> bool:
-    """Return whether panes of versions that may be published lack what these signals would have folded."""
-    published = set(state.totals.newest(_LOOKED_AT * limits.max_versions))
-    kinds: tuple[tuple[Rows, Mapping[PaneKey, Pane]], ...]
-    kinds = (("predictions", state.predictions), ("labelled", state.outcomes))
-    return any(
-        pane.fingerprints.get(name) != signal.fingerprint
-        for rows, panes in kinds
-        for key, pane in panes.items()
-        if key.version in published
-        for name, signal in signals_for(fitted, key.version, key.segment).items()
-        if SIGNALS[name].rows == rows
-    )
-
-
 def _of(segments: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:
     return {key: pane for key, pane in panes.items() if key.segment in segments}
-
-
-def _compared_with(state: ModelState, references: Mapping[str, Compiled]) -> ModelState:
-    """Return the state with the reference, its slices and their baselines, as far as there are any."""
-
-    def baseline_of(found: Compiled | None) -> Mapping[str, float]:
-        return baseline.effective(found.metrics if found else {}, state.config)
-
-    whole = references.get(ALL_ROWS)
-    slices = [(each.segment, references.get(each.segment.identity)) for each in state.slices]
-    return replace(
-        state,
-        reference=whole.reference if whole else None,
-        baseline=baseline_of(whole),
-        slices=tuple(
-            Slice(segment, found.reference if found else None, baseline_of(found)) for segment, found in slices
-        ),
-    )
-
-
-def _fitted(state: ModelState, limits: Limits) -> Signals:
-    references = {ALL_ROWS: state.reference} | {each.segment.name: each.reference for each in state.slices}
-    for version, own in state.own.items():
-        references[own_key(version, ALL_ROWS)] = own.reference
-        references |= {own_key(version, each.segment.name): each.reference for each in own.slices}
-    return {name: fit_all(Basis(state.config, limits, reference)) for name, reference in references.items()}
-
-
-def _with_own(state: ModelState, version: str, references: Mapping[str, Compiled]) -> ModelState:
-    """Return the state with a reference for one version."""
-    own = _compared_with(state, references)
-    if own.reference is None:
-        return state
-    return replace(state, own={**state.own, version: Standard(own.reference, own.baseline, own.slices)})
-
-
-def _with_signals(state: ModelState, fitted: Signals) -> ModelState:
-    """Drop from panes what other signals folded than these: that does not add to what these fold."""
-    return replace(
-        state,
-        predictions={key: _current(key, pane, fitted) for key, pane in state.predictions.items()},
-        outcomes={key: _current(key, pane, fitted) for key, pane in state.outcomes.items()},
-    )
-
-
-def _current(key: PaneKey, pane: Pane, fitted: Signals) -> Pane:
-    return current(pane, signals_for(fitted, key.version, key.segment))
