@@ -23,13 +23,15 @@ from driftgauge.store.database import Transaction
 from driftgauge.store.staging import LATEST
 
 _MANY: Final = """
-CREATE TEMP TABLE many AS SELECT key FROM (
-    SELECT key FROM met GROUP BY key HAVING count(*) > 1 UNION SELECT key FROM heard GROUP BY key HAVING count(*) > 1
-) SEMI JOIN met USING (key) SEMI JOIN heard USING (key)
+CREATE TEMP TABLE many AS SELECT key FROM met SEMI JOIN heard USING (key) GROUP BY key HAVING count(*) > 1
+"""
+# Keys of one prediction that have several labels.
+_AGAIN: Final = """
+CREATE TEMP TABLE again AS SELECT key FROM heard ANTI JOIN many USING (key) GROUP BY key HAVING count(*) > 1
 """
 _SIMPLE: Final = """
 CREATE TEMP TABLE paired AS SELECT p.file, p.place, l.time AS label_time, l.label
-FROM met p JOIN heard l USING (key) ANTI JOIN many USING (key)
+FROM met p JOIN heard l USING (key) ANTI JOIN many USING (key) ANTI JOIN again USING (key)
 WHERE p.predicted IS NOT NULL AND l.label IS NOT NULL AND l.time <= p.time + ?
 """
 # Without copies, and with the position of each row in its group by place and by number.
@@ -98,6 +100,9 @@ found AS (
     UNION ALL
     SELECT a.key, a.file, a.place, a.time, how, NULL, h.time, h.label, h.turn
     FROM asking a JOIN heard h USING (file, place) WHERE h.own AND how <> 'unclear'
+    UNION ALL
+    SELECT p.key, p.file, p.place, p.time, 'latest', CASE WHEN h.own THEN NULL ELSE h.file END, h.time, h.label, h.turn
+    FROM met p JOIN heard h USING (key) SEMI JOIN again USING (key) WHERE p.predicted IS NOT NULL
 )
 FROM found WHERE label IS NOT NULL AND time <= made + ?
 """
@@ -108,14 +113,14 @@ FROM candidates GROUP BY key, file, place
 """
 _UNCLEAR: Final = """
 CREATE TEMP TABLE unclear AS SELECT DISTINCT key FROM groups WHERE how = 'unclear'
-UNION SELECT b.key FROM best b JOIN told t ON b.key = t.key AND b.source = t.file AND b.label_time = t.time
-WHERE how = 'latest' AND t.label <> b.label
+UNION SELECT b.key FROM best b JOIN heard t ON b.key = t.key AND b.source = t.file AND b.label_time = t.time
+WHERE how = 'latest' AND t.label <> b.label AND NOT t.own
 """
 _PAIRED: Final = """
 INSERT INTO paired SELECT file, place, label_time, label FROM best
 WHERE how <> 'latest' OR key NOT IN (FROM unclear)
 """
-_LEFT: Final = ("many", "asked", "told", "groups", "candidates", "best")
+_LEFT: Final = ("many", "again", "asked", "told", "groups", "candidates", "best")
 
 
 def match(tx: Transaction, *, horizon: int) -> None:
@@ -124,6 +129,7 @@ def match(tx: Transaction, *, horizon: int) -> None:
     horizon: µs, at most this long after its prediction a label counts.
     """
     tx.run(_MANY)
+    tx.run(_AGAIN)
     tx.run(_SIMPLE, [horizon])
     tx.run(_ASKED)
     tx.run(_TOLD)
