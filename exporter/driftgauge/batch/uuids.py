@@ -48,6 +48,9 @@ def _with_uuids(text: TextArray, some: BoolArray, form: tuple[bytes, bytes, bool
     before, after, hyphens = form
     chosen = text.filter(pa.array(some)) if not some.all() else text
     data = _matrix(chosen.cast(pa.binary()), len(before) + len(after) + (36 if hyphens else 32))
+    # Most are in the usual form, and without a capital nothing can change; letters are 26 from 65 on.
+    if hyphens and not before and not (data - 65 < 26).any():
+        return text
     inner = data[:, len(before) : data.shape[1] - len(after)]
     digits = _LOWER[inner[:, _HEX] if hyphens else inner]
     fits = (digits != 0).all(axis=1)
@@ -55,7 +58,7 @@ def _with_uuids(text: TextArray, some: BoolArray, form: tuple[bytes, bytes, bool
         fits &= (data[:, place : place + len(literal)] == np.frombuffer(literal, np.uint8)).all(axis=1)
     if hyphens:
         fits &= (inner[:, _HYPHENS] == ord("-")).all(axis=1)
-    if not fits.any() or (hyphens and not before and np.array_equal(digits[fits], inner[fits][:, _HEX])):
+    if not fits.any():
         return text
     at = some.copy()
     at[some] = fits

@@ -9,7 +9,6 @@ from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
-from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, Window
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.families import PERFORMANCE_GAUGES
@@ -64,10 +63,7 @@ def model_samples(
     """
     cache = cache or SnapshotCache()
     board = Board({}, (model.config.name,))
-    _put_model(board, model.totals)
-    board.put("model_label_match_ratio", model.joining.match_ratio)
-    if model.config.segments:
-        board.put("driftgauge_segments_dropped", max(0, len(model.config.segments) - limits.max_segments))
+    _put_model(board, model, limits)
     versions = model.totals.newest(limits.max_versions)
     for version in versions:
         _put_version(board.under(version), model, version)
@@ -213,7 +209,11 @@ def _board(model: ModelState, place: _Place) -> Board:
     return Board({}, (model.config.name, place.version, place.window), place.segment)
 
 
-def _put_model(board: Board, totals: Totals) -> None:
+def _put_model(board: Board, model: ModelState, limits: Limits) -> None:
+    totals = model.totals
+    board.put("model_label_match_ratio", model.joining.match_ratio)
+    if model.config.segments:
+        board.put("driftgauge_segments_dropped", max(0, len(model.config.segments) - limits.max_segments))
     board.put("model_batches_total", totals.batches)
     board.put("model_files_not_read_total", totals.unread)
     board.put("model_duplicate_batches_total", totals.duplicates)
