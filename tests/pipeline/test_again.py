@@ -254,6 +254,19 @@ def test_old_files_are_left_alone(place: Place) -> None:
     assert total(found, "model_predictions_total") == 15
 
 
+def test_a_model_that_was_away(place: Place) -> None:
+    """A model that is taken out of the configuration and put back goes on where it was."""
+    place.put("p1", rows(10))
+    place.refreshed(place.config(columns=ANSWER))
+    place.put("p2", rows(5, first=10))
+    with ExitStack() as process:
+        place.pipeline(place.config(name="other"), process).refresh(NOW)
+    with capture_logs() as logs:
+        found = place.refreshed(place.config(columns=ANSWER))
+    assert (total(found, "model_predictions_total"), found["model_window_predictions", "unknown", "1h"]) == (15, 15)
+    assert [line["files"] for line in logs if line["event"] == "batches committed"] == [1]
+
+
 def test_windows_written_otherwise(place: Place) -> None:
     """A window that has another name and the same length is the same one; nothing is read again."""
     place.put("p1", rows(10))

@@ -251,6 +251,11 @@ def test_landing_page_shows_a_healthy_model() -> None:
             ["failing", "no such experiment"],
             id="error",
         ),
+        pytest.param(
+            replace(Stub().shown, models=(replace(HEALTHY, again="being read again, 2 of 5 files so far"),)),
+            ["being read again, 2 of 5 files so far"],
+            id="read again",
+        ),
     ],
 )
 def test_landing_page_tells_the_state(status: Status, expected: list[str]) -> None:
