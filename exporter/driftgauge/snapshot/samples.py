@@ -65,8 +65,6 @@ def model_samples(
     board = Board({}, (model.config.name,))
     _put_model(board, model, limits)
     versions = model.totals.newest(limits.max_versions)
-    for version in versions:
-        _put_version(board.under(version), model, version)
     subjects = {
         (version, segment): subject for version in versions for segment, subject in model.of(version).subjects.items()
     }
@@ -225,6 +223,8 @@ def _put_model(board: Board, model: ModelState, limits: Limits) -> None:
     board.put("model_last_prediction_timestamp_seconds", _seconds(last_prediction))
     board.put("model_last_label_timestamp_seconds", _seconds(totals.last_label))
     board.put("model_last_batch_timestamp_seconds", _seconds(totals.last_batch))
+    for version in totals.newest(limits.max_versions):
+        _put_version(board.under(version), model, version)
 
 
 def _put_version(board: Board, model: ModelState, version: str) -> None:
