@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def test_a_reference_that_fits_and_rows_of_long_ago(tmp_path: Path) -> None:
     assert found.reference is not None
     assert any('"age" is 1,000 times smaller' in line for line in found.reference.lines)
     assert "Drift of each feature" in [group.group for group in found.publication.groups]
+
+
+def test_labels_that_carry_the_time_of_their_prediction(tmp_path: Path) -> None:
+    """Without any id the time is the key, in whatever zone it is written, together with what both files have."""
+    made = [{"timestamp": NOW - 600 + at // 2, "feature_shop": "AB"[at % 2], "prediction": at % 2} for at in range(60)]
+    labels = [
+        {
+            "timestamp": f"{datetime.fromtimestamp(row['timestamp'], UTC):%FT%TZ}",
+            "shop": row["feature_shop"],
+            "label": 1,
+        }
+        for row in made
+    ]
+    found = of_target(put(tmp_path / "p.jsonl", made), Wanted(labels=put(tmp_path / "truth.jsonl", labels)), {})
+
+    assert "key: [shop, timestamp]" in found.config
+    assert found.labels is not None
+    assert found.labels.joined == 60
+    assert found.publication.values["model_accuracy"] == 0.5
 
 
 def test_a_label_file_alone_and_control_characters(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from driftgauge.schema import FEATURE_PREFIXES
 
 _UNUSED: Final = "not used"
 _KEY: Final = "request_id"
+_TIME: Final = "timestamp"
 # A part of a name says so much only for these.
 _TELLING: Final = ("prediction", "label")
 # A text column with so many values of its own is an id rather than a feature.
@@ -51,6 +52,21 @@ def mapped(predictions: Facts, labels: Facts) -> dict[str, Any]:
     if label is not None:
         found["labels"]["columns"] = {**found["labels"].get("columns", {}), "label": label}
     return {section: settings for section, settings in found.items() if settings}
+
+
+def keys_of_times(predictions: Facts, labels: Facts) -> list[list[str]]:
+    """Return keys that are worth a try where rows have no id: the time, and with it what else both files have."""
+    if not (predictions.taken_for(_TIME) and labels.taken_for(_TIME)):
+        return []
+    ours, theirs = (
+        {_leaf(path) for path, role in facts.columns if _may_identify(role)} for facts in (predictions, labels)
+    )
+    both = sorted(ours & theirs)
+    return [[*both, _TIME], [_TIME]] if both else [[_TIME]]
+
+
+def _may_identify(role: str) -> bool:
+    return role == _UNUSED or role.startswith("feature ")
 
 
 def _label_of(predictions: Facts, labels: Facts, *, other_than: str) -> str | None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from driftgauge.config import Config, Limits, ModelConfig, parse, without_secrets
 from driftgauge.errors import ConfigError
 from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
-from driftgauge.inspection.drafting import features_to_include, mapped, section
+from driftgauge.inspection.drafting import features_to_include, keys_of_times, mapped, section
 from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.findings import Findings
 from driftgauge.inspection.inspecting import Bench, Inspector, Looked
+from driftgauge.inspection.joining import meet
 from driftgauge.inspection.reporting import findings
 from driftgauge.inspection.tasks import task_of
 from driftgauge.patterns import matches
@@ -138,12 +139,28 @@ def _completed(start: Start, looked: Looked, wanted: Wanted, bench: Bench) -> tu
             settings["columns"] = found["columns"]
         looked = start.inspector(bench, settings).files(most=_CHUNKS)
         predictions, labels = looked.facts.get("predictions", Facts()), looked.facts.get("labels")
+    if labels is not None and not labels.usable and "missing_key" in labels.rejected:
+        settings["labels"], predictions, labels = _with_key_of_times(start, settings, predictions, labels, bench)
     task, why = (wanted.task, "--task") if wanted.task else task_of(predictions, labels)
     # Without a reference nothing says which of the columns of a flat table are features.
     if "reference" not in settings and (include := features_to_include(predictions)):
         settings["features"] = {"include": include}
     kept = {key: value for key, value in settings.items() if key not in {"name", "task"}}
     return {"name": settings["name"], "task": task, **kept}, why
+
+
+def _with_key_of_times(
+    start: Start, settings: Mapping[str, Any], predictions: Facts, labels: Facts, bench: Bench
+) -> tuple[dict[str, Any], Facts, Facts]:
+    """Return the section of labels with a key that has the time in it, if rows meet by it, and the files read so."""
+    place: dict[str, Any] = settings["labels"]
+    for key in keys_of_times(predictions, labels):
+        section = {**place, "key": key}
+        looked = start.inspector(bench, {**settings, "labels": section}).files(most=_CHUNKS)
+        found = looked.facts.get("predictions", Facts()), looked.facts.get("labels", Facts())
+        if 2 * meet(*found, joined=0, complete=True).matched > found[1].usable:
+            return section, *found
+    return place, predictions, labels
 
 
 def _is_mapped(settings: Mapping[str, Any]) -> bool:
