@@ -107,6 +107,10 @@ def _labels(found: LabelsFinding) -> Iterator[str]:
         yield from _wrapped(f"! {found.remedy}")
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.4g}"
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + _others(len(names) - _SHOWN)
 
@@ -146,7 +150,7 @@ def _publication(found: Publication) -> Iterator[str]:
             f"{group.group}: {many(len(group.families), 'metric')}, {group.series:,} series{of}{windows}"
         )
     if found.values:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in found.values.items())
+        shown = ", ".join(f"{name} {_number(value)}" for name, value in found.values.items())
         yield from _wrapped(f"for instance {shown}")
     if found.absent:
         yield "Absent"
