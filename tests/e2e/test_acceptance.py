@@ -15,7 +15,7 @@ from e2e.comparing import about_models, beyond_tolerance, deviations
 from e2e.exporter import driftgauge
 from e2e.filling import BROKEN_LINES, FUTURE_ROWS, Filling, Logged
 from e2e.oracle import Key, Oracle, Series
-from e2e.traffic import AT, Traffic, churn, eta, intent
+from e2e.traffic import AT, DAY, Traffic, churn, eta, intent
 
 ROWS: Final = 210_000
 CONFIG: Final = """
@@ -77,6 +77,15 @@ def _expected(traffic: Traffic, logged: Logged) -> Iterator[tuple[Key, float]]:
     oracle.put("model_last_label_timestamp_seconds", labels["label_time"].max() / 1000)
     oracle.put("model_last_batch_timestamp_seconds", AT)
     oracle.put("model_batches_total", logged.batches)
+    for counter in ("model_files_not_read_total", "model_duplicate_batches_total"):
+        oracle.put(counter, 0)
+    if traffic.model != "eta":
+        # Of eta the labels are in the rows of the predictions. Replaced labels are kept for a day.
+        kept = traffic.predictions.dropna(subset="label_time")
+        if len(traffic.corrections):
+            replaced = kept["request_id"].isin(traffic.corrections["request_id"])
+            kept = pd.concat([kept, kept[replaced & (kept["label_time"] >= (AT - DAY) * 1000)]])
+        oracle.put("model_label_match_ratio", len(kept) / (len(kept) + len(traffic.orphans)))
     for version, identity in logged.identities.items():
         oracle.put("model_info", 1, version=version, **identity)
     if traffic.model == "churn":

@@ -12,8 +12,9 @@ from soak.harness import INSIDE, Harness, Run
 
 KILLS: Final = int(os.environ.get("SOAK_KILLS", "10"))
 SEED: Final = int(os.environ.get("SOAK_SEED", "1"))
-# Figures that say when or how often files were read, and so depend on the kills by their definition.
-OF_READING: Final = frozenset({"model_last_batch_timestamp_seconds"})
+# Figures that say when or how often files were read, and so depend on the kills by their definition; and the share of
+# labels that are kept, since when those that were replaced are forgotten depends on that as well.
+OF_READING: Final = frozenset({"model_last_batch_timestamp_seconds", "model_label_match_ratio"})
 # A corrected label counts with the delay of the label that was read first: of both if they were read together.
 OF_READING_CHURN: Final = frozenset(
     {"model_batches_total", "model_label_delay_seconds_bucket", "model_label_delay_seconds_sum"}
