@@ -29,7 +29,7 @@ SEEDS: Final = range(2)
 NUMERIC: Final = ("a", "b", "c", "d")
 CATEGORICAL: Final = ("x", "y")
 # Totals that depend on files rather than rows, and identities from MLflow: not the fold's.
-ELSEWHERE: Final = ("model_batches", "model_last_", "model_info")
+ELSEWHERE: Final = ("model_batches", "model_duplicate_batches", "model_files_", "model_last_", "model_info")
 
 
 @pytest.mark.no_cover
