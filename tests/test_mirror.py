@@ -21,6 +21,7 @@ class Elsewhere(NamedTuple):
 
 EXCEPTIONS: Final = {
     "aggregates/protocol.py": Elsewhere(("aggregates/test_laws.py",), "a Protocol; the laws run over all that have it"),
+    "batch/blocks.py": Elsewhere(("batch/test_decoding.py",), "blocks are seen in the chunks of a file"),
     "batch/commas.py": Elsewhere(("batch/test_delimited.py",), "decimal commas are a property of a whole CSV file"),
     "batch/datekeys.py": Elsewhere(("batch/test_times.py",), "one notation of times among others"),
     "batch/doubts.py": Elsewhere(("batch/test_outcomes.py", "pipeline/test_reading.py"), "messages about a whole file"),

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from batch.samples import a_model
+from driftgauge.batch.flattening import flatten
 from driftgauge.batch.keys import Keys, inexact_note, join_keys, row_numbers
 from driftgauge.batch.reasons import all_fine
 from driftgauge.batch.roles import resolve
-from driftgauge.batch.rows import Rows, flatten
+from driftgauge.batch.rows import Rows
 
 NOON = "2026-01-05 12:00:00.000000Z"
 UUID = "0a1b2c3d-4e5f-6789-abcd-ef0123456789"

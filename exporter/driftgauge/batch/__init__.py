@@ -3,10 +3,10 @@
     streams, formats                              bytes in bounded blocks, and which reader a name asks for
     jsonlines, documents, delimited, parquet      one format each, into `Rows`: flat typed columns
     json_text                                     a document's values, through a window of its text
-    rows, records                                 what all formats have in common
+    rows, records, flattening                     what all formats have in common
     roles, values, times, outcomes, features      the role of each column, and the meaning of its values
     reasons                                       why a row or a file cannot be used
-    decoding                                      the order of these steps
+    blocks, decoding                              the order of these steps, for a block and for a file
     explanation                                   why columns were taken for what they were, for people who ask
 
 It reads only from the open file it is given and knows no path, clock or network.

@@ -7,10 +7,9 @@ import pyarrow.compute as pc
 from driftgauge.batch.outcomes import Doubt
 from driftgauge.batch.roles import Roles
 from driftgauge.batch.rows import Rows
-from driftgauge.batch.values import first_present, loose_text
+from driftgauge.batch.values import MAX_EXAMPLE, example_of, first_present
 from driftgauge.columns import Note, TextArray
 
-_SHOWN: Final = 40
 _CLASSES: Final = 2
 # The role whose column and example are named, and what is said of it.
 _DOUBTS: Final[dict[Doubt, tuple[str, str]]] = {
@@ -29,14 +28,12 @@ def score_note(doubt: Doubt, rows: Rows, roles: Roles) -> Note:
     """Return what is to be said of a block whose scores are in doubt."""
     role, text = _DOUBTS[doubt]
     paths = roles.paths[role] or roles.paths["prediction"]
-    shown = loose_text(first_present(rows, paths)).drop_null()
-    example = str(shown[0].as_py())[:_SHOWN] if len(shown) else ""
-    return Note(doubt, paths[0] if paths else "", example, text)
+    return Note(doubt, paths[0] if paths else "", example_of(first_present(rows, paths)), text)
 
 
 def classes_note(classes: TextArray, column: str) -> Note | None:
     """Return what is to be said of a binary column that holds more than two classes."""
-    found = [str(name)[:_SHOWN] for name in pc.unique(classes).drop_null().slice(0, _CLASSES + 1).to_pylist()]
+    found = [str(name)[:MAX_EXAMPLE] for name in pc.unique(classes).drop_null().slice(0, _CLASSES + 1).to_pylist()]
     if len(found) <= _CLASSES:
         return None
     return Note(

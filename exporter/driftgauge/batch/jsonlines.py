@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from driftgauge.batch.flattening import first_of_each, flatten, lists_in
 from driftgauge.batch.json_text import whole_characters
 from driftgauge.batch.lines import Lines
 from driftgauge.batch.reasons import CODES, all_fine
 from driftgauge.batch.records import PathLimit, rows_from_records
-from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, first_of_each, flatten, lists_in
+from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows
 from driftgauge.batch.streams import blocks
 
 # A block of the shortest records would take many times its size as one list of them.

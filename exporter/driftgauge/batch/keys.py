@@ -22,8 +22,9 @@ from driftgauge.batch.times import instants
 from driftgauge.batch.uuids import uuids_by_value
 from driftgauge.batch.values import (
     KEY_SEPARATOR,
+    MAX_EXAMPLE,
+    example_of,
     first_present,
-    loose_text,
     mask,
     plain_text,
     without_long,
@@ -80,10 +81,14 @@ def inexact_note(rows: Rows, roles: Roles, keys: Keys) -> Note | None:
         return None
     at = int(np.argmax(keys.inexact))
     for paths in roles.key:
-        example = loose_text(first_present(rows, paths).slice(at, 1))[0].as_py()
-        if example is not None:
-            return Note("inexact_key", paths[0], str(example)[:40], _LOST)
+        if example := example_of(first_present(rows, paths).slice(at, 1)):
+            return Note("inexact_key", paths[0], example, _LOST)
     return None
+
+
+def shown_key(key: str) -> str:
+    """Return a key as a message shows it."""
+    return key.replace(KEY_SEPARATOR, " + ")[:MAX_EXAMPLE]
 
 
 def row_numbers(rows: Rows, roles: Roles) -> Any:

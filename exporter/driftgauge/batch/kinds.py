@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.batch.cells import CLOCK, folded, is_missing
+from driftgauge.batch.uuids import UUID
 from driftgauge.batch.values import mask, numbers, without_missing
 from driftgauge.schema import BOOLEAN_WORDS, Kind, ReadAs
 
@@ -26,7 +27,6 @@ _DATE: Final = (
 )
 # As `seconds_in` reads them; Arrow needs no groups, but a digit.
 _PERIOD: Final = r"^[+-]?PT?\d[\dDTHMS.]*$"
-_UUID: Final = r"^\{?[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}\}?$"
 _DOCUMENT: Final = r"^\s*(?:\{\s*[\"}]|\[)"
 _PAIRS: Final = tuple(pa.array(pair) for pair in BOOLEAN_WORDS)
 
@@ -153,7 +153,7 @@ def _shown_in_words(text: Any) -> Shown:
     of_pairs = tuple(int(mask(pc.is_in(words, value_set=pair)).sum()) for pair in _PAIRS)
     trimmed = pc.utf8_trim_whitespace(text)
     clocks = _matching(trimmed, CLOCK) + _matching(trimmed, _PERIOD)
-    uuids = mask(pc.match_substring_regex(trimmed, pattern=_UUID))
+    uuids = mask(pc.match_substring_regex(trimmed, pattern=UUID))
     dates, documents = _matching(trimmed, _DATE), _matching(trimmed, _DOCUMENT)
     named = sum(of_pairs) + clocks + int(uuids.sum()) + dates + documents
     return Shown(

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
-from driftgauge.batch.rows import Rows, is_unusable, plain
+from driftgauge.batch.flattening import plain
+from driftgauge.batch.rows import Rows, is_unusable
 
 # Longer lists, such as most embeddings, are not read: their places are no features that anybody could name.
 MAX_LIST: Final = 32

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet
 
+from driftgauge.batch.flattening import first_of_each, flatten, lists_in, precision_in
 from driftgauge.batch.reasons import all_fine
-from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, after, first_of_each, flatten, lists_in, precision_in
+from driftgauge.batch.rows import MAX_COLUMNS, MAX_NAME, Rows, after
 from driftgauge.errors import BatchError
 
 # A chunk has at most this many values, so wide files come in shorter chunks.

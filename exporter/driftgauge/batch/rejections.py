@@ -9,11 +9,10 @@ import numpy as np
 from driftgauge.batch.reasons import CODES, ReasonArray
 from driftgauge.batch.roles import Roles
 from driftgauge.batch.rows import Rows
-from driftgauge.batch.values import first_present, loose_text
+from driftgauge.batch.values import example_of, first_present
 from driftgauge.batch.zones import UTC
 from driftgauge.columns import IntArray, Note
 
-_SHOWN: Final = 60
 _MICROSECONDS: Final = 1_000_000
 # Clocks on earth are at most so far ahead of UTC, and whole quarters of an hour apart.
 _FARTHEST_ZONE: Final = timedelta(hours=14)
@@ -77,10 +76,7 @@ def future_note(time: IntArray, latest: int, *, rows: Rows, roles: Roles, zone: 
 
 
 def _value(rows: Rows, paths: tuple[str, ...], at: int) -> str:
-    if not paths:
-        return ""
-    value = loose_text(first_present(rows, paths).slice(at, 1))[0].as_py()
-    return "" if value is None else str(value)[:_SHOWN]
+    return example_of(first_present(rows, paths).slice(at, 1))
 
 
 def _hours(distance: timedelta) -> str:

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from driftgauge.batch.kinds import Shown
 from driftgauge.batch.lists import MAX_LIST
-from driftgauge.batch.rows import UNUSABLE_TEXT
-from driftgauge.batch.values import loose_text
+from driftgauge.batch.values import MAX_EXAMPLE, example_of
 from driftgauge.columns import BoolArray, Note
 
-_SHOWN: Final = 40
 _NAMED: Final = 8
 
 
@@ -26,7 +23,7 @@ def left_out(path: str, column: Any, shown: Shown) -> Note:
     }
     otherwise = "identifiers and text of which each value is another are not compared"
     text = f"{texts.get(shown.most(), otherwise)}, or leave it out: features: {{exclude: [{name}]}}"
-    return Note("feature_left_out", path, _first(column), text)
+    return Note("feature_left_out", path, example_of(column), text)
 
 
 def unreadable(path: str, column: Any, bad: BoolArray) -> Note | None:
@@ -46,7 +43,7 @@ def no_date(path: str, column: Any, bad: BoolArray) -> Note | None:
 def no_time(path: str, column: Any, name: str) -> Note:
     """Return that there is no time up to which an age could be counted."""
     text = f'the file has no column of times, so "{name}" has no values in it; add one such as timestamp, or map it'
-    return Note("age_without_time", path, _first(column), text)
+    return Note("age_without_time", path, example_of(column), text)
 
 
 def not_read(path: str, length: int) -> Note:
@@ -59,7 +56,7 @@ def not_read(path: str, length: int) -> Note:
 def no_object(path: str, column: Any) -> Note:
     """Return that a column that should hold objects holds plain values."""
     text = "plain values are no features; log an object, or JSON text of one, below it"
-    return Note("feature_not_read", path, _first(column), text)
+    return Note("feature_not_read", path, example_of(column), text)
 
 
 def unused_columns(columns: Sequence[tuple[str, Any]]) -> Note:
@@ -70,7 +67,7 @@ def unused_columns(columns: Sequence[tuple[str, Any]]) -> Note:
         f"no column is known to be a feature, so {names} are not used; name those that are, "
         f"features: {{include: [{names}]}}, or set reference.uri"
     )
-    return Note("no_features", first, _first(column), text)
+    return Note("no_features", first, example_of(column), text)
 
 
 def nothing_in_common(known: Iterable[str], found: Sequence[str]) -> Note:
@@ -120,15 +117,7 @@ def absent(
 def _of_cells(reason: str, path: str, column: Any, bad: BoolArray, text: str) -> Note | None:
     if not bad.any():
         return None
-    return Note(reason, path, _first(column.slice(int(np.flatnonzero(bad)[0]), 1)), text)
-
-
-def _first(column: Any) -> str:
-    if pa.types.is_null(column.type):
-        return ""
-    present = loose_text(column.drop_null().slice(0, 1))
-    example = str(present[0].as_py()) if len(present) else ""
-    return "a list or an object" if example == UNUSABLE_TEXT else example[:_SHOWN]
+    return Note(reason, path, example_of(column.slice(int(np.flatnonzero(bad)[0]), 1)), text)
 
 
 def _last(path: str) -> str:
@@ -140,5 +129,5 @@ def _last(path: str) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    found = [name[:_SHOWN] for name in names]
+    found = [name[:MAX_EXAMPLE] for name in names]
     return ", ".join(found[:_NAMED]) + (" …" if len(found) > _NAMED else "")

@@ -12,6 +12,8 @@ from driftgauge.columns import BoolArray, IntArray, TextArray
 Bytes = npt.NDArray[np.uint8]
 
 UUID_BYTES: Final = 16
+# The usual forms of text, to look for.
+UUID: Final = r"^(?:urn:uuid:)?\{?[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}\}?$"
 _HYPHENS: Final = (8, 13, 18, 23)
 _HEX: Final = tuple(at for at in range(36) if at not in _HYPHENS)
 # Length of a text -> what is around the digits of a UUID, and whether there are hyphens.

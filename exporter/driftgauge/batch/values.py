@@ -26,6 +26,8 @@ MAX_CATEGORY: Final = 200
 CATEGORY_KEPT: Final = 160
 MAX_VERSION: Final = 100
 VERSION_KEPT: Final = 80
+# Of a value in a message.
+MAX_EXAMPLE: Final = 60
 
 MISSING_WORDS: Final = pa.array(
     ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat", "\\N"]
@@ -112,6 +114,15 @@ def loose_text(column: Any) -> TextArray:
     if pa.types.is_duration(kind):
         return _float_text(pa.array(_seconds(column)))
     return column.cast(pa.string())
+
+
+def example_of(column: Any) -> str:
+    """Return the first value that is present, as a message shows it; "" where there is none."""
+    if pa.types.is_null(column.type):
+        return ""
+    present = loose_text(column.drop_null().slice(0, 1))
+    text = str(present[0].as_py()) if len(present) else ""
+    return "a list or an object" if text == UNUSABLE_TEXT else text[:MAX_EXAMPLE]
 
 
 def number_text(value: float) -> str:

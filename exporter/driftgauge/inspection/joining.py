@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from driftgauge.batch.keys import shown_key
 from driftgauge.inspection.facts import ColumnFacts, Facts
 from driftgauge.inspection.findings import LabelsFinding
 from driftgauge.windows import MICROSECONDS
 
-_SHOWN: Final = 60
 _KEY: Final = "request_id"
 # Columns are taken for one key when at least half of the sampled values of one are in the other.
 _ENOUGH: Final = 0.5
@@ -81,8 +81,7 @@ def _count(keys: Any, matched: set[str]) -> int:
 
 
 def _example(keys: Iterable[str], matched: set[str]) -> str:
-    key = next((key for key in keys if key not in matched), "")
-    return key.replace("\x1f", " + ")[:_SHOWN]
+    return shown_key(next((key for key in keys if key not in matched), ""))
 
 
 def _remedy(predictions: Facts, labels: Facts, label: str, prediction: str, *, complete: bool) -> str:

@@ -1,13 +1,11 @@
 """What is said of labels that were read and do not count: the keys of both sides, and the remedy."""
 
+from driftgauge.batch.keys import shown_key
 from driftgauge.columns import Note
 from driftgauge.config import ModelConfig
 from driftgauge.snapshot import ModelState
 from driftgauge.store import Joined, Transaction
 from driftgauge.store.join import unmatched
-
-_PART = "\x1f"
-_SHOWN = 80
 
 
 def unjoined(tx: Transaction, state: ModelState, joined: Joined) -> tuple[Note, ...]:
@@ -23,7 +21,7 @@ def _ambiguous(model: ModelConfig, joined: Joined) -> Note | None:
     return Note(
         "ambiguous_key",
         _columns(model),
-        _shown(example.key),
+        shown_key(example.key),
         f"{example.predictions} predictions and {example.labels} labels have this key, and which belong together is "
         "not known: none of them counts. Give each row an id of its own, number the rows of a key in both files (row), "
         "or log as many labels of a key as predictions, in the same order, each in one file",
@@ -41,19 +39,15 @@ def _unmatched(tx: Transaction, state: ModelState) -> Note | None:
     if prediction is None:
         theirs = f"no prediction so far has a key ({_columns(model)})"
     else:
-        theirs = f"that of a prediction is {_shown(prediction)}"
+        theirs = f"that of a prediction is {shown_key(prediction)}"
     return Note(
         "no_label_matches",
         _columns(model),
-        _shown(label),
-        f"none of {joining.waiting} labels matches a prediction: the key of a label is {_shown(label)}, {theirs}. "
+        shown_key(label),
+        f"none of {joining.waiting} labels matches a prediction: the key of a label is {shown_key(label)}, {theirs}. "
         "Log the same ids on both sides, or name the columns: labels.key, labels.columns",
     )
 
 
 def _columns(model: ModelConfig) -> str:
     return ", ".join(model.labels.key) if model.labels else ""
-
-
-def _shown(key: str) -> str:
-    return key.replace(_PART, " / ")[:_SHOWN]

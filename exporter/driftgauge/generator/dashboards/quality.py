@@ -1,5 +1,6 @@
 """The dashboard of what comes in: missing and strange values, refused rows and files, late predictions and labels."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
@@ -28,7 +29,7 @@ def quality(marks: Marks) -> Contents:
             _now(marks),
             Row("Values", [(8, panel) for panel in _values(marks)]),
             Row("Features, worst first", [(24, _table(marks))], height=10),
-            Row("Rows and files", [(8, panel) for panel in _intake()]),
+            Row("Rows and files", [(8, panel) for panel in (*_unusable(), *_used())]),
             Row("Freshness", [(8, panel) for panel in _freshness(marks)]),
         ],
         alerts='model=~"$model"',
@@ -138,25 +139,29 @@ def _table(marks: Marks) -> Panel:
     return ranking(about, columns, keys=by, links=[chosen])
 
 
-def _intake() -> list[Panel]:
-    never = "None so far"
+def _unusable() -> Iterator[Panel]:
     wanted = [
         (
             "Rejected rows by reason",
             "Rows that could not be used; the rest of their file counts.",
-            never,
             Query(_rare("model_rows_rejected_total"), "{{model}}: {{reason}}"),
         ),
         (
             "Unreadable files by reason",
             "Files set aside and tried again; not_read: suffixes that are not; duplicate_batch: bytes of another file.",
-            never,
             Query(
                 f"{_rare('model_batch_failures_total')}\nor {_named('not_read', 'model_files_not_read_total')}\n"
                 f"or {_named('duplicate_batch', 'model_duplicate_batches_total')}",
                 "{{model}}: {{reason}}",
             ),
         ),
+    ]
+    for title, text, query in wanted:
+        yield bars(About(title, text, "None so far", to_board("exporter")), query, scale=scales.COUNT, links=[_MODEL])
+
+
+def _used() -> Iterator[Panel]:
+    wanted = [
         (
             "Batches read",
             "Files, or new parts of files that grew, read from MLflow.",
@@ -182,10 +187,8 @@ def _intake() -> list[Panel]:
             Query(_read("model_labels_total"), "{{model}}"),
         ),
     ]
-    return [
-        bars(About(title, text, nothing, to_board("exporter")), query, scale=scales.COUNT, links=[_MODEL])
-        for title, text, nothing, query in wanted
-    ]
+    for title, text, nothing, query in wanted:
+        yield bars(About(title, text, nothing, to_board("exporter")), query, scale=scales.COUNT, links=[_MODEL])
 
 
 def _rare(family: str) -> str:
