@@ -12,6 +12,7 @@ import pytest
 from driftgauge.config import Config
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
+from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.samples import Sample
 from driftgauge.snapshot import model_samples
@@ -73,11 +74,11 @@ class Bench:
         return Config.model_validate({"limits": {"max_artifact_bytes": LIMIT}} | fixed | settings)
 
     @contextmanager
-    def opened(self, config: Config) -> Iterator[Pipeline]:
+    def opened(self, config: Config, *, pace: Pace = USUAL) -> Iterator[Pipeline]:
         """Lend a pipeline as a fresh process has it."""
         store = Store.open(config.state_dir)
         try:
-            yield Pipeline(config, Feeds(config), store, executor=Inline())
+            yield Pipeline(config, Feeds(config), store, executor=Inline(), pace=pace)
         finally:
             store.close()
 

@@ -17,9 +17,9 @@ from scipy.stats import ks_2samp
 from structlog.testing import capture_logs
 
 from driftgauge.config import Config
-from driftgauge.pipeline import fetching, refresh
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
+from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
@@ -47,11 +47,11 @@ class Place:
         values = {"state_dir": str(self.folder / state), "windows": windows, "models": [section]}
         return Config.model_validate(values)
 
-    def pipeline(self, config: Config, process: ExitStack, *, patience: float = 1e9) -> Pipeline:
+    def pipeline(self, config: Config, process: ExitStack, *, patience: float = 1e9, pace: Pace = USUAL) -> Pipeline:
         """Return a pipeline as a fresh process has it."""
         store = Store.open(config.state_dir)
         process.callback(store.close)
-        return Pipeline(config, Feeds(config), store, executor=Inline(), patience=patience)
+        return Pipeline(config, Feeds(config), store, executor=Inline(), patience=patience, pace=pace)
 
     def refreshed(self, config: Config, *, now: int = NOW, times: int = 1) -> Values:
         """Return what a fresh process publishes after so many refreshes."""
@@ -185,9 +185,8 @@ def test_what_stays_until_the_swap(place: Place) -> None:
         place.put(f"p{number}", rows(10, first=10 * number))
     place.refreshed(place.config(columns=ANSWER))
     second = place.config(columns=ANSWER, timezone="Europe/Berlin")
-    with capture_logs() as logs, ExitStack() as process, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fetching, "_TOGETHER", 1)
-        pipeline = place.pipeline(second, process, patience=0.0)
+    with capture_logs() as logs, ExitStack() as process:
+        pipeline = place.pipeline(second, process, patience=0.0, pace=Pace(together=1))
         seen = []
         for _ in range(5):
             pipeline.refresh(NOW)
@@ -291,13 +290,14 @@ def test_windows_and_segments_added(place: Place) -> None:
 _KILLED = """
 import os, sys
 from driftgauge.config import parse
-from driftgauge.pipeline import fetching, refresh
+from driftgauge.pipeline import refresh
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
+from driftgauge.pipeline.pace import Pace
 from driftgauge.store import Store
 
 config, now, steps = parse(sys.argv[1], filename="c", environ={}), int(sys.argv[2]), iter(range(int(sys.argv[3])))
-refresh._STEP_FILES = fetching._TOGETHER = 1
+pace = Pace(step_files=1, together=1)
 
 def commit(self, *arguments, original=refresh.Pipeline._commit, **options):
     original(self, *arguments, **options)
@@ -305,7 +305,7 @@ def commit(self, *arguments, original=refresh.Pipeline._commit, **options):
         os.kill(os.getpid(), 9)
 
 refresh.Pipeline._commit = commit
-refresh.Pipeline(config, Feeds(config), Store.open(config.state_dir), executor=Inline()).refresh(now)
+refresh.Pipeline(config, Feeds(config), Store.open(config.state_dir), executor=Inline(), pace=pace).refresh(now)
 """
 
 
@@ -403,9 +403,9 @@ def test_any_change_at_any_step(place: Place, seed: int) -> None:
     accepted: set[tuple[str, int]] = set()
     counters: dict[tuple[str, ...], float] = {}
     change = dice.choice(CHANGES)
-    with ExitStack() as process, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(refresh, "_STEP_FILES", 1)
-        pipeline = place.pipeline(place.config(**change), process)
+    pace = Pace(step_files=1)
+    with ExitStack() as process:
+        pipeline = place.pipeline(place.config(**change), process, pace=pace)
         for name, cut in events:
             if len(files[name]) // 2 > len(there.get(name, [])) or not cut:
                 there[name] = files[name][: len(files[name]) // 2] if cut else files[name]
@@ -413,7 +413,7 @@ def test_any_change_at_any_step(place: Place, seed: int) -> None:
             if dice.random() < 0.5:
                 process.close()
                 change = dice.choice(CHANGES)
-                pipeline = place.pipeline(place.config(**change), process, patience=dice.choice([0.0, 1e9]))
+                pipeline = place.pipeline(place.config(**change), process, patience=dice.choice([0.0, 1e9]), pace=pace)
             if dice.random() < 0.7:
                 report = pipeline.refresh(NOW)
                 assert not report.failures
@@ -422,7 +422,7 @@ def test_any_change_at_any_step(place: Place, seed: int) -> None:
                 values = shown(pipeline, place.config(**change))
                 _assert_monotone(counters, values)
         process.close()
-        pipeline = place.pipeline(place.config(**change), process)
+        pipeline = place.pipeline(place.config(**change), process, pace=pace)
         pipeline.refresh(NOW)
         assert not pipeline.read_again
         accepted |= _accepted(there, change)

@@ -19,10 +19,10 @@ from driftgauge.codec import pack
 from driftgauge.columns import Columns, Where
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.families import FAMILIES
-from driftgauge.pipeline import commit as commits
 from driftgauge.pipeline.commit import commit, forget
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.labels import fold_labels
+from driftgauge.pipeline.pace import USUAL
 from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.samples import Sample
 from driftgauge.snapshot import ModelState, model_samples
@@ -260,13 +260,10 @@ def test_panes_grow_by_parts(shared: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("few_cells", "parts"), [(commits._FEW_CELLS, [1, 2, 3, 4, 5, 6, 7, 1]), (0, [1, 1, 1, 2, 1, 2, 2, 1])]
+    ("few_cells", "parts"), [(USUAL.few_cells, [1, 2, 3, 4, 5, 6, 7, 1]), (0, [1, 1, 1, 2, 1, 2, 2, 1])]
 )
-def test_small_parts_are_joined_eight_at_a_time(
-    shared: Store, monkeypatch: pytest.MonkeyPatch, few_cells: int, parts: list[int]
-) -> None:
+def test_small_parts_are_joined_eight_at_a_time(shared: Store, few_cells: int, parts: list[int]) -> None:
     """Parts of about the same size wait until there are eight; large ones are joined as soon as a new one is half."""
-    monkeypatch.setattr(commits, "_FEW_CELLS", few_cells)
     reference = a_reference(features(x=np.random.default_rng(0).normal(size=5000)))
     model = ModelConfig.model_validate(a_model(f"parts {few_cells}"))
     terms = Terms(model, WINDOWS, signals(reference), SECONDS * MICROSECONDS)
@@ -275,7 +272,7 @@ def test_small_parts_are_joined_eight_at_a_time(
     for seed in range(8):
         rows_of_one_pane = replace(feature_rows(seed, 200), time=np.full(200, (SECONDS - 60) * MICROSECONDS))
         delta = fold_predictions(rows_of_one_pane, terms, origin=("run", "1"))
-        state, _ = commit(shared, state, delta, records=[], known=(), terms=terms)
+        state, _ = commit(shared, state, delta, records=[], known=(), terms=terms, few_cells=few_cells)
         found.append(len(state.predictions))
         assert sum(pane.rows for pane in state.predictions.values()) == 200 * (seed + 1)
     assert found == parts

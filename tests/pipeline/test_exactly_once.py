@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from driftgauge.errors import StateError
-from driftgauge.pipeline import commit, fetching, refresh
+from driftgauge.pipeline import commit
+from driftgauge.pipeline.pace import Pace
 from driftgauge.store import FileRecord, Store, Transaction
 from driftgauge.windows import MICROSECONDS
 from pipeline.conftest import (
@@ -136,8 +137,6 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
 
     Steps of two files with two rows each: when the third fails, four files were committed.
     """
-    monkeypatch.setattr(refresh, "_STEP_FILES", 2)
-    monkeypatch.setattr(fetching, "_TOGETHER", 2)
     for number in range(5):
         rows = [prediction(2 * number + n, 0.9) for n in range(2)]
         bench.log(PREDICTIONS, "rows.jsonl", rows, start_time=SECONDS * 1000 + number)
@@ -145,7 +144,7 @@ def test_commit_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch, at: in
     config, clean = bench.config(a_model(labels={})), bench.config(a_model(labels={}), state="clean")
     _, expected = bench.refreshed(clean)
     _failing_once(monkeypatch, at=at)
-    with bench.opened(config) as pipeline:
+    with bench.opened(config, pace=Pace(step_files=2, together=2)) as pipeline:
         report = pipeline.refresh(NOW)
         after_failure = published(pipeline, config)
     assert report.failures["churn"][0] == "state"

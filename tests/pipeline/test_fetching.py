@@ -21,6 +21,7 @@ from driftgauge.pipeline import fetching
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor, Inline
 from driftgauge.pipeline.fetching import Readers
+from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Job, Read, Reading
 from driftgauge.pipeline.work import Contents
@@ -114,9 +115,11 @@ def jobs(paths: Sequence[str], **settings: Any) -> list[Job]:
     return found
 
 
-def read(shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, **settings: Any) -> Iterator[Reading]:
+def read(
+    shelf: Shelf, paths: Sequence[str], executor: Executor | None = None, *, pace: Pace = USUAL, **settings: Any
+) -> Iterator[Reading]:
     """Read the files, in this process unless there is an executor."""
-    with Readers(executor or Inline()) as readers:
+    with Readers(executor or Inline(), pace) as readers:
         yield from readers.read(shelf, jobs(paths, **settings), Carried(signals()), contents=Contents({}))
 
 
@@ -215,20 +218,18 @@ def test_every_file_is_released(taken: int) -> None:
     assert len(shelf.opened) == 6 * (taken > 0)
 
 
-def test_a_batch_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_bounded() -> None:
     """Neither too many files nor too many bytes wait in memory."""
     files = {f"{n:02d}.jsonl": lines([prediction(n, 0.9, note="x" * 2000 * (n >= 8))]) for n in range(12)}
-    monkeypatch.setattr(fetching, "_TOGETHER", 4)
-    monkeypatch.setattr(fetching, "_TOGETHER_BYTES", 4000)
     workers = Fragile()
 
-    list(read(Shelf(files), list(files), workers))
+    list(read(Shelf(files), list(files), workers, pace=Pace(together=4, together_bytes=4000)))
 
     assert sorted(map(len, workers.asked)) == [2, 2, 4, 4]
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_together_as_one_by_one(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_together_as_one_by_one(task: str) -> None:
     """Files of all kinds add the same: with labels and without, other features, scores, classes and versions."""
     files = {
         "scores.jsonl": lines([prediction(n, n / 10, features={"a": n, "plan": "x"}) for n in range(1, 9)]),
@@ -245,8 +246,7 @@ def test_together_as_one_by_one(task: str, monkeypatch: pytest.MonkeyPatch) -> N
         "empty.jsonl": b"",
     }
     together = list(read(Shelf(files), list(files), task=task))
-    monkeypatch.setattr(fetching, "_TOGETHER", 1)
-    alone = list(read(Shelf(files), list(files), task=task))
+    alone = list(read(Shelf(files), list(files), task=task, pace=Pace(together=1)))
 
     assert (len(together), len(alone)) == (1, len(files))
     assert outcomes(together) == outcomes(alone) == [8, 3, 9, 3, 4, 4, 5, 2, "invalid_json", "empty_file"]

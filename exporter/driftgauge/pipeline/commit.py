@@ -12,6 +12,7 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import Note
 from driftgauge.pipeline.delta import Delta, Terms, merged
 from driftgauge.pipeline.labels import fold_joined
+from driftgauge.pipeline.pace import USUAL
 from driftgauge.pipeline.panes import VERSION_LIMIT
 from driftgauge.pipeline.recount import NOTHING, recount
 from driftgauge.pipeline.unjoined import unjoined
@@ -33,9 +34,8 @@ from driftgauge.windows import MICROSECONDS, PaneKey
 _EXPIRY_INTERVAL: Final = 3600 * MICROSECONDS
 # What a step of more cells adds is not kept until the next snapshot, which adds up its panes again.
 _MANY_CELLS: Final = 500_000
-# Joined two at a time, parts are written more often; small ones that are left apart take little memory, about 1 MB.
+# Joined two at a time, parts are written more often; small ones that are left apart take little memory.
 _PARTS_JOINED: Final = 8
-_FEW_CELLS: Final = 65_536
 
 # Writes what belongs to the state of a model, of which the notes are to be said, and returns the state after that.
 Finish = Callable[[Transaction, ModelState, Sequence[Note]], ModelState]
@@ -50,14 +50,15 @@ def commit(
     known: Container[tuple[str, str]],
     terms: Terms,
     finish: Finish | None = None,
+    few_cells: int = USUAL.few_cells,
 ) -> tuple[ModelState, tuple[Note, ...]]:
     """Add a delta and the cursor that goes with it; return the new state and what is to be said of labels.
 
-    known: the files, by (run id, path), of which there are records already. finish: what else is to be
-    written with it.
+    known: the files, by (source, path), of which there are records already. finish: what else is to be
+    written with it. few_cells: see `Pace`.
     """
     # Only one transaction runs at a time, so this is done before it begins.
-    predictions, joined_parts, sums_of = _in_parts(state.predictions, delta.predictions)
+    predictions, joined_parts, sums_of = _in_parts(state.predictions, delta.predictions, few_cells)
     ahead = packed_ahead(predictions)
     with store.transaction(state.config.name, state.config.task, again=state.apart is not None) as tx:
         joined = _join(tx, delta, terms)
@@ -81,10 +82,7 @@ def commit(
             outcomes={**_without(state.outcomes, recounted.replaced), **outcomes},
             grown=_grown(state, delta, predictions, sums_of),
         )
-        notes: tuple[Note, ...] = ()
-        if joined:
-            state = replace(state, joining=kept(tx))
-            notes = unjoined(tx, state, joined)
+        state, notes = _after_join(tx, state, joined)
         return finish(tx, state, notes) if finish else state, notes
 
 
@@ -172,7 +170,7 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
 
 
 def _in_parts(
-    panes: Mapping[PaneKey, Pane], added: Mapping[PaneKey, Pane]
+    panes: Mapping[PaneKey, Pane], added: Mapping[PaneKey, Pane], few_cells: int
 ) -> tuple[dict[PaneKey, Pane], set[PaneKey], dict[PaneKey, list[Pane]]]:
     """Add each pane as the newest part of one there is.
 
@@ -193,7 +191,7 @@ def _in_parts(
         while parts and panes[parts[-1]].size <= 2 * size:
             joined.append(parts.pop())
             size += panes[joined[-1]].size
-        if not joined or (len(joined) < _PARTS_JOINED - 1 and size <= _FEW_CELLS):
+        if not joined or (len(joined) < _PARTS_JOINED - 1 and size <= few_cells):
             found[newest] = pane
             continue
         gone.update(joined)
@@ -218,6 +216,14 @@ def _join(tx: Transaction, delta: Delta, terms: Terms) -> Joined | None:
         return None
     horizon, tolerance = (int(seconds * MICROSECONDS) for seconds in (labels.horizon, labels.tolerance))
     return join(tx, delta.waiting, delta.labels, horizon=horizon, torn=delta.torn, tolerance=tolerance)
+
+
+def _after_join(tx: Transaction, state: ModelState, joined: Joined | None) -> tuple[ModelState, tuple[Note, ...]]:
+    """Count again what waits for its other half, and return what is to be said of labels."""
+    if joined is None:
+        return state, ()
+    state = replace(state, joining=kept(tx))
+    return state, unjoined(tx, state, joined)
 
 
 def _of(versions: Container[str], panes: Mapping[PaneKey, Pane]) -> dict[PaneKey, Pane]:

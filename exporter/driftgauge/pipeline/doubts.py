@@ -29,8 +29,7 @@ def say_doubts(memory: Memory, now: int) -> None:
     for note in _of_versions(memory.state):
         remark = Remark("doubt", note.reason, note.column, note.example, note.text, "", first=now, last=now)
         if remark.key not in memory.said:
-            memory.said.add(remark.key)
-            memory.journal = memory.journal.saying(remark)
+            memory.says(remark)
             _log.warning(
                 "model read with doubt", model=memory.state.config.name, reason=note.reason,
                 column=note.column, example=note.example, hint=note.text,

@@ -17,13 +17,11 @@ from driftgauge.openers import InMemory
 from driftgauge.pipeline.delta import Delta, Signals
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.growth import grown_content, reading_at, taking_at
+from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.reading import Duplicate, Fetched, Job, Reading, fold_files
 from driftgauge.pipeline.work import Contents
 
 _THREADS: Final = 4
-# This many small files, or bytes of them, go together.
-_TOGETHER: Final = 32
-_TOGETHER_BYTES: Final = 2**20
 # This many files are begun before the first is taken over. What a large one adds can take as much memory as all that is
 # kept, so of those none is begun before the one before it is committed, which takes a tenth of the time.
 _AHEAD: Final = 8
@@ -40,8 +38,9 @@ R = TypeVar("R")
 class Readers:
     """Reads the files of all models of a refresh: fetched in threads, decoded and folded by `executor`."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, pace: Pace = USUAL) -> None:
         self._executor = executor
+        self._pace = pace
         self._fetching = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
 
     def __enter__(self) -> Self:
@@ -69,7 +68,7 @@ class Readers:
 
         with (
             closing(_ahead(jobs, fetch, is_heavy=_is_large, unused=_unread)) as fetched,
-            closing(_ahead(_batches(fetched, contents.copy()), fold, is_heavy=_has_large)) as folded,
+            closing(_ahead(_batches(fetched, contents.copy(), self._pace), fold, is_heavy=_has_large)) as folded,
         ):
             for batch, future in folded:
                 yield self._outcome(batch, future, signals)
@@ -132,7 +131,7 @@ def _unless_duplicate(found: _Fetch, contents: Contents) -> _Fetch:
     return Duplicate(first, found.content)
 
 
-def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]], contents: Contents) -> Iterator[list[_Fetch]]:
+def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]], contents: Contents, pace: Pace) -> Iterator[list[_Fetch]]:
     """Group consecutive small files; nothing comes after a SourceUnavailable."""
     batch: list[_Fetch] = []
     size = 0
@@ -141,7 +140,7 @@ def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]], contents: Contents
         if isinstance(found, Fetched) and isinstance(found.opener, InMemory):
             batch.append(found)
             size += found.opener.size
-            if len(batch) >= _TOGETHER or size >= _TOGETHER_BYTES:
+            if len(batch) >= pace.together or size >= pace.together_bytes:
                 yield batch
                 batch, size = [], 0
             continue

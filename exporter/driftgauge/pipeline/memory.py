@@ -12,7 +12,7 @@ from driftgauge.config import Config, Limits, ModelConfig, Window
 from driftgauge.feed import Cursor
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
-from driftgauge.pipeline.journal import Journal
+from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.pipeline.settings import settings_of
 from driftgauge.pipeline.standards import (
     LOOKED_AT,
@@ -110,6 +110,13 @@ class Memory:
             for name, kind in reference.kinds.items():
                 found[name] = kind if kind == "categorical" else found.get(name, kind)
         return found if references else None
+
+    def says(self, remark: Remark) -> bool:
+        """Put a remark into the journal; return whether it is also to be logged: once in each process."""
+        self.journal = self.journal.saying(remark)
+        is_new = remark.key not in self.said
+        self.said.add(remark.key)
+        return is_new
 
     def become(self, other: "Memory") -> None:
         """Go on with another reading of the model."""

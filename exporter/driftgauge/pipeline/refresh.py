@@ -7,10 +7,11 @@ others; when MLflow as a whole does not answer, no model that reads from it is t
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from random import Random
 from typing import Final
@@ -21,20 +22,15 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import Note
 from driftgauge.config import Config, Window
 from driftgauge.errors import (
-    BatchError,
-    DriftgaugeError,
-    FilesUnavailable,
     ReferenceUnusable,
-    SourceDown,
     SourceMissing,
     SourceUnavailable,
-    StateError,
     Stopped,
 )
-from driftgauge.feed import Cursor, Feed, Piece
-from driftgauge.patterns import suffix
+from driftgauge.feed import Cursor, Feed
 from driftgauge.pipeline import again
 from driftgauge.pipeline.again import Renewed
+from driftgauge.pipeline.attempt import attempt
 from driftgauge.pipeline.commit import Finish, commit, forget, is_anything_old
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.doubts import say_doubts
@@ -42,39 +38,20 @@ from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
-from driftgauge.pipeline.journal import Journal, Remark
+from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.memory import Failure, Memory, restore, say_what_is_left_out
-from driftgauge.pipeline.reading import Duplicate, Outcome, Read
+from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.renewal import renew_reference
-from driftgauge.pipeline.versions import Versions
-from driftgauge.pipeline.work import Contents, Work, due, on_record, overlooked
-from driftgauge.snapshot import Identity, ModelState, SnapshotCache
-from driftgauge.store import FileRecord, Store, Transaction
+from driftgauge.pipeline.saying import say_notes
+from driftgauge.pipeline.step import Step
+from driftgauge.pipeline.versions import Versions, identify
+from driftgauge.pipeline.work import Contents, Work, due, overlooked
+from driftgauge.snapshot import ModelState, SnapshotCache
+from driftgauge.store import Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
 
 # Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
 _MODELS_AT_ONCE: Final = 4
-# A step commits after this many files or rows: small enough to hold in memory, large enough to be quick.
-_STEP_FILES: Final = 64
-_STEP_ROWS: Final = 500_000
-# The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised.
-_REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
-    SourceUnavailable: "mlflow_unavailable",
-    SourceDown: "mlflow_unavailable",
-    FilesUnavailable: "files_unavailable",
-    SourceMissing: "missing",
-    ReferenceUnusable: "reference",
-    StateError: "state",
-}
-
-
-# What becomes of a file with the bytes of another one: whether duplicates are left out, and its role.
-_DUPLICATES: Final[Mapping[tuple[bool, str], str]] = {
-    (False, "predictions"): "its rows count again; write deduplicate: true to leave such files out",
-    (False, "labels"): "a label counts once; write deduplicate: true to leave such files out",
-    (True, "predictions"): "its rows do not count again",
-    (True, "labels"): "its labels do not count again",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +63,6 @@ class Report:
 
     mlflow_up: bool | None
     failures: Mapping[str, Failure]
-
-
-@dataclass(slots=True)
-class _Step:
-    """What one commit takes: the records of files, and what they add."""
-
-    records: list[FileRecord] = field(default_factory=list)
-    deltas: list[Delta] = field(default_factory=list)
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.records) >= _STEP_FILES or sum(delta.rows_read for delta in self.deltas) >= _STEP_ROWS
-
-    def count(self, totals: Totals) -> None:
-        self.deltas.append(Delta(totals=totals))
-
-    def clear(self) -> None:
-        self.records, self.deltas = [], []
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +79,7 @@ class Pipeline:
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
     stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
-    patience: for how long (s) a refresh goes on with a model that is read again.
+    patience: for how long (s) a refresh goes on with a model that is read again. pace: how much goes together.
     """
 
     def __init__(
@@ -133,9 +92,11 @@ class Pipeline:
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
         patience: float = inf,
+        pace: Pace = USUAL,
     ) -> None:
         self._config = config
         self._patience = patience
+        self._pace = pace
         self._feeds = feeds
         self._store = store
         self.executor = executor
@@ -192,36 +153,19 @@ class Pipeline:
     def refresh(self, now: int) -> Report:
         """Read what is new and forget what is old, as of `now` (µs)."""
         with (
-            Readers(self.executor) as readers,
+            Readers(self.executor, self._pace) as readers,
             ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
         ):
 
-            def attempt(memory: Memory) -> Failure | None:
-                return self._attempt(memory, readers, now) if memory.is_due(now) else memory.failure
+            def tried(memory: Memory) -> Failure | None:
+                if not memory.is_due(now):
+                    return memory.failure
+                wait = self._config.refresh_interval * self._random.uniform(0.8, 1.2)
+                return attempt(memory, partial(self._refresh_model, memory, readers, now), now, wait=wait)
 
-            found = models.map(attempt, self._models.values())
+            found = models.map(tried, self._models.values())
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
         return Report(self._feeds.mlflow_up, failures)
-
-    def _attempt(self, memory: Memory, readers: Readers, now: int) -> Failure | None:
-        """Refresh a model and return why that failed, if it did."""
-        failure = None
-        try:
-            self._refresh_model(memory, readers, now)
-        except Stopped:
-            raise
-        except SourceDown as error:
-            # That costs no time, and the next refresh is to notice when it is over.
-            return _REASONS[SourceDown], str(error)
-        except DriftgaugeError as error:
-            failure = _REASONS.get(type(error), "other"), str(error)
-        except Exception as error:  # noqa: BLE001 - the comment below
-            # A mistake of ours in one model must not take the others' figures down with it.
-            self._log.exception("model not refreshed: this is a bug in driftgauge", model=memory.state.config.name)
-            failure = "internal", repr(error)
-        self._complain(memory, failure)
-        memory.postpone(failure, now, wait=self._config.refresh_interval * self._random.uniform(0.8, 1.2))
-        return failure
 
     def _refresh_model(self, memory: Memory, readers: Readers, now: int) -> None:
         # What had grown before is in the last snapshot.
@@ -250,12 +194,12 @@ class Pipeline:
         work = due(pieces, memory.files, now, earlier=memory.earlier)
         step, is_complete = self._read(memory, feed, work, readers, now)
         terms = memory.terms(self._config, now)
-        self._overlook(memory, step, unread, now)
+        step.overlook(unread, now)
         self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
         if is_complete and memory.served is not None:
             again.finish(self._store, memory, self._config, now=now)
         self._versions.forget(memory)
-        self._identify(memory)
+        identify(memory, self._feeds)
         if reference_error is not None:
             raise reference_error
 
@@ -272,13 +216,13 @@ class Pipeline:
             memory, source, self._store, limits, executor=self.executor, now=now, read_again=read_again
         )
 
-    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], readers: Readers, now: int) -> tuple[_Step, bool]:
+    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], readers: Readers, now: int) -> tuple[Step, bool]:
         """Read files and commit them step by step; return the last step, which is not committed, and whether it is all.
 
         It may not be while a model is read again: then a part of the files is left for the next refresh, so that the
         other models are not held up.
         """
-        step, left = _Step(), deque(work)
+        step, left = Step(memory, self._pace), deque(work)
         end = time.monotonic() + self._patience if memory.served is not None else inf
         try:
             while left:
@@ -293,7 +237,7 @@ class Pipeline:
         return step, not left
 
     def _read_on(
-        self, memory: Memory, feed: Feed, left: deque[Work], step: _Step, readers: Readers, *, now: int, end: float
+        self, memory: Memory, feed: Feed, left: deque[Work], step: Step, readers: Readers, *, now: int, end: float
     ) -> list[str]:
         """Read files that are left until `end`, or until there are rows of versions that may have their own reference.
 
@@ -311,9 +255,7 @@ class Pipeline:
                     return versions
                 step.deltas.append(reading.delta)
                 for outcome in reading.files:
-                    item = left.popleft()
-                    self._take(memory, step, item, outcome, now)
-                    self._compare(memory, step, item, outcome, contents, now)
+                    step.take(left.popleft(), outcome, contents, now)
                 if step.is_full:
                     self._commit(memory, step, terms)
                     step.clear()
@@ -321,101 +263,26 @@ class Pipeline:
                     break
         return []
 
-    def _take(self, memory: Memory, step: _Step, item: Work, outcome: Outcome, now: int) -> None:
-        """Add to a step the cursor after a file was read or failed, and count the file."""
-        if isinstance(outcome, Duplicate):
-            key, rows = outcome.of
-            first = next((record for record in step.records if record.key == key), None) or memory.files[key]
-            if rows is not None or not first.failures:
-                step.records.append(item.passed_over(outcome, first.rows_read if rows is None else rows, now))
-                return
-            outcome = BatchError(first.reason, f'"{item.piece.path}" has the bytes of "{key[1]}", which cannot be read')
-        if isinstance(outcome, Read):
-            step.records.append(item.read(outcome, now))
-            if outcome.rows and item.is_news(outcome):
-                step.count(Totals(batches=1, last_batch=now))
-            self._say(memory, item, outcome.notes, now)
-            return
-        reason = outcome.reason if isinstance(outcome, BatchError) else "missing"
-        step.records.append(item.failed(reason, now))
-        if item.failed_before:
-            return
-        model, run, path = memory.state.config.name, item.piece.run_id, item.piece.path
-        self._log.warning("batch set aside", model=model, run=run, artifact=path, reason=reason, error=str(outcome))
-        if not item.counted_as_failed:
-            step.count(Totals(failures={reason: 1}))
-        memory.journal = memory.journal.saying(Remark("file", reason, "", "", str(outcome), path, first=now, last=now))
-
-    def _say(self, memory: Memory, item: Work | None, notes: Iterable[Note], now: int) -> None:
-        """Log what may not mean what it seems to, once for each column of a model; item: the file, if it is one."""
-        model = memory.state.config.name
-        run, path = (item.piece.run_id, item.piece.path) if item else ("", "")
-        for note in notes:
-            remark = Remark("doubt", note.reason, note.column, note.example, note.text, path, first=now, last=now)
-            memory.journal = memory.journal.saying(remark)
-            if remark.key not in memory.said:
-                memory.said.add(remark.key)
-                self._log.warning(
-                    "batch read with doubt", model=model, run=run, artifact=path, reason=note.reason,
-                    column=note.column, example=note.example, hint=note.text,
-                )  # fmt: skip
-
-    def _compare(self, memory: Memory, step: _Step, item: Work, outcome: Outcome, contents: Contents, now: int) -> None:
-        """Say of a file that it has the bytes of another one, and count it.
-
-        Files without rows, and those whose rows have neither ids nor times, are often the same and mean something else.
-        """
-        piece, first = item.piece, None
-        if isinstance(outcome, Duplicate):
-            first = outcome.of.key
-        elif isinstance(outcome, Read) and outcome.rows and not item.skip:
-            found = contents.first(piece, outcome.content)
-            first = found.key if found and outcome.identified else None
-        if first is None:
-            return
-        if item.earlier is None:
-            step.count(Totals(duplicates=1))
-        text = f"has the very bytes of {'/'.join(first)}; " + _DUPLICATES[memory.state.config.deduplicate, piece.role]
-        remark = Remark("doubt", "duplicate_batch", piece.role, piece.path, text, piece.path, first=now, last=now)
-        memory.journal = memory.journal.saying(remark)
-        if remark.key not in memory.said:
-            memory.said.add(remark.key)
-            log = self._log.info if isinstance(outcome, Duplicate) else self._log.warning
-            log(
-                "batch logged twice", model=memory.state.config.name, run=piece.run_id, artifact=piece.path,
-                reason="duplicate_batch", same_as="/".join(first), hint=text,
-            )  # fmt: skip
-
-    def _overlook(self, memory: Memory, step: _Step, pieces: Iterable[Piece], now: int) -> None:
-        """Count files whose suffix is not read, once each, and log the first of each suffix."""
-        for piece in pieces:
-            ending, model = suffix(piece.path), memory.state.config.name
-            hint = f"write .jsonl, .json or .csv (each also .gz) or .parquet, or narrow {piece.role}.artifacts"
-            remark = Remark("suffix", "not_read", ending, piece.path, hint, piece.path, first=now, last=now)
-            memory.journal = memory.journal.saying(remark)
-            step.records.append(on_record(piece))
-            if piece.key not in memory.earlier:
-                step.count(Totals(unread=1))
-            if remark.key not in memory.said:
-                memory.said.add(remark.key)
-                self._log.warning(
-                    "file not read because of its suffix", model=model, run=piece.run_id, artifact=piece.path,
-                    suffix=ending, hint=hint,
-                )  # fmt: skip
-
-    def _commit(self, memory: Memory, step: _Step, terms: Terms, finish: Finish | None = None) -> None:
+    def _commit(self, memory: Memory, step: Step, terms: Terms, finish: Finish | None = None) -> None:
         if not step.records:
             return
         delta = Delta.combine(step.deltas)
         memory.repeated = Totals.combine([memory.repeated, delta.repeated])
         memory.state, notes = commit(
-            self._store, memory.state, delta, records=step.records, known=memory.files, terms=terms, finish=finish
+            self._store,
+            memory.state,
+            delta,
+            records=step.records,
+            known=memory.files,
+            terms=terms,
+            finish=finish,
+            few_cells=self._pace.few_cells,
         )
         if finish is None:
-            self._say(memory, None, notes, terms.now)
+            say_notes(memory, notes, terms.now)
         memory.files |= {(record.source, record.path): record for record in step.records}
         # A smaller step leaves too little behind to be worth the time.
-        is_large = delta.rows_read >= _STEP_ROWS
+        is_large = delta.rows_read >= self._pace.step_rows
         self._store.settle(after_large=is_large)
         if is_large:
             trim()
@@ -423,7 +290,7 @@ class Pipeline:
         name, files, waiting = memory.state.config.name, len(step.records), memory.state.joining.predictions
         self._log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=waiting)
 
-    def _conclude(self, memory: Memory, step: _Step, cursor: Cursor, terms: Terms, noted: "_Noted") -> None:
+    def _conclude(self, memory: Memory, step: Step, cursor: Cursor, terms: Terms, noted: _Noted) -> None:
         """Commit the last step; with it remember how far the feed has looked, and forget what is old.
 
         Only when all is read: until every file is consumed or on record, the feed must find it again.
@@ -431,7 +298,7 @@ class Pipeline:
         known = memory.cursor.kept
 
         def finish(tx: Transaction, state: ModelState, notes: Sequence[Note] = ()) -> ModelState:
-            self._say(memory, None, notes, terms.now)
+            say_notes(memory, notes, terms.now)
             if cursor.kept is not known:
                 write_cursor(tx, cursor.kept, known=known)
             if is_anything_old(state, terms):
@@ -451,24 +318,3 @@ class Pipeline:
                 state = finish(tx, memory.state)
             memory.state = state
         memory.cursor = cursor
-
-    def _identify(self, memory: Memory) -> None:
-        """Find out where versions live in MLflow: their training run if registered, else where they were logged."""
-        model, found = memory.state.config, {}
-        for version, totals in memory.shown.totals.versions.items():
-            registered = self._feeds.registered(model, version)
-            if registered is None:
-                found[version] = Identity(*(totals.origin or ("", "")), "")
-            else:
-                run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
-                found[version] = Identity(run_id, experiment_id, registered.model_uri)
-        memory.state = replace(memory.state, identities=found)
-        if memory.served is not None:
-            memory.served = replace(memory.served, identities=found)
-
-    def _complain(self, memory: Memory, failure: Failure | None) -> None:
-        """Log a failure when it begins or changes, and its end; not at every refresh in between."""
-        if failure and failure != memory.failure:
-            self._log.error("model not refreshed", model=memory.state.config.name, reason=failure[0], error=failure[1])
-        if memory.failure and not failure:
-            self._log.info("model refreshed again", model=memory.state.config.name)

@@ -82,9 +82,7 @@ def _say(memory: Memory, uri: str, notes: Iterable[Note], now: int) -> None:
     """Log what of a reference may not mean what it seems to, once for each column, and note it for the landing page."""
     for note in notes:
         remark = Remark("doubt", note.reason, note.column, note.example, note.text, uri, first=now, last=now)
-        memory.journal = memory.journal.saying(remark)
-        if remark.key not in memory.said:
-            memory.said.add(remark.key)
+        if memory.says(remark):
             _log.warning(
                 "reference read with doubt", model=memory.state.config.name, uri=uri, reason=note.reason,
                 column=note.column, example=note.example, hint=note.text,

@@ -6,6 +6,7 @@ has one. So promoting a version changes nothing for the others.
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -15,8 +16,10 @@ from driftgauge.config import Limits, ModelConfig
 from driftgauge.errors import BatchError, ReferenceUnusable, SourceMissing, SourceUnavailable
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import Executor
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.memory import Memory
 from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.snapshot import Identity
 from driftgauge.source import Source, own_uri, registered_name
 from driftgauge.store import Store
 from driftgauge.store.panes import delete_own_references, write_own_reference
@@ -145,6 +148,21 @@ class Versions:
         if memory.shared is not None:
             self._executor.release(memory.shared)
             memory.shared = None
+
+
+def identify(memory: Memory, feeds: Feeds) -> None:
+    """Find out where versions live in MLflow: their training run if registered, else where they were logged."""
+    model, found = memory.state.config, {}
+    for version, totals in memory.shown.totals.versions.items():
+        registered = feeds.registered(model, version)
+        if registered is None:
+            found[version] = Identity(*(totals.origin or ("", "")), "")
+        else:
+            run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
+            found[version] = Identity(run_id, experiment_id, registered.model_uri)
+    memory.state = replace(memory.state, identities=found)
+    if memory.served is not None:
+        memory.served = replace(memory.served, identities=found)
 
 
 def _registered(model: ModelConfig) -> str | None:

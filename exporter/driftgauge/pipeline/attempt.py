@@ -1,0 +1,62 @@
+"""One model is tried: a failure is logged, costs that model alone, and says when it is tried again."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from driftgauge.errors import (
+    DriftgaugeError,
+    FilesUnavailable,
+    ReferenceUnusable,
+    SourceDown,
+    SourceMissing,
+    SourceUnavailable,
+    StateError,
+    Stopped,
+)
+from driftgauge.pipeline.memory import Failure, Memory
+
+_log = structlog.get_logger("driftgauge.pipeline")
+
+# The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised.
+_REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
+    SourceUnavailable: "mlflow_unavailable",
+    SourceDown: "mlflow_unavailable",
+    FilesUnavailable: "files_unavailable",
+    SourceMissing: "missing",
+    ReferenceUnusable: "reference",
+    StateError: "state",
+}
+
+
+def attempt(memory: Memory, refresh: Callable[[], None], now: int, *, wait: float) -> Failure | None:
+    """Refresh a model and return why that failed, if it did; wait: how long (s) it then rests at first.
+
+    Raises Stopped if the refresh was given up.
+    """
+    failure = None
+    try:
+        refresh()
+    except Stopped:
+        raise
+    except SourceDown as error:
+        # That costs no time, and the next refresh is to notice when it is over.
+        return _REASONS[SourceDown], str(error)
+    except DriftgaugeError as error:
+        failure = _REASONS.get(type(error), "other"), str(error)
+    except Exception as error:  # noqa: BLE001 - the comment below
+        # A mistake of ours in one model must not take the others' figures down with it.
+        _log.exception("model not refreshed: this is a bug in driftgauge", model=memory.state.config.name)
+        failure = "internal", repr(error)
+    _complain(memory, failure)
+    memory.postpone(failure, now, wait=wait)
+    return failure
+
+
+def _complain(memory: Memory, failure: Failure | None) -> None:
+    """Log a failure when it begins or changes, and its end; not at every refresh in between."""
+    if failure and failure != memory.failure:
+        _log.error("model not refreshed", model=memory.state.config.name, reason=failure[0], error=failure[1])
+    if memory.failure and not failure:
+        _log.info("model refreshed again", model=memory.state.config.name)
