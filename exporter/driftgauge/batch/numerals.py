@@ -1,6 +1,6 @@
 """Whole numbers in files without types: programs write them as floats, so that 100000 may be 1e+05 or 100000.0.
 
-Only a column whose cells are all numbers is one of numbers. A float that shows fewer digits than it has, or that is
+A column is one of numbers only if all of its cells are. A float that shows fewer digits than it has, or that is
 beyond what a double holds exactly, may have been another number before it was written.
 """
 

@@ -1,6 +1,11 @@
 """One refresh, from feeds to model states, in the order that makes every row count once.
 
     refresh    discover, read in parallel, commit step by step, expire: the order itself
+    attempt    one model tried: what its failure means
+    step, pace what one commit takes, and how much goes together
+    saying     what is said of files
+    doubts, unjoined   what is said of a model as a whole, and of its labels
+    journal    what was said, kept for the landing page
     feeds      which feed has the files of which model
     work       which files are to be read, and what is put on record of each
     memory     what is known of a model between refreshes and after a restart

@@ -11,10 +11,12 @@ config_file  a configuration file as it was read
 channel      the messages between the two
 publication  what one refresh hands over, as bytes and back
 health       what is known of refreshes, and the families that say so
-landing      the figures of each model on the landing page
+landing      the rows of the landing page, from the figures that the refresher sent
 logs         log lines to stderr, the same in both processes
 refresher    the refresh loop; `__main__` runs it in its process
 refreshing   one refresh: all that needs the pipeline
+figures      what the landing page shows of each model
+verdicts     which alerts would say something of a model now
 
-All but the last two are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
+All but the last four are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
 """

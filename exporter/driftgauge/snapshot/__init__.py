@@ -2,6 +2,7 @@
 
     state         what is known of a model
     samples       every series of a model, window by window
+    outputs       the model's output in a window: scores or classes
     drifted       what the families about drift say of one window
     board         where samples are collected: what cannot be computed is left out here, once, for all families
     cache         what earlier snapshots computed, so that only what changed is computed again
