@@ -13,7 +13,6 @@ from driftgauge.batch import decode
 from driftgauge.batch.explanation import UNUSED, Block, uses
 from driftgauge.batch.roles import spellings_of
 from driftgauge.batch.times import FIRST_NUMBER, MICROS, MILLIS, NANOS
-from driftgauge.batch.values import MISSING_WORDS, NO_CLASS
 from driftgauge.config import ModelConfig
 from driftgauge.errors import BatchError
 from driftgauge.patterns import DATA_SUFFIXES
@@ -21,7 +20,9 @@ from driftgauge.schema import (
     CLASS_SCORE_PREFIXES,
     FEATURE_PREFIXES,
     LATENCY_UNITS,
+    MISSING_WORDS,
     NEGATIVE_WORDS,
+    NO_CLASS_WORDS,
     POSITIVE_WORDS,
     ROW_NUMBERS,
     SPELLINGS,
@@ -117,8 +118,8 @@ def _units() -> Iterator[tuple[str, str, str]]:
 def _values() -> Iterator[tuple[str, str, str]]:
     yield "binary class 1", f"{_quoted(sorted(POSITIVE_WORDS))}, in any letters", "`1`"
     yield "binary class 0", f"{_quoted(sorted(NEGATIVE_WORDS))} in any letters, or `-1`", "`0`"
-    yield "missing number", _quoted(MISSING_WORDS.to_pylist()), "no value"
-    yield "missing label or class", _quoted(NO_CLASS.to_pylist()), "no value"
+    yield "missing number", _quoted(MISSING_WORDS), "no value"
+    yield "missing label or class", _quoted(NO_CLASS_WORDS), "no value"
 
 
 def _platforms() -> Iterator[tuple[str, str, str]]:

@@ -82,6 +82,12 @@ LATENCY_UNITS: Final[dict[str, float]] = {
 }
 
 UNKNOWN_VERSION: Final = "unknown"
+# What data frames write for a value that is not there, where a number or time is expected.
+MISSING_WORDS: Final = (
+    *("", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat", "\\N"),
+)
+# Of a label or class they mean that it is not known yet; but a class may well be called "none".
+NO_CLASS_WORDS: Final = tuple(word for word in MISSING_WORDS if word not in {"none", "nat"})
 # What a binary label or class may be called, folded to lower case.
 POSITIVE_WORDS: Final = frozenset({"1", "true", "yes", "y", "t", "positive"})
 NEGATIVE_WORDS: Final = frozenset({"0", "false", "no", "n", "f", "negative"})

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.batch.numerals import whole_numbers
-from driftgauge.batch.values import MISSING_WORDS, Numbers, category_text, mask, number_text, numbers
+from driftgauge.batch.values import MISSING, Numbers, category_text, mask, number_text, numbers
 from driftgauge.columns import TextArray
 from driftgauge.schema import BOOLEAN_WORDS
 
 # How a time of day or a duration is written, for Arrow and for Python alike.
 CLOCK: Final = r"^(?:(-?\d{1,6}) days?,? ?)?([+-]?)(\d{1,4}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?(?: ?([AaPp])[Mm])?$"
 _PERIOD: Final = re.compile(r"^([+-]?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$", re.ASCII)
-# What stands for a number that is not there, beside `MISSING_WORDS`.
+# What stands for a number that is not there, beside `MISSING`.
 PLACEHOLDERS: Final = pa.array(
     [
         *("#n/a", "#na", "n/a", "na", "n.a.", "nan", "null", "?", "-", "--", "---", ".", "#ref!", "#div/0!", "#value!"),
@@ -79,7 +79,7 @@ def folded(text: TextArray) -> TextArray:
 
 def is_missing(text: TextArray) -> Any:
     """Return where text stands for a value that is not there, as an Arrow array."""
-    missing = pc.is_in(pc.utf8_trim_whitespace(text), value_set=MISSING_WORDS)
+    missing = pc.is_in(pc.utf8_trim_whitespace(text), value_set=MISSING)
     return pc.or_(missing, pc.is_in(folded(text), value_set=PLACEHOLDERS))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
-from driftgauge.batch.values import MISSING_WORDS, mask
+from driftgauge.batch.values import MISSING, mask
 
 _DECIMAL: Final = r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?\s*$"
 _GROUPED: Final = r"^\s*[+-]?\d{1,3}(?:\.\d{3})+\s*$"
@@ -41,7 +41,7 @@ class DecimalCommas:
 
 def _mostly_numbers(column: Any) -> bool:
     """Tell whether at least half of the cells that are not missing are numbers."""
-    missing = mask(pc.is_in(pc.utf8_trim_whitespace(column), value_set=MISSING_WORDS))
+    missing = mask(pc.is_in(pc.utf8_trim_whitespace(column), value_set=MISSING))
     present = int((~missing).sum())
     numbers = int(mask(pc.match_substring_regex(column, pattern=_NUMBER)).sum())
     return bool(2 * numbers >= max(1, present))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftgauge.batch.values import MISSING_WORDS, mask
+from driftgauge.batch.values import MISSING, mask
 from driftgauge.columns import BoolArray, TextArray
 
 # Floats have every whole number up to here.
@@ -30,7 +30,7 @@ def whole_numbers(text: TextArray) -> tuple[BoolArray, TextArray]:
     Returns where (n,) digits may have been lost, and the cells.
     """
     lost = np.zeros(len(text), dtype=np.bool_)
-    missing = pc.is_in(text, value_set=MISSING_WORDS)
+    missing = pc.is_in(text, value_set=MISSING)
     present = text.filter(pc.invert(missing)).drop_null()
     # Most columns of text show with their first cell that they are none of numbers.
     if not len(present) or re.match(_NUMBER, present[0].as_py()) is None:

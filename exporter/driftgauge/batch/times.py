@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.batch.datekeys import date_keys
-from driftgauge.batch.values import MISSING_WORDS, mask
+from driftgauge.batch.values import MISSING, mask
 from driftgauge.batch.zones import UTC as UTC_NAME
 from driftgauge.batch.zones import to_utc
 from driftgauge.columns import BoolArray, FloatArray, IntArray
@@ -148,7 +148,7 @@ def _read_floats(column: Any, zone: str) -> _Read:
 
 
 def _read_text(column: Any, zone: str) -> _Read:
-    missing = mask(pc.is_in(column, value_set=MISSING_WORDS))
+    missing = mask(pc.is_in(column, value_set=MISSING))
     text = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), column) if missing.any() else column
     first = text.drop_null().slice(0, 1)
     for target, read in _UNIFORM:

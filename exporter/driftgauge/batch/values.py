@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
 from driftgauge.columns import BoolArray, FloatArray, TextArray
+from driftgauge.schema import MISSING_WORDS, NO_CLASS_WORDS
 
 KEY_SEPARATOR: Final = "\x1f"
 MAX_CATEGORY: Final = 200
@@ -29,11 +30,8 @@ VERSION_KEPT: Final = 80
 # Of a value in a message.
 MAX_EXAMPLE: Final = 60
 
-MISSING_WORDS: Final = pa.array(
-    ["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "NaT", "nat", "\\N"]
-)
-# Of a class the outcome is not known yet; a class may well be called "none".
-NO_CLASS: Final = pa.array(["", "NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"])
+MISSING: Final = pa.array(MISSING_WORDS)
+_NO_CLASS: Final = pa.array(NO_CLASS_WORDS)
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
 _BOOLEANS: Final = pa.array(["True", "False"])
@@ -138,7 +136,7 @@ def category_text(column: Any) -> TextArray:
 
 def class_text(column: Any) -> TextArray:
     """Return canonical text of classes, as `category_text`, null where a data frame would write a missing value."""
-    text = _text_or_null(category_text(column), NO_CLASS)
+    text = _text_or_null(category_text(column), _NO_CLASS)
     return pc.utf8_trim_whitespace(text)
 
 
@@ -166,7 +164,7 @@ def version_text(column: Any, default: str) -> TextArray:
 
 
 def _numbers_in_text(column: Any) -> Numbers:
-    text = _text_or_null(column, MISSING_WORDS)
+    text = _text_or_null(column, MISSING)
     bad = np.zeros(len(column), dtype=np.bool_)
     try:
         parsed = text.cast(pa.float64())

@@ -13,13 +13,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, Average, Task
+from driftgauge.schema import NEGATIVE_WORDS, NO_CLASS_WORDS, POSITIVE_WORDS, Average, Task
 
 Array = npt.NDArray[Any]
 _SCORING: Final = ("precision", "recall", "f1")
 _NONE: Final = ""
-# What data frames write for a class that is not known; the exporter reads the same as missing.
-_MISSING: Final = frozenset({"NA", "N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "NaT", "\\N"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +152,7 @@ def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return _NONE
     text = str(value).strip()
-    return _NONE if text in _MISSING else text.removesuffix(".0")
+    return _NONE if text in NO_CLASS_WORDS else text.removesuffix(".0")
 
 
 def _known(found: Mapping[str, float]) -> dict[str, float]:
