@@ -82,6 +82,9 @@ EXCEPTIONS: Final = {
         ("pipeline/test_duplicates.py", "pipeline/test_exactly_once.py"), "the files that a refresh commits together"
     ),
     "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
+    "pipeline/restoring.py": Elsewhere(
+        ("pipeline/test_exactly_once.py", "pipeline/test_again.py"), "what a restart brings back"
+    ),
     "pipeline/rows.py": Elsewhere(
         ("pipeline/test_delta.py", "pipeline/test_fast_path.py"), "rows are folded into a delta"
     ),

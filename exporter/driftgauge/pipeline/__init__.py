@@ -8,7 +8,8 @@
     journal    what was said, kept for the landing page
     feeds      which feed has the files of which model
     work       which files are to be read, and what is put on record of each
-    memory     what is known of a model between refreshes and after a restart
+    memory     what is known of a model between refreshes
+    restoring  the same as the store has it, after a restart
     settings   what shapes the reading of a model
     renewal    a reference that changed
     standards  what rows are compared with

@@ -16,7 +16,8 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.config import Config
 from driftgauge.families import LABEL_DELAY_BUCKETS
-from driftgauge.pipeline.memory import Memory, restore, shape
+from driftgauge.pipeline.memory import Memory
+from driftgauge.pipeline.restoring import restore, shape
 from driftgauge.pipeline.seen import ACCEPTED, LABELLED, Seen
 from driftgauge.reference import Compiled
 from driftgauge.store import Store, readings

@@ -39,10 +39,11 @@ from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.journal import Journal
-from driftgauge.pipeline.memory import Failure, Memory, restore, say_what_is_left_out
+from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.renewal import renew_reference
-from driftgauge.pipeline.saying import say_notes
+from driftgauge.pipeline.restoring import restore
+from driftgauge.pipeline.saying import say_notes, say_what_is_left_out
 from driftgauge.pipeline.step import Step
 from driftgauge.pipeline.versions import Versions, identify
 from driftgauge.pipeline.work import Contents, Work, due, overlooked

@@ -1,4 +1,7 @@
-"""What is said of a model's files: in its journal each time, in the log once for each reason and column."""
+"""What is said of a model's files: in its journal each time, in the log once for each reason and column.
+
+And, when the exporter starts, what its configuration goes without.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -6,10 +9,12 @@ from typing import Final
 import structlog
 
 from driftgauge.columns import Note
+from driftgauge.config import Limits, ModelConfig
 from driftgauge.feed import Piece
 from driftgauge.patterns import suffix
 from driftgauge.pipeline.journal import Remark
 from driftgauge.pipeline.memory import Memory
+from driftgauge.segments import Segments
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -61,3 +66,13 @@ def say_not_read(memory: Memory, piece: Piece, now: int) -> None:
             "file not read because of its suffix", model=memory.state.config.name, run=piece.run_id,
             artifact=piece.path, suffix=ending, hint=hint,
         )  # fmt: skip
+
+
+def say_what_is_left_out(model: ModelConfig, limits: Limits) -> None:
+    """Log what a configuration goes without."""
+    if model.reference is None:
+        remedy = "set reference.uri of the model to compare with"
+        _log.info("no reference, so no drift", model=model.name, remedy=remedy)
+    if dropped := Segments.of(model, limits).dropped:
+        why = "segments beyond limits.max_segments are left out"
+        _log.warning(why, model=model.name, segments=list(dropped))
