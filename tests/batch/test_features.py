@@ -159,6 +159,18 @@ def test_roles_of_a_plain_table() -> None:
     assert FeatureReader(model, None, plain_table=False).in_roles(rows, resolve(rows, model)) == {}
 
 
+def test_many_cells_in_another_notation_leave_no_biased_remainder() -> None:
+    """If those above 999 cannot be read, the rest would look like drift: the feature is missing to the file's end."""
+    reader = FeatureReader(a_model(), {"price": "numeric"}, plain_table=False)
+    found = notes_of(reader, rows_of(feature_price=["1,100.00", "2,000.00", *["900.00"] * 38]))
+    assert np.isnan(found.numbers["price"]).all()
+    (note,) = found.notes
+    assert (note.reason, note.example) == ("unreadable_cells", "1,100.00")
+    assert "2 of 40 cells" in note.text
+    assert "all are missing" in note.text
+    assert np.isnan(notes_of(reader, rows_of(feature_price=["900.00"])).numbers["price"]).all()
+
+
 def test_unreadable_cells_are_missing_and_said() -> None:
     """In a column of numbers some cells may be none; what they are is said with an example and the remedy."""
     cells = ["1.5", "#N/A", "?", "1,234.56", "inf", "", "2", "3", "4", "5"]

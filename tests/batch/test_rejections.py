@@ -36,6 +36,40 @@ def test_rejected_rows_are_said(role: str, bad: dict[str, Any], reason: str, col
     assert ":" in note.text or "name" in note.text
 
 
+@pytest.mark.parametrize(
+    ("description", "values", "counted"),
+    [
+        ("large numbers in another notation", ["1,234.56", "2,000.00", *["999.5"] * 98], 0),
+        ("lists", [[1, 2], [3, 4], *[999.5] * 98], 0),
+        ("words say nothing of the value", ["pending", "pending", *[999.5] * 98], 98),
+        ("one may be an accident", ["1,234.56", *[999.5] * 99], 99),
+        ("and so may two of a thousand", ["1,234.56", "2,000.00", *[999.5] * 998], 998),
+    ],
+)
+def test_no_biased_remainder(description: str, values: list[Any], counted: int) -> None:
+    """Where many values are in a notation that is not read, the others are no sample: none counts, and that is said."""
+    for role, column in (("labels", "label"), ("predictions", "prediction")):
+        rows = [{"request_id": f"r{at}", "ts": TIME, column: value} for at, value in enumerate(values)]
+        (chunk,) = decoded(jsonl(rows), role=role, task="regression")
+        assert (len(chunk), chunk.rejected) == (counted, {f"bad_{column}": len(values) - counted}), description
+        (note,) = chunk.notes
+        assert ("none counts" in note.text) == (counted == 0)
+        assert note.example == ("a list or an object" if isinstance(values[0], list) else values[0])
+
+
+def test_soft_labels_of_a_binary_model_leave_no_remainder() -> None:
+    """Of labels 0.7 and 0, those that are 0 alone would give an accuracy of their own."""
+    rows = [{"request_id": f"r{at}", "ts": TIME, "label": 0.7 if at % 2 else 0} for at in range(40)]
+    (chunk,) = decoded(jsonl(rows), role="labels")
+    assert (len(chunk), chunk.rejected) == (0, {"bad_label": 40})
+
+
+def test_scores_of_a_reference_that_have_no_scale_are_said_once() -> None:
+    """By their own column, and not as predictions that no column has."""
+    (chunk,) = decoded(jsonl([{"age": at, "score": 10 * at} for at in range(9)]), role="reference")
+    assert [(note.reason, note.column) for note in chunk.notes] == [("score_scale", "score")]
+
+
 def test_each_reason_is_said_once() -> None:
     """By whoever rejected the rows, or else here."""
     big = [{"request_id": 1e17 + n, "label": 1} for n in range(3)]

@@ -49,6 +49,14 @@ def test_why_nothing_matches() -> None:
     assert "predictions have no key" in meet(made({}), labelled(*ids), joined=0, complete=True).remedy
 
 
+def test_rows_that_cannot_be_used_are_not_said_to_have_no_key() -> None:
+    """Their keys may be fine: what is wrong with them is said elsewhere."""
+    ids = [{"id": f"order-{at}"} for at in range(12)]
+    bad = made(*({**row, "prediction": "12.5 EUR"} for row in ids), task="regression")
+
+    assert "no row of the predictions can be used" in meet(bad, labelled(*ids), joined=0, complete=True).remedy
+
+
 def test_key_columns_are_found_by_their_values() -> None:
     """Columns of ids that are equal on both sides, whatever their names; never columns of few values."""
     rows = [{"order_no": f"r{at}", "shop": "A"} for at in range(30)]

@@ -18,7 +18,8 @@ from driftgauge.batch.keys import inexact_note, join_keys, row_numbers
 from driftgauge.batch.latency import implausible, latencies
 from driftgauge.batch.outcomes import Outcome, OutcomeRules, labels, predictions
 from driftgauge.batch.reasons import FINE, ReasonArray, reject, tally
-from driftgauge.batch.rejections import future_note, rejection_note
+from driftgauge.batch.rejections import future_note, rejection_note, remainder_note
+from driftgauge.batch.remainders import OF_OUTCOMES, is_biased
 from driftgauge.batch.remarks import absent, unusable_reference
 from driftgauge.batch.roles import Roles
 from driftgauge.batch.rows import Rows
@@ -58,6 +59,7 @@ class BlockDecoder:
         self._how = OutcomeRules(model.task, model.threshold, model.positive_class, model.score.scale)
         self._score_column = False
         self._unscaled = False
+        self._biased: set[str] = set()
         self._near: Any = None
         self._said: set[tuple[str, str]] = set()
         self._notes: list[Note] = []
@@ -100,10 +102,11 @@ class BlockDecoder:
             self._say_once(score_note(doubt, rows, roles))
         self._say_once(classes_note(outcome.predicted, _named(roles, "prediction")) if outcome.named else None)
         failed = failures(rows, roles, outcome.predicted, mapped="error" in self._model.columns)
-        self._refuse(reasons, outcome.bad & ~failed, "bad_prediction", _named(roles, "prediction"))
+        known = mask(outcome.predicted.is_valid()) & ~failed
+        self._refuse(reasons, outcome.bad & ~failed, known, "prediction", rows=rows, roles=roles)
         label, bad_label, named = labels(rows, roles, self._how)
         self._say_once(classes_note(label, _named(roles, "label")) if named else None)
-        self._refuse(reasons, bad_label, "bad_label", _named(roles, "label"))
+        self._refuse(reasons, bad_label, mask(label.is_valid()), "label", rows=rows, roles=roles)
         if self._role == "predictions":
             reject(reasons, ~mask(outcome.predicted.is_valid()) & ~failed, "no_prediction")
         # The prediction of a failed request is not an output of the model.
@@ -138,12 +141,24 @@ class BlockDecoder:
             output=outcome.read_from(roles) if is_reference else (),
         )
 
-    def _refuse(self, reasons: ReasonArray, bad: BoolArray, reason: str, column: str) -> None:
-        """Reject rows with a value that the task cannot use; in a reference their features still count."""
-        if self._role != "reference":
-            reject(reasons, bad, reason)
-        elif bad.any():
-            self._say_once(unusable_reference(reason, column, int(bad.sum())))
+    def _refuse(
+        self, reasons: ReasonArray, bad: BoolArray, known: BoolArray, role: str, *, rows: Rows, roles: Roles
+    ) -> None:
+        """Reject rows (n,) with a value that the task cannot use; in a reference their features still count.
+
+        known: rows with a value that it can use; they are rejected as well where they are a biased remainder.
+        """
+        reason = f"bad_{role}"
+        paths = (*roles.paths[role], *(roles.paths["score"] if role == "prediction" else ()))
+        if self._role == "reference":
+            # Of scores that are no probabilities that was said.
+            if bad.any() and not (role == "prediction" and self._unscaled):
+                self._say_once(unusable_reference(reason, next(iter(paths), role), int(bad.sum())))
+            return
+        if role not in self._biased and is_biased((rows.columns[path] for path in paths), bad, OF_OUTCOMES):
+            self._biased.add(role)
+            self._say_once(remainder_note(reason, rows, roles, bad))
+        reject(reasons, bad | known if role in self._biased else bad, reason)
 
     def _absent(self, rows: Rows, roles: Roles, found: Found) -> Iterator[Note]:
         if self._role == "predictions" and len(rows):
@@ -192,7 +207,7 @@ class BlockDecoder:
         key = self._key(rows, roles, reasons)
         label, bad_label, named = labels(rows, roles, self._how)
         self._say_once(classes_note(label, _named(roles, "label")) if named else None)
-        reject(reasons, bad_label, "bad_label")
+        self._refuse(reasons, bad_label, mask(label.is_valid()), "label", rows=rows, roles=roles)
         reject(reasons, ~mask(key.is_valid()), "missing_key")
         reject(reasons, ~mask(label.is_valid()), "missing_label")
         nothing = np.full(len(rows), np.nan)

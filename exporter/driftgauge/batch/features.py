@@ -15,6 +15,7 @@ from driftgauge.batch import cells, remarks
 from driftgauge.batch.derived import moments_as
 from driftgauge.batch.kinds import Shown, kind_of, shown, total
 from driftgauge.batch.lists import length, spread
+from driftgauge.batch.remainders import OF_FEATURES, is_biased
 from driftgauge.batch.roles import Paths, Roles, free_columns, is_numbered
 from driftgauge.batch.rows import Rows, is_unusable
 from driftgauge.batch.values import first_present
@@ -63,6 +64,7 @@ class FeatureReader:
         self._reference = frozenset(readings or ())
         self._flat_names = self._include | self._reference
         self._plain_table = plain_table
+        self._biased: set[str] = set()
 
     @property
     def readings(self) -> dict[str, ReadAs]:
@@ -172,7 +174,10 @@ class FeatureReader:
             found.categories[name] = cells.read_booleans(column, bits=bits)
         else:
             found.numbers[name], bad = cells.read_numbers(column, flag=reading == "flag")
-            note = remarks.unreadable(paths[0], column, bad)
+            if name in self._biased or (bad.any() and is_biased([column], bad, OF_FEATURES)):
+                self._biased.add(name)
+                found.numbers[name] = np.full(len(rows), np.nan)
+            note = remarks.unreadable(paths[0], column, bad, none_counts=name in self._biased)
             if bits < _DOUBLE:
                 found.precision[name] = bits
         if note is not None and not silent:

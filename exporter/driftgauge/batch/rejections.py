@@ -1,6 +1,7 @@
 """What is said of rows that cannot be used: the reason, the column, the value of the first such row, and the remedy."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,7 +12,7 @@ from driftgauge.batch.roles import Roles
 from driftgauge.batch.rows import Rows
 from driftgauge.batch.values import example_of, first_present
 from driftgauge.batch.zones import UTC
-from driftgauge.columns import IntArray, Note
+from driftgauge.columns import BoolArray, IntArray, Note
 
 _MICROSECONDS: Final = 1_000_000
 # Clocks on earth are at most so far ahead of UTC, and whole quarters of an hour apart.
@@ -46,9 +47,19 @@ _OTHERWISE: Final = ("", "rows cannot be used; exporter/docs/faults.md has the r
 
 def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) -> Note:
     """Return what is to be said of the rows (n,) of a block that were rejected for a reason."""
+    return _note_at(reason, rows, roles, int(np.argmax(reasons == CODES[reason])))
+
+
+def remainder_note(reason: str, rows: Rows, roles: Roles, bad: BoolArray) -> Note:
+    """Return what is to be said of a block of which no row counts, because of those that are `bad` (n,)."""
+    note = _note_at(reason, rows, roles, int(np.argmax(bad)))
+    so = f"{int(bad.sum())} rows are so, and the others alone would give wrong scores, so none counts"
+    return replace(note, text=f"{note.text}; {so}")
+
+
+def _note_at(reason: str, rows: Rows, roles: Roles, at: int) -> Note:
     role, text = _REJECTED.get(reason, _OTHERWISE)
     paths = roles.paths.get(role) or roles.paths["score"] if role == "prediction" else roles.paths.get(role, ())
-    at = int(np.argmax(reasons == CODES[reason]))
     return Note(reason, paths[0] if paths else role, _value(rows, paths, at), text)
 
 

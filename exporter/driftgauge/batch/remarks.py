@@ -26,11 +26,17 @@ def left_out(path: str, column: Any, shown: Shown) -> Note:
     return Note("feature_left_out", path, example_of(column), text)
 
 
-def unreadable(path: str, column: Any, bad: BoolArray) -> Note | None:
-    """Return that some cells (n,) of a column of numbers are none, if there are any."""
+def unreadable(path: str, column: Any, bad: BoolArray, *, none_counts: bool = False) -> Note | None:
+    """Return that some cells (n,) of a column of numbers are none, if there are any.
+
+    none_counts: the other cells are a biased remainder, and so all are missing.
+    """
+    so = "these count as missing values"
+    if none_counts:
+        so = "they are numbers in another notation, so that the others alone would be a biased sample: all are missing"
     return _of_cells("unreadable_cells", path, column, bad, (
-        f"{int(bad.sum())} cells are no numbers in a column of numbers and count as missing values; leave such cells "
-        f"empty, or make it a category: features: {{categorical: [{_last(path)}]}}"
+        f"{int(bad.sum())} of {len(bad)} cells are no numbers in a column of numbers; {so}; write plain numbers, "
+        f"leave such cells empty, or make it a category: features: {{categorical: [{_last(path)}]}}"
     ))  # fmt: skip
 
 

@@ -85,6 +85,9 @@ def _example(keys: Iterable[str], matched: set[str]) -> str:
 
 
 def _remedy(predictions: Facts, labels: Facts, label: str, prediction: str, *, complete: bool) -> str:
+    for facts, what in ((predictions, "prediction"), (labels, "label")):
+        if not facts.usable and "missing_key" not in facts.rejected:
+            return f"no row of the {what}s can be used: see what is said of them"
     if not label:
         return "label rows have no key: name its column, labels.key or columns.request_id"
     if not prediction:
