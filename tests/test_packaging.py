@@ -57,11 +57,11 @@ def test_the_metadata(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_dependency_has_an_upper_bound_or_a_reason() -> None:
-    """A new version of a library cannot break an installation; fsspec and structlog count by years."""
+    """A new version of a library cannot break an installation; fsspec, structlog and tzdata count by years."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     unbound = [name for name in project["dependencies"] if "<" not in name and "==" not in name]
-    assert unbound == ["fsspec>=2024.6.1", "structlog>=25.1"]
+    assert unbound == ["fsspec>=2024.6.1", "structlog>=25.1", "tzdata>=2025.1"]
 
 
 def test_the_changelog_knows_the_version() -> None:
