@@ -23,6 +23,7 @@ from driftgauge.schema import (
     MISSING_WORDS,
     NEGATIVE_WORDS,
     NO_CLASS_WORDS,
+    NO_KEY_WORDS,
     POSITIVE_WORDS,
     ROW_NUMBERS,
     SPELLINGS,
@@ -120,6 +121,7 @@ def _values() -> Iterator[tuple[str, str, str]]:
     yield "binary class 0", f"{_quoted(sorted(NEGATIVE_WORDS))} in any letters, or `-1`", "`0`"
     yield "missing number", _quoted(MISSING_WORDS), "no value"
     yield "missing label or class", _quoted(NO_CLASS_WORDS), "no value"
+    yield "missing key or version", _quoted(NO_KEY_WORDS), "no value"
 
 
 def _platforms() -> Iterator[tuple[str, str, str]]:

@@ -88,6 +88,8 @@ MISSING_WORDS: Final = (
 )
 # Of a label or class they mean that it is not known yet; but a class may well be called "none".
 NO_CLASS_WORDS: Final = tuple(word for word in MISSING_WORDS if word not in {"none", "nat"})
+# Of a key or version they mean that there is none; but a part of a key may well be Namibia.
+NO_KEY_WORDS: Final = tuple(word for word in MISSING_WORDS if word not in {"none", "nat", "NA", "N/A"})
 # What a binary label or class may be called, folded to lower case.
 POSITIVE_WORDS: Final = frozenset({"1", "true", "yes", "y", "t", "positive"})
 NEGATIVE_WORDS: Final = frozenset({"0", "false", "no", "n", "f", "negative"})

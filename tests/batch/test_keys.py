@@ -37,6 +37,8 @@ def keys_of(data: dict[str, Any], *key: str, untyped: bool = False, **settings: 
     [
         ("numbers equal their text", pa.array([7, 8]), ["7", "8"]),
         ("whole floats equal their text", pa.array([7.0, None]), ["7", None]),
+        ("words of data frames and Python for nothing", pa.array(["NaN", "nan", "None", "<NA>", "null"]), [None] * 5),
+        ("Namibia is a place", pa.array(["NA", "none"]), ["NA", "none"]),
         ("text stays text", pa.array(["7.0", "007", "", "1e+05"]), ["7", "007", None, "1e+05"]),
         ("decimals", pa.array([Decimal(10**17 + 1)], pa.decimal128(38, 0)), ["100000000000000001"]),
         ("decimals beyond 64 bits", pa.array([Decimal(10**30 + 1)], pa.decimal128(38, 0)), [str(10**30 + 1)]),

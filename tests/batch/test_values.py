@@ -104,6 +104,7 @@ def test_number_text_reads_back(value: float) -> None:
         (pa.array([" 1.2.0\n"]), ["1.2.0"]),
         (pa.nulls(1), ["?"]),
         (pa.array([b""]), ["?"]),
+        (pa.array(["None", "nan", "NA", "none"]), ["?", "?", "NA", "none"]),
     ],
 )
 def test_version_text(column: Any, expected: list[str]) -> None:

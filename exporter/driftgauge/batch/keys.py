@@ -25,8 +25,8 @@ from driftgauge.batch.values import (
     MAX_EXAMPLE,
     example_of,
     first_present,
+    key_text,
     mask,
-    plain_text,
     without_long,
 )
 from driftgauge.columns import BoolArray, IntArray, Note, TextArray
@@ -109,7 +109,7 @@ def _part(column: Any, *, untyped: bool) -> tuple[BoolArray, TextArray]:
         lost = mask(pc.greater_equal(pc.abs(column), float(EXACT)))
     if untyped and pa.types.is_string(column.type):
         lost, column = whole_numbers(column)
-    return lost, plain_text(column)
+    return lost, key_text(column)
 
 
 def _instant(column: Any, zone: str) -> Any:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from driftgauge.batch.rows import UNUSABLE_TEXT, Rows
 from driftgauge.columns import BoolArray, FloatArray, TextArray
-from driftgauge.schema import MISSING_WORDS, NO_CLASS_WORDS
+from driftgauge.schema import MISSING_WORDS, NO_CLASS_WORDS, NO_KEY_WORDS
 
 KEY_SEPARATOR: Final = "\x1f"
 MAX_CATEGORY: Final = 200
@@ -32,6 +32,7 @@ MAX_EXAMPLE: Final = 60
 
 MISSING: Final = pa.array(MISSING_WORDS)
 _NO_CLASS: Final = pa.array(NO_CLASS_WORDS)
+_NO_KEY: Final = pa.array(NO_KEY_WORDS)
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NO_TEXT: Final = pa.array(["", UNUSABLE_TEXT])
 _BOOLEANS: Final = pa.array(["True", "False"])
@@ -140,6 +141,11 @@ def class_text(column: Any) -> TextArray:
     return pc.utf8_trim_whitespace(text)
 
 
+def key_text(column: Any) -> TextArray:
+    """Return canonical text of any length, null also where a data frame or Python would write a missing id."""
+    return _text_or_null(plain_text(column), _NO_KEY)
+
+
 def plain_text(column: Any) -> TextArray:
     """Return values of any type as canonical text of any length, null where missing or unusable."""
     return _tidy(_plain_text(column))
@@ -157,7 +163,7 @@ def version_text(column: Any, default: str) -> TextArray:
     """
     # There are few of them in many rows, and each is looked at once.
     encoded = _plain_text(column).dictionary_encode()
-    trimmed = pc.utf8_trim_whitespace(encoded.dictionary)
+    trimmed = _text_or_null(pc.utf8_trim_whitespace(encoded.dictionary), _NO_KEY)
     text = _changed(trimmed, longer_than=MAX_VERSION, change=_cut_version)
     clean = pc.replace_substring_regex(text, pattern=_CONTROLS, replacement="?")
     return pc.fill_null(clean.take(encoded.indices), default)
