@@ -179,6 +179,18 @@ def test_a_reference_that_comes_later(place: Place) -> None:
         assert total(found, "model_predictions_total") == 150
 
 
+def test_the_clock_of_derived_features(place: Place) -> None:
+    """Hours of another time zone are those of both sides: the reference is compiled again, too."""
+    moments = [f"2026-01-05T{hour:02}:30:00Z" for hour in range(10)] * 10
+    place.put("p1", [{**row, "features": {"at": at}} for row, at in zip(rows(100), moments, strict=True)])
+    reference = place.folder / "reference.csv"
+    reference.write_text("at\n" + "\n".join(moments))
+    derived = {"features": {"include": [{"column": "at", "as": "hour"}]}, "reference": {"uri": str(reference)}}
+    for zone in ("UTC", "Europe/Berlin"):
+        found = place.refreshed(place.config(columns=ANSWER, timezone=zone, **derived))
+        assert found["model_feature_ks_statistic", "unknown", "24h", "at.hour"] == 0
+
+
 def test_what_stays_until_the_swap(place: Place) -> None:
     """While a model is read again its windows are those that were, nothing is half, and it is said."""
     for number in range(3):

@@ -29,7 +29,7 @@ def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> st
     settings = (
         source.reference_identity(uri), model.task, model.threshold, model.average, model.columns, model.features,
         model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories,
-        model.positive_class, model.score.scale,
+        model.positive_class, model.score.scale, model.timezone, model.labels.key if model.labels else (),
         model.signals, [segment.identity for segment in Segments.of(model, limits).kept], _COMPILER,
     )  # fmt: skip
     return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
