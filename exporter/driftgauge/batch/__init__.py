@@ -11,7 +11,7 @@
     latency, failures            durations of requests, and which of them failed
     outcomes                     predictions, scores and labels
     features, kinds, cells, derived   which columns are features, how each is read, and its values
-    reasons, rejections, doubts, remarks   why rows and files cannot be used, and what is said of them
+    reasons, remainders, rejections, doubts, remarks   why rows and files cannot be used, and what is said of them
     blocks, decoding             the order of these steps, for a block and for a file
     explanation                  why columns were taken for what they were, for people who ask
 

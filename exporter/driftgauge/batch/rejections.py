@@ -53,7 +53,7 @@ def rejection_note(reason: str, rows: Rows, roles: Roles, reasons: ReasonArray) 
 def remainder_note(reason: str, rows: Rows, roles: Roles, bad: BoolArray) -> Note:
     """Return what is to be said of a block of which no row counts, because of those that are `bad` (n,)."""
     note = _note_at(reason, rows, roles, int(np.argmax(bad)))
-    so = f"{int(bad.sum())} rows are so, and the others alone would give wrong scores, so none counts"
+    so = f"{int(bad.sum())} rows are like this, and the others alone would give wrong scores, so none counts"
     return replace(note, text=f"{note.text}; {so}")
 
 
