@@ -27,6 +27,9 @@ EXCEPTIONS: Final = {
     "batch/doubts.py": Elsewhere(("batch/test_outcomes.py", "pipeline/test_reading.py"), "messages about a whole file"),
     "batch/failures.py": Elsewhere(("batch/test_decoding.py",), "errors are seen in the rows of a file"),
     "batch/frames.py": Elsewhere(("batch/test_documents.py",), "layouts of documents, from their bytes to their rows"),
+    "batch/remainders.py": Elsewhere(
+        ("batch/test_rejections.py", "batch/test_features.py"), "what is left of a file is seen in its columns"
+    ),
     "batch/remarks.py": Elsewhere(("batch/test_features.py", "batch/test_decoding.py"), "messages about a whole file"),
     "batch/shape.py": Elsewhere(("batch/test_decoding.py",), "a whole file is refused or read"),
     "batch/zones.py": Elsewhere(("batch/test_times.py",), "zones are seen in the instants of a column"),
