@@ -64,6 +64,14 @@ def test_soft_labels_of_a_binary_model_leave_no_remainder() -> None:
     assert (len(chunk), chunk.rejected) == (0, {"bad_label": 40})
 
 
+def test_scores_without_a_scale_cost_no_class() -> None:
+    """Rows with a class of their own count, and the scores are said with their own remedy alone."""
+    rows = [{"ts": TIME, "score": 50.0 + at, "prediction": at % 2 if at < 8 else None} for at in range(12)]
+    (chunk,) = decoded(jsonl(rows))
+    assert (len(chunk), chunk.rejected) == (8, {"bad_prediction": 4})
+    assert [(note.reason, note.column) for note in chunk.notes] == [("score_scale", "score")]
+
+
 def test_scores_of_a_reference_that_have_no_scale_are_said_once() -> None:
     """By their own column, and not as predictions that no column has."""
     (chunk,) = decoded(jsonl([{"age": at, "score": 10 * at} for at in range(9)]), role="reference")

@@ -150,14 +150,16 @@ class BlockDecoder:
         """
         reason = f"bad_{role}"
         paths = (*roles.paths[role], *(roles.paths["score"] if role == "prediction" else ()))
+        # Of scores that are no probabilities that was said.
+        is_said = role == "prediction" and self._unscaled
         if self._role == "reference":
-            # Of scores that are no probabilities that was said.
-            if bad.any() and not (role == "prediction" and self._unscaled):
+            if bad.any() and not is_said:
                 self._say_once(unusable_reference(reason, next(iter(paths), role), int(bad.sum())))
             return
-        if role not in self._biased and is_biased((rows.columns[path] for path in paths), bad, OF_OUTCOMES):
+        is_new = not is_said and role not in self._biased
+        if is_new and is_biased((rows.columns[path] for path in paths), bad, OF_OUTCOMES):
             self._biased.add(role)
-            self._say_once(remainder_note(reason, rows, roles, bad))
+            self._say_once(remainder_note(reason, rows, roles, bad) if known.any() else None)
         reject(reasons, bad | known if role in self._biased else bad, reason)
 
     def _absent(self, rows: Rows, roles: Roles, found: Found) -> Iterator[Note]:
