@@ -26,6 +26,8 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
+	@# What most processes import is compiled here, once, and not by each of the many that tests start at once.
+	$(BIN)/python -W ignore -c 'import mlflow.pyfunc, mlflow.server.fastapi_app, mlflow.sklearn, driftgauge.service.refresher'
 	touch $@
 
 # The tests drive Debian's Prometheus and Chromium; installed here when they are missing and this user can.
