@@ -36,6 +36,8 @@ def test_labels_that_do_not_do() -> None:
 
     assert absent(keyed, labels, samples=none)["model_accuracy"] == "no label has met its prediction"
     assert absent(keyed, labels, samples=some)["model_accuracy"] == "no label lies in a window"
+    in_window = {**some, "model_window_labels": [Sample(("churn", "1", "1h"), 1)]}
+    assert absent(keyed, labels, samples=in_window)["model_accuracy"].startswith("labels and predictions do not")
     with_label = facts([{"y_pred": 1, "label": 1}])
     assert absent(with_label)["model_roc_auc"] == "no score: predictions are classes"
     assert absent(with_label)["model_label_delay_seconds"] == "labels came with their predictions"

@@ -127,7 +127,13 @@ def _why_no_performance(family: Family, given: Given) -> str:
     if family.name == "model_performance_baseline":
         return _why_no_baseline(given)
     missing = _why_no_labels(given) or (_why_no_baseline(given) if "metric" in family.labels else "")
-    return missing or (_why_no_scores(given) if family.name in _OF_SCORES else "no label lies in a window")
+    return missing or (_why_no_scores(given) if family.name in _OF_SCORES else _why_none_of_labels(given))
+
+
+def _why_none_of_labels(given: Given) -> str:
+    if any(sample.value for sample in _plain(given.samples, "model_window_labels")):
+        return "labels and predictions do not allow it: see what is said of them"
+    return "no label lies in a window"
 
 
 def _why_no_labels(given: Given) -> str:

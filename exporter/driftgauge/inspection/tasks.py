@@ -3,7 +3,7 @@
 from typing import Final
 
 from driftgauge.inspection.facts import Facts, OutcomeFacts
-from driftgauge.schema import Task
+from driftgauge.schema import NEGATIVE_WORDS, POSITIVE_WORDS, Task
 
 _MOST_CLASSES: Final = 20
 _ZERO_AND_ONE: Final = frozenset({"0", "1"})
@@ -22,11 +22,16 @@ def task_of(predictions: Facts, labels: Facts | None) -> tuple[Task, str]:
     few = label is None or (label.is_whole and len(label.classes) <= 2)
     if found.is_numeric and found.low >= 0 and found.high <= 1 and few:
         return "binary", f"predictions are {'0 and 1' if found.is_whole else 'between 0 and 1'}"
-    if classes.is_whole and len(classes.classes) <= 2:
+    if classes.is_whole and (len(classes.classes) <= 2 or _are_words_of_two(classes)):
         return "binary", f"there are two classes at most: {_listed(classes)}"
     if not found.is_numeric:
         return "multiclass", f"there are {len(classes.classes)} classes: {_listed(classes)}"
     return _of_numbers(found, label, classes)
+
+
+def _are_words_of_two(outcome: OutcomeFacts) -> bool:
+    """Return whether all are words for yes and no, in any letters, which a binary model reads as 1 and 0."""
+    return {name.strip().lower() for name in outcome.classes} <= POSITIVE_WORDS | NEGATIVE_WORDS
 
 
 def _of_numbers(found: OutcomeFacts, label: OutcomeFacts | None, classes: OutcomeFacts) -> tuple[Task, str]:
