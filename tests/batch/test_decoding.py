@@ -17,6 +17,7 @@ from batch.samples import BATCHES, DEFAULT_TIME, MICROS, a_model, as_dict, decod
 from driftgauge.batch import FILE_REASONS, ROW_REASONS, decode, decoding, streams, survey
 from driftgauge.columns import Columns
 from driftgauge.errors import BatchError
+from driftgauge.schema import MISSING_WORDS
 
 TEN_THIRTY = 1_767_609_000 * MICROS  # 2026-01-05T10:30:00Z
 
@@ -409,7 +410,7 @@ def jsonl(records: list[dict[str, Any]]) -> bytes:
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\n"), min_size=1, max_size=8).filter(
-    lambda text: text.strip() == text and text not in ("True", "False") and not text.endswith(".0")
+    lambda text: text.strip() == text and text not in ("True", "False", *MISSING_WORDS) and not text.endswith(".0")
 )
 records = st.lists(
     st.fixed_dictionaries(
