@@ -106,7 +106,8 @@ class Exporter:
         with _timed() as statistics:
             report, self._models = refresh_models(self._config, self.pipeline, self._models, now=now)
         computed = time.perf_counter()
-        publish(self._models, self._config, self._health, ready=True)
+        journals, again = self.pipeline.journals, self.pipeline.read_again
+        publish(self._models, self._config, self._health, journals=journals, now=now, ready=True, again=again)
         rendered = time.perf_counter()
         expect(dict(report.failures), {}, "failures")
         parts = {"statistics": max(statistics) - min(statistics), "page": rendered - computed}
