@@ -66,8 +66,8 @@ def _overlap(ours: ColumnFacts, theirs: ColumnFacts) -> float:
 def _times(facts: Facts) -> dict[str, int]:
     found: dict[str, int] = {}
     for times, keys in facts.chunks:
-        found.update(zip(keys.to_pylist(), times.tolist(), strict=True))
-    found.pop(None, None)  # type: ignore[call-overload] # rows without a key
+        rows = zip(keys.to_pylist(), times.tolist(), strict=True)
+        found.update((key, time) for key, time in rows if key is not None)
     return found
 
 

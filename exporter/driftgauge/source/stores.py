@@ -159,8 +159,8 @@ def _size(file: dict[str, Any]) -> int | None:
     """Return the size of a file in a listing, None when it says none that a file can have."""
     # MLflow's protobuf JSON writes 64-bit numbers as text.
     try:
-        size = int(file.get("file_size"))  # type: ignore[arg-type] # whatever the server sends
-    except (TypeError, ValueError):
+        size = int(file["file_size"])
+    except (KeyError, TypeError, ValueError):
         return None
     return size if 0 <= size < _NO_SIZE else None
 
