@@ -10,6 +10,7 @@ process      the refresher as a child process, with its workers
 config_file  a configuration file as it was read
 channel      the messages between the two
 publication  what one refresh hands over, as bytes and back
+notify       what systemd is told
 health       what is known of refreshes, and the families that say so
 landing      the rows of the landing page, from the figures that the refresher sent
 logs         log lines to stderr, the same in both processes
