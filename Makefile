@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers servers-new clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -33,6 +33,10 @@ $(STAMP): pyproject.toml
 # The tests drive Debian's Prometheus and Chromium; installed here when they are missing and this user can.
 servers:
 	@./tests/install-servers
+
+# Newer ones than Debian has, built in minutes where there is Go; tests that find them hold on both.
+servers-new:
+	@./tests/build-servers
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -106,4 +110,4 @@ demo: $(STAMP)
 	$(BIN)/driftgauge demo
 
 clean:
-	rm -rf $(VENV) .bench .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .servers .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from installed import Program, found
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
 
 __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
@@ -69,6 +70,12 @@ _IMPURE: Final = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--pure`."""
     parser.addoption("--pure", action="store_true", help="leave out tests that need programs, servers or MLflow")
+
+
+def pytest_report_header() -> list[str]:
+    """Say which servers the tests run on."""
+    programs: tuple[Program, ...] = ("prometheus", "promtool", "alertmanager", "amtool")
+    return ["servers: " + ", ".join(f"{program} {' and '.join(found(program))}" for program in programs)]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,6 +23,7 @@ from e2e.exporter import Exporter, driftgauge, request, serving
 from e2e.filling import Filling
 from e2e.paging import MAIL_PASSWORD, MAIL_USER, PAGERDUTY_PATH, Inbox, inbox
 from e2e.servers import running
+from installed import newest
 from mlflow_servers import free_port
 
 # Nothing takes that long but on a machine that is busy with much else.
@@ -220,7 +221,7 @@ def _generate(folder: Path, box: Inbox) -> None:
 @contextlib.contextmanager
 def _alertmanager(folder: Path, address: str) -> Iterator[None]:
     config = folder / "set" / "alerting-rules" / "alertmanager.yml"
-    command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder}/alertmanager"]
+    command = [newest("alertmanager"), f"--config.file={config}", f"--storage.path={folder}/alertmanager"]
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
     with running(command, health=f"http://{address}/-/ready", folder=_own(folder, "alertmanager")):
         yield
@@ -228,7 +229,7 @@ def _alertmanager(folder: Path, address: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _prometheus(folder: Path, address: str) -> Iterator[str]:
-    command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    command = [newest("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     url = f"http://{address}"
     with running(
         [*command, f"--web.listen-address={address}"], health=f"{url}/-/ready", folder=_own(folder, "prometheus")

@@ -43,12 +43,17 @@ class Notification:
 
 @dataclass
 class Inbox:
-    """Where to send notifications, and all that came, in order. beats: what the webhook got, with its authorization."""
+    """Where to send notifications, and all that came, in order.
+
+    pages: PagerDuty's events as they came. beats: what the webhook got, with its authorization; beaten: and when.
+    """
 
     address: str
     smarthost: str
     notifications: list[Notification] = field(default_factory=list)
+    pages: list[dict[str, Any]] = field(default_factory=list)
     beats: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    beaten: list[float] = field(default_factory=list)
 
     def of(self, subject: str) -> list[Notification]:
         """Return the notifications whose subject has these words in it."""
@@ -94,12 +99,14 @@ class _Post(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == PAGERDUTY_PATH:
+            self.server.inbox.pages.append(body)
             self.server.inbox.notifications.append(_from_pagerduty(body))
             self._answer(202, b'{"status": "success"}')
         elif self.path.startswith("/slack/"):
             self.server.inbox.notifications.append(_from_slack(self.path, body))
             self._answer(200, b"ok")
         else:
+            self.server.inbox.beaten.append(time.monotonic())
             self.server.inbox.beats.append((self.headers.get("Authorization", ""), body))
             self._answer(200, b"")
 
@@ -118,7 +125,9 @@ def _from_pagerduty(event: dict[str, Any]) -> Notification:
     ended = event["event_action"] == "resolve"
     assert ended is ("RESOLVED" in payload["summary"]), event
     links = [f"{link['text']}: {link['href']}" for link in event.get("links", ())]
-    words = [payload["severity"], *payload["custom_details"].values(), *links]
+    # Alertmanager 0.30 and later send more than text where a detail can be read as YAML: whatever it is, it was said.
+    details = [value if isinstance(value, str) else json.dumps(value) for value in payload["custom_details"].values()]
+    words = [payload["severity"], *details, *links]
     return Notification("pagerduty", event["routing_key"], payload["summary"], "\n".join(words), time.monotonic())
 
 

@@ -17,6 +17,7 @@ from e2e.exporter import Exporter, serving
 from e2e.grafana import Prometheus
 from e2e.servers import running
 from e2e.story import CONFIG, HOUR, MINUTE, MODELS, Circumstances, Journal
+from installed import newest
 from mlflow_servers import free_port
 
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0"
@@ -133,6 +134,6 @@ def prometheus(folder: Path, config: str, *options: str) -> Iterator[str]:
     file, port = folder / "prometheus.yml", free_port()
     file.write_text(config, encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
-    command = ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data", *options]
+    command = [newest("prometheus"), f"--config.file={file}", f"--storage.tsdb.path={folder}/data", *options]
     with running([*command, f"--web.listen-address=127.0.0.1:{port}"], health=f"{url}/-/ready", folder=folder):
         yield url

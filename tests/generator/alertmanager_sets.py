@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from driftgauge.generator.alertmanager import alertmanager
 from driftgauge.generator.thresholds import Thresholds
+from installed import found
 
 # Two teams with models of their own, one of them with a name that means something to regular expressions and to YAML.
 TWO_TEAMS: Final = """
@@ -40,18 +41,25 @@ def written(thresholds: Thresholds, folder: Path) -> Path:
 
 
 def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run amtool without a configuration of its own."""
-    return subprocess.run(["amtool", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
+    """Run every amtool there is, without a configuration of its own; return what the newest did, if all did well."""
+    runs = [
+        subprocess.run([place, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
+        for place in found("amtool").values()
+    ]
+    return next((run for run in runs if run.returncode), runs[-1])
 
 
 def filled_in(config: Path, text: str, data: dict[str, Any], *, kind: str = "text") -> str:
-    """Return a template text as Alertmanager fills it in for a group of alerts."""
+    """Return a template text as Alertmanager fills it in for a group of alerts, every version alike."""
     file = config.parent / "group.json"
     file.write_text(json.dumps(data), encoding="utf-8")
     glob = config.parent / "templates" / "*.tmpl"
-    done = amtool(
-        *("template", "render", f"--template.glob={glob}", f"--template.text={text}"),
-        *(f"--template.type={kind}", f"--template.data={file}"),
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    arguments = ["template", "render", f"--template.glob={glob}", f"--template.text={text}"]
+    arguments += [f"--template.type={kind}", f"--template.data={file}"]
+    texts = set()
+    for place in found("amtool").values():
+        done = subprocess.run([place, *arguments], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        texts.add(done.stdout)
+    assert len(texts) == 1, texts
+    return texts.pop()

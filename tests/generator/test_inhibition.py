@@ -12,6 +12,7 @@ from driftgauge.generator.thresholds import parse
 from e2e.exporter import request
 from e2e.servers import running
 from generator.alertmanager_sets import written
+from installed import newest
 from mlflow_servers import free_port
 
 Labels = Mapping[str, str]
@@ -91,7 +92,7 @@ def muted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, boo
     text = f"exporter: {{target_labels: [env]}}\nnotifications: {{severities: {{{slow}}}}}"
     config = written(parse(text, filename="thresholds.yml"), folder)
     url = f"http://127.0.0.1:{free_port()}"
-    command = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder}/data"]
+    command = [newest("alertmanager"), f"--config.file={config}", f"--storage.path={folder}/data"]
     command += [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
     with running(command, health=f"{url}/-/ready", folder=folder):
         for name, case in {**CASES, LAST: CASES["several features over each"]}.items():

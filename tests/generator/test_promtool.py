@@ -15,6 +15,7 @@ from driftgauge.generator.alerts import ALERTS, WATCHDOG
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.thresholds import parse
 from driftgauge.generator.write import write
+from installed import found
 
 ROOT: Final = Path(__file__).parents[2]
 STORIES: Final = sorted((ROOT / "alerting-rules" / "tests").glob("*.test.yml"))
@@ -24,9 +25,10 @@ ANNOTATIONS: Final = {"summary", "description", "runbook_url", "dashboard_url"}
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run promtool; fail with what it says."""
-    ran = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    """Run every promtool there is; fail with what it says."""
+    for number, place in found("promtool").items():
+        ran = subprocess.run([place, *map(str, arguments)], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"promtool {number}: {ran.stdout}{ran.stderr}"
 
 
 @pytest.fixture(scope="module")

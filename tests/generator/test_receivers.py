@@ -175,13 +175,88 @@ def test_slack_gets_no_commands_from_labels(config: Path) -> None:
     assert text == (
         "*A model got worse*\n"
         "accuracy is 0.871 &amp; fell\n"
-        "feature &lt;!channel&gt; &amp; &lt;http://evil|here&gt; · window 24h · version &lt;!here&gt; · "
+        "feature &lt;!channel&gt; &amp; &lt;http:\u200b//evil|here&gt; · window 24h · version &lt;!here&gt; · "
         "since 10:30 UTC\n"
         f"<{LINKS['dashboard_url']}|Dashboard> · <{LINKS['runbook_url']}|Runbook> · <{LINKS['mlflow_url']}|MLflow>\n"
         "\n"
     )
     title = filled_in(config, '{{ template "driftgauge.slack.title" . }}', _group(hostile, model="<!channel>"))
     assert title == "CRITICAL &lt;!channel&gt;: ModelFeatureDrifted"
+
+
+WORDS_OF_OTHERS = [
+    ("bold", "*RESOLVED*", "\u2217RESOLVED\u2217"),
+    ("struck", "~gone~", "\u223cgone\u223c"),
+    ("code", "`x`", "\u02cbx\u02cb"),
+    ("italic", "_x_ __y__", "\uff3fx_ \uff3fy__"),
+    ("an underscore within a word", "num__age is_x", "num__age is_x"),
+    ("emoji", ":fire:+1: :100:", ":\u200bfire:\u200b+1: :\u200b100:"),
+    ("an address", "https://evil.example/x", "https:\u200b//evil.\u200bexample/x"),
+    ("an address without its scheme", "evil.example a@evil.example", "evil.\u200bexample a@\u200bevil.\u200bexample"),
+    ("figures", "0.871 10.0.0.1:10210", "0.871 10.0.0.1:10210"),
+    ("a quotation", "> all good", "\u200b&gt; all good"),
+    ("lines", "a\n\nRESOLVED\r\u2028b\x0b\x85c", "a RESOLVED b c"),
+    ("other control characters", "a\x1b[31m\x00b\x7f", "a [31m b "),
+    ("other directions", "a\u202eb\u2066c", "a b c"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [row[1:] for row in WORDS_OF_OTHERS], ids=[row[0] for row in WORDS_OF_OTHERS]
+)
+def test_slack_gets_no_marks_from_others(config: Path, name: str, expected: str) -> None:
+    """No name of a feature, class, version or model formats a message or writes a line of it, by itself or in words."""
+    hostile = _alert("ModelFeatureDrifted", feature=name, version=name)
+    hostile["annotations"] = {"summary": name, "description": name}
+    text = filled_in(config, '{{ template "driftgauge.slack.text" . }}', _group(hostile))
+    title = filled_in(config, '{{ template "driftgauge.slack.title" . }}', _group(hostile, model=name))
+
+    assert text == (
+        f"*{expected}*\n{expected}\nfeature {expected} · window 24h · version {expected} · since 10:30 UTC\n\n\n"
+    )
+    assert title == f"CRITICAL {expected}: ModelFeatureDrifted"
+
+
+def test_slack_links_lead_where_they_say(config: Path) -> None:
+    """An address cannot end early and go on as something else."""
+    hostile = _alert("ModelFeatureDrifted")
+    hostile["annotations"]["dashboard_url"] = "http://grafana/|a>\n*<b"
+
+    assert "<http://grafana/a*b|Dashboard>" in filled_in(
+        config, '{{ template "driftgauge.slack.text" . }}', _group(hostile)
+    )
+
+
+@pytest.mark.parametrize("name", ["subject", "text", "email.html", "pagerduty.firing"])
+def test_nothing_gets_lines_from_others(config: Path, name: str) -> None:
+    """Names and descriptions of others are one line of a message, in every channel."""
+    lines = "a\n\nRESOLVED all good\r\u2029\x0b\x1b[1A"
+    hostile = _alert("ModelFeatureDrifted", feature=lines, version=lines)
+    hostile["annotations"] = hostile["annotations"] | {"summary": lines, "description": lines}
+    kind = "html" if name == "email.html" else "text"
+    text = filled_in(config, f'{{{{ template "driftgauge.{name}" . }}}}', _group(hostile, model=lines), kind=kind)
+
+    assert "a RESOLVED all good [1A" in text
+    assert not [line for line in text.splitlines() if line.startswith("RESOLVED all")]
+    assert not set("\r\u2029\x0b\x1b") & set(text)
+
+
+@pytest.mark.parametrize("alerts", [[DEGRADED], [ENDED], [DEGRADED, ENDED], [_alert("A: b")], [_alert("- x #")]])
+def test_pagerduty_gets_text(config: Path, alerts: list[dict[str, Any]]) -> None:
+    """No detail is anything but text to Alertmanager 0.30 and later, which read each as YAML."""
+    (details,) = {
+        tuple(each["details"].items())
+        for receiver in yaml.safe_load(config.read_text(encoding="utf-8"))["receivers"]
+        for each in receiver.get("pagerduty_configs", ())
+    }
+    for name, text in details:
+        detail = filled_in(config, text, _group(*alerts))
+        try:
+            read = yaml.safe_load(detail)
+        except yaml.YAMLError:
+            continue
+        assert isinstance(read, str), (name, detail)
+    assert {name for name, _ in details} == {"firing", "resolved", "num_firing", "num_resolved"}
 
 
 def test_mail_gets_no_markup_from_labels(config: Path) -> None:

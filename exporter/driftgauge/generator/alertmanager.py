@@ -86,9 +86,10 @@ def _watchdog(notifications: Notifications) -> Iterator[dict[str, Any]]:
         "matchers": [f'alertname="{WATCHDOG}"'],
         "receiver": WATCHDOG_RECEIVER,
         "group_wait": "0s",
-        "group_interval": format_duration(every),
-        # Shorter than group_interval: otherwise every second group_interval would be too early to repeat.
-        "repeat_interval": format_duration(every / 2),
+        # Alertmanager looks at a group once in `group_interval` and repeats when `repeat_interval` has passed since the
+        # last message was out. It looks twice in each `every`: the first time is too early, the second late enough.
+        "group_interval": format_duration(round(every / 2, 3)),
+        "repeat_interval": format_duration(round(every * 3 / 4, 3)),
     }
 
 

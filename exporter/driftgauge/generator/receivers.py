@@ -73,6 +73,10 @@ def _template(name: str) -> str:
     return f'{{{{ template "driftgauge.{name}" . }}}}'
 
 
+def _count(half: str) -> str:
+    return f'{{{{ template "driftgauge.pagerduty.count" .Alerts.{half} }}}}'
+
+
 def _secret(notifications: Notifications, team: str, channel: Channel) -> str:
     return notifications.secret_file(TEAM_SECRETS[channel][0].format(team=team))
 
@@ -90,7 +94,13 @@ def _pagerduty(notifications: Notifications, team: str) -> dict[str, Any]:
         "class": _template("names"),
         "component": "{{ .GroupLabels.model }}",
         "group": team,
-        "details": {"firing": _template("firing"), "resolved": _template("resolved")},
+        "details": {
+            "firing": _template("pagerduty.firing"),
+            "resolved": _template("pagerduty.resolved"),
+            # Alertmanager would add both, from 0.30 on as numbers.
+            "num_firing": _count("Firing"),
+            "num_resolved": _count("Resolved"),
+        },
         "links": [{"href": _template(f"first.{name}"), "text": text} for name, text in links],
     }
 
