@@ -21,11 +21,12 @@ pure: $(STAMP)
 	$(BIN)/python -m pytest --quiet --pure --numprocesses=2 --dist=worksteal -m "not no_cover" tests
 
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml tests/deploy/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/deploy/requirements.txt
 	@# What most processes import is compiled here, once, and not by each of the many that tests start at once.
 	$(BIN)/python -W ignore -c 'import mlflow.pyfunc, mlflow.server.fastapi_app, mlflow.sklearn, driftgauge.service.refresher'
 	touch $@
@@ -51,9 +52,11 @@ contracts: $(STAMP)
 docs-check: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py --check
 
-# Rules, dashboards and runbooks in the repository are those that the generator renders from thresholds.yml.
+# Rules, dashboards and runbooks in the repository are those that the generator renders from thresholds.yml; the Helm chart
+# has the same, and the plain manifests are the chart's.
 generate-check: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output . --check
+	$(BIN)/python deploy/generate.py --check
 
 # Coverage is that of the tests' own processes, not of what they start (the command line among it), nor of tests marked
 # `no_cover`, which only repeat what others run: measured, Python takes half as long again. Four processes, since many
@@ -97,6 +100,7 @@ docs: $(STAMP)
 
 generate: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output .
+	$(BIN)/python deploy/generate.py
 
 # The pictures of the dashboards in exporter/docs/pictures, from a made-up history in Prometheus.
 pictures: $(STAMP) servers

@@ -1,0 +1,39 @@
+{{/* The address of a probe. Where clients have to show a certificate, which the kubelet has not, only the port is tried. */}}
+{{- define "driftgauge.probe" -}}
+{{- if .certificates -}}
+tcpSocket:
+  port: http
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: http
+  scheme: {{ .scheme }}
+{{- end }}
+{{- end -}}
+
+{{- define "driftgauge.env" -}}
+{{- range $name, $key := .Values.mlflow.existingSecretKeys }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.mlflow.existingSecret }}
+      key: {{ $key }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "driftgauge.envFrom" -}}
+{{- if and .Values.mlflow.existingSecret (not .Values.mlflow.existingSecretKeys) }}
+- secretRef:
+    name: {{ .Values.mlflow.existingSecret }}
+{{- end }}
+{{- if .Values.mlflow.credentials }}
+- secretRef:
+    name: {{ include "driftgauge.fullname" . }}-mlflow
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
