@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers servers-new clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers servers-new release-check image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -110,8 +110,14 @@ pictures: $(STAMP) servers
 story: $(STAMP) servers
 	DEMO_WHOLE=1 $(BIN)/python -m pytest tests/demo/test_command.py
 
+# What a release is made of: sdists and wheels of both distributions, twice with the same bytes, into dist/, checked and
+# installed in fresh environments in both orders. Some minutes.
+release-check: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python -m tests.release --output dist
+
 demo: $(STAMP)
 	$(BIN)/driftgauge demo
 
 clean:
-	rm -rf $(VENV) .bench .servers .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .servers .image dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""What is built and installed: a wheel that works on its own, with its templates, types and licence."""
+"""What is built: two wheels that share no file, with templates, types and licence. `make release-check` installs."""
 
 import subprocess
 import sys
@@ -11,49 +11,72 @@ from typing import Final
 import pytest
 
 import driftgauge
+from driftgauge.__main__ import main
 
 ROOT: Final = Path(__file__).parent.parent
+CLIENT: Final = ROOT / "exporter" / "client"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Build the wheel as an installer does."""
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zipfile.ZipFile]:
+    """Build the wheels as an installer does."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    command += ["--no-build-isolation", f"--wheel-dir={folder}", str(ROOT)]
+    command += ["--no-build-isolation", f"--wheel-dir={folder}", str(ROOT), str(CLIENT)]
     subprocess.run(command, check=True)
-    (built,) = folder.glob("*.whl")
-    return zipfile.ZipFile(built)
+    return {path.name.partition("-")[0]: zipfile.ZipFile(path) for path in folder.glob("*.whl")}
 
 
-def test_the_wheel_is_complete(wheel: zipfile.ZipFile) -> None:
-    """Every file of the package is in it, and nothing but the package and its metadata."""
+def _packed(wheel: zipfile.ZipFile) -> list[str]:
+    return [name for name in wheel.namelist() if ".dist-info/" not in name]
+
+
+def test_the_wheels_are_complete(wheels: dict[str, zipfile.ZipFile]) -> None:
+    """Every file of the package is in one of them, none in both, and nothing but the package and its metadata."""
     package = ROOT / "exporter"
-    sources = {
+    sources = [
         str(path.relative_to(package))
         for path in (package / "driftgauge").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
-    packed = set(wheel.namelist())
+    ]
+    exporter, client = (_packed(wheels[name]) for name in ("driftgauge", "driftgauge_client"))
 
-    assert sources - packed == set()
-    assert {name for name in packed - sources if ".dist-info/" not in name} == set()
-    assert {"driftgauge/py.typed", "driftgauge/web/landing.html.j2"} <= packed
+    assert sorted([*exporter, *client]) == sorted(sources)
+    assert "driftgauge/web/landing.html.j2" in exporter
+    alone = {"driftgauge/__init__.py", "driftgauge/py.typed", "driftgauge/errors.py", "driftgauge/schema.py"}
+    assert {name for name in client if not name.startswith("driftgauge/client/")} == alone
     # In the repository a link to alerting-rules/thresholds.yml, so that there is one of them.
     thresholds = (ROOT / "alerting-rules" / "thresholds.yml").read_bytes()
-    assert wheel.read("driftgauge/generator/thresholds.yml") == thresholds
-    assert any(name.endswith("licenses/LICENSE") for name in packed)
+    assert wheels["driftgauge"].read("driftgauge/generator/thresholds.yml") == thresholds
 
 
-def test_the_metadata(wheel: zipfile.ZipFile) -> None:
-    """Name, version and Python version are those of the project; the command leads to the command line."""
+@pytest.mark.parametrize("distribution", ["driftgauge", "driftgauge-client"])
+def test_the_metadata(wheels: dict[str, zipfile.ZipFile], distribution: str) -> None:
+    """Name, version and Python version are those of the project, and the licence is there."""
+    wheel = wheels[distribution.replace("-", "_")]
     (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
     metadata = Parser().parsestr(wheel.read(name).decode())
-    commands = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
 
-    assert (metadata["Name"], metadata["Version"]) == ("driftgauge", driftgauge.__version__)
+    assert (metadata["Name"], metadata["Version"]) == (distribution, driftgauge.__version__)
     assert metadata["Requires-Python"] == ">=3.11"
-    assert "driftgauge = driftgauge.__main__:main" in commands
+    assert wheel.read(name.replace("METADATA", "licenses/LICENSE")) == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_exporter_is_a_command_and_needs_its_own_client(wheels: dict[str, zipfile.ZipFile]) -> None:
+    """The command leads to the command line; the vocabulary is that of the same version."""
+    wheel = wheels["driftgauge"]
+    (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+
+    assert "driftgauge = driftgauge.__main__:main" in wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
+    assert f"Requires-Dist: driftgauge-client=={driftgauge.__version__}\n" in wheel.read(name).decode()
+
+
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the other distribution was removed, the command ends with a line that says so."""
+    monkeypatch.setattr("driftgauge.__main__.find_spec", {}.get)
+
+    with pytest.raises(SystemExit, match=r"pip install driftgauge-client$"):
+        main()
 
 
 def test_every_dependency_has_an_upper_bound_or_a_reason() -> None:

@@ -1,12 +1,10 @@
-"""The client alone: with what the extra `client` installs and nothing else of driftgauge's dependencies."""
+"""The client alone: with what driftgauge-client declares and nothing else of driftgauge's dependencies."""
 
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Final
-
-import driftgauge
 
 ROOT: Final = Path(__file__).parent.parent.parent
 HEAVY: Final = (
@@ -49,10 +47,13 @@ def test_the_client_needs_nothing_heavy(tmp_path: Path) -> None:
     assert "ModuleNotFoundError" in shown.stderr
 
 
-def test_the_extra_lists_what_it_needs() -> None:
-    """Arrow to write and MLflow's light edition to send, within the bounds of the package itself."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extra = project["optional-dependencies"]["client"]
+def test_it_declares_what_it_needs() -> None:
+    """Arrow to write and MLflow's light edition to send, within the exporter's bounds, so that both fit together."""
+    client, exporter = (
+        tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for folder in ("exporter/client", ".")
+    )
 
-    assert [name.replace("mlflow-skinny", "mlflow") in project["dependencies"] for name in extra] == [True, True]
-    assert Path(driftgauge.__file__).with_name("client").is_dir()
+    assert client["dependencies"] == ["mlflow-skinny>=3.10,<4", "pyarrow>=18,<26"]
+    needed = [*client["dependencies"], *client["optional-dependencies"]["reference"]]
+    assert [name for name in needed if name not in exporter["dependencies"]] == []
