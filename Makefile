@@ -21,11 +21,11 @@ pure: $(STAMP)
 	$(BIN)/python -m pytest --quiet --pure --numprocesses=2 --dist=worksteal -m "not no_cover" tests
 
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
-$(STAMP): pyproject.toml tests/deploy/requirements.txt
+$(STAMP): pyproject.toml exporter/client/pyproject.toml tests/deploy/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable exporter/client --editable .
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/deploy/requirements.txt
 	@# What most processes import is compiled here, once, and not by each of the many that tests start at once.
 	$(BIN)/python -W ignore -c 'import mlflow.pyfunc, mlflow.server.fastapi_app, mlflow.sklearn, driftgauge.service.refresher'
