@@ -103,9 +103,6 @@ EXCEPTIONS: Final = {
     "signals/signal.py": Elsewhere(("signals/test_table.py",), "a Protocol; the tests run over all rows of the table"),
     "snapshot": Elsewhere(("test_snapshot.py",), "the parts make one snapshot, compared with oracles"),
     "statistics.py": Elsewhere(("test_drift.py",), "each statistic is compared with its oracle through the comparison"),
-    "source/feeds.py": Elsewhere(
-        ("feeds", "pipeline/test_refresh.py"), "a feed over the source, tested with the others"
-    ),
     "source/values.py": Elsewhere(("source/test_mlflow_source.py",), "values without behaviour"),
 }
 

@@ -49,7 +49,14 @@ class SourceError(DriftgaugeError):
 
 
 class SourceUnavailable(SourceError):
-    """The tracking server or artifact store cannot be reached, refuses the credentials, or fails: try later."""
+    """The tracking server or artifact store cannot be reached, refuses the credentials, or fails: try later.
+
+    `reason` is the value of the `reason` label of `driftgauge_refresh_failures_total`: a short fixed word.
+    """
+
+    def __init__(self, message: str, *, reason: str = "mlflow_unavailable") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SourceDown(SourceUnavailable):
@@ -58,6 +65,9 @@ class SourceDown(SourceUnavailable):
 
 class FilesUnavailable(SourceUnavailable):
     """A folder or object store with files of rows cannot be listed or read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="files_unavailable")
 
 
 class SourceMissing(SourceError):

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from driftgauge.errors import SourceUnavailable
 from driftgauge.scratch import Scratch
 from driftgauge.source import Artifact, Source
 from driftgauge.source.schedule import Portions
@@ -65,6 +66,15 @@ def content(source: Source, artifact: Artifact) -> bytes:
     """Return what an artifact holds."""
     with source.opener(artifact)() as file:
         return file.read()
+
+
+def answers(source: Source) -> bool:
+    """Return whether the store answers one small request."""
+    try:
+        source.check()
+    except SourceUnavailable:
+        return False
+    return True
 
 
 def bench_at(uri: str, folder: Path) -> Bench:

@@ -10,7 +10,7 @@ from driftgauge.errors import SourceUnavailable
 from driftgauge.scratch import Scratch
 from driftgauge.source import Source
 from mlflow_servers import free_port
-from source.conftest import LIMIT, Canned
+from source.conftest import LIMIT, Canned, answers
 
 API = "/api/2.0/mlflow/"
 
@@ -44,10 +44,10 @@ def test_unroutable_fails_fast() -> None:
     [
         (401, "refuses the credentials (401); set MLFLOW_TRACKING_USERNAME"),
         (403, "access is denied (403)"),
-        (404, "answers 404: check that mlflow.tracking_uri is an MLflow server"),
+        (404, "answers 404 (not found); check that mlflow.tracking_uri is an MLflow server"),
         (429, "too many requests (429)"),
-        (500, "the server fails (5xx)"),
-        (503, "the server fails (5xx)"),
+        (500, "the server fails (500)"),
+        (503, "out of service, or limits requests (503)"),
     ],
 )
 def test_refusals(canned: Canned, status: int, expected: str) -> None:
@@ -62,7 +62,12 @@ def test_refusals(canned: Canned, status: int, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(401, "credentials (401)"), (403, "denied (403)"), (429, "requests (429)"), (503, "fails (5xx)")],
+    [
+        (401, "credentials (401)"),
+        (403, "denied (403)"),
+        (429, "requests (429)"),
+        (503, "out of service, or limits requests (503)"),
+    ],
 )
 def test_refusal_after_a_good_start(canned: Canned, status: int, expected: str) -> None:
     """A failure of a later request, which MLflow's own client makes, has the same words."""
@@ -85,5 +90,5 @@ def test_healthy_recovers(canned: Canned, tmp_path: Path) -> None:
     seen = []
     for status in (200, 503, 200):
         canned.answers["/"] = (status, {}, b"{}")
-        seen.append(source.healthy())
+        seen.append(answers(source))
     assert seen == [True, False, True]

@@ -33,7 +33,7 @@ def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> 
         (OSError("[Errno -2] Name or service not known"), "host name does not resolve"),
         (RuntimeError("SSLError: CERTIFICATE_VERIFY_FAILED"), "MLFLOW_TRACKING_SERVER_CERT_PATH"),
         (RuntimeError("API request failed with error code 401"), "MLFLOW_TRACKING_PASSWORD"),
-        (RuntimeError("too many 503 error responses"), "the server fails (5xx)"),
+        (RuntimeError("too many 503 error responses"), "out of service, or limits requests (503)"),
         (
             ModuleNotFoundError("No module named 'boto3'"),
             "cannot be asked: ModuleNotFoundError: No module named 'boto3'",

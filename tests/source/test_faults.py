@@ -12,7 +12,7 @@ from driftgauge.scratch import Scratch
 from driftgauge.source import Artifact, Discovery, Source
 from driftgauge.source.schedule import Portions
 from source import fault_proxy
-from source.conftest import LIMIT, Bench, bench_at
+from source.conftest import LIMIT, Bench, answers, bench_at
 from source.fault_proxy import Fault, FaultProxy, status
 
 TIMEOUT: Final = 1.5
@@ -31,8 +31,9 @@ LATE: Final = "it did not answer in time; look at the server's log; it is asked 
 BROKEN: Final = "its answer broke off; look at the proxies on the way"
 STRANGE: Final = "its answer is not MLflow's; check that mlflow.tracking_uri leads to MLflow, not to a login page"
 REFUSED: Final = "it refuses the credentials (401); set MLFLOW_TRACKING_USERNAME"
-BUSY: Final = "too many requests (429); raise refresh_interval"
-FAILING: Final = "the server fails (5xx); look at the server's log"
+BUSY: Final = "too many requests (429); it is asked more slowly"
+FAILING: Final = "the server fails (5"
+UNAVAILABLE: Final = "it is out of service, or limits requests (503); look at the proxies on the way"
 
 FAULTS: Final[tuple[tuple[str, Fault, str], ...]] = (
     ("no answer", fault_proxy.silent, LATE),
@@ -47,7 +48,7 @@ FAULTS: Final[tuple[tuple[str, Fault, str], ...]] = (
     ("busy", status(429), BUSY),
     ("busy, with Retry-After", status(429, RETRY_AFTER), BUSY),
     ("failing", status(500), FAILING),
-    ("failing, with Retry-After", status(503, RETRY_AFTER), FAILING),
+    ("failing, with Retry-After", status(503, RETRY_AFTER), UNAVAILABLE),
     ("failing in a way of its own", status(520), FAILING),
 )
 # Where JSON is expected, these are faults too.
@@ -228,9 +229,9 @@ def test_connection_refused_in_mid_run(stock: Bench, proxy: FaultProxy, source: 
         message = failure_of_pass(source, stock)
         with pytest.raises(SourceUnavailable, match="connection refused; start the server"):
             source.opener(first.artifacts[0])
-        assert not source.healthy()
+        assert not answers(source)
     assert "connection refused; start the server or correct mlflow.tracking_uri" in message
-    assert source.healthy()
+    assert answers(source)
     assert run_ids(source.runs(stock.experiment, known=first.states, full=False)) == run_ids(first)
     assert content(source, first.artifacts[0]) == TEXT
 
@@ -243,7 +244,7 @@ def test_credentials_expire_in_mid_run(http_bench: Bench, proxy: FaultProxy, sou
     with proxy.spoiling(ANYTHING, status(401), spared=2):
         with pytest.raises(SourceUnavailable) as failure:
             source.runs(http_bench.experiment, known=first.states, full=False)
-        assert not source.healthy()
+        assert not answers(source)
     assert REFUSED in checked(failure.value)
     assert run_ids(source.runs(http_bench.experiment, known=first.states, full=False)) == everyone
 
@@ -303,7 +304,7 @@ def test_server_goes_away_while_runs_are_listed(http_bench: Bench, proxy: FaultP
     for _ in range(12):
         http_bench.run("a.csv")
     with proxy.spoiling("mlflow", status(503), spared=5):
-        assert FAILING in failure_of_pass(source, http_bench)
+        assert UNAVAILABLE in failure_of_pass(source, http_bench)
         asked = sum(LISTING in path for path in proxy.asked)
     # Two of the newest, and from each of the two threads a question or two, each with one retry.
     assert asked <= 2 + 2 * 2 * 2

@@ -9,7 +9,7 @@ import pytest
 from driftgauge.errors import SourceUnavailable
 from driftgauge.scratch import Scratch
 from driftgauge.source import Source
-from source.conftest import LIMIT, Bench
+from source.conftest import LIMIT, Bench, answers
 
 
 def refusal(uri: str) -> str:
@@ -28,10 +28,10 @@ def test_sqlite_file_missing(tmp_path: Path) -> None:
 
 def test_sqlite_file_goes_away(sqlite_bench: Bench) -> None:
     """A sqlite file that disappears later is not replaced by an empty one."""
-    assert sqlite_bench.source.healthy()
+    assert answers(sqlite_bench.source)
     database = Path(sqlite_bench.uri.removeprefix("sqlite:///"))
     database.unlink()
-    assert not sqlite_bench.source.healthy()
+    assert not answers(sqlite_bench.source)
     assert not database.exists()
 
 

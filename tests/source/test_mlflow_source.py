@@ -14,7 +14,7 @@ from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.patterns import matches
 from driftgauge.scratch import Scratch
 from driftgauge.source import Artifact, Discovery, Source
-from source.conftest import LIMIT, Bench, content
+from source.conftest import LIMIT, Bench, answers, content
 
 
 def paths(found: Discovery) -> list[str]:
@@ -216,7 +216,7 @@ def test_size_bound(bench: Bench, *, declared: bool) -> None:
 
 def test_healthy(bench: Bench) -> None:
     """A store that answers is healthy."""
-    assert bench.source.healthy()
+    assert answers(bench.source)
 
 
 def test_model_version(bench: Bench) -> None:

@@ -7,7 +7,6 @@ import structlog
 
 from driftgauge.errors import (
     DriftgaugeError,
-    FilesUnavailable,
     ReferenceUnusable,
     SourceDown,
     SourceMissing,
@@ -19,11 +18,8 @@ from driftgauge.pipeline.memory import Failure, Memory
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
-# The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised.
+# The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised; others bring their own.
 _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
-    SourceUnavailable: "mlflow_unavailable",
-    SourceDown: "mlflow_unavailable",
-    FilesUnavailable: "files_unavailable",
     SourceMissing: "missing",
     ReferenceUnusable: "reference",
     StateError: "state",
@@ -42,7 +38,9 @@ def attempt(memory: Memory, refresh: Callable[[], None], now: int, *, wait: floa
         raise
     except SourceDown as error:
         # That costs no time, and the next refresh is to notice when it is over.
-        return _REASONS[SourceDown], str(error)
+        return error.reason, str(error)
+    except SourceUnavailable as error:
+        failure = error.reason, str(error)
     except DriftgaugeError as error:
         failure = _REASONS.get(type(error), "other"), str(error)
     except Exception as error:  # noqa: BLE001 - the comment below

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from driftgauge.config import Config, Labels, ModelConfig, Predictions
+from driftgauge.errors import SourceUnavailable
 from driftgauge.feed import Cursor, Feed, FileRole, Opener, Piece
 from driftgauge.files import FilesFeed, Place
 from driftgauge.scratch import Scratch
@@ -35,7 +36,7 @@ class Feeds:
         self.source: Final = Source(
             uri, max_artifact_bytes=self._limit, spool=self._spool, on_answer=on_answer, clock=clock
         )
-        self._session = Session(self.source, relist=relist, choose=choose)
+        self._session = Session(self.source, relist=relist, choose=choose, rest=config.refresh_interval)
         self._feeds = {model.name: self._feed(model) for model in config.models}
 
     def __getitem__(self, model: str) -> Feed:
@@ -46,6 +47,11 @@ class Feeds:
     def mlflow_up(self) -> bool | None:
         """Whether MLflow answered when it was last asked; None if nothing is read from it."""
         return self._session.up
+
+    @property
+    def mlflow_down(self) -> SourceUnavailable | None:
+        """Why MLflow did not answer when it was last asked."""
+        return self._session.down
 
     def registered(self, model: ModelConfig, version: str) -> ModelVersion | None:
         """Return the registered version of a model whose predictions are in MLflow, None when there is none."""

@@ -28,8 +28,9 @@ from driftgauge.windows import MICROSECONDS
 Failure = tuple[str, str]
 
 _LONGEST_PAUSE: Final = 300.0
-# Failures in which MLflow was asked in vain: asking again at every refresh would only add to its load.
-_ASKING_TOO_OFTEN: Final = frozenset({"mlflow_unavailable", "files_unavailable", "missing", "reference"})
+# Mistakes of ours and the state. After all others a server was asked in vain: asking again at every refresh would only
+# add to its load.
+_AT_EACH_REFRESH: Final = frozenset({"internal", "other", "state"})
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class Memory:
     def postpone(self, failure: Failure | None, now: int, *, wait: float) -> None:
         """Remember how a refresh went. After a failure the next waits `wait` s, and twice as long after each more."""
         self.failure = failure
-        self.attempts = self.attempts + 1 if failure and failure[0] in _ASKING_TOO_OFTEN else 0
+        self.attempts = self.attempts + 1 if failure and failure[0] not in _AT_EACH_REFRESH else 0
         pause = min(wait * 2 ** min(self.attempts - 1, 16), max(_LONGEST_PAUSE, wait)) if self.attempts else 0.0
         self.retry_at = now + int(pause * MICROSECONDS)
 

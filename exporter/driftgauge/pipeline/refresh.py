@@ -59,11 +59,12 @@ _MODELS_AT_ONCE: Final = 4
 class Report:
     """How a refresh went. failures: model -> (reason, message), of models that could not be refreshed in full.
 
-    mlflow_up: whether MLflow answered, None if nothing is read from it.
+    mlflow_up: whether MLflow answered, None if nothing is read from it. mlflow_down: (reason, message) if it did not.
     """
 
     mlflow_up: bool | None
     failures: Mapping[str, Failure]
+    mlflow_down: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,8 @@ class Pipeline:
 
             found = models.map(tried, self._models.values())
             failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
-        return Report(self._feeds.mlflow_up, failures)
+        down = self._feeds.mlflow_down
+        return Report(self._feeds.mlflow_up, failures, (down.reason, str(down)) if down else None)
 
     def _refresh_model(self, memory: Memory, readers: Readers, now: int) -> None:
         # What had grown before is in the last snapshot.

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -26,9 +25,9 @@ from driftgauge.windows import MICROSECONDS
 
 if TYPE_CHECKING:
     from driftgauge.pipeline.executor import Executor
+    from driftgauge.pipeline.memory import Failure
     from driftgauge.samples import Samples
 
-_LONGEST_BACKOFF: Final = 300.0
 _PROGRESS_SECONDS: Final = 1.0
 # A process that was killed a moment ago may still have the state file open.
 _OPENING_SECONDS: Final = 2.0
@@ -55,14 +54,13 @@ class Refresher:
         self._channel = channel
         self._front_gone = front_gone
         self._clock = clock
-        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self._log = structlog.get_logger("driftgauge.service")
         self._store: Store | None = None
         self._workers: Executor | None = None
         self._models: dict[str, Samples] = {}
         self._health = health
         self._ready = False
-        self._outages = 0
+        self._down: Failure | None = None
         self._said = 0.0
         self._stopping = threading.Event()
 
@@ -113,7 +111,7 @@ class Refresher:
                 # The last line of defence: without it the page would grow old in silence.
                 self._fail(error, started)
                 pipeline = None
-            self._stopping.wait(pause(self._config.refresh_interval, self._outages, self._random))
+            self._stopping.wait(self._config.refresh_interval)
 
     def _pipeline(self) -> Pipeline:
         if self._store is None:
@@ -156,10 +154,7 @@ class Refresher:
         report, self._models = refreshing.refresh_models(
             self._config, pipeline, self._models, now=int(started * MICROSECONDS)
         )
-        if report.mlflow_up != self._health.mlflow_up:
-            log = self._log.info if report.mlflow_up else self._log.error
-            uri = without_secrets(self._config.mlflow.tracking_uri or "")
-            log("MLflow answers" if report.mlflow_up else "MLflow does not answer", uri=uri)
+        self._say_whether_mlflow_answers(report)
         health = self._health.after(report.failures, started=started, ended=self._clock())
         health = replace(health, mlflow_up=report.mlflow_up)
         health = replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
@@ -176,8 +171,19 @@ class Refresher:
         )
         self._health = publication.health
         self._channel.send("publication", document=publication.document)
-        self._outages = self._outages + 1 if report.mlflow_up is False else 0
         return report
+
+    def _say_whether_mlflow_answers(self, report: Report) -> None:
+        """Log it when that changes, and when it does not for another reason than before."""
+        if (report.mlflow_up, report.mlflow_down) == (self._health.mlflow_up, self._down):
+            return
+        self._down = report.mlflow_down
+        uri = without_secrets(self._config.mlflow.tracking_uri or "")
+        if self._down is None:
+            self._log.info("MLflow answers", uri=uri)
+        else:
+            reason, error = self._down
+            self._log.error("MLflow does not answer", uri=uri, reason=reason, error=error)
 
     def _fail(self, error: Exception, started: float) -> None:
         """Have the front serve the last page with the failure."""
@@ -190,14 +196,6 @@ class Refresher:
         failures = {model.name: (reason, str(error)) for model in self._config.models}
         self._health = self._health.after(failures, started=started, ended=self._clock())
         self._channel.send("failure", document=Document.of({"health": self._health.to_json()}))
-
-
-def pause(interval: float, outages: int, random: Random) -> float:
-    """Return how long to wait (s): the interval, doubled for each refresh that MLflow was away, with jitter."""
-    if not outages:
-        return interval
-    longest = max(_LONGEST_BACKOFF, interval)
-    return float(min(interval * 2 ** min(outages - 1, 16), longest) * random.uniform(0.8, 1.2))
 
 
 def run(order: Mapping[str, Any], channel: Channel, *, front_gone: Callable[[], None]) -> int:

@@ -15,13 +15,14 @@ from mlflow.utils.rest_utils import http_request
 from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import BoundedClient, Deadline
-from driftgauge.source.failures import json_object, redacted, status_failure, translated_errors
+from driftgauge.source.failures import failure, redacted, translated_errors
+from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer, too_old
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
 from driftgauge.source.schedule import Portions
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
 
-_PING_ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
+_LONGEST_VERSION: Final = 40
 
 
 class Connection:
@@ -97,21 +98,24 @@ class Connection:
         self._answered = True
 
     def _check_reachable(self) -> None:
+        response = self._asked(ENDPOINT, params={"max_results": 1})
+        if response.status_code == 404:
+            known = self._asked(VERSION_ENDPOINT)
+            if known.ok and (cause := too_old(known.text[:_LONGEST_VERSION])):
+                raise failure(cause, self.server)
+        check_answer(response, server=self.server)
+
+    def _asked(self, endpoint: str, **options: Any) -> Any:
         # One small request with a short connect timeout: MLflow's client has a single long one for everything.
-        response = http_request(
+        return http_request(
             get_default_host_creds(self.tracking_uri),
-            _PING_ENDPOINT,
+            endpoint,
             "GET",
-            params={"max_results": 1},
             timeout=self._deadline.connect_and_read,
             max_retries=0,
             raise_on_status=False,
+            **options,
         )
-        if response.status_code == 404:
-            raise SourceUnavailable(f"{self.server} answers 404: check that mlflow.tracking_uri is an MLflow server")
-        if response.status_code >= 400:
-            raise status_failure(response.status_code, server=self.server, wanted="the list of experiments")
-        json_object(response, server=self.server)
 
     def _connect(self) -> Any:
         check_schema(self.tracking_uri)

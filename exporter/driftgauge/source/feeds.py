@@ -6,21 +6,25 @@ what can be new is asked for once for all of them. So whatever fails for the ser
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from random import Random
 from threading import Lock
 from typing import Any, Final
 
 import structlog
 
-from driftgauge.errors import SourceDown, SourceError
+from driftgauge.errors import SourceDown, SourceError, SourceUnavailable
 from driftgauge.feed import Cursor, FileRole, Opener, Piece
 from driftgauge.patterns import matches
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
 from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, RunState
+from driftgauge.windows import MICROSECONDS
 
 # All runs are enumerated this often (s); in between only those that can be new are asked for.
 _FULL_INTERVAL: Final = 3600.0
+# How long (s) a server that does not answer is left alone at most.
+LONGEST_REST: Final = 60.0
 _log = structlog.get_logger("driftgauge.source")
 
 
@@ -87,35 +91,77 @@ class _Look:
 
 @dataclass(slots=True)
 class _Round:
-    """One refresh: whether the server answers, what a survey has found, and which feeds have looked so far.
+    """One refresh: why the server does not answer, what a survey has found, and which feeds have looked so far.
 
     sightings: by feed and experiment, for whom the cursor is still the one of the feed's last look.
     """
 
     now: int
-    up: bool
+    down: SourceUnavailable | None
     sightings: Mapping[tuple[RunFeed, str], Sighting]
     looked: list[RunFeed] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Rest:
+    """How long a server is left alone that did not answer: for `first` s, and twice as long after each more refresh.
+
+    Another failure than before begins anew: somebody is at it.
+    """
+
+    first: float
+    random: Random
+    failure: SourceUnavailable | None = None
+    times: int = 0
+    begun: int = 0
+    seconds: float = 0.0
+
+    def after(self, failure: SourceUnavailable, now: int) -> None:
+        """Rest from `now` (µs) on."""
+        known = self.failure is not None and self.failure.reason == failure.reason
+        self.times = self.times + 1 if known else 1
+        pause = min(self.first * 2 ** min(self.times - 1, 16), max(LONGEST_REST, self.first))
+        # Not longer, or the refresh after the first failure would come too early.
+        self.failure, self.begun, self.seconds = failure, now, pause * self.random.uniform(0.8, 1.0)
+
+    def lasts(self, now: int) -> SourceUnavailable | None:
+        """Return the failure while the server is to be left alone."""
+        return self.failure if 0 < now - self.begun < self.seconds * MICROSECONDS else None
 
 
 class Session:
     """The feeds of all models over one tracking server.
 
-    relist: every run is listed at each look, settled or not; choose: those that it returns are, instead.
+    relist: every run is listed at each look, settled or not; choose: those that it returns are, instead. rest: for how
+    long (s) a server that does not answer is left alone at first; random: spreads that.
     """
 
-    def __init__(self, source: Source, *, relist: bool = False, choose: Choice | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        relist: bool = False,
+        choose: Choice | None = None,
+        rest: float = 0.0,
+        random: Random | None = None,
+    ) -> None:
         self.source: Final = source
         self.relist: Final = relist
         self.choose: Final = choose
         self._feeds: list[RunFeed] = []
         self._round: _Round | None = None
+        self._rest = _Rest(rest, random or Random())  # noqa: S311 - spreads retries, guards nothing
         self._lock = Lock()
 
     @property
     def up(self) -> bool | None:
         """Whether the server answered when it was last asked; None while nobody has asked."""
-        return self._round.up if self._round else None
+        return self._round.down is None if self._round else None
+
+    @property
+    def down(self) -> SourceUnavailable | None:
+        """Why the server did not answer when it was last asked."""
+        return self._round.down if self._round else None
 
     def feed(self, roles: Sequence[tuple[FileRole, str, str]]) -> RunFeed:
         """Return the feed of a model; see `RunFeed`."""
@@ -133,17 +179,27 @@ class Session:
                 self._round = self._begun(now)
             begun = self._round
             begun.looked.append(feed)
-        if not begun.up:
-            raise SourceDown("MLflow does not answer: the last values are served until it does")
+        if begun.down is not None:
+            text = f"MLflow does not answer, and the last values are served until it does: {begun.down}"
+            raise SourceDown(text, reason=begun.down.reason)
         if cursor is not feed.last.cursor:
             # What the survey took for known was not read to its end.
             return {}
         return {experiment: sighting for (of, experiment), sighting in begun.sightings.items() if of is feed}
 
     def _begun(self, now: int) -> _Round:
-        sightings = self._survey()
+        if (failure := self._rest.lasts(now)) is not None:
+            return _Round(now, failure, {})
         # A survey that has found something out has shown that the server is there.
-        return _Round(now, up=bool(sightings) or self.source.healthy(), sightings=sightings)
+        sightings = self._survey()
+        try:
+            if not sightings:
+                self.source.check()
+        except SourceUnavailable as error:
+            self._rest.after(error, now)
+            return _Round(now, error, {})
+        self._rest.failure = None
+        return _Round(now, None, sightings)
 
     def _survey(self) -> Mapping[tuple[RunFeed, str], Sighting]:
         """Look for new runs of all feeds at once; those of which nothing is found ask for their own."""

@@ -86,7 +86,7 @@ class Source:
         """Look in several experiments at once, each given with its `known` runs, for runs that can be new.
 
         Of several experiments, those that do not exist are left out; a single one raises SourceMissing. A server that
-        is gone is noticed as quickly as by `healthy`.
+        is gone is noticed as quickly as by `check`.
         """
         self._connection.recheck()
         return survey(self._connection, asked, now=int(self.clock() * 1000))
@@ -214,14 +214,6 @@ class Source:
         Raises SourceUnavailable.
         """
         return references.version_names(self._connection, name) if self._uri else {}
-
-    def healthy(self) -> bool:
-        """Return whether the server or store answers one small request now; never raises."""
-        try:
-            self.check()
-        except SourceUnavailable:
-            return False
-        return True
 
     def check(self) -> None:
         """Raise SourceUnavailable, with what to do, when the server or store does not answer one small request now."""
