@@ -617,10 +617,37 @@ def test_redaction(description: str, uri: str, expected: str) -> None:
     assert shown["models"][0]["reference"]["uri"] == expected, description
 
 
+@pytest.mark.parametrize(
+    ("host", "right"),
+    [
+        ("files.example.com", True),
+        ("files.example.com:8443", True),
+        ("10.0.0.1:80", True),
+        ("[2001:db8::1]:80", True),
+        ("http://files.example.com", False),
+        ("files.example.com/x", False),
+        ("me@files.example.com", False),
+        ("files.example.com:99999", False),
+        ("files.example.com:", False),
+        ("2001:db8::1", False),
+        ("files example", False),
+        ("", False),
+    ],
+)
+def test_artifact_hosts(host: str, *, right: bool) -> None:
+    """Hosts with or without a port, and nothing else of a URL."""
+    text = f"mlflow: {{tracking_uri: 'http://mlflow', artifact_hosts: ['{host}']}}\n{MINIMAL}"
+    if right:
+        assert parsed(text).mlflow.artifact_hosts == (host,)
+    else:
+        with pytest.raises(ConfigError, match=r"d?\.yml:1: mlflow\.artifact_hosts\[0\]: "):
+            parsed(text)
+
+
 def test_redaction_of_the_environments_tracking_uri() -> None:
     """A default from the environment is hidden as well."""
     shown = redacted(parsed(MINIMAL, MLFLOW_TRACKING_URI="http://admin:hunter2@mlflow:5000"))
-    assert yaml.safe_load(shown)["mlflow"] == {"tracking_uri": "http://<secret>@mlflow:5000"}
+    assert yaml.safe_load(shown)["mlflow"]["tracking_uri"] == "http://<secret>@mlflow:5000"
 
 
 def test_redaction_follows_a_copied_secret() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.http import Http
+from driftgauge.source.origins import Borders
 
 
 @dataclass
@@ -57,10 +58,10 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def sender(monkeypatch: pytest.MonkeyPatch) -> Http:
+def sender(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Http:
     """Return what is tested, with a token for the server."""
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
-    return Http(Deadline(30))
+    return Http(Deadline(30), Borders(recorder.url))
 
 
 def test_later_requests_are_those_of_mlflow(sender: Http, recorder: Recorder) -> None:
@@ -108,7 +109,7 @@ def test_a_redirection_is_followed(sender: Http, recorder: Recorder) -> None:
 
 def test_what_mlflow_decided_is_not_kept_for_long(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """When its time is over a changed token is used without any refusal."""
-    sender = Http(Deadline(30), good_for=0.0)
+    sender = Http(Deadline(30), Borders(recorder.url), good_for=0.0)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
     sender.get(recorder.url, "/")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")

@@ -13,6 +13,7 @@ from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.failures import translated_errors
 from driftgauge.source.http import Http
+from driftgauge.source.origins import Borders
 from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
 from source.conftest import LIMIT, Canned
 
@@ -52,9 +53,10 @@ def test_store_by_uri(tmp_path: Path, spool: Scratch) -> None:
     """The URI decides on the store; a path with a blank in its file: URI is read as such."""
     (tmp_path / "a b").mkdir()
     (tmp_path / "a b" / "x.csv").write_text("1")
-    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=Http(DEADLINE), spool=spool)
-    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=Http(DEADLINE), spool=spool)
-    other = store_at("hdfs://host/folder", tracking_uri="", http=Http(DEADLINE), spool=spool)
+    http = Http(DEADLINE, Borders("http://host:5000"))
+    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=http, spool=spool)
+    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=http, spool=spool)
+    other = store_at("hdfs://host/folder", tracking_uri="", http=http, spool=spool)
     assert local.entries("") == [Entry("x.csv", is_folder=False, size=1)]
     assert [type(store) for store in (local, proxied, other)] == [LocalStore, ProxyStore, RepositoryStore]
 
@@ -105,7 +107,7 @@ def test_local_folder_missing(tmp_path: Path) -> None:
 
 def proxy(canned: Canned, spool: Scratch) -> ProxyStore:
     """Return the store of the run `1/x` on the canned server."""
-    return ProxyStore(f"{canned.url}{PROXY}/1/x", Http(DEADLINE), spool)
+    return ProxyStore(f"{canned.url}{PROXY}/1/x", Http(DEADLINE, Borders(canned.url)), spool)
 
 
 def test_proxy_listing(canned: Canned, spool: Scratch) -> None:

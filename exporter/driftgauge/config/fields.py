@@ -34,6 +34,8 @@ _PLATFORMS: Final = frozenset({"databricks", "databricks-uc", "uc"})
 _FOLDERS: Final = ("/", "./", "../")
 _WITH_HOST: Final = frozenset({"http", "https"})
 _HOST_AND_PATH: Final = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,100}")
+# A name, an address, or an address of IPv6 in brackets.
+_HOST_PORT: Final = re.compile(r"(?:[^\s/\\@:?#\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
 _SCHEME_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
 
 
@@ -102,6 +104,13 @@ def _tracking_uri(text: str, info: ValidationInfo) -> str:
     plain = _HOST_AND_PATH.fullmatch(bare) and TRACKING_URI not in (info.context or {})
     address, folder = (bare, f"./{bare}") if plain else ("mlflow:5000", "./mlruns")
     raise RuleError(f"has no scheme; write http://{address} for a server, {folder} for a folder")
+
+
+def _host_and_port(text: str) -> str:
+    found = _HOST_PORT.fullmatch(text)
+    if found is None or (found["port"] and not 0 < int(found["port"]) < 1 << 16):
+        raise ValueError("must be a host, or a host and a port, like artifacts.example.com:8443")
+    return text
 
 
 def _one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
@@ -173,6 +182,7 @@ Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Glob = Annotated[Text, AfterValidator(_glob)]
 Location = Annotated[Text, AfterValidator(_location)]
+HostAndPort = Annotated[Text, AfterValidator(_host_and_port)]
 TrackingUri = Annotated[Text, AfterValidator(_tracking_uri)]
 Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]

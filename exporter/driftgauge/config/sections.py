@@ -21,6 +21,7 @@ from driftgauge.config.fields import (
     Effect,
     Fraction,
     Glob,
+    HostAndPort,
     IncludedField,
     Location,
     Metric,
@@ -62,9 +63,13 @@ class Section(BaseModel):
 
 
 class Mlflow(Section):
-    """The tracking server; `parse` fills in `MLFLOW_TRACKING_URI` and refuses to go on without either."""
+    """The tracking server; `parse` fills in `MLFLOW_TRACKING_URI` and refuses to go on without either.
+
+    artifact_hosts: others that its runs may name for their files.
+    """
 
     tracking_uri: TrackingUri | None = None
+    artifact_hosts: tuple[HostAndPort, ...] = ()
 
 
 class Limits(Section):

@@ -34,7 +34,12 @@ class Feeds:
         self._spool = Scratch(Path(config.state_dir) / "spool")
         uri = config.mlflow.tracking_uri or ""
         self.source: Final = Source(
-            uri, max_artifact_bytes=self._limit, spool=self._spool, on_answer=on_answer, clock=clock
+            uri,
+            max_artifact_bytes=self._limit,
+            spool=self._spool,
+            artifact_hosts=config.mlflow.artifact_hosts,
+            on_answer=on_answer,
+            clock=clock,
         )
         self._session = Session(self.source, relist=relist, choose=choose, rest=config.refresh_interval)
         self._feeds = {model.name: self._feed(model) for model in config.models}

@@ -19,8 +19,10 @@ from driftgauge.source.failures import failure, redacted, translated_errors
 from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer, too_old
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
+from driftgauge.source.origins import Borders
 from driftgauge.source.schedule import Portions
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
+from driftgauge.source.transport import guard_mlflow
 
 _LONGEST_VERSION: Final = 40
 
@@ -28,14 +30,15 @@ _LONGEST_VERSION: Final = 40
 class Connection:
     """The connection to one tracking server or store; safe to share between threads.
 
-    `server` is its URI without credentials, as messages show it. on_answer: is called after each request that was
-    answered in time.
+    `server` is its URI without credentials, as messages show it. artifact_hosts: see `Borders`. on_answer: is called
+    after each request that was answered in time.
     """
 
     def __init__(
         self,
         tracking_uri: str,
         *,
+        artifact_hosts: tuple[str, ...] = (),
         timeout: float,
         spool: Scratch,
         portions: Portions,
@@ -45,8 +48,10 @@ class Connection:
         self.server = redacted(tracking_uri)
         self.portions = portions
         self._deadline = Deadline(timeout, on_answer=on_answer)
-        self._http = Http(self._deadline)
+        self._borders = Borders(tracking_uri, artifact_hosts)
+        self._http = Http(self._deadline, self._borders)
         self._spool = spool
+        guard_mlflow()
         self._lock = Lock()
         self._client: Any = None
         self._answered = False
@@ -73,9 +78,14 @@ class Connection:
             if not self._is_remote:
                 client.search_experiments(max_results=1)
 
-    def store_at(self, root: str) -> ArtifactStore:
-        """Return the artifact store at the URI `root`."""
+    def store_at(self, root: str, *, ours: bool = False) -> ArtifactStore:
+        """Return the artifact store at the URI `root`; ours: it is in the configuration, so any place is meant.
+
+        Raises BatchError when the tracking server may not name it.
+        """
         with translated_errors(redacted(root)):
+            if not ours:
+                self._borders.refuse(root)
             return store_at(root, tracking_uri=self.tracking_uri, http=self._http, spool=self._spool)
 
     def is_on_this_machine(self, root: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from driftgauge.errors import SourceError
+from driftgauge.errors import BatchError, SourceError, SourceUnavailable
 from driftgauge.patterns import candidates
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
@@ -101,6 +101,8 @@ def _files_or_failure(connection: "Connection", run: Run) -> "list[Entry] | Sour
     try:
         with translated_errors(redacted(run.root)):
             return files_of(connection.store_at(run.root), run_id=run.run_id)
+    except BatchError as error:
+        return SourceUnavailable(str(error))
     except SourceError as error:
         # When the server is gone, each of the other runs would cost a time-out and a log line.
         connection.ping()

@@ -3,7 +3,7 @@
 For every request MLflow asks its plug-ins for headers, of which one searches for Databricks' modules, and reads proxies
 from the environment; that takes longer than reading a small file. Here MLflow sends the first request to a server, and
 its headers, credentials, TLS and proxy settings are reused for the next few seconds. MLflow sends all requests that
-have to be signed one by one.
+have to be signed one by one. Only the tracking server's own origin is asked like this; see `transport`.
 """
 
 import time
@@ -20,7 +20,10 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
+from driftgauge.errors import DriftgaugeError
 from driftgauge.source.deadline import Deadline
+from driftgauge.source.origins import Borders
+from driftgauge.source.transport import Abroad
 
 # Listings and downloads of the models that are refreshed in parallel.
 _CONNECTIONS: Final = 48
@@ -39,12 +42,13 @@ class _RequestSettings:
 class Http:
     """GET requests over kept connections; safe to share between threads.
 
-    The caller bounds a whole request with `deadline`. MLflow's settings are reused for `good_for` seconds, not longer,
-    because a plug-in may change its token at any time.
+    The caller bounds a whole request with `deadline`. borders: which server gets credentials. MLflow's settings are
+    reused for `good_for` seconds, not longer, because a plug-in may change its token at any time.
     """
 
-    def __init__(self, deadline: Deadline, *, good_for: float = 10.0) -> None:
+    def __init__(self, deadline: Deadline, borders: Borders, *, good_for: float = 10.0) -> None:
         self.deadline = deadline
+        self.borders = borders
         self._good_for = good_for
         self._known: dict[str, _RequestSettings] = {}
         retry = Retry(
@@ -55,11 +59,19 @@ class Http:
             respect_retry_after_header=MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER.get(),
         )
         self._adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=retry)
+        self._abroad = Abroad(pool_maxsize=_CONNECTIONS, max_retries=retry)
 
     def get(
         self, url: str, endpoint: str, *, params: Mapping[str, str] | None = None, stream: bool = False
     ) -> requests.Response:
-        """Return the answer to a GET of `url` + `endpoint`, whatever its status; `stream`: its body is read later."""
+        """Return the answer to a GET of `url` + `endpoint`, whatever its status; `stream`: its body is read later.
+
+        Raises BatchError "forbidden_address".
+        """
+        if not self.borders.is_home(url):
+            timeout, verify = self.deadline.connect_and_read, get_default_host_creds(url).verify
+            place = f"{url.rstrip('/')}{endpoint}"
+            return self._abroad.read(place, verify=verify, params=params, stream=stream, timeout=timeout)
         server = urlsplit(url).netloc
         known = self._known.get(server)
         if known is None or time.monotonic() >= known.until:
@@ -86,9 +98,15 @@ class Http:
     def _through_mlflow(self, server: str, url: str, endpoint: str, **options: Any) -> requests.Response:
         credentials = get_default_host_creds(url)
         timeout = self.deadline.connect_and_read
-        response: requests.Response = http_request(
-            credentials, endpoint, "GET", timeout=timeout, raise_on_status=False, **options
-        )
+        try:
+            response: requests.Response = http_request(
+                credentials, endpoint, "GET", timeout=timeout, raise_on_status=False, **options
+            )
+        except Exception as error:
+            # MLflow wraps what is raised within.
+            if isinstance(error.__context__, DriftgaugeError):
+                raise error.__context__ from None
+            raise
         if response.ok and not response.history and not credentials.auth and not credentials.aws_sigv4:
             self._known[server] = _request_settings(
                 url, response.request.headers, credentials, until=time.monotonic() + self._good_for

@@ -35,10 +35,10 @@ class Source:
     SourceUnavailable when the server or store does not answer, and SourceMissing when it answers and the requested
     thing does not exist; messages contain no credentials.
 
-    max_artifact_bytes bounds every file that is opened. downloads go to `spool`. timeout (s) bounds
-    each request to a server or database and each MiB of a download, however slowly the bytes arrive; a pass sends
-    several requests and ends with the first that shows that the server is gone. on_answer is called after each that was
-    answered in time. clock returns seconds since the epoch. portions: how much a pass does at a time.
+    max_artifact_bytes bounds every file that is opened. downloads go to `spool`. artifact_hosts: see `Borders`.
+    timeout (s) bounds each request to a server or database and each MiB of a download, however slowly the bytes arrive;
+    a pass sends several requests and ends with the first that shows that the server is gone. on_answer is called after
+    each that was answered in time. clock returns seconds since the epoch. portions: how much a pass does at a time.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Source:
         *,
         max_artifact_bytes: int,
         spool: Scratch,
+        artifact_hosts: tuple[str, ...] = (),
         timeout: float = 20.0,
         on_answer: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -55,6 +56,7 @@ class Source:
         self.clock: Final = clock
         self._uri = tracking_uri
         self._max_bytes = max_artifact_bytes
+        self._artifact_hosts = artifact_hosts
         self._timeout = timeout
         self._portions = portions
         self._on_answer = on_answer
@@ -75,6 +77,7 @@ class Source:
 
                 self._connected = Connection(
                     self._uri,
+                    artifact_hosts=self._artifact_hosts,
                     timeout=self._timeout,
                     spool=self._spool,
                     portions=self._portions,
@@ -152,28 +155,30 @@ class Source:
         target = references.resolve(self._connection, uri)
         for root in target.roots:
             try:
-                return ReferenceFile(self._fetch(root, target.path, expected=0), uri.rpartition("/")[2])
+                opener = self._fetch(root, target.path, expected=0, ours=target.ours)
+                return ReferenceFile(opener, uri.rpartition("/")[2])
             except (SourceMissing, SourceUnavailable, BatchError) as error:
                 # Stores differ in what they say of a folder that is asked for as a file.
-                if parts := self._parts(root, target.path):
-                    return self._folder(root, target.path, parts)
+                if parts := self._parts(root, target.path, ours=target.ours):
+                    return self._folder(root, target, parts)
                 if not isinstance(error, SourceMissing):
                     raise
         raise references.missing(uri, target)
 
-    def _parts(self, root: str, folder: str) -> list["Entry"]:
+    def _parts(self, root: str, folder: str, *, ours: bool) -> list["Entry"]:
         files: list[Entry] = []
         with suppress(SourceMissing), translated_errors(redacted(root)):
-            files = files_of(self._connection.store_at(root), run_id="", folder=folder)
+            files = files_of(self._connection.store_at(root, ours=ours), run_id="", folder=folder)
         parts = [file for file in files if is_data_file(file.path) and not _is_marker(file.path)]
         return sorted(parts, key=lambda part: part.path)
 
-    def _folder(self, root: str, folder: str, parts: Sequence["Entry"]) -> ReferenceFile:
+    def _folder(self, root: str, target: references.Location, parts: Sequence["Entry"]) -> ReferenceFile:
+        folder = target.path
         refuse_size(folder, size=sum(part.size or 0 for part in parts), expected=0, limit=self._max_bytes)
         files: list[ReferenceFile] = []
         try:
             for part in parts:
-                opener = self._fetch(root, part.path, expected=part.size or 0)
+                opener = self._fetch(root, part.path, expected=part.size or 0, ours=target.ours)
                 files.append(ReferenceFile(opener, part.path))
                 size = sum(file.opener.size for file in files)
                 refuse_size(folder, size=size, expected=0, limit=self._max_bytes)
@@ -219,9 +224,9 @@ class Source:
         """Raise SourceUnavailable, with what to do, when the server or store does not answer one small request now."""
         self._connection.ping()
 
-    def _fetch(self, root: str, path: str, *, expected: int) -> Opener:
+    def _fetch(self, root: str, path: str, *, expected: int, ours: bool = False) -> Opener:
         with translated_errors(redacted(root)):
-            return self._connection.store_at(root).opener(path, expected=expected, limit=self._max_bytes)
+            return self._connection.store_at(root, ours=ours).opener(path, expected=expected, limit=self._max_bytes)
 
     def _root(self, run_id: str) -> str:
         if run_id not in self._roots:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIX: Final = "log it there or correct models[].reference.uri"
 _LATEST: Final = "latest"
+_MOST_COPIES: Final = 4
 _LOGGED_MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 
 
@@ -29,12 +30,13 @@ class Location:
     """Where a reference may be.
 
     roots: artifact URIs, to be tried in this order. path: of the file below each of them. identity: changes when the
-    URI means something else.
+    URI means something else. ours: the roots are those of the configuration, and not what a server says.
     """
 
     roots: tuple[str, ...]
     path: str
     identity: str
+    ours: bool = False
 
 
 def resolve(connection: "Connection", uri: str) -> Location:
@@ -106,7 +108,9 @@ def _in_file(_connection: "Connection", uri: str) -> Location:
         raise SourceMissing(f'reference "{uri}" cannot be read ({error.strerror}): {_FIX}') from error
     # Symbolic links are followed, as for any path in a configuration; a store follows none out of its root.
     real = path.resolve()
-    return Location((str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}{_content(real)}")
+    return Location(
+        (str(real.parent),), real.name, f"{real}:{status.st_size}:{status.st_mtime_ns}{_content(real)}", ours=True
+    )
 
 
 def _content(folder: Path) -> str:
@@ -118,7 +122,7 @@ def _content(folder: Path) -> str:
 
 def _in_store(_connection: "Connection", uri: str) -> Location:
     root, _, path = uri.rstrip("/").rpartition("/")
-    return Location((root,), path, uri)
+    return Location((root,), path, uri, ours=True)
 
 
 def _in_run(connection: "Connection", uri: str) -> Location:
@@ -173,11 +177,21 @@ def _version_roots(connection: "Connection", version: Any) -> tuple[str, ...]:
     return tuple(roots)
 
 
-def _source_root(connection: "Connection", source: str) -> str:
-    if source.startswith("runs:/"):
-        run_id, _, folder = source.removeprefix("runs:/").partition("/")
+def _source_root(connection: "Connection", source: str, *, copies: int = 0) -> str:
+    """Return the artifact root that the source of a model version means: a run's, another version's, or a place."""
+    kind, _, rest = source.partition(":")
+    head, _, folder = rest.strip("/").partition("/")
+    if kind == "runs":
         with connection.client() as client:
-            return f"{client.get_run(run_id).info.artifact_uri}/{folder}"
+            return f"{client.get_run(head).info.artifact_uri}/{folder}"
+    if kind == "models" and _LOGGED_MODEL_ID.fullmatch(head):
+        root = _logged_model_root(connection, head)
+        return f"{root}/{folder}" if folder else root
+    if kind == "models" and folder.isdigit() and copies < _MOST_COPIES:
+        # A version that was copied from another one.
+        with connection.client() as client:
+            origin = client.get_model_version_download_uri(head, folder)
+        return _source_root(connection, origin, copies=copies + 1)
     return source
 
 

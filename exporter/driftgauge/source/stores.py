@@ -68,7 +68,7 @@ def store_at(root: str, *, tracking_uri: str, http: Http, spool: Scratch) -> Art
         return LocalStore(local_folder(root))
     repository = get_artifact_repository(root, tracking_uri=tracking_uri)
     if isinstance(repository, HttpArtifactRepository):
-        return ProxyStore(repository.artifact_uri, http, spool)
+        return ProxyStore(http.borders.url_of(root), http, spool)
     return RepositoryStore(repository, http.deadline, spool)
 
 
