@@ -81,6 +81,7 @@ alerting:
   alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]
 scrape_configs:
   - job_name: driftgauge
+    honor_labels: true
     static_configs: [{{targets: ["{exporter}"]}}]
 """
 

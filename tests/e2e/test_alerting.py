@@ -187,10 +187,11 @@ def test_dead_mans_switch_is_told(story: Story) -> None:
 
 
 def test_every_rule_has_its_series(story: Story) -> None:
-    """Prometheus has data for every selector of every rule, as it stands there."""
+    """Prometheus has data for every selector of every rule, as it stands there, but for those of renamed labels."""
     files = sorted(story.servers.rules.glob("*.rules.yml"))
     groups = [group for file in files for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
-    texts = {rule["expr"] for group in groups for rule in group["rules"]}
+    ruled = [rule for group in groups for rule in group["rules"]]
+    texts = {rule["expr"] for rule in ruled if rule.get("alert") != "DriftgaugeLabelsRenamed"}
     wanted = {_selector(found) for text in texts for found in selectors(parsed(text))}
     empty = [each for each in sorted(wanted) if not story.servers.query(f"count(last_over_time({each}[15m]))")]
 

@@ -17,9 +17,13 @@ import pytest
 from mlflow import MlflowClient
 
 from driftgauge.families import LATENCY_BUCKETS
-from e2e.exporter import request, serving
+from driftgauge.generator.rules import alert
+from driftgauge.generator.thresholds import parse
+from e2e.exporter import request as ask
+from e2e.exporter import serving
 from e2e.oracle import numeric_drift
 from e2e.servers import running
+from installed import found
 from mlflow_servers import free_port
 
 PATIENCE: Final = 60
@@ -40,7 +44,14 @@ scrape_configs:
     static_configs: [{{targets: ["{exporter}"]}}]
   - job_name: text
     static_configs: [{{targets: ["{proxy}"]}}]
+  - job_name: honored
+    honor_labels: true
+    static_configs: [{{targets: ["{exporter}"], labels: {labels}}}]
+  - job_name: renamed
+    static_configs: [{{targets: ["{exporter}"], labels: {labels}}}]
 """
+# Of a target, as of a pod that Istio runs.
+OTHERS_LABELS: Final = '{version: "1.2.0", model: pod, window: night}'
 
 
 def traffic(rng: np.random.Generator, rows: int, *, shift: float) -> pd.DataFrame:
@@ -68,7 +79,7 @@ class Scraped:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query."""
-        status, _, body = request(self.prometheus, f"/api/v1/query?{urlencode({'query': expression})}")
+        status, _, body = ask(self.prometheus, f"/api/v1/query?{urlencode({'query': expression})}")
         assert status == 200, body
         result: list[dict[str, Any]] = json.loads(body)["data"]["result"]
         return result
@@ -79,26 +90,45 @@ class Scraped:
         return float(found["value"][1])
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What was logged, the reference, and where the exporter and a proxy before it answer (host:port)."""
+
+    rows: pd.DataFrame
+    reference: pd.DataFrame
+    exporter: str
+    proxy: str
+
+
 @pytest.fixture(scope="module")
-def scraped(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    """Fill a tracking server, run the exporter over it, and let Prometheus scrape it directly and through a proxy."""
+def exported(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
+    """Fill a tracking server and run the exporter over it."""
     folder, rng = tmp_path_factory.mktemp("prometheus"), np.random.default_rng(3)
     rows, reference = traffic(rng, 3_000, shift=5), traffic(rng, 2_000, shift=0)
     config = folder / "driftgauge.yml"
     uris = {"uri": mlflow_server, "reference": log(mlflow_server, folder, rows, reference)}
     config.write_text(CONFIG.format(folder=folder, **uris), encoding="utf-8")
-    exporter_port, port = free_port(), free_port()
-    with serving(config, exporter_port) as exporter, text_proxy(exporter.url) as proxy:
+    port = free_port()
+    with serving(config, port) as exporter, text_proxy(exporter.url) as proxy:
         exporter.wait_until_ready()
-        scrapes = folder / "prometheus.yml"
-        scrapes.write_text(SCRAPES.format(exporter=f"127.0.0.1:{exporter_port}", proxy=proxy), encoding="utf-8")
-        command = ["prometheus", f"--config.file={scrapes}", f"--storage.tsdb.path={folder}/data"]
-        command.append(f"--web.listen-address=127.0.0.1:{port}")
-        url = f"http://127.0.0.1:{port}"
-        with running(command, health=f"{url}/-/ready", folder=folder):
-            found = Scraped(rows, reference, url)
-            wait_for_scrapes(found)
-            yield found
+        yield Exported(rows, reference, f"127.0.0.1:{port}", proxy)
+
+
+@pytest.fixture(scope="module", params=found("prometheus"))
+def scraped(
+    request: pytest.FixtureRequest, exported: Exported, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scraped]:
+    """Let each Prometheus there is scrape it directly and through a proxy."""
+    folder, url = tmp_path_factory.mktemp("scrapes"), f"http://127.0.0.1:{free_port()}"
+    scrapes = folder / "prometheus.yml"
+    places = {"exporter": exported.exporter, "proxy": exported.proxy}
+    scrapes.write_text(SCRAPES.format(**places, labels=OTHERS_LABELS), encoding="utf-8")
+    command = [found("prometheus")[request.param], f"--config.file={scrapes}", f"--storage.tsdb.path={folder}/data"]
+    command.append(f"--web.listen-address={url.removeprefix('http://')}")
+    with running(command, health=f"{url}/-/ready", folder=folder):
+        known = Scraped(exported.rows, exported.reference, url)
+        wait_for_scrapes(known)
+        yield known
 
 
 def log(uri: str, folder: Path, rows: pd.DataFrame, reference: pd.DataFrame) -> str:
@@ -138,7 +168,7 @@ class _Pass(BaseHTTPRequestHandler):
     server: _Proxy
 
     def do_GET(self) -> None:
-        status, headers, body = request(self.server.target, self.path, headers={"Accept": TEXT})
+        status, headers, body = ask(self.server.target, self.path, headers={"Accept": TEXT})
         self.send_response(status)
         for name in ("content-type", "content-length"):
             self.send_header(name, headers[name])
@@ -149,11 +179,11 @@ class _Pass(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def wait_for_scrapes(found: Scraped) -> None:
-    """Wait until Prometheus has scraped both targets."""
+def wait_for_scrapes(known: Scraped) -> None:
+    """Wait until Prometheus has scraped all targets."""
     deadline = time.monotonic() + PATIENCE
-    while len(found.query("model_accuracy")) < 2 * 3:
-        assert time.monotonic() < deadline, found.query("up")
+    while len(known.query("model_accuracy")) < 4 * 3:
+        assert time.monotonic() < deadline, known.query("up")
         time.sleep(0.2)
 
 
@@ -170,7 +200,7 @@ def selector(job: str, **labels: str) -> str:
 def test_targets_are_scraped_in_their_format(scraped: Scraped, job: str) -> None:
     """Both scrapes succeed, and Prometheus itself says which type a gauge histogram had on each page."""
     assert scraped.value(f'up{{job="{job}"}}') == 1
-    _, _, body = request(scraped.prometheus, "/api/v1/targets/metadata?metric=model_window_latency_seconds")
+    _, _, body = ask(scraped.prometheus, "/api/v1/targets/metadata?metric=model_window_latency_seconds")
     types = {entry["target"]["job"]: entry["type"] for entry in json.loads(body)["data"]}
 
     assert types[job] == {"openmetrics": "gaugehistogram", "text": "histogram"}[job]
@@ -197,6 +227,20 @@ def test_latency_quantiles(scraped: Scraped, job: str, quantile: float) -> None:
 
     assert published == pytest.approx(expected, rel=1e-2)
     assert from_buckets == pytest.approx(interpolated(latency, quantile), rel=1e-9)
+
+
+def test_labels_of_the_target_change_nothing_where_ours_are_honored(scraped: Scraped) -> None:
+    """With `honor_labels` driftgauge's labels are what it says; without, they are renamed, and a rule finds that."""
+    model = '{model="churn", version="3", window="1h"}'
+    jobs = {each["metric"]["job"] for each in scraped.query(f"model_accuracy{model}")}
+    renamed = {}
+    for job in ("honored", "renamed"):
+        rule = alert(parse(f"exporter: {{job: {job}}}", filename="mine.yml"), "DriftgaugeLabelsRenamed")
+        assert rule is not None
+        renamed[job] = {each["metric"]["label"] for each in scraped.query(rule["expr"])}
+
+    assert jobs == {"openmetrics", "text", "honored"}
+    assert renamed == {"honored": set(), "renamed": {"model", "version", "window"}}
 
 
 def interpolated(latency: pd.Series, quantile: float) -> float:

@@ -37,6 +37,7 @@ global: {{scrape_interval: 1s, evaluation_interval: 2s}}
 rule_files: ["{folder}/rules/*.rules.yml"]
 scrape_configs:
   - job_name: driftgauge
+    honor_labels: true
     static_configs: [{{targets: ["{target}"]}}]
 """
 BROKEN: Final = """

@@ -11,12 +11,16 @@ TARGET_LABELS: Final = frozenset({"job", "instance"})
 # Series that are not driftgauge's own, with their labels.
 OTHERS: Final = {
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "model", "version", "window"}),
+    # The target's, when it has one: the rules look for it.
+    "driftgauge_build_info": frozenset({*FAMILIES["driftgauge_build_info"].labels, "segment"}),
     "up": frozenset(),
     "scrape_duration_seconds": frozenset(),
     "process_start_time_seconds": frozenset(),
     "prometheus_notifications_dropped_total": frozenset(),
     "alertmanager_notifications_failed_total": frozenset({"integration"}),
 }
+# Of a selector without a name: what Prometheus makes of driftgauge's labels when the target has others of their name.
+_OF_ANY: Final = TARGET_LABELS | {"__name__"} | {f"exported_{each}" for one in FAMILIES.values() for each in one.labels}
 _SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "gaugehistogram": ("_bucket", "_gsum", "_gcount")}
 
 
@@ -43,7 +47,7 @@ def unknown(expression: str) -> list[str]:
     """Return what an expression asks for in vain, series and labels. Raises ValueError when it is no PromQL."""
     found = []
     for selector in selectors(parsed(expression)):
-        labels = labels_of(selector.name)
+        labels = labels_of(selector.name) if selector.name else _OF_ANY
         if labels is None:
             found.append(selector.name)
         else:

@@ -77,6 +77,7 @@ alerting:
   alertmanagers: [{static_configs: [{targets: ["$alertmanager"]}]}]
 scrape_configs:
   - job_name: driftgauge
+    honor_labels: true
     file_sd_configs: [{files: ["$targets"]}]
 """)
 

@@ -81,6 +81,7 @@ _OWN_PROMETHEUS: Final = """
 In prometheus.yml
   scrape_configs:
     - job_name: driftgauge
+      honor_labels: true
       scrape_interval: 10s
       static_configs: [{{targets: ["{target}"]}}]
 """

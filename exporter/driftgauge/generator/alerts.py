@@ -203,6 +203,7 @@ class Alerts(Section):
     DriftgaugeMlflowUnreachable: Alert
     DriftgaugeSeriesDropped: SeriesDropped
     DriftgaugeConfigReloadFailed: Alert
+    DriftgaugeLabelsRenamed: Alert
     DriftgaugeWatchdog: Alert
 
 

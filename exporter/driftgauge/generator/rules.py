@@ -46,6 +46,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "DriftgaugeMlflowUnreachable": exporter.mlflow_unreachable,
         "DriftgaugeSeriesDropped": exporter.series_dropped,
         "DriftgaugeConfigReloadFailed": exporter.config_reload_failed,
+        "DriftgaugeLabelsRenamed": exporter.labels_renamed,
         "DriftgaugeWatchdog": exporter.watchdog,
     }
 )

@@ -6,10 +6,12 @@ Alerts are per instance: of two replicas one may fail alone.
 from typing import Final
 
 from driftgauge.generator.definitions.watching import by_reason, target_links
-from driftgauge.generator.promql import Target, duration, number
+from driftgauge.generator.promql import Target, duration, either, matcher, number
 from driftgauge.generator.rule import Alarm
 from driftgauge.generator.thresholds import Thresholds
 
+# By these labels of driftgauge's rules tell what they judge.
+_JUDGED_BY: Final = ("model", "version", "window", "feature", "metric", "quantile", "reason")
 _SUBJECT: Final = "driftgauge at {{ $labels.instance }}"
 
 
@@ -108,6 +110,29 @@ def config_reload_failed(thresholds: Thresholds) -> Alarm:
         summary="driftgauge refused its configuration file",
         description=f"{_SUBJECT} still runs with the configuration from before; it will not start with the new one.\n"
         "Run `driftgauge check-config` on the file: it names each mistake with its line and remedy.",
+        links=target_links(thresholds.links, "job", "instance"),
+    )
+
+
+def labels_renamed(thresholds: Thresholds) -> Alarm:
+    """Look for labels of the target that have the name of one of driftgauge's, which Prometheus then renames.
+
+    `segment` is not on series about all rows, so the target's is taken for it, and rules find nothing.
+    """
+    target, job = Target.of(thresholds), matcher("job", thresholds.exporter.job)
+    ours = {label: f'{{__name__=~"(model|driftgauge)_.+", {job}, exported_{label}!=""}}' for label in _JUDGED_BY}
+    every = {**ours, "segment": f'driftgauge_build_info{{{job}, segment!=""}}'}
+    found = either(
+        f'label_replace(last_over_time({selector}[{duration(thresholds.smoothing)}]), "label", "{label}", "", "")'
+        for label, selector in every.items()
+    )
+    return Alarm(
+        expr=f"count by {target.by('instance', 'label')} (\n{found}\n) > 0",
+        summary="The scrape renames labels of driftgauge",
+        description=f"{_SUBJECT}: the target has a label {{{{ $labels.label }}}} of its own, so rules and dashboards "
+        "see that one instead of driftgauge's, or nothing: what they say of models is wrong.\n"
+        "Write honor_labels: true into the scrape job (honorLabels in a ServiceMonitor), or drop the target's label; "
+        "one called segment has to be dropped.",
         links=target_links(thresholds.links, "job", "instance"),
     )
 
