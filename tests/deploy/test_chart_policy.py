@@ -60,6 +60,8 @@ def test_pods_have_no_rights(setup: str) -> None:
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    # Otherwise a Service of the name driftgauge would set DRIFTGAUGE_PORT and the like, which are flags of ours.
+    assert pod["enableServiceLinks"] is False
     assert not [volume for volume in pod["volumes"] if "hostPath" in volume]
     for container in (*pod["containers"], *pod.get("initContainers", ())):
         context = container["securityContext"]
