@@ -1,10 +1,13 @@
 """What no set-up of the chart may do: run with more rights than it needs, leak a secret, or block its own upgrade."""
 
 import base64
+import gzip
 import json
 import re
 import shutil
+import tarfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import helm_python
@@ -24,6 +27,7 @@ from deploy.charts import (
     rendered,
     secrets_of,
     setup_objects,
+    texts,
     values_of,
 )
 
@@ -213,6 +217,23 @@ def test_upgrades_change_nothing_that_cannot_change(change: Mapping[str, Any], n
     assert {key: value for key, value in _selectors(after).items() if key in _selectors(before)} == _selectors(before)
 
 
+def test_fixed_fields_are_those_of_the_first_version() -> None:
+    """What cannot be changed in a cluster must not change here either: this is what 0.1.0 installs."""
+    labels = {"app.kubernetes.io/name": "driftgauge", "app.kubernetes.io/instance": "demo"}
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "state", "labels": labels},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}},
+    }
+    assert _fixed(only(rendered({}), "StatefulSet")) == {
+        "serviceName": "demo-driftgauge-headless",
+        "podManagementPolicy": "Parallel",
+        "selector": {"matchLabels": labels},
+        "volumeClaimTemplates": [claim],
+    }
+
+
 def _fixed(workload: Object) -> Object:
     return {key: value for key, value in workload["spec"].items() if key not in CHANGEABLE}
 
@@ -254,6 +275,19 @@ def test_objects_are_small_enough(setup: str) -> None:
     """`kubectl apply` keeps a copy of each object in an annotation of at most 256 KiB."""
     for each in setup_objects(setup):
         assert len(json.dumps(each)) < 256 * 1024, each["metadata"]["name"]
+
+
+def test_release_is_small_enough(tmp_path: Path) -> None:
+    """Helm keeps chart and manifests of a release in a Secret of at most 1 MiB; the package has what users need."""
+    package = Path(helm_python.package(CHART, destination=tmp_path))
+    with tarfile.open(package) as archive:
+        files = {member.name: archive.extractfile(member) for member in archive}
+        contents = [base64.b64encode(file.read()) for file in files.values() if file]
+    kept = b"".join([*contents, *(text.encode() for text in texts(OPERATOR).values())])
+
+    assert len(base64.b64encode(gzip.compress(kept))) < 512 * 1024
+    assert "driftgauge/files/rules/models.rules.yml" in files
+    assert not [name for name in files if "/ci/" in name]
 
 
 def test_policy_lets_scrapes_in_and_questions_out() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from deploy.charts import OPERATOR, ROOT, SETUPS, Object, of_kind, only, rendered, setup_objects, values_of
+from deploy.charts import OPERATOR, ROOT, SETUPS, Object, of_kind, only, rendered, setup_objects, texts, values_of
 
 SHIPPED: Final = sorted((ROOT / "alerting-rules").glob("*.rules.yml"))
 DASHBOARDS: Final = {path.name: path for path in (ROOT / "dashboards").glob("*.json")}
@@ -55,6 +55,33 @@ def test_promtool_takes_the_rules(values: dict[str, Any], tmp_path: Path) -> Non
         ["promtool", "check", "rules", "--lint=all", file], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def _scrape_configurations() -> dict[str, str]:
+    """Return what is shown to those without Prometheus Operator, by where."""
+    (notes,) = [text for path, text in texts({"job": "models"}, name="a").items() if path.endswith("NOTES.txt")]
+    (shown,) = re.findall(r"add to prometheus\.yml:\n\n(.*?)\n\n", notes, re.DOTALL)
+    page = (ROOT / "deploy" / "kubernetes" / "README.md").read_text(encoding="utf-8")
+    (plain,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", page, re.DOTALL)
+    return {"notes": f"scrape_configs:\n{shown}", "kubernetes": plain}
+
+
+def test_scrape_configurations_are_valid(tmp_path: Path) -> None:
+    """Prometheus takes them; they name the headless Service, keep the labels of series, and give the job."""
+    for place, text in _scrape_configurations().items():
+        file = tmp_path / f"{place}.yml"
+        file.write_text(text, encoding="utf-8")
+        ran = subprocess.run(["promtool", "check", "config", file], capture_output=True, text=True, check=False)
+        (scrape,) = yaml.safe_load(text)["scrape_configs"]
+        release, job = {"notes": ("a", "models"), "kubernetes": ("driftgauge", "driftgauge")}[place]
+        services = {each["metadata"]["name"]: each for each in of_kind(rendered({}, name=release), "Service")}
+        (address,) = scrape["dns_sd_configs"]
+
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert (scrape["job_name"], scrape["honor_labels"]) == (job, True)
+        host = address["names"][0].removesuffix(".monitoring.svc")
+        assert services[host]["spec"]["clusterIP"] == "None"
+        assert address["port"] in [port["port"] for port in services[host]["spec"]["ports"]]
 
 
 def test_links_and_job_are_the_releases() -> None:
