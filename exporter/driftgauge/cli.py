@@ -29,7 +29,7 @@ from driftgauge.inspection.commands import check_config, inspect
 from driftgauge.service.logs import Logs, configure_logging, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from driftgauge.service.config_file import ConfigFile
     from driftgauge.service.front import Front
@@ -226,7 +226,7 @@ def refuse_taken(address: str) -> None:
     """Raise ConfigError when the address is wrong or something answers there: better before long preparations."""
     import socket
 
-    from driftgauge.web.server import parse_address
+    from driftgauge.web.listening import parse_address
 
     host, port = parse_address(address)
     with suppress(OSError), socket.create_connection((host or "localhost", port), timeout=1):
@@ -249,21 +249,22 @@ def run_service(
 
     from driftgauge.service.starting import Starting
 
-    def make(url: str, on_refused: "Callable[[str], None]") -> "Front":
-        front = make_front(read_config, url=url, on_refused=on_refused, logs=logs)
-        on_started(url)
+    def make(urls: "Sequence[str]", on_refused: "Callable[[str], None]") -> "Front":
+        front = make_front(read_config, urls=urls, on_refused=on_refused, logs=logs)
+        on_started(urls[0])
         return front
 
     starting = Starting(make)
     # Before all that takes long: until it is set, the signal would end the process.
     signal.signal(signal.SIGHUP, lambda *_: starting.reload_soon())
     from driftgauge.web.app import create_app
+    from driftgauge.web.listening import bind
     from driftgauge.web.server import Server
 
     try:
         app = create_app(lambda: starting.front, version=__version__)
         web_config = read_web_config(web_config_path) if web_config_path else None
-        server = Server(app, address=address, web_config=web_config, on_started=starting.start)
+        server = Server(app, listeners=bind(address), web_config=web_config, on_started=starting.start)
     except DriftgaugeError as error:
         give_up(error)
     starting.on_failed = server.stop
@@ -275,7 +276,7 @@ def run_service(
 
 
 def make_front(
-    read_config: "Callable[[], ConfigFile]", *, url: str, on_refused: "Callable[[str], None]", logs: Logs
+    read_config: "Callable[[], ConfigFile]", *, urls: "Sequence[str]", on_refused: "Callable[[str], None]", logs: Logs
 ) -> "Front":
     """Return a front that runs refreshers in processes. Raises ConfigError."""
     import structlog
@@ -285,7 +286,7 @@ def make_front(
 
     configure_logging(logs)
     front = Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
-    structlog.get_logger("driftgauge").info("listening", url=url, version=__version__)
+    structlog.get_logger("driftgauge").info("listening", url=" ".join(urls), version=__version__)
     return front
 
 

@@ -41,6 +41,7 @@ from driftgauge.service.front import Front
 from driftgauge.service.logs import Logs, configure_logging
 from driftgauge.service.process import Process
 from driftgauge.web.app import create_app
+from driftgauge.web.listening import bind
 from driftgauge.web.server import Server
 
 config = ConfigFile("driftgauge.yml", "mlflow: {tracking_uri: 'http://mlflow'}\\nmodels:\\n"
@@ -50,7 +51,7 @@ spawn = partial(Process, command=[sys.executable, "-c", sys.argv[1]])
 front = Front(lambda: config, spawn=spawn, on_refused=print, logs=Logs())
 front.start()
 app = create_app(lambda: front, version="1")
-server = Server(app, address="127.0.0.1:0", on_started=lambda url: print(url, flush=True))
+server = Server(app, listeners=bind("127.0.0.1:0"), on_started=lambda urls: print(*urls, flush=True))
 server.run()
 front.stop()
 print("heavy:", *(set(sys.argv[2].split()) & set(sys.modules)))

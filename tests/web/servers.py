@@ -1,11 +1,12 @@
 """Real servers on free ports, a client that shows everything of a response, and certificates."""
 
+import base64
 import contextlib
 import datetime as dt
 import http.client
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
+from driftgauge.web.connections import DEADLINES, Deadlines
+from driftgauge.web.listening import bind
 from driftgauge.web.server import Server
 from driftgauge.web.status import Status
 from driftgauge.web.webconfig import WebConfigFile
@@ -71,22 +74,24 @@ def running(
     *,
     address: str = "127.0.0.1:0",
     web_config: WebConfigFile | None = None,
-    exchange_seconds: float = 90.0,
+    deadlines: Deadlines = DEADLINES,
+    unguarded: Collection[str] = frozenset(),
 ) -> Iterator[str]:
     """Serve `app` on a thread and yield its URL; the server has stopped when the block is left."""
     started = threading.Event()
     server = Server(
         app,
-        address=address,
+        listeners=bind(address),
         web_config=web_config,
+        unguarded=unguarded,
         on_started=lambda _: started.set(),
-        exchange_seconds=exchange_seconds,
+        deadlines=deadlines,
     )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         assert started.wait(10)
-        yield server.url
+        yield server.urls[0]
     finally:
         server.stop()
         thread.join(10)
@@ -115,6 +120,11 @@ def fetch(
         connection.endheaders()
         response = connection.getresponse()
         return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+
+
+def basic(name: str, password: str) -> Mapping[str, str]:
+    """Return the header a client sends for these credentials."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
 def parse_yaml(text: str, *, filename: str) -> Mapping[str, Any]:

@@ -2,16 +2,18 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import Mapping
 
 import bcrypt
 import pytest
 
-from driftgauge.web.access import Credentials, Guard
+from driftgauge.web.access import Credentials, Guard, TooManyFailures
 from driftgauge.web.app import create_app
+from driftgauge.web.pace import Pace, Rate
 from driftgauge.web.webconfig import WebConfig
 
-from .servers import Stub, fetch, running
+from .servers import Stub, basic, fetch, running
 
 USERS = {
     "alice": bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode(),
@@ -37,11 +39,6 @@ HEADERS = [
     ("nothing after the scheme", {"Authorization": "Basic"}),
 ]
 GUARDED = ("/", "/metrics", "/config", "/-/healthy", "/-/ready", "/nowhere")
-
-
-def basic(name: str, password: str) -> Mapping[str, str]:
-    """Return the header a client sends for these credentials."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
 @pytest.fixture
@@ -141,3 +138,105 @@ def test_rules_may_change_while_serving() -> None:
         after = fetch(url, "/metrics").status
 
     assert (before, after) == (200, 401)
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def test_what_is_beyond_the_pace_is_answered_late(checks: list[bytes]) -> None:
+    """After some failures the answer is another one and comes late, whether there is such a user or not."""
+
+    async def story(name: str) -> tuple[list[bool], float]:
+        credentials = Credentials(Pace(each=Rate(2, 0.3)), clock=Clock())
+        free = [await credentials.accept(name, b"%d" % n, users=USERS) for n in range(2)]
+        began = time.monotonic()
+        with pytest.raises(TooManyFailures, match="try again in 1 s"):
+            await credentials.accept(name, b"x", users=USERS)
+        return free, time.monotonic() - began
+
+    for name in ("alice", "mallory"):
+        free, held = asyncio.run(story(name))
+        assert free == [False, False]
+        assert 0.25 <= held < 5
+    assert len(checks) == 5
+
+
+def test_who_is_right_does_not_wait() -> None:
+    """Right credentials are accepted at once, from an address that has failed too often, also the first time."""
+
+    async def story() -> list[bool]:
+        credentials = Credentials(Pace(each=Rate(1, 30)))
+        assert not await credentials.accept("alice", b"x", users=USERS, client="a")
+        return [await credentials.accept("alice", b"open sesame", users=USERS, client="a") for _ in range(2)]
+
+    began = time.monotonic()
+    assert asyncio.run(story()) == [True, True]
+    assert time.monotonic() - began < 10
+
+
+def test_few_answers_are_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of them the oldest is given at once, and when the server stops, all are."""
+    monkeypatch.setattr("driftgauge.web.access._MOST_HELD", 2)
+
+    async def story() -> list[str]:
+        credentials = Credentials(Pace(each=Rate(0, 1000), longest=60))
+        ended: list[str] = []
+
+        async def guess(name: str) -> None:
+            with pytest.raises(TooManyFailures):
+                await credentials.accept("mallory", name.encode(), users=USERS)
+            ended.append(name)
+
+        tasks = []
+        for name in "abc":
+            tasks.append(asyncio.create_task(guess(name)))
+            await asyncio.sleep(0.05)
+        assert ended == ["a"]
+        credentials.release()
+        await asyncio.gather(*tasks)
+        return sorted(ended)
+
+    assert asyncio.run(story()) == ["a", "b", "c"]
+
+
+def test_a_wrong_password_is_checked_once(checks: list[bytes]) -> None:
+    """A scraper that comes again with an old password costs nothing more, until the users change."""
+
+    async def story() -> list[bool]:
+        credentials = Credentials(Pace(each=Rate(100, 1)))
+        wrong = [await credentials.accept("alice", b"old", users=USERS) for _ in range(5)]
+        changed = {"alice": bcrypt.hashpw(b"old", bcrypt.gensalt(4)).decode()}
+        return [*wrong, await credentials.accept("alice", b"old", users=changed)]
+
+    assert asyncio.run(story()) == [False] * 5 + [True]
+    assert checks == [b"old"] * 2
+
+
+def test_unknown_names_are_checked_like_others(checks: list[bytes]) -> None:
+    """A name that nobody has costs the dearest check, and so does a wrong password against a cheap hash."""
+    users = {name: bcrypt.hashpw(b"x", bcrypt.gensalt(cost)).decode() for name, cost in (("cheap", 4), ("dear", 6))}
+
+    async def story(name: str) -> bool:
+        return await Credentials().accept(name, b"y", users=users)
+
+    counts = []
+    for name in ("cheap", "dear", "nobody"):
+        checks.clear()
+        assert not asyncio.run(story(name))
+        counts.append(len(checks))
+    assert counts == [3, 1, 1]
+
+
+def test_unguarded_paths() -> None:
+    """A probe of the paths that are named needs no credentials; nothing else is open."""
+    guard = Guard(create_app(Stub, version="1"), lambda: WebConfig(basic_auth_users=USERS), unguarded={"/-/healthy"})
+    with running(guard) as url:
+        assert [fetch(url, path).status for path in GUARDED] == [401, 401, 401, 200, 401, 401]
+        assert fetch(url, "/-/healthy", headers=basic("alice", "wrong")).status == 200

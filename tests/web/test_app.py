@@ -3,6 +3,8 @@
 import html.parser
 import re
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +14,7 @@ import pytest
 
 from driftgauge.web.app import create_app
 from driftgauge.web.status import Feature, ModelStatus, Remark, Score, Status, Verdict
+from processes import eventually
 
 from .servers import NOW, Reply, Stub, fetch, running
 
@@ -127,9 +130,48 @@ def test_large_pages_arrive_whole() -> None:
         assert fetch(url, "/metrics").body == page
 
 
+def test_any_number_of_scrapes() -> None:
+    """A limit of 0 is none."""
+    with running(create_app(Stub, version="1", max_scrapes=0)) as url:
+        assert fetch(url, "/metrics").status == 200
+
+
+def test_reloads_that_wait_are_one() -> None:
+    """Whoever asks while a reload is under way gets the answer of the next one, and so do all others that wait."""
+    let_go, calls = threading.Event(), []
+
+    class Slow(Stub):
+        def reload(self) -> str | None:
+            calls.append(None)
+            assert let_go.wait(30)
+            return f"mistake {len(calls)}"
+
+    slow = Slow()
+    replies: list[bytes] = []
+
+    def ask() -> None:
+        replies.append(fetch(url, "/-/reload", method="POST").body)
+
+    with running(create_app(lambda: slow, version="1")) as url:
+        threads = [threading.Thread(target=ask) for _ in range(30)]
+        threads[0].start()
+        assert eventually(lambda: len(calls) == 1, seconds=30)
+        for thread in threads[1:]:
+            thread.start()
+        time.sleep(0.5)
+        assert fetch(url, "/config").status == 200
+        let_go.set()
+        for thread in threads:
+            thread.join(30)
+
+    assert len(calls) <= 3
+    assert len(replies) == 30
+    assert sum(b"mistake 1" in reply for reply in replies) == 1
+
+
 def test_too_many_scrapes_are_sent_away() -> None:
     """Clients that do not read hold their places; one more gets 503 at once, and is served when a place is free."""
-    app = create_app(lambda: Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2)
+    app = create_app(lambda: Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2, patience=60)
     with running(app) as url:
         parts = urlsplit(url)
         assert parts.hostname is not None

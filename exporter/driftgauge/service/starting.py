@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from driftgauge.errors import DriftgaugeError, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from driftgauge.service.front import Front
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Starting:
     """Makes and starts a front in the background; `front` is None until it is there.
 
-    make: gets the URL that is served, and what is to be called when the state cannot be used. on_failed: is called
+    make: gets the URLs that are served, and what is to be called when the state cannot be used. on_failed: is called
     when there will be no front; `error` then says why.
     """
 
-    def __init__(self, make: "Callable[[str, Callable[[str], None]], Front]") -> None:
+    def __init__(self, make: "Callable[[Sequence[str], Callable[[str], None]], Front]") -> None:
         self._make = make
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -32,9 +32,9 @@ class Starting:
         self.error: Exception | None = None
         self.on_failed: Callable[[], None] = lambda: None
 
-    def start(self, url: str) -> None:
-        """Begin: the server answers at `url`."""
-        self._thread = threading.Thread(target=self._run, args=(url,), name="starting", daemon=True)
+    def start(self, urls: "Sequence[str]") -> None:
+        """Begin: the server answers at `urls`."""
+        self._thread = threading.Thread(target=self._run, args=(urls,), name="starting", daemon=True)
         self._thread.start()
 
     def reload_soon(self) -> None:
@@ -50,10 +50,10 @@ class Starting:
             self._thread.join()
         return self.front is None or self.front.stop()
 
-    def _run(self, url: str) -> None:
+    def _run(self, urls: "Sequence[str]") -> None:
         try:
             # A signal that comes before the file is read is about what is read then.
-            front = self._make(url, self._refused)
+            front = self._make(urls, self._refused)
         except Exception as error:
             self._fail(error)
             if not isinstance(error, DriftgaugeError):

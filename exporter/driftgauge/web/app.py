@@ -1,17 +1,20 @@
 """The routes of the exporter: pages in, HTTP out.
 
 In the first second there is no exporter yet: `/-/healthy` is answered, and everything else gets 503. A scrape copies
-bytes that were rendered at the last refresh. At most `MAX_SCRAPES` of them are answered at a time: one more gets 503
-with Retry-After, instead of all of them becoming slow. Endpoints that may wait (status, config, reload) are plain
-functions, which Starlette runs on threads; those that cannot are coroutines and need no thread, so they are answered
-even when every thread is taken.
+bytes that were rendered at the last refresh. At most `MAX_SCRAPES` of them are answered at a time: for one more, a
+client that takes long to read its page is cut off; where there is none it gets 503 with Retry-After. What may wait
+(status, config, reload) runs on threads; what cannot needs none, so it is answered even when every thread is taken.
 """
 
+import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,6 +23,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from driftgauge.web.connections import Connection, connection_of
 from driftgauge.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, prefers_openmetrics
 from driftgauge.web.status import Status, age, figure, utc
 
@@ -60,8 +64,13 @@ class Exporter(Protocol):
         """Return what the landing page shows."""
 
 
-def create_app(current: Callable[[], Exporter | None], *, version: str, max_scrapes: int = MAX_SCRAPES) -> Starlette:
-    """Return the ASGI application that answers for the exporter that `current` returns, None while it starts."""
+def create_app(
+    current: Callable[[], Exporter | None], *, version: str, max_scrapes: int = MAX_SCRAPES, patience: float = 1.0
+) -> Starlette:
+    """Return the ASGI application that answers for the exporter that `current` returns, None while it starts.
+
+    patience: for how long (s) a client may read a page, which takes milliseconds, before it makes room for another.
+    """
 
     def index(_: Request) -> Response:
         exporter = _started(current)
@@ -84,8 +93,10 @@ def create_app(current: Callable[[], Exporter | None], *, version: str, max_scra
             return PlainTextResponse("driftgauge is ready.\n")
         return PlainTextResponse("driftgauge is not ready: the first refresh is under way.\n", status_code=503)
 
-    def reload(_: Request) -> Response:
-        mistake = _started(current).reload()
+    together = _Together(lambda: _started(current).reload())
+
+    async def reload(_: Request) -> Response:
+        mistake = await together()
         if mistake is None:
             return PlainTextResponse("The configuration was reloaded.\n")
         return PlainTextResponse(f"The old configuration stays in use: {mistake}\n", status_code=500)
@@ -95,7 +106,7 @@ def create_app(current: Callable[[], Exporter | None], *, version: str, max_scra
 
     routes = [
         Route("/", index),
-        Route("/metrics", metrics, middleware=[Middleware(_Bound, limit=max_scrapes)]),
+        Route("/metrics", metrics, middleware=[Middleware(_Bound, limit=max_scrapes, patience=patience)]),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload, methods=["POST"]),
@@ -138,6 +149,28 @@ async def _slices(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
     yield b"".join(gathered)
 
 
+class _Together:
+    """Calls what may take a while on a thread: for all who ask while it is under way, once more after it."""
+
+    def __init__(self, call: Callable[[], str | None]) -> None:
+        self._call = call
+        self._running: asyncio.Task[str | None] | None = None
+        self._next: asyncio.Task[str | None] | None = None
+
+    async def __call__(self) -> str | None:
+        """Return what a call says that began after this one."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._run(after=self._running))
+        # Not cancelled with one of those who wait.
+        return await asyncio.shield(self._next)
+
+    async def _run(self, after: "asyncio.Task[str | None] | None") -> str | None:
+        if after is not None:
+            await asyncio.wait({after})
+        self._running, self._next = self._next, None
+        return await run_in_threadpool(self._call)
+
+
 class _SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -152,19 +185,39 @@ class _SecurityHeaders:
 
 
 class _Bound:
-    """Answers at most `limit` requests at a time. The event loop is one thread, so the count needs no lock."""
+    """Answers at most `limit` requests at a time, any number with 0. One event loop uses it, so it needs no lock.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    A request counts until its client has read the answer. One that reads for longer than `patience` s makes room for
+    the next: first the oldest one of the address that has most.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, patience: float) -> None:
         self._app = app
-        self._free = limit
+        self._limit = limit
+        self._patience = patience
+        self._since: dict[object, tuple[float, Connection | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._free <= 0:
+        if self._limit and len(self._since) >= self._limit and not self._made_room():
             busy = PlainTextResponse("Too many scrapes at a time.\n", status_code=503, headers={"Retry-After": "1"})
             await busy(scope, receive, send)
             return
-        self._free -= 1
+        mine, connection = object(), connection_of(scope)
+        self._since[mine] = (time.monotonic(), connection)
         try:
             await self._app(scope, receive, send)
+            if connection is not None:
+                await connection.drained()
         finally:
-            self._free += 1
+            self._since.pop(mine, None)
+
+    def _made_room(self) -> bool:
+        long_ago = time.monotonic() - self._patience
+        slow = {each: at for each, (began, at) in self._since.items() if began < long_ago and at is not None}
+        counts = Counter(at.address for at in slow.values())
+        chosen = max(slow, key=lambda each: counts[slow[each].address], default=None)
+        if chosen is None:
+            return False
+        slow[chosen].abort()
+        del self._since[chosen]
+        return True

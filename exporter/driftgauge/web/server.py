@@ -1,153 +1,192 @@
-"""Listening: address, slow clients, and stopping in time.
+"""The server: an application on some sockets, behind the access rules, until it is told to stop.
 
-The socket is bound when a `Server` is made, so a port that is taken is known before anything else starts. uvicorn
-speaks HTTP; its own logging, signal and TLS set-up are replaced, because the command line owns logs and signals and
-certificates have to be exchangeable while it runs.
+Sockets are bound when a `Server` is made, so a port that is taken is known before anything else starts. uvicorn speaks
+HTTP; its own logging, signals, TLS, accepting and limits are replaced, because the command line owns logs and signals,
+TLS rules have to be exchangeable while it runs, and neither idle nor slow clients may shut others out.
 """
 
 import asyncio
 import contextlib
-import errno
+import resource
 import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from driftgauge.errors import ConfigError
+from driftgauge.web.accepting import Acceptor
+from driftgauge.web.connections import DEADLINES, Connection, Connections, Deadlines
+from driftgauge.web.listening import Listener
 
 if TYPE_CHECKING:
     from driftgauge.web.webconfig import WebConfigFile
 
-# Longer than a scrape interval of a minute, so a scraper keeps its connection; so is `exchange_seconds`.
+# Longer than a scrape interval of a minute, so a scraper keeps its connection; so is `Deadlines.exchange`.
 _KEEP_ALIVE_SECONDS: Final = 75
-_MAX_CONNECTIONS: Final = 500
+_MOST_CONNECTIONS: Final = 1000
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _SHUTDOWN_SECONDS: Final = 3
-
-
-class Address(NamedTuple):
-    """Where to listen; an empty host is every interface, port 0 any free one."""
-
-    host: str
-    port: int
-
-
-def parse_address(text: str) -> Address:
-    """Parse "127.0.0.1:10210", "[::1]:10210", "localhost:0" or ":10210". Raise ConfigError for anything else."""
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535 or (":" in host and not bracketed):
-        raise ConfigError(f'--web.listen-address: "{text}" is not host:port, [IPv6]:port or :port')
-    return Address(host[1:-1] if bracketed else host, int(port))
+# For pages that have to be made: more at a time would only take the processor from scrapes.
+_THREADS: Final = 4
+# How long this process waits for an answer of its own; a page that is being made holds nothing up for so long.
+_ANSWER_SECONDS: Final = 5.0
 
 
 class Server:
-    """An application on a port.
+    """An application on the sockets of `listeners`.
 
-    app: is put behind the access rules of `web_config`, if any. on_started: gets the URL once requests are answered.
-    exchange_seconds: how long a client may take for a request and its answer.
-    Raises ConfigError when the address is wrong or taken, or a certificate cannot be used.
+    app: is put behind the access rules of `web_config`, if any, but for the paths `unguarded`. on_started: gets the
+    URLs once requests are answered. on_stopping: is called when it begins to stop. deadlines: how long clients may
+    take. Raises ConfigError when a certificate cannot be used.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        address: str,
+        listeners: Sequence[Listener],
         web_config: "WebConfigFile | None" = None,
-        on_started: Callable[[str], None],
-        exchange_seconds: float = 90.0,
+        unguarded: Collection[str] = frozenset(),
+        on_started: Callable[[Sequence[str]], None],
+        on_stopping: Callable[[], None] = lambda: None,
+        deadlines: Deadlines = DEADLINES,
     ) -> None:
-        tls = None
+        contexts: Callable[[], ssl.SSLContext | None] = _plain
+        stopping = [on_stopping]
         if web_config is not None:
             # Without one the server starts sooner.
             from driftgauge.web.access import Guard  # noqa: PLC0415
-            from driftgauge.web.tls import server_context  # noqa: PLC0415
+            from driftgauge.web.tls import Contexts  # noqa: PLC0415
 
-            app = Guard(app, web_config.current)
-            tls = server_context(web_config.current)
-        wanted = parse_address(address)
-        self._socket = _bind(wanted, address)
-        port = self._socket.getsockname()[1]
-        self.url = f"{'http' if tls is None else 'https'}://{_reachable(wanted.host)}:{port}"
-        self._uvicorn = _Uvicorn(_uvicorn_config(app, tls, exchange_seconds), on_started=lambda: on_started(self.url))
+            contexts = Contexts(web_config.current).now
+            app = guard = Guard(app, web_config.current, unguarded=unguarded)
+            stopping.append(guard.release)
+        self._sockets = [listener.socket for listener in listeners]
+        self.urls = tuple(listener.url(tls=contexts() is not None) for listener in listeners)
+        self._uvicorn = _Uvicorn(
+            _uvicorn_config(app),
+            contexts=contexts,
+            deadlines=deadlines,
+            on_started=lambda: on_started(self.urls),
+            on_stopping=stopping,
+        )
 
     def run(self) -> None:
         """Answer requests until `stop`, SIGTERM or SIGINT; open ones get `_SHUTDOWN_SECONDS` to finish."""
-        with self._socket:
-            self._uvicorn.run(sockets=[self._socket])
+        with contextlib.ExitStack() as listening:
+            for each in self._sockets:
+                listening.enter_context(each)
+            self._uvicorn.run(sockets=self._sockets)
 
     def stop(self) -> None:
         """Make `run` return soon. Callable from any thread or signal handler."""
         self._uvicorn.should_exit = True
 
+    def answers(self, path: str) -> bool:
+        """Ask for a page as a client does, on a connection that needs no network; return whether anything came back.
 
-def _bind(wanted: Address, text: str) -> socket.socket:
-    try:
-        return _listen(wanted)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        reason = "the port is taken; is another driftgauge running?" if taken else error.strerror
-        raise ConfigError(f"--web.listen-address: cannot listen on {text}: {reason}") from error
-
-
-def _listen(wanted: Address) -> socket.socket:
-    if wanted.host:
-        found = socket.getaddrinfo(*wanted, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, place = found[0]
-        return socket.create_server((str(place[0]), wanted.port), family=family)
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(("", wanted.port), family=socket.AF_INET6, dualstack_ipv6=True)
-        except OSError as error:
-            # Compiled in, yet a container may have IPv6 switched off: then there is no such address.
-            if error.errno != errno.EADDRNOTAVAIL:
-                raise
-    return socket.create_server(("", wanted.port))
+        Callable from any thread but the server's own.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(_ANSWER_SECONDS)
+            if not self._uvicorn.adopt(theirs):
+                theirs.close()
+                return False
+            with contextlib.suppress(OSError):
+                ours.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                return ours.recv(8).startswith(b"HTTP/1.")
+        return False
 
 
-def _reachable(host: str) -> str:
-    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not listened on
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
+def _plain() -> None:
+    """Return the TLS context of plain HTTP."""
 
 
-def _uvicorn_config(app: ASGIApp, tls: ssl.SSLContext | None, exchange_seconds: float) -> uvicorn.Config:
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=partial(_Connection, exchange_seconds=exchange_seconds),  # type: ignore[arg-type] # called like a class
+        http=Connection,
+        loop="asyncio",
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="warning",
+        # What clients do wrong is not worth a line each: anyone could fill the log.
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
     )
     config.load()
-    config.ssl = tls
     return config
 
 
 class _Uvicorn(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        contexts: Callable[[], ssl.SSLContext | None],
+        deadlines: Deadlines,
+        on_started: Callable[[], None],
+        on_stopping: Sequence[Callable[[], None]],
+    ) -> None:
         super().__init__(config)
+        self._contexts = contexts
+        self._deadlines = deadlines
         self._on_started = on_started
+        self._on_stopping = on_stopping
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._acceptors: list[Acceptor] = []
+
+    def adopt(self, end: socket.socket) -> bool:
+        """Serve a connection that was made in this process; return whether the server runs."""
+        if self._loop is None or not self._acceptors:
+            return False
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(self._acceptors[0].adopt, end)
+            return True
+        return False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Accept connections from the sockets, in place of uvicorn's own way; see `accepting`."""
+        self.lifespan = self.config.lifespan_class(self.config)
+        self._loop = asyncio.get_running_loop()
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # Half of the descriptors, for this process needs some itself.
+        connections = Connections(min(_MOST_CONNECTIONS, descriptors // 2))
+        make = partial(
+            Connection,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+            register=connections,
+            deadlines=self._deadlines,
+        )
+        self._acceptors = [
+            Acceptor(each, make, connections=connections, contexts=self._contexts, head=self._deadlines.head)
+            for each in sockets or []
+        ]
+        # With what uvicorn uses of asyncio's servers.
+        self.servers = self._acceptors  # type: ignore[assignment]
+        self.started = True
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go that wait, then end as uvicorn does."""
+        for say in self._on_stopping:
+            say()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -161,30 +200,3 @@ class _Uvicorn(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class _Connection(H11Protocol):
-    """A connection that has to finish an exchange every `exchange_seconds`.
-
-    uvicorn waits for ever for the rest of a request and for a client that does not read; here either ends with the
-    connection, so that neither can use them up.
-    """
-
-    _deadline: asyncio.TimerHandle
-
-    def __init__(self, *arguments: Any, exchange_seconds: float, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._exchange_seconds = exchange_seconds
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn does
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(self._exchange_seconds, transport.abort)
-
-    def on_response_complete(self) -> None:
-        self._deadline.cancel()
-        self._deadline = self.loop.call_later(self._exchange_seconds, self.transport.abort)
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
-        super().connection_lost(exc)

@@ -1,8 +1,9 @@
-"""TLS as the web configuration says, with certificates that can be exchanged while the server runs.
+"""TLS as the web configuration says, with certificates and rules that can be exchanged while the server runs.
 
-Certificates expire, and a tool puts new ones in their place. Each handshake therefore looks whether the files changed,
-and takes the new ones if they can be used. What OpenSSL fixes before a handshake stays as it was at the start: whether
-there is TLS at all, `min_version` and `client_auth_type`.
+Certificates expire, and a tool puts new ones in their place; authorities and the least version are tightened. Each
+connection therefore gets a context of the configuration and the files as they are when it comes, and one that was
+accepted under other rules is closed at its next request. Sessions are not resumed: a ticket would let in again whom
+new rules shut out, and a certificate that has expired meanwhile.
 """
 
 import ssl
@@ -14,7 +15,7 @@ import structlog
 from driftgauge.errors import ConfigError
 from driftgauge.web.webconfig import TlsConfig, WebConfig, stamp
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("driftgauge.web")
 
 _TLS_VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENT_CERTIFICATES: Final = {
@@ -24,39 +25,36 @@ _CLIENT_CERTIFICATES: Final = {
 }
 
 
-def server_context(current: Callable[[], WebConfig]) -> ssl.SSLContext | None:
-    """Return a context whose handshakes use the certificates as they are then, or None for plain HTTP.
+class Contexts:
+    """The TLS context of each moment. Raises ConfigError when the first certificates cannot be used."""
 
-    Raise ConfigError when the first ones cannot be used.
-    """
-    first = current().tls_server_config
-    if first is None:
+    def __init__(self, current: Callable[[], WebConfig]) -> None:
+        self._current = current
+        self._rules = self._found()
+        self._context = _build_context(self._rules[0])
+
+    def now(self) -> ssl.SSLContext | None:
+        """Return the context for a connection that comes now, the same one until something changes; None for HTTP."""
+        found = self._found()
+        if found != self._rules:
+            self._rules = found
+            try:
+                self._context = _build_context(found[0])
+            except ConfigError as error:
+                _log.error("the new TLS configuration cannot be used, the last good one stays in use", error=str(error))
+        return self._context
+
+    def _found(self) -> tuple[TlsConfig | None, object]:
+        tls = self._current().tls_server_config
+        return tls, None if tls is None else stamp(tls.files)
+
+
+def _build_context(tls: TlsConfig | None) -> ssl.SSLContext | None:
+    if tls is None:
         return None
-    context = _build_context(first)
-    newest = (stamp(first.files), first, context)
-
-    def refresh(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
-        nonlocal newest
-        tls = current().tls_server_config or first
-        found = stamp(tls.files)
-        if (found, tls) != newest[:2]:
-            newest = (found, tls, _rebuilt(tls, fallback=newest[2]))
-        connection.context = newest[2]
-
-    context.sni_callback = refresh
-    return context
-
-
-def _rebuilt(tls: TlsConfig, *, fallback: ssl.SSLContext) -> ssl.SSLContext:
-    try:
-        return _build_context(tls)
-    except ConfigError as error:
-        _log.error("the new certificate cannot be used, the last good one stays in use", error=str(error))
-        return fallback
-
-
-def _build_context(tls: TlsConfig) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
     context.minimum_version = _TLS_VERSIONS[tls.min_version]
     context.verify_mode = _CLIENT_CERTIFICATES[tls.client_auth_type]
     try:

@@ -152,14 +152,14 @@ class WebConfigFile:
         return parse_web_config(self._parse(text, filename=name), filename=name)
 
 
-def stamp(paths: tuple[Path, ...]) -> tuple[tuple[int, int, int] | None, ...]:
+def stamp(paths: tuple[Path, ...]) -> tuple[tuple[int, ...] | None, ...]:
     """Return a value that changes with the files; None for a file that does not exist."""
     return tuple(map(_stamp, paths))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, ...] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
