@@ -210,6 +210,10 @@ MISTAKES: Final = {
     ),
     "no_models": ({"config": {"models": []}}, "config.models: names no model; give at least one"),
     "null_models": ({"config": {"models": None}}, "config.models: names no model; give at least one"),
+    "alert_that_is_not_there": (
+        {"prometheusRule": {"enabled": True, "disabled": ["ModelOutlier"]}},
+        "prometheusRule.disabled: there is no alert ModelOutlier; their names are",
+    ),
     "password_in_the_configuration": (
         {"config": {"mlflow": {"tracking_uri": "https://user:secret@mlflow"}}},
         "config: an address has a password in it, and a ConfigMap is no place for one",
