@@ -11,7 +11,11 @@ from structlog.testing import capture_logs
 from driftgauge.errors import SourceUnavailable
 from driftgauge.source import Source
 from driftgauge.windows import MICROSECONDS
+from mlflow_servers import free_port
 from pipeline.conftest import LIMIT, NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, published
+from source.conftest import Canned, canned
+
+__all__ = ["canned"]
 
 NAME = "churn-registered"
 MINUTE = 60 * MICROSECONDS
@@ -251,3 +255,93 @@ def test_versions_that_no_registry_knows(bench: Bench) -> None:
     assert {key[1] for key in values if key[0] == "model_predictions_total"} == {"1.2.0", "blue"}
     assert judged(values, 1) == (None, None)
     assert values["model_feature_ks_statistic", "blue", "1h", "x"] == registry.right(1)[0]
+
+
+def _numbered(bench: Bench, rows: int) -> None:
+    """Log rows of a version that may be registered."""
+    row = {"timestamp": SECONDS - 60, "model_version": "3", "prediction": 1}
+    bench.log(PREDICTIONS, "predictions.jsonl", [row] * rows)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((403, {}, b'{"error_code": "PERMISSION_DENIED", "message": "no"}'), "forbidden"),
+        # As MLflow's own basic-auth says it.
+        ((403, {}, b"Permission denied"), "forbidden"),
+        ((401, {}, b"You are not authenticated"), "unauthorized"),
+        ((404, {}, b"<html>nginx</html>"), "not_found"),
+        ((200, {}, b"<html>log in</html>"), "not_mlflow"),
+        ((503, {}, b"maintenance"), "server_error"),
+        (None, "unreachable"),
+    ],
+)
+def test_a_registry_that_refuses_costs_model_info(
+    bench: Bench,
+    canned: Canned,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, dict[str, str], bytes] | None,
+    reason: str,
+) -> None:
+    """Rows logged later count, the refresh is good, and one warning names the registry and the model."""
+    registry = canned.url if answer else f"http://127.0.0.1:{free_port()}"
+    canned.answers = {"/": answer} if answer else {}
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry.replace("http://", "http://me:geheim@"))
+    config = bench.config(a_model())
+    with bench.opened(config) as pipeline, capture_logs() as logs:
+        for minute, rows in enumerate((3, 5)):
+            _numbered(bench, rows)
+            report = pipeline.refresh(NOW + minute * MINUTE)
+            assert (report.mlflow_up, report.failures) == (True, {})
+        values = published(pipeline, config, now=NOW + MINUTE)
+        remarks = [remark for remark in pipeline.journals["churn"].remarks.values() if remark.kind == "lookup"]
+    assert values["model_predictions_total", "3"] == 8
+    assert values["model_window_predictions", "3", "1h"] == 8
+    assert not any(key[0] == "model_info" for key in values)
+    (said,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (said["model"], said["reason"]) == ("churn", reason)
+    assert said["error"].startswith(f"the model registry at {registry}")
+    assert "geheim" not in repr(logs)
+    assert [(remark.reason, remark.text) for remark in remarks] == [(reason, said["error"])]
+
+
+def test_a_registry_that_answers_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of versions stays while the registry is away; with its answer the rest comes, and that is said."""
+    registry = Registry(bench, 2)
+    registry.log(1)
+    config = bench.config(a_model(NAME))
+
+    def refused(*_: object) -> None:
+        raise SourceUnavailable("the model registry at http://host: connection refused", reason="unreachable")
+
+    def versions() -> list[str]:
+        return [key[1] for key in published(pipeline, config) if key[0] == "model_info"]
+
+    with bench.opened(config) as pipeline, capture_logs() as logs:
+        pipeline.refresh(NOW)
+        assert versions() == ["1"]
+        with monkeypatch.context() as patch:
+            patch.setattr(Source, "model_version", refused)
+            registry.log(2)
+            for _ in range(2):
+                assert pipeline.refresh(NOW).failures == {}
+            assert versions() == ["1"]
+        pipeline.refresh(NOW)
+        assert sorted(versions()) == ["1", "2"]
+    said = [line["event"] for line in logs if "model_info" in repr(line)]
+    assert len(said) == 2
+    assert said[-1] == "looked up again"
+
+
+def test_a_reference_in_a_registry_that_refuses(bench: Bench, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that needs the registry for its reference fails by it, and its rows are read all the same."""
+    registry = Registry(bench, 1)
+    registry.log(1)
+    canned.answers = {"/": (403, {}, b"Permission denied")}
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", canned.url)
+    report, values = bench.refreshed(registry.config())
+    reason, message = report.failures["churn"]
+    assert reason == "reference"
+    assert f"the model registry at {canned.url}: access is denied (403)" in message
+    assert NAME in message
+    assert values["model_window_predictions", "1", "1h"] == 80

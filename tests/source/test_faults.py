@@ -209,7 +209,7 @@ def test_download_cut_without_a_sign(stock: Bench, proxy: FaultProxy, source: So
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"), [(status(401), REFUSED), (status(503), FAILING), (fault_proxy.login_page, STRANGE)]
+    ("fault", "expected"), [(status(401), REFUSED), (status(503), UNAVAILABLE), (fault_proxy.login_page, STRANGE)]
 )
 def test_server_goes_away_before_a_download(
     stock: Bench, proxy: FaultProxy, source: Source, fault: Fault, expected: str

@@ -11,8 +11,8 @@ from typing import Final, Literal, Self
 from driftgauge.aggregates.totals import Totals
 from driftgauge.windows import MICROSECONDS
 
-# A doubt about what was read, a file that was set aside, a file whose suffix is not read.
-Kind = Literal["doubt", "file", "suffix"]
+# A doubt about what was read, a file that was set aside, a file whose suffix is not read, a look-up in vain.
+Kind = Literal["doubt", "file", "suffix", "lookup"]
 # What a person reads; a producer that makes new mistakes all the time pushes out the oldest.
 MOST_REMARKS: Final = 50
 _LONGEST_TEXT: Final = 500

@@ -202,7 +202,7 @@ class Pipeline:
         if is_complete and memory.served is not None:
             again.finish(self._store, memory, self._config, now=now)
         self._versions.forget(memory)
-        identify(memory, self._feeds)
+        identify(memory, self._feeds, now)
         if reference_error is not None:
             raise reference_error
 

@@ -12,6 +12,7 @@ from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.journal import Remark
 from driftgauge.pipeline.memory import Memory
+from driftgauge.pipeline.saying import say_looked_up, say_not_looked_up
 from driftgauge.reference import Reference
 from driftgauge.segments import ALL_ROWS
 from driftgauge.snapshot import ModelState
@@ -46,10 +47,12 @@ def renew_reference(
         identity = baseline.identity(source, model, uri, limits)
         # A reading ends with the reference that it began with; after that comes the next.
         if identity == memory.reference_identity or (memory.served is not None and memory.state.predictions):
+            say_looked_up(memory, "reference")
             return None
         found = baseline.load(source, model, uri, limits, executor=executor)
+        say_looked_up(memory, "reference")
     except (SourceMissing, SourceUnavailable, BatchError, ReferenceUnusable) as error:
-        return _failed(memory, uri, error)
+        return _failed(memory, uri, error, now)
     if memory.shared is not None:
         executor.release(memory.shared)
         memory.shared = None
@@ -67,14 +70,11 @@ def renew_reference(
     return None
 
 
-def _failed(memory: Memory, uri: str, error: DriftgaugeError) -> ReferenceUnusable | None:
+def _failed(memory: Memory, uri: str, error: DriftgaugeError, now: int) -> ReferenceUnusable | None:
     """Return why there is no reference; None while the last one stays, which is said once."""
     if not isinstance(error, SourceUnavailable) or memory.state.reference is None:
         return ReferenceUnusable(f"reference {uri}: {error}")
-    if ("reference", uri, "") not in memory.said:
-        memory.said.add(("reference", uri, ""))
-        name = memory.state.config.name
-        _log.warning("reference not looked up: the last one stays", model=name, uri=uri, error=str(error))
+    say_not_looked_up(memory, "reference", "reference not looked up: the last one stays", error, now)
     return None
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from driftgauge.columns import Note
 from driftgauge.config import Limits, ModelConfig
+from driftgauge.errors import SourceUnavailable
 from driftgauge.feed import Piece
 from driftgauge.patterns import suffix
 from driftgauge.pipeline.journal import Remark
@@ -76,3 +77,19 @@ def say_what_is_left_out(model: ModelConfig, limits: Limits) -> None:
     if dropped := Segments.of(model, limits).dropped:
         why = "segments beyond limits.max_segments are left out"
         _log.warning(why, model=model.name, segments=list(dropped))
+
+
+def say_not_looked_up(memory: Memory, what: str, lost: str, error: SourceUnavailable, now: int) -> None:
+    """Say once, until it ends, that something beside the rows could not be looked up, and what that costs."""
+    remark = Remark("lookup", error.reason, what, lost, str(error), "", first=now, last=now)
+    if not any(key[0] == remark.kind and key[2] == what for key in memory.said):
+        memory.says(remark)
+        _log.warning(lost, model=memory.state.config.name, reason=error.reason, error=str(error))
+
+
+def say_looked_up(memory: Memory, what: str) -> None:
+    """Say that something is looked up again, if it was said that it could not be."""
+    ended = {key for key in memory.said if key[0] == "lookup" and key[2] == what}
+    if ended:
+        memory.said -= ended
+        _log.info("looked up again", model=memory.state.config.name, what=what)

@@ -18,6 +18,7 @@ from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.memory import Memory
+from driftgauge.pipeline.saying import say_looked_up, say_not_looked_up
 from driftgauge.schema import UNKNOWN_VERSION
 from driftgauge.snapshot import Identity
 from driftgauge.source import Source, own_uri, registered_name
@@ -150,16 +151,30 @@ class Versions:
             memory.shared = None
 
 
-def identify(memory: Memory, feeds: Feeds) -> None:
-    """Find out where versions live in MLflow: their training run if registered, else where they were logged."""
-    model, found = memory.state.config, {}
+def identify(memory: Memory, feeds: Feeds, now: int) -> None:
+    """Find out where versions live in MLflow: their training run if registered, else where they were logged.
+
+    While the registry refuses or does not answer, what is known stays and the rest is not known, which is said once.
+    """
+    model, found, failure = memory.state.config, {}, None
     for version, totals in memory.shown.totals.versions.items():
-        registered = feeds.registered(model, version)
+        try:
+            registered = feeds.registered(model, version)
+        except SourceUnavailable as error:
+            failure = error
+            if version in memory.state.identities:
+                found[version] = memory.state.identities[version]
+            continue
         if registered is None:
             found[version] = Identity(*(totals.origin or ("", "")), "")
         else:
             run_id, experiment_id = registered.run_id or "", registered.experiment_id or ""
             found[version] = Identity(run_id, experiment_id, registered.model_uri)
+    if failure is None:
+        say_looked_up(memory, "model_info")
+    else:
+        lost = "no model_info of some versions, all else goes on: the model registry could not be asked"
+        say_not_looked_up(memory, "model_info", lost, failure, now)
     memory.state = replace(memory.state, identities=found)
     if memory.served is not None:
         memory.served = replace(memory.served, identities=found)

@@ -28,6 +28,7 @@ _WHAT: Final = {
     "doubt": "read with doubt",
     "file": "file set aside",
     "suffix": "not read",
+    "lookup": "not looked up",
 }
 
 

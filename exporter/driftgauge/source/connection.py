@@ -20,6 +20,7 @@ from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer,
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
 from driftgauge.source.origins import Borders
+from driftgauge.source.registry import REST_SECONDS, Registry
 from driftgauge.source.schedule import Portions
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
 from driftgauge.source.transport import guard_mlflow
@@ -31,7 +32,8 @@ class Connection:
     """The connection to one tracking server or store; safe to share between threads.
 
     `server` is its URI without credentials, as messages show it. artifact_hosts: see `Borders`. on_answer: is called
-    after each request that was answered in time.
+    after each request that was answered in time. registry_rest: for how long (s) a registry that does not answer is
+    left alone.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Connection:
         spool: Scratch,
         portions: Portions,
         on_answer: Callable[[], None] = lambda: None,
+        registry_rest: float = REST_SECONDS,
     ) -> None:
         self.tracking_uri = tracking_uri
         self.server = redacted(tracking_uri)
+        self._registry = Registry(tracking_uri, rest=registry_rest)
         self.portions = portions
         self._deadline = Deadline(timeout, on_answer=on_answer)
         self._borders = Borders(tracking_uri, artifact_hosts)
@@ -66,6 +70,14 @@ class Connection:
         except SourceUnavailable:
             self._answered = False
             raise
+
+    @contextmanager
+    def registry(self, name: str) -> Iterator[Any]:
+        """Yield MLflow's client, to ask the registry about the model `name`: a failure of that is not the server's."""
+        with self.client():
+            pass
+        with self._registry.asked(name):
+            yield self._client
 
     def recheck(self) -> None:
         """Send a small request before the next one, so that a server that is gone is noticed within seconds."""

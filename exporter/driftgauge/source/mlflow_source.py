@@ -198,7 +198,8 @@ class Source:
     def model_version(self, name: str, version: str) -> ModelVersion | None:
         """Return the registered version of the model, or None when the registry has none.
 
-        It is asked once for each version and, while it has none, once an hour.
+        It is asked once for each version and, while it has none, once an hour. Raises SourceUnavailable, which names
+        the registry, when that refuses or does not answer.
         """
         key = (name, version)
         if key in self._versions:

@@ -71,7 +71,7 @@ def registered_name(uri: str) -> str | None:
 def version_names(connection: "Connection", name: str) -> dict[str, str]:
     """Return the numbers that aliases, stages and "latest" of a registered model mean now; none of one that is not."""
     try:
-        with connection.client() as client:
+        with connection.registry(name) as client:
             found = client.get_registered_model(name)
     except SourceMissing:
         return {}
@@ -84,7 +84,7 @@ def version_names(connection: "Connection", name: str) -> dict[str, str]:
 def registered(connection: "Connection", name: str, number: str) -> ModelVersion | None:
     """Return the registry's entry of version `number` of model `name`, or None when it has none."""
     try:
-        with connection.client() as client:
+        with connection.registry(name) as client:
             found = client.get_model_version(name, number)
     except SourceMissing:
         return None
@@ -140,7 +140,7 @@ def _in_model(connection: "Connection", uri: str) -> Location:
     number_or_stage, _, below = rest.partition("/")
     selector, path = (alias, rest) if alias else (number_or_stage, below)
     find = _by_alias if alias else _by_number if selector.isdigit() else _by_stage
-    with connection.client() as client:
+    with connection.registry(name) as client:
         version = find(client, name, selector)
     roots = _version_roots(connection, version)
     return Location(roots, _file_named(path, uri), f"models:/{name}/{version.version}/{path} from {' '.join(roots)}")
@@ -168,8 +168,9 @@ def _by_stage(client: Any, name: str, stage: str) -> Any:
 
 def _version_roots(connection: "Connection", version: Any) -> tuple[str, ...]:
     roots = []
-    with suppress(SourceMissing), connection.client() as client:
-        source = client.get_model_version_download_uri(version.name, version.version)
+    with suppress(SourceMissing):
+        with connection.registry(version.name) as client:
+            source = client.get_model_version_download_uri(version.name, version.version)
         roots.append(_source_root(connection, source))
     with suppress(SourceMissing), connection.client() as client:
         if version.run_id:
