@@ -118,6 +118,7 @@ def test_versions_are_those_of_the_package() -> None:
     """Chart and image have the version of driftgauge."""
     about = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     assert (about["version"], about["appVersion"]) == (__version__, __version__)
+    assert about["kubeVersion"] == f">={KUBERNETES[0]}.0-0"
     assert exporter_of(rendered({}))["image"].endswith(f":{__version__}")
 
 
@@ -209,6 +210,7 @@ MISTAKES: Final = {
         "mlflow.existingSecret: mlflow.existingSecretKeys names keys, and no Secret is named",
     ),
     "no_models": ({"config": {"models": []}}, "config.models: names no model; give at least one"),
+    "null_configuration": ({"config": None}, "config.models: names no model; give at least one"),
     "null_models": ({"config": {"models": None}}, "config.models: names no model; give at least one"),
     "alert_that_is_not_there": (
         {"prometheusRule": {"enabled": True, "disabled": ["ModelOutlier"]}},
@@ -231,6 +233,15 @@ def test_values_that_need_each_other(values: Mapping[str, Any], message: str) ->
     with pytest.raises(helm_python.HelmRenderError) as raised:
         chart().render(dict(values), name="demo")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["resources", "livenessProbe", "readinessProbe", "podSecurityContext", "securityContext", "updateStrategy"]
+)
+def test_null_takes_a_default_away(key: str) -> None:
+    """What Kubernetes has a default of its own for can be left to it, as Helm's users write it."""
+    for each in rendered({key: None}):
+        kubernetes_validate.validate(each, KUBERNETES[-1], strict=True)
 
 
 @pytest.mark.parametrize(

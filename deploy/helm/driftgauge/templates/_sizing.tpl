@@ -31,5 +31,5 @@ many again as its share.
 {{- $cpu := add 100 (mul 3 (int (include "driftgauge.modelsOfShard" .))) -}}
 {{- $requests := dict "cpu" (printf "%dm" $cpu) "memory" (printf "%dMi" $memory) -}}
 {{- $limits := dict "cpu" "2" "memory" (printf "%dMi" (div (mul 5 $memory) 4)) -}}
-{{- toYaml (mergeOverwrite (dict "requests" $requests "limits" $limits) .Values.resources) -}}
+{{- toYaml (mergeOverwrite (dict "requests" $requests "limits" $limits) (.Values.resources | default dict)) -}}
 {{- end -}}

@@ -30,7 +30,7 @@
 
 {{- define "driftgauge.validateConfig" -}}
 {{- $text := toYaml .Values.config -}}
-{{- if not .Values.config.models -}}
+{{- if not (.Values.config | default dict).models -}}
 {{- fail "config.models: names no model; give at least one with name and predictions, or existingConfigMap" -}}
 {{- end -}}
 {{- if regexMatch "://[^/@\\s]*:[^/@\\s$]+@" $text -}}
