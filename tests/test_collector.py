@@ -17,7 +17,20 @@ from prometheus_client.openmetrics import exposition
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from driftgauge.collector import END, HEAD, Body, Page, ProcessMetrics, ending, packed, render, validate, written
+from driftgauge.collector import (
+    END,
+    HEAD,
+    Body,
+    Page,
+    ProcessMetrics,
+    checksum,
+    ending,
+    packed,
+    render,
+    validate,
+    written,
+)
+from driftgauge.collector.checksums import joined
 from driftgauge.families import FAMILIES, LATENCY_BUCKETS, Family
 from driftgauge.samples import HistogramSample, Sample, Samples
 from snapshot_collector import SnapshotCollector
@@ -328,10 +341,53 @@ def test_gzip_twins_hold_the_same_page(samples: Samples, tail: bytes) -> None:
         assert (member.eof, member.unused_data) == (True, b"")
 
 
-@given(st.binary(), st.binary())
-def test_any_bytes_can_be_continued(page: bytes, tail: bytes) -> None:
+FAMILIES_OF_BYTES = st.lists(st.binary(max_size=300))
+
+
+@given(FAMILIES_OF_BYTES, st.binary())
+def test_any_bytes_can_be_continued(families: list[bytes], tail: bytes) -> None:
     """Whatever the page and the lines of a scrape, the compressed document is both."""
-    assert gzip.decompress(whole(packed(page), tail)) == page + tail
+    page = packed((str(number), lines) for number, lines in enumerate(families))
+
+    assert gzip.decompress(whole(page, tail)) == b"".join(families) + tail
+
+
+@given(FAMILIES_OF_BYTES, st.sets(st.integers(0, 20)), st.binary())
+def test_any_families_of_a_page_are_a_page(families: list[bytes], chosen: set[int], tail: bytes) -> None:
+    """Some families of a compressed page, put together, are the compressed page of these families."""
+    page = packed((str(number), lines) for number, lines in enumerate(families))
+    wanted, deflated, at = [], [], 0
+    for number, stretch in enumerate(page.stretches):
+        if number in chosen:
+            wanted.append(stretch)
+            deflated.append(page.deflated[at : at + stretch.deflated])
+        at += stretch.deflated
+    end = ending(tail, size=sum(each.plain for each in wanted), checksum=checksum(wanted))
+
+    expected = b"".join(lines for number, lines in enumerate(families) if number in chosen)
+    assert gzip.decompress(b"".join([HEAD, *deflated, end])) == expected + tail
+
+
+@given(st.lists(st.binary()))
+def test_checksum_of_parts_is_that_of_the_whole(parts: list[bytes]) -> None:
+    """The CRC-32 of texts put together, from those of the parts, is zlib's."""
+    assert joined((zlib.crc32(part), len(part)) for part in parts) == zlib.crc32(b"".join(parts))
+
+
+def test_checksum_of_long_parts() -> None:
+    """It is so for parts of any size."""
+    parts = [bytes(1 << 20), b"a" * 12_345_678, b"", b"\xff"]
+
+    assert joined((zlib.crc32(part), len(part)) for part in parts) == zlib.crc32(b"".join(parts))
+
+
+@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
+def test_processes_by_name(openmetrics: bool) -> None:  # noqa: FBT001 - pytest passes it by name
+    """Families about the process are found under the names that text has."""
+    names = {"process_cpu_seconds_total", "python_info", "process_cpu_seconds", "no_such"}
+    lines = ProcessMetrics().lines(openmetrics=openmetrics, names=names).decode()
+
+    assert re.findall(r"^(\w+)[{ ]", lines, re.MULTILINE) == ["process_cpu_seconds_total", "python_info"]
 
 
 @pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])

@@ -26,6 +26,11 @@ only, the deviation of a constant reference) is an absent series: never NaN, 0 o
 
 `/metrics` also has the `process_*` and `python_*` metrics of the Python client library, about the process that answers
 scrapes, and the same as `driftgauge_refresher_process_*` about its child that refreshes, its workers left out.
+
+The page comes as OpenMetrics 1.0 or as Prometheus text 0.0.4 or 1.0.0, whichever `Accept` wants most, gzipped where
+that is accepted. `/metrics?name[]=model_accuracy&name[]=model_info` has only the families of these names, as with
+Prometheus' own client libraries (`params: {"name[]": […]}` in a scrape job): names are those of the tables, without
+the suffixes of a histogram's series. One that does not exist is no mistake; when none does, the page is empty.
 """
 
 LABELS: Final = {

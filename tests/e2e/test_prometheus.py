@@ -50,6 +50,19 @@ scrape_configs:
   - job_name: renamed
     static_configs: [{{targets: ["{exporter}"], labels: {labels}}}]
 """
+# Families by name, and what Prometheus 3 can be told to ask for; the one before has no such setting.
+SOME: Final = """
+  - job_name: some
+    params: {{"name[]": [model_accuracy, model_window_latency_seconds, process_cpu_seconds_total, no_such]}}
+    static_configs: [{{targets: ["{exporter}"]}}]
+"""
+PROTOCOLS: Final = ("PrometheusText1.0.0", "PrometheusText0.0.4", "OpenMetricsText1.0.0")
+PROTOCOL: Final = """
+  - job_name: {name}
+    scrape_protocols: [{name}]
+    params: {{"name[]": [model_accuracy]}}
+    static_configs: [{{targets: ["{exporter}"]}}]
+"""
 # Of a target, as of a pod that Istio runs.
 OTHERS_LABELS: Final = '{version: "1.2.0", model: pod, window: night}'
 
@@ -122,24 +135,26 @@ def scraped(
     folder, url = tmp_path_factory.mktemp("scrapes"), f"http://127.0.0.1:{free_port()}"
     scrapes = folder / "prometheus.yml"
     places = {"exporter": exported.exporter, "proxy": exported.proxy}
-    scrapes.write_text(SCRAPES.format(**places, labels=OTHERS_LABELS), encoding="utf-8")
+    text = SCRAPES.format(**places, labels=OTHERS_LABELS) + SOME.format(**places)
+    if not request.param.startswith("2."):
+        text += "".join(PROTOCOL.format(name=name, **places) for name in PROTOCOLS)
+    scrapes.write_text(text, encoding="utf-8")
     command = [found("prometheus")[request.param], f"--config.file={scrapes}", f"--storage.tsdb.path={folder}/data"]
     command.append(f"--web.listen-address={url.removeprefix('http://')}")
     with running(command, health=f"{url}/-/ready", folder=folder):
         known = Scraped(exported.rows, exported.reference, url)
-        wait_for_scrapes(known)
+        wait_for_scrapes(known, jobs=text.count("job_name"))
         yield known
 
 
 def log(uri: str, folder: Path, rows: pd.DataFrame, reference: pd.DataFrame) -> str:
     """Log the rows and the reference in a run each; return the id of the reference's."""
     client = MlflowClient(uri)
-    experiment_id = client.create_experiment("prometheus-churn")
     runs = {}
-    for name, frame, place in (("batch", rows, experiment_id), ("reference", reference, "0")):
+    for name, frame, experiment in (("batch", rows, "churn"), ("reference", reference, "references")):
         file = folder / f"{name}.parquet"
         frame.to_parquet(file)
-        runs[name] = client.create_run(place).info.run_id
+        runs[name] = client.create_run(client.create_experiment(f"prometheus-{experiment}")).info.run_id
         client.log_artifact(runs[name], str(file))
         client.set_terminated(runs[name])
     return str(runs["reference"])
@@ -179,10 +194,10 @@ class _Pass(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def wait_for_scrapes(known: Scraped) -> None:
+def wait_for_scrapes(known: Scraped, *, jobs: int) -> None:
     """Wait until Prometheus has scraped all targets."""
     deadline = time.monotonic() + PATIENCE
-    while len(known.query("model_accuracy")) < 4 * 3:
+    while len(known.query("model_accuracy")) < 3 * jobs:
         assert time.monotonic() < deadline, known.query("up")
         time.sleep(0.2)
 
@@ -239,8 +254,23 @@ def test_labels_of_the_target_change_nothing_where_ours_are_honored(scraped: Scr
         assert rule is not None
         renamed[job] = {each["metric"]["label"] for each in scraped.query(rule["expr"])}
 
-    assert jobs == {"openmetrics", "text", "honored"}
+    assert {"openmetrics", "text", "honored"} <= jobs
+    assert "renamed" not in jobs
     assert renamed == {"honored": set(), "renamed": {"model", "version", "window"}}
+
+
+def test_families_by_name(scraped: Scraped) -> None:
+    """A job that names families gets these, in whatever protocol it asks for, and nothing else."""
+    names = {each["metric"]["__name__"] for each in scraped.query('{__name__!~"(up|scrape_.+)", job="some"}')}
+    latency = "model_window_latency_seconds"
+
+    assert names == {
+        *("model_accuracy", "process_cpu_seconds_total"),
+        *(f"{latency}_bucket", f"{latency}_gcount", f"{latency}_gsum"),
+    }
+    if scraped.query('up{job="PrometheusText1.0.0"}'):
+        protocols = scraped.query('count by (job) ({__name__=~"model_.+", job=~".+Text.+"})')
+        assert {each["metric"]["job"]: each["value"][1] for each in protocols} == dict.fromkeys(PROTOCOLS, "3")
 
 
 def interpolated(latency: pd.Series, quantile: float) -> float:

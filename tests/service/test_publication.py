@@ -10,7 +10,12 @@ from driftgauge.service.channel import ChannelError, Document
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
 
-PAGE = render({"model_accuracy": [Sample(("churn", str(number), "24h"), 1 / (1 + number)) for number in range(2000)]})
+SAMPLES = {
+    "model_labels_total": [Sample(("churn", "3"), 7)],
+    "model_accuracy": [Sample(("churn", str(number), "24h"), 1 / (1 + number)) for number in range(2000)],
+    "model_info": [Sample(("churn", "3", "run", "1", "models:/churn/3"), 1)],
+}
+PAGE = render(SAMPLES)
 HEALTH = RefreshHealth(
     mlflow_up=True, last_refresh=1.5, failures={"state": 2}, messages={"churn": "no such file"}, dropped=7
 )
@@ -35,6 +40,23 @@ def test_the_page_comes_back(published: Publication, *, openmetrics: bool, packe
     assert (gzip.decompress(page) if packed else page) == expected
 
 
+@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "openmetrics"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "names", [{"model_labels_total"}, {"model_accuracy", "no_such"}, {"no_such"}, {"", "model_labels"}, set(SAMPLES)]
+)
+def test_families_by_name(published: Publication, names: set[str], *, openmetrics: bool, packed: bool) -> None:
+    """Only families that are asked for are on the page, in both formats, plain and compressed."""
+    length, pieces = published.page(b"# EOF\n", openmetrics=openmetrics, gzip=packed, names=names)
+    page = b"".join(pieces)
+    expected = render({name: samples for name, samples in SAMPLES.items() if name in names})
+
+    assert length == len(page)
+    assert (gzip.decompress(page) if packed else page) == (
+        (expected.openmetrics if openmetrics else expected.text).plain + b"# EOF\n"
+    )
+
+
 def test_all_else_comes_back(published: Publication) -> None:
     """Health and the landing page's figures are what was published."""
     assert (published.health, published.figures, published.ready) == (HEALTH, FIGURES, True)
@@ -54,11 +76,11 @@ def test_another_health(published: Publication) -> None:
     ("header", "parts"),
     [
         ({}, [b""] * 4),
-        ({"health": {}, "ready": True, "figures": {}, "checksums": [0, 0]}, [b""] * 3),
-        ({"health": {"fever": 1}, "ready": True, "figures": {}, "checksums": [0, 0]}, [b""] * 4),
-        ({"health": {}, "ready": True, "figures": {}, "checksums": [0]}, [b""] * 4),
+        ({"health": {}, "ready": True, "figures": {}, "index": [[0, []], [0, []]]}, [b""] * 3),
+        ({"health": {"fever": 1}, "ready": True, "figures": {}, "index": [[0, []], [0, []]]}, [b""] * 4),
+        ({"health": {}, "ready": True, "figures": {}, "index": [[0, []]]}, [b""] * 4),
     ],
-    ids=["nothing", "a part is missing", "unknown health", "a checksum is missing"],
+    ids=["nothing", "a part is missing", "unknown health", "a format is missing"],
 )
 def test_what_is_no_publication_is_refused(header: dict[str, object], parts: list[bytes]) -> None:
     """Half a publication is never served."""

@@ -37,9 +37,9 @@ class Stub:
     mistake: str | None = None
     shown: Status = field(default_factory=lambda: Status(now=NOW, started=NOW, mlflow_uri="http://mlflow:5000"))
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, list[bytes]]:
-        """Return the page prepared for this format, in pieces."""
-        page = self.page(openmetrics=openmetrics, gzip=gzip)
+    def metrics(self, *, openmetrics: bool, gzip: bool, names: frozenset[str] | None) -> tuple[int, list[bytes]]:
+        """Return the page prepared for this format, in pieces, or the names of the families that are wanted."""
+        page = self.page(openmetrics=openmetrics, gzip=gzip) if names is None else ",".join(sorted(names)).encode()
         return len(page), [page[:3], page[3:]]
 
     def page(self, *, openmetrics: bool, gzip: bool) -> bytes:

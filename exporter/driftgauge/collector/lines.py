@@ -24,12 +24,12 @@ from prometheus_client.openmetrics import exposition
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from driftgauge.families import FAMILIES, Family, FamilyType
+from driftgauge.families import FAMILIES, Family
 from driftgauge.samples import HistogramSample, Samples
 
 END: Final = b"# EOF\n"
 # prometheus_client names a family without the suffix that its samples carry.
-_SAMPLE_SUFFIX: Final[Mapping[FamilyType, str]] = {"counter": "_total", "info": "_info"}
+_SAMPLE_SUFFIX: Final[Mapping[str, str]] = {"counter": "_total", "info": "_info"}
 # Go, and so prometheus_client, switches to an exponent here; below, Python writes the same digits.
 _FIRST_EXPONENT: Final = 1e6
 write_text: Callable[[Collector], bytes] = generate_latest
@@ -42,6 +42,7 @@ _order: Callable[[Any], tuple[tuple[str, ...], str]] = attrgetter("labels", "seg
 class PageSection:
     """One family in both formats, each in pieces; a piece that both have is one and the same object."""
 
+    name: str
     text: tuple[bytes, ...]
     openmetrics: tuple[bytes, ...]
 
@@ -96,14 +97,14 @@ def _numbers(family: Family, series: Iterable[Any], wording: _Wording) -> PageSe
         [f"{name}{wording[sample.segment, *sample.labels]} {_number(sample.value)}\n" for sample in series]
     ).encode()
     text, openmetrics = _heads(_base_name(family), family.help, family.type)
-    return PageSection((text, lines), (openmetrics, lines))
+    return PageSection(name, (text, lines), (openmetrics, lines))
 
 
 def _histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
     buckets, counts, sums = _distribution(family, series, "_count", "_sum")
     lines = b"".join(map(b"".join, zip(buckets, counts, sums, strict=True)))
     text, openmetrics = _heads(family.name, family.help, family.type)
-    return PageSection((text, lines), (openmetrics, lines))
+    return PageSection(family.name, (text, lines), (openmetrics, lines))
 
 
 def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
@@ -112,6 +113,7 @@ def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> Page
     of_counts, _ = _heads(f"{family.name}_gcount", family.help, "gauge")
     of_sums, _ = _heads(f"{family.name}_gsum", family.help, "gauge")
     return PageSection(
+        family.name,
         (text, *buckets, of_counts, *counts, of_sums, *sums),
         (openmetrics, *map(b"".join, zip(buckets, counts, sums, strict=True))),
     )
@@ -141,18 +143,24 @@ def _base_name(family: Family) -> str:
 @cache
 def _heads(name: str, documentation: str, kind: str) -> tuple[bytes, bytes]:
     """Return the HELP and TYPE lines in text 0.0.4 and in OpenMetrics."""
-    only = _Only(Metric(name, documentation, kind))
+    only = Listed([Metric(name, documentation, kind)])
     return write_text(only), write_openmetrics(only).removesuffix(END)
 
 
-class _Only(Collector):
-    """A collector of one metric."""
+class Listed(Collector):
+    """A collector of given metrics."""
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        return [self._metric]
+        """Return them."""
+        return self._metrics
 
 
-__all__ = ["END", "PageSection", "sections", "write_openmetrics", "write_text"]
+def exposed_name(metric: Metric) -> str:
+    """Return the name of a metric's family as text 0.0.4 has it."""
+    return f"{metric.name}{_SAMPLE_SUFFIX.get(metric.type, '')}"
+
+
+__all__ = ["END", "Listed", "PageSection", "exposed_name", "sections", "write_openmetrics", "write_text"]

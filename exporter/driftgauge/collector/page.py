@@ -1,13 +1,13 @@
 """The rendered snapshot, and the families about processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
 from driftgauge.collector.checks import validate
-from driftgauge.collector.lines import END, sections, write_openmetrics, write_text
+from driftgauge.collector.lines import END, Listed, exposed_name, sections, write_openmetrics, write_text
 from driftgauge.collector.packing import Body, packed
 from driftgauge.samples import Samples
 
@@ -16,21 +16,23 @@ from driftgauge.samples import Samples
 class Page:
     """Rendered samples in both formats; the end mark of OpenMetrics is not on it, so lines can follow."""
 
-    text: Body = field(default_factory=lambda: packed(b""))
-    openmetrics: Body = field(default_factory=lambda: packed(b""))
+    text: Body = field(default_factory=lambda: packed(()))
+    openmetrics: Body = field(default_factory=lambda: packed(()))
 
 
 def render(samples: Samples) -> Page:
     """Write and compress samples in both formats. Raise ValueError as `validate` does."""
     validate(samples)
     found = list(sections(samples))
-    text = b"".join(piece for section in found for piece in section.text)
-    return Page(packed(text), packed(b"".join(piece for section in found for piece in section.openmetrics)))
+    return Page(
+        packed((each.name, b"".join(each.text)) for each in found),
+        packed((each.name, b"".join(each.openmetrics)) for each in found),
+    )
 
 
-def written(samples: Samples, *, openmetrics: bool) -> bytes:
-    """Write a few samples in one format, without an OpenMetrics end mark."""
-    found = sections(samples)
+def written(samples: Samples, *, openmetrics: bool, names: Container[str] | None = None) -> bytes:
+    """Write a few samples in one format, without an OpenMetrics end mark; of all families, or those of `names`."""
+    found = sections({name: series for name, series in samples.items() if names is None or name in names})
     return b"".join(piece for each in found for piece in (each.openmetrics if openmetrics else each.text))
 
 
@@ -49,8 +51,7 @@ class ProcessMetrics:
             # There is no process 0 to be read: then these families are absent.
             ProcessCollector(namespace=prefix, pid=lambda: child() or 0, registry=self._registry)
 
-    def lines(self, *, openmetrics: bool) -> bytes:
-        """Return the families as they stand now, without an OpenMetrics end mark."""
-        if openmetrics:
-            return write_openmetrics(self._registry).removesuffix(END)
-        return write_text(self._registry)
+    def lines(self, *, openmetrics: bool, names: Container[str] | None = None) -> bytes:
+        """Return the families, or those of these names, as they stand now, without an OpenMetrics end mark."""
+        found = Listed([each for each in self._registry.collect() if names is None or exposed_name(each) in names])
+        return write_openmetrics(found).removesuffix(END) if openmetrics else write_text(found)

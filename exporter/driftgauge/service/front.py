@@ -6,7 +6,7 @@ reads the page that was published, and adds the few lines about processes, confi
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -76,12 +76,17 @@ class Front:
 
     # What `web` asks for.
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, Iterator[bytes]]:
-        """Return the last page, then the families about driftgauge and its processes as they are now."""
+    def metrics(
+        self, *, openmetrics: bool, gzip: bool, names: Container[str] | None = None
+    ) -> tuple[int, Iterator[bytes]]:
+        """Return the last page, then the families about driftgauge and its processes as they are now.
+
+        names: of the families that are wanted; None for all.
+        """
         published = self._published
-        lines = written(published.health.samples(), openmetrics=openmetrics)
-        lines += written(self._samples(), openmetrics=openmetrics) + self._processes.lines(openmetrics=openmetrics)
-        return published.page(lines + END if openmetrics else lines, openmetrics=openmetrics, gzip=gzip)
+        lines = written({**published.health.samples(), **self._samples()}, openmetrics=openmetrics, names=names)
+        lines += self._processes.lines(openmetrics=openmetrics, names=names)
+        return published.page(lines + END if openmetrics else lines, openmetrics=openmetrics, gzip=gzip, names=names)
 
     @property
     def ready(self) -> bool:

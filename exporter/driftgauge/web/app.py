@@ -24,7 +24,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgauge.web.connections import Connection, connection_of
-from driftgauge.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, prefers_openmetrics
+from driftgauge.web.filtering import wanted
+from driftgauge.web.negotiation import accepts_gzip, exposition
 from driftgauge.web.status import Status, age, figure, utc
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ _SECURITY_HEADERS: Final = {
 class Exporter(Protocol):
     """What the routes need from the running service. Every method may be called from any thread."""
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, Iterable[bytes]]:
-        """Return the length of the exposition in the wanted format, gzip-compressed if wanted, and its pieces."""
+    def metrics(self, *, openmetrics: bool, gzip: bool, names: frozenset[str] | None) -> tuple[int, Iterable[bytes]]:
+        """Return the length of the exposition in the wanted format, gzip-compressed if wanted, and its pieces.
+
+        names: of the families that are wanted; None for all.
+        """
 
     @property
     def ready(self) -> bool:
@@ -77,12 +81,13 @@ def create_app(
         return HTMLResponse(_environment(version).get_template("landing.html.j2").render(status=exporter.status()))
 
     async def metrics(request: Request) -> Response:
-        openmetrics = prefers_openmetrics(request.headers.get("accept", ""))
+        openmetrics, content_type = exposition(request.headers.get("accept", ""))
         gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
-        headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if gzip:
             headers["Content-Encoding"] = "gzip"
-        length, pieces = _started(current).metrics(openmetrics=openmetrics, gzip=gzip)
+        names = wanted(request.query_params)
+        length, pieces = _started(current).metrics(openmetrics=openmetrics, gzip=gzip, names=names)
         return StreamingResponse(_slices(pieces), headers=headers | {"Content-Length": str(length)})
 
     async def healthy(_: Request) -> Response:
