@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -247,6 +248,7 @@ def run_service(
     """
     import signal
 
+    from driftgauge.service.notify import Notifier
     from driftgauge.service.starting import Starting
 
     def make(urls: "Sequence[str]", on_refused: "Callable[[str], None]") -> "Front":
@@ -254,7 +256,8 @@ def run_service(
         on_started(urls[0])
         return front
 
-    starting = Starting(make)
+    notifier = Notifier.from_environment(os.environ)
+    starting = Starting(make, notifier=notifier)
     # Before all that takes long: until it is set, the signal would end the process.
     signal.signal(signal.SIGHUP, lambda *_: starting.reload_soon())
     from driftgauge.web.app import create_app
@@ -264,10 +267,17 @@ def run_service(
     try:
         app = create_app(lambda: starting.front, version=__version__)
         web_config = read_web_config(web_config_path) if web_config_path else None
-        server = Server(app, listeners=bind(address), web_config=web_config, on_started=starting.start)
+        server = Server(
+            app,
+            listeners=bind(address),
+            web_config=web_config,
+            on_started=starting.start,
+            on_stopping=notifier.stopping,
+        )
     except DriftgaugeError as error:
         give_up(error)
     starting.on_failed = server.stop
+    starting.answers = partial(server.answers, "/-/healthy")
     server.run()
     in_order = starting.stop()
     if starting.error is not None:

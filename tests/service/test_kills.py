@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,29 +125,90 @@ def test_a_stop_in_the_middle_of_a_refresh(hanging: tuple[Path, socket.socket], 
         assert eventually(lambda: not group_of(refresher), seconds=5)
 
 
-@pytest.mark.parametrize("wait", [0.1, 0.4, 1.0])
-def test_a_reload_while_it_starts(batches: Path, tmp_path: Path, wait: float) -> None:
-    """SIGHUP in the first second neither ends the process nor is lost on what it has read by then."""
+def command(config: Path, port: int) -> list[str]:
+    """Return how `serve` is started."""
+    serve = [sys.executable, "-m", "driftgauge", "serve", f"--config.file={config}"]
+    return [*serve, f"--web.listen-address=127.0.0.1:{port}"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("wait", [0.1, 0.5])
+def test_a_stop_while_it_starts(batches: Path, tmp_path: Path, wait: float, number: signal.Signals) -> None:
+    """It ends at once, with exit status 0 and without a word of an error."""
+    config = write_config(tmp_path, {"files": str(batches)})
+    with subprocess.Popen(command(config, free_port()), stderr=subprocess.PIPE) as process:
+        time.sleep(wait)
+        began = time.monotonic()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - began < 5
+    assert (process.returncode, b"Traceback" in said, b"error" in said) == (0, False, False)
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+    """Return what systemd would hear, the first line of each message as it comes, and the variables that ask for it."""
+    heard: list[str] = []
+
+    def listen() -> None:
+        while message := place.recv(4096).decode():
+            heard.append(message.split("\n")[0])
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as place:
+        place.bind(str(tmp_path / "notify"))
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield heard, {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+        place.sendto(b"", str(tmp_path / "notify"))
+        thread.join(PATIENCE)
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process ignores a signal."""
+    found = re.search(r"^SigIgn:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> (number - 1) & 1)
+
+
+def test_signals_from_the_first_moment_on(
+    batches: Path, tmp_path: Path, systemd: tuple[list[str], Mapping[str, str]]
+) -> None:
+    """SIGHUP before anything is imported, a storm of reloads, and signals to a refresher that is being started.
+
+    None of them ends anything or is lost on what has been read by then; and systemd hears of all that.
+    """
+    heard, variables = systemd
     config = write_config(tmp_path, {"files": str(batches)})
     port = free_port()
-    command = [sys.executable, "-m", "driftgauge", "serve", f"--config.file={config}"]
-    with subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command(config, port), stderr=subprocess.PIPE, env=os.environ | variables) as process:
         try:
-            time.sleep(wait)
-            process.send_signal(signal.SIGHUP)
-            config.write_text(config.read_text().replace("100ms", "7s"))
-            process.send_signal(signal.SIGHUP)
+            # Python itself takes a moment; what comes then is the command's first line.
+            assert eventually(lambda: ignores(process.pid, signal.SIGHUP), seconds=PATIENCE)
+            for _ in range(40):
+                process.send_signal(signal.SIGHUP)
+                time.sleep(0.01)
             exporter = Exporter(process, f"http://127.0.0.1:{port}", config)
-            exporter.wait_for(lambda: _config_of(exporter) is not None and "7s" in (_config_of(exporter) or ""))
+            assert eventually(lambda: children_of(process.pid) != [], seconds=PATIENCE)
+            first = refresher_of(exporter)
+            for _ in range(20):
+                for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+                    os.kill(first, number)
+                time.sleep(0.02)
+
+            with ThreadPoolExecutor(10) as threads:
+                replies = [threads.submit(exporter.get, "/-/reload", method="POST") for _ in range(30)]
+                for count in range(100):
+                    config.write_text(config.read_text().replace(f"{100 + count}ms", f"{101 + count}ms"))
+                    process.send_signal(signal.SIGHUP)
+                assert {reply.result()[0] for reply in replies} <= {200, 500}
+            exporter.wait_for(lambda: "200ms" in exporter.get("/config")[1])
+            exporter.wait_until_ready()
+            exporter.wait_for(lambda: value(exporter, PREDICTIONS) == ROWS)
+            assert "driftgauge_refresher_restarts_total{" not in exporter.get("/metrics")[1]
         finally:
             process.terminate()
             _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, b"Traceback" in said) == (0, False)
-
-
-def _config_of(exporter: Exporter) -> str | None:
-    try:
-        status, text = exporter.get("/config")
-    except OSError:
-        return None
-    return text if status == 200 else None
+    assert group_of(first) == []
+    assert (heard[0], heard[-1]) == ("READY=1", "STOPPING=1")
+    assert heard.count("RELOADING=1") == heard.count("READY=1") - 1 >= 1
+    assert "WATCHDOG=1" in heard

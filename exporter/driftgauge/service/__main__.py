@@ -11,13 +11,16 @@ from functools import partial
 
 from driftgauge.service.channel import Channel
 from driftgauge.service.logs import Logs, configure_logging
+from driftgauge.service.process import FRONTS
 
 
 def main() -> int:
     """Refresh until the front says stop; return the exit status: 1 when the state cannot be used."""
     # When to reload and when to end is the front's decision, also where a signal is sent to every process.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in FRONTS:
         signal.signal(number, signal.SIG_IGN)
+    # One that came before has waited until now, see `Process`.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FRONTS)
     # What is in the state is nobody else's business.
     os.umask(0o077)
     channel = Channel.inherited(int(sys.argv[1]))

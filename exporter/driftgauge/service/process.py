@@ -18,15 +18,24 @@ from driftgauge.service.channel import Channel
 # Without the current folder on the path of modules, where `python -m` puts it.
 COMMAND: Final = (sys.executable, "-P", "-m", "driftgauge.service")
 
+# Signals that are the front's business alone.
+FRONTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Process:
     """A refresher in a process of its own. command: gets the descriptor of the channel as its last argument."""
 
     def __init__(self, channel: Channel, *, command: Sequence[str] = COMMAND) -> None:
         number = channel.fileno()
-        self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, str(number)], stdin=subprocess.DEVNULL, pass_fds=[number], start_new_session=True
-        )
+        # A child begins with the mask of this thread: what is sent to every process of the service cannot end it before
+        # it has said that it ignores that.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, FRONTS)
+        try:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*command, str(number)], stdin=subprocess.DEVNULL, pass_fds=[number], start_new_session=True
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     @property
     def pid(self) -> int:
