@@ -19,6 +19,8 @@ class Piece:
     source, path: which file of the model it is, for ever; the path has parts separated by "/", never absolute, never
     with "..". size: bytes when it was listed, None when that is not known. time: µs since 1970, of rows without one.
     version: of rows without one, None when it is not known. run_id, experiment_id: for links to MLflow, else "".
+    unlisted: the reason and the text that say why a folder (its path ends in "/") or file could not be looked at; then
+    there is nothing to open.
     """
 
     source: str
@@ -29,6 +31,7 @@ class Piece:
     version: str | None = None
     run_id: str = ""
     experiment_id: str = ""
+    unlisted: tuple[str, str] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -74,7 +77,8 @@ class Feed(Protocol):
     def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:
         """Return the files that can be new or have grown since `cursor`, in order, and the next cursor.
 
-        Among them are files whose suffix is not read but that may have been meant as data (`patterns.candidates`).
+        Among them are files whose suffix is not read but that may have been meant as data (`patterns.candidates`), and
+        what could not be looked at (`Piece.unlisted`).
 
         Files that are known with the same size may be among them. The next look gets the cursor that came with the
         pieces once they are all read, else the same as this one. now: of the refresh, in µs. Raises SourceMissing when

@@ -82,6 +82,19 @@ def matches(path: str, pattern: str) -> bool:
     return _matches_parts(path.split("/"), globs if anchored else ["**", *globs])
 
 
+def reaches(folder: str, pattern: str) -> bool:
+    """Return whether the glob `pattern` may select files below a folder; "" is the run's root."""
+    if not folder or "/" not in pattern.rstrip("/"):
+        return True
+    return _reaches_parts(folder.split("/"), pattern.strip("/").split("/"))
+
+
+def _reaches_parts(parts: list[str], globs: list[str]) -> bool:
+    if not parts or not globs or globs[0] == "**":
+        return True
+    return fnmatchcase(parts[0], globs[0]) and _reaches_parts(parts[1:], globs[1:])
+
+
 def _matches_parts(parts: list[str], globs: list[str]) -> bool:
     if not globs:
         return True

@@ -167,3 +167,10 @@ def count_requests(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
         return urls
 
     return since_last_call
+
+
+@pytest.fixture
+def server_artifacts(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the HTTP server keeps artifacts, for names that it would not take."""
+    assert mlflow_server
+    return tmp_path_factory.getbasetemp() / "server0" / "artifacts"

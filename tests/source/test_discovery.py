@@ -1,10 +1,8 @@
 """Passes over many runs: what is listed again, what it costs, and what one bad run may do."""
 
-import sqlite3
 from collections.abc import Callable
 
 import pytest
-from structlog.testing import capture_logs
 
 from driftgauge.errors import SourceUnavailable
 from driftgauge.source import Discovery, RunState
@@ -112,38 +110,3 @@ def test_pages_without_end(sqlite_bench: Bench) -> None:
         sqlite_bench.run("a.csv")
     with pytest.raises(SourceUnavailable, match="with more than 2 pages; use an experiment with fewer than 4 runs"):
         source.runs(sqlite_bench.experiment, known={}, full=True)
-
-
-def test_one_bad_run_does_not_stop_the_others(sqlite_bench: Bench) -> None:
-    """A run whose artifacts cannot be listed is logged, stays due, and is listed once it can be."""
-    good = sqlite_bench.run("a.csv", start_time=1_000)
-    bad = sqlite_bench.client.create_experiment("elsewhere", artifact_location="gopher://host/x")
-    stray = sqlite_bench.client.create_run(bad).info.run_id
-    sqlite_bench.client.set_terminated(stray)
-    execute(sqlite_bench, "update runs set experiment_id = ? where run_uuid = ?", sqlite_bench.experiment_id, stray)
-    with capture_logs() as logs:
-        found = sqlite_bench.source.runs(sqlite_bench.experiment, known={}, full=True)
-    assert run_ids(found) == {good}
-    assert found.states[stray].listed_at == 0
-    assert [(event["event"], event["run_id"]) for event in logs] == [("run_not_listed", stray)]
-    execute(sqlite_bench, "update runs set artifact_uri = ? where run_uuid = ?", f"{sqlite_bench.folder}/new", stray)
-    sqlite_bench.clock.now += 86_400
-    (sqlite_bench.folder / "new").mkdir()
-    (sqlite_bench.folder / "new" / "b.csv").write_text("x")
-    later = sqlite_bench.source.runs(sqlite_bench.experiment, known=found.states, full=False)
-    assert run_ids(later) == {good, stray}
-
-
-def test_artifact_store_gone(sqlite_bench: Bench) -> None:
-    """When no run at all can be listed, the pass fails and nothing is taken as settled."""
-    name = f"{sqlite_bench.experiment}-broken"
-    broken = sqlite_bench.client.create_experiment(name, artifact_location="gopher://host/x")
-    sqlite_bench.client.create_run(broken)
-    with pytest.raises(SourceUnavailable, match="gopher"):
-        sqlite_bench.source.runs(name, known={}, full=True)
-
-
-def execute(bench: Bench, statement: str, *values: str) -> None:
-    """Change the sqlite store behind MLflow's back."""
-    with sqlite3.connect(bench.uri.removeprefix("sqlite:///")) as connection:
-        connection.execute(statement, values)

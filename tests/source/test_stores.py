@@ -1,20 +1,22 @@
-"""Artifact stores: local folders, the tracking server's proxy, any other repository of MLflow."""
+"""Artifact stores: local folders and the tracking server's proxy."""
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
-from mlflow.entities import FileInfo
-from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
+from driftgauge.source.entries import Entry
 from driftgauge.source.failures import translated_errors
 from driftgauge.source.http import Http
 from driftgauge.source.origins import Borders
-from driftgauge.source.stores import ArtifactStore, Entry, LocalStore, ProxyStore, RepositoryStore, is_local, store_at
+from driftgauge.source.repositories import Elsewhere, RepositoryStore
+from driftgauge.source.setbacks import Setbacks
+from driftgauge.source.stores import ArtifactStore, LocalStore, ProxyStore, is_local, store_at
 from source.conftest import LIMIT, Canned
 
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
@@ -54,9 +56,14 @@ def test_store_by_uri(tmp_path: Path, spool: Scratch) -> None:
     (tmp_path / "a b").mkdir()
     (tmp_path / "a b" / "x.csv").write_text("1")
     http = Http(DEADLINE, Borders("http://host:5000"))
-    local = store_at((tmp_path / "a b").as_uri(), tracking_uri="", http=http, spool=spool)
-    proxied = store_at("mlflow-artifacts:/1/x", tracking_uri="http://host:5000", http=http, spool=spool)
-    other = store_at("hdfs://host/folder", tracking_uri="", http=http, spool=spool)
+
+    def store(uri: str) -> ArtifactStore:
+        elsewhere = Elsewhere(DEADLINE, Setbacks(time.time))
+        return store_at(uri, tracking_uri="http://host:5000", http=http, spool=spool, elsewhere=elsewhere)
+
+    local, proxied, other = map(store, ((tmp_path / "a b").as_uri(), "mlflow-artifacts:/1/x", "hdfs://host/folder"))
+    with pytest.raises(BatchError, match="the run has no place for artifacts"):
+        store("")
     assert local.entries("") == [Entry("x.csv", is_folder=False, size=1)]
     assert [type(store) for store in (local, proxied, other)] == [LocalStore, ProxyStore, RepositoryStore]
 
@@ -168,40 +175,3 @@ def test_proxy_refusals(canned: Canned, status: int, kind: type[Exception], spoo
     canned.answers["/"] = (status, {}, b"no")
     with pytest.raises(kind):
         read(proxy(canned, spool), "a.csv")
-
-
-class Silent(LocalArtifactRepository):
-    """A real repository that, like some object stores, tells no sizes."""
-
-    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
-        """Return the listing without sizes."""
-        return [FileInfo(file.path, file.is_dir, None) for file in super().list_artifacts(path)]
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> str:
-    """Return a folder with a file of 20 bytes in a sub-folder."""
-    (tmp_path / "data" / "sub").mkdir(parents=True)
-    (tmp_path / "data" / "sub" / "a.csv").write_text("x" * 20)
-    return str(tmp_path / "data")
-
-
-def test_repository(filled: str, spool: Scratch) -> None:
-    """Any repository of MLflow lists and reads through the same seam."""
-    store = RepositoryStore(LocalArtifactRepository(filled), DEADLINE, spool)
-    assert store.entries("") == [Entry("sub", is_folder=True, size=None)]
-    assert store.entries("sub") == [Entry("sub/a.csv", is_folder=False, size=20)]
-    assert read(store, "sub/a.csv") == b"x" * 20
-
-
-@pytest.mark.parametrize("repository", [LocalArtifactRepository, Silent])
-def test_repository_size_bound(filled: str, repository: type[LocalArtifactRepository], spool: Scratch) -> None:
-    """The bound holds with and without a declared size."""
-    with pytest.raises(BatchError, match="over the limit of 10"):
-        read(RepositoryStore(repository(filled), DEADLINE, spool), "sub/a.csv", limit=10)
-
-
-def test_repository_missing(filled: str, spool: Scratch) -> None:
-    """A file that a repository does not have is missing."""
-    with pytest.raises(SourceMissing, match=r"gone\.csv"):
-        read(RepositoryStore(LocalArtifactRepository(filled), DEADLINE, spool), "gone.csv")

@@ -87,9 +87,10 @@ class ChosenFiles:
             found, _ = self._feed.look(cursor, now)
             self._pieces = []
             for role in ("predictions", "labels"):
-                of_role = sorted((piece for piece in found if piece.role == role), key=_age)
+                mine = [piece for piece in found if piece.role == role]
+                of_role = sorted((piece for piece in mine if piece.unlisted is None), key=_age)
                 kept = _within_bytes(of_role[-self._most :])
-                self._pieces += kept
+                self._pieces += [*kept, *(piece for piece in mine if piece.unlisted)]
                 self.left = {**self.left, role: len(of_role) - len(kept)}
         return self._pieces, cursor
 

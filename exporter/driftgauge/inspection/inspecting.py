@@ -163,6 +163,8 @@ class Inspector:
         return now if now - newest < longest else (newest // _MINUTE + 1) * _MINUTE
 
     def _file(self, piece: Piece, kinds: Mapping[str, ReadAs] | None, most: int | None) -> Facts:
+        if piece.unlisted:
+            return Facts(files=1, problems={piece.path: piece.unlisted})
         try:
             opener = self._feeds[self.model.name].opener(piece)
         except (BatchError, SourceMissing) as error:

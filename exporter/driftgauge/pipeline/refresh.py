@@ -46,7 +46,7 @@ from driftgauge.pipeline.restoring import restore
 from driftgauge.pipeline.saying import say_notes, say_what_is_left_out
 from driftgauge.pipeline.step import Step
 from driftgauge.pipeline.versions import Versions, identify
-from driftgauge.pipeline.work import Contents, Work, due, overlooked
+from driftgauge.pipeline.work import Contents, Work, due, overlooked, unlisted
 from driftgauge.snapshot import ModelState, SnapshotCache
 from driftgauge.store import Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
@@ -193,11 +193,12 @@ class Pipeline:
             # All of the files, not only those that can be new.
             pieces, cursor = feed.look(memory.cursor, now)
         before, journal = memory.state.totals, memory.journal
-        unread = overlooked(pieces, memory.files)
+        unread, missed = overlooked(pieces, memory.files), unlisted(pieces, memory.files)
         work = due(pieces, memory.files, now, earlier=memory.earlier)
         step, is_complete = self._read(memory, feed, work, readers, now)
         terms = memory.terms(self._config, now)
         step.overlook(unread, now)
+        step.miss(missed, now)
         self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
         if is_complete and memory.served is not None:
             again.finish(self._store, memory, self._config, now=now)

@@ -47,6 +47,17 @@ class Step:
             if piece.key not in self.memory.earlier:
                 self._count(Totals(unread=1))
 
+    def miss(self, pieces: Iterable[Piece], now: int) -> None:
+        """Set aside what could not be looked at, and count each once."""
+        for piece in pieces:
+            if piece.unlisted is None:
+                continue
+            error = BatchError(*piece.unlisted)
+            say_set_aside(self.memory, piece, error.reason, error, now)
+            self.records.append(on_record(piece))
+            if piece.key not in self.memory.earlier:
+                self._count(Totals(failures={error.reason: 1}))
+
     def _count(self, totals: Totals) -> None:
         self.deltas.append(Delta(totals=totals))
 

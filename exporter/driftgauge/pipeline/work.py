@@ -148,7 +148,7 @@ def due(pieces: Iterable[Piece], records: Records, now: int, *, earlier: Records
     work = {
         piece.key: Work(piece, _read_before(records.get(piece.key)), _read_before(earlier.get(piece.key)))
         for piece in pieces
-        if is_data_file(piece.path)
+        if piece.unlisted is None and is_data_file(piece.path)
     }
     # A file that failed is tried again even when its feed does not list it any more.
     for key, record in records.items():
@@ -161,12 +161,23 @@ def due(pieces: Iterable[Piece], records: Records, now: int, *, earlier: Records
 
 def overlooked(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord]) -> list[Piece]:
     """Return the files whose suffix is not read, and that are not on record as such yet."""
-    return [piece for piece in pieces if not is_data_file(piece.path) and piece.key not in records]
+    found = (piece for piece in pieces if piece.unlisted is None and not is_data_file(piece.path))
+    return [piece for piece in found if piece.key not in records]
+
+
+def unlisted(pieces: Iterable[Piece], records: Mapping[tuple[str, str], FileRecord]) -> list[Piece]:
+    """Return what could not be looked at, and is not on record for the same reason yet."""
+    found = []
+    for piece in pieces:
+        record = records.get(piece.key)
+        if piece.unlisted and (record is None or record.reason != piece.unlisted[0]):
+            found.append(piece)
+    return found
 
 
 def on_record(piece: Piece) -> FileRecord:
-    """Return the record of a file whose suffix is not read."""
-    return FileRecord(piece.source, piece.path, piece.size, 0, reason=NOT_READ)
+    """Return the record of a file whose suffix is not read, or of what could not be looked at."""
+    return FileRecord(piece.source, piece.path, piece.size, 0, reason=piece.unlisted[0] if piece.unlisted else NOT_READ)
 
 
 def _with_role(content: str, piece: Piece) -> str:

@@ -3,6 +3,7 @@
 Every request through it ends within the deadline.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -21,7 +22,9 @@ from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
 from driftgauge.source.origins import Borders
 from driftgauge.source.registry import REST_SECONDS, Registry
+from driftgauge.source.repositories import Elsewhere
 from driftgauge.source.schedule import Portions
+from driftgauge.source.setbacks import Setbacks
 from driftgauge.source.stores import ArtifactStore, is_local, store_at
 from driftgauge.source.transport import guard_mlflow
 
@@ -31,9 +34,9 @@ _LONGEST_VERSION: Final = 40
 class Connection:
     """The connection to one tracking server or store; safe to share between threads.
 
-    `server` is its URI without credentials, as messages show it. artifact_hosts: see `Borders`. on_answer: is called
-    after each request that was answered in time. registry_rest: for how long (s) a registry that does not answer is
-    left alone.
+    `server` is its URI without credentials, as messages show it. artifact_hosts: see `Borders`. clock: s since the
+    epoch. on_answer: is called after each request that was answered in time. registry_rest: for how long (s) a registry
+    that does not answer is left alone.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Connection:
         timeout: float,
         spool: Scratch,
         portions: Portions,
+        clock: Callable[[], float] = time.time,
         on_answer: Callable[[], None] = lambda: None,
         registry_rest: float = REST_SECONDS,
     ) -> None:
@@ -54,6 +58,9 @@ class Connection:
         self._deadline = Deadline(timeout, on_answer=on_answer)
         self._borders = Borders(tracking_uri, artifact_hosts)
         self._http = Http(self._deadline, self._borders)
+        # What could not be used lately, by run and folder, or by store.
+        self.setbacks = Setbacks(clock)
+        self._elsewhere = Elsewhere(Deadline(timeout, on_answer=on_answer), self.setbacks)
         self._spool = spool
         guard_mlflow()
         self._lock = Lock()
@@ -90,15 +97,28 @@ class Connection:
             if not self._is_remote:
                 client.search_experiments(max_results=1)
 
-    def store_at(self, root: str, *, ours: bool = False) -> ArtifactStore:
-        """Return the artifact store at the URI `root`; ours: it is in the configuration, so any place is meant.
+    def store_at(self, root: str, *, ours: bool = False, hurried: bool = False) -> ArtifactStore:
+        """Return the artifact store at the URI `root`.
 
-        Raises BatchError when the tracking server may not name it.
+        ours: it is in the configuration, so any place is meant. hurried: others wait for its listings. Raises
+        BatchError when the tracking server may not name it, or when it is no store.
         """
         with translated_errors(redacted(root)):
             if not ours:
                 self._borders.refuse(root)
-            return store_at(root, tracking_uri=self.tracking_uri, http=self._http, spool=self._spool)
+            return store_at(
+                root,
+                tracking_uri=self.tracking_uri,
+                http=self._http,
+                spool=self._spool,
+                elsewhere=self._elsewhere,
+                hurried=hurried,
+            )
+
+    @property
+    def resting(self) -> set[str]:
+        """The ids of runs that could not be listed in full lately, and are not to be tried again yet."""
+        return {key[0] for key in self.setbacks.resting if isinstance(key, tuple)}
 
     def is_on_this_machine(self, root: str) -> bool:
         """Return whether the artifact store at the URI `root` is a local folder."""

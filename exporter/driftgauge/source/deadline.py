@@ -47,7 +47,7 @@ class Deadline:
         """The timeouts of one HTTP request: a server that is gone is known sooner than one that is slow."""
         return min(_CONNECT_SECONDS, self.seconds), self.seconds
 
-    def within(self, call: Callable[[], T], *, times: int = 1) -> T:
+    def within(self, call: Callable[[], T], *, times: float = 1) -> T:
         """Return or raise what `call` does; raise TimeoutError when `times` times the bound is over before it does."""
         if self._hanging >= self._max_hanging:
             raise TimeoutError(f"timed out: {self._hanging} earlier calls still hang")

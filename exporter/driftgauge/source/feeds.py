@@ -14,11 +14,11 @@ import structlog
 
 from driftgauge.errors import SourceDown, SourceError, SourceUnavailable
 from driftgauge.feed import Cursor, FileRole, Opener, Piece
-from driftgauge.patterns import matches
+from driftgauge.patterns import matches, reaches
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
 from driftgauge.source.survey import Choice, Sighting
-from driftgauge.source.values import Artifact, RunState
+from driftgauge.source.values import Artifact, RunState, Unlisted
 from driftgauge.windows import MICROSECONDS
 
 # All runs are enumerated this often (s); in between only those that can be new are asked for.
@@ -62,6 +62,9 @@ class RunFeed:
             for artifact in found.artifacts:
                 if role := self._role(experiment, artifact.path):
                     pieces[artifact.run_id, artifact.path] = _piece(artifact, role)
+            for item in found.unlisted:
+                if role := self._role_below(experiment, item.path):
+                    pieces[item.run_id, item.path] = _unlisted_piece(item, role)
         self.last = _Look(_next(cursor, states), time=time, is_full=full)
         return list(pieces.values()), self.last.cursor
 
@@ -78,6 +81,12 @@ class RunFeed:
 
     def _role(self, experiment: str, path: str) -> FileRole | None:
         return next((role for role, of, pattern in self._roles if of == experiment and matches(path, pattern)), None)
+
+    def _role_below(self, experiment: str, path: str) -> FileRole | None:
+        """Return the role of files that may be in a folder, or of a file whose name cannot be used."""
+        selects = reaches if path.endswith("/") else matches
+        found = (role for role, of, pattern in self._roles if of == experiment and selects(path.strip("/"), pattern))
+        return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,3 +274,8 @@ def _piece(artifact: Artifact, role: FileRole) -> Piece:
     run_id, experiment_id = artifact.run_id, artifact.experiment_id
     time = artifact.run_start * 1000
     return Piece(run_id, artifact.path, role, artifact.size, time, artifact.version, run_id, experiment_id)
+
+
+def _unlisted_piece(item: Unlisted, role: FileRole) -> Piece:
+    time, why = item.run_start * 1000, (item.reason, item.text)
+    return Piece(item.run_id, item.path, role, None, time, None, item.run_id, item.experiment_id, why)

@@ -1,47 +1,106 @@
-"""All files of one artifact root, sub-folders included, within bounds."""
+"""All files of one artifact root, sub-folders included, within bounds.
 
-from collections import deque
-from collections.abc import Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+A folder that cannot be listed costs itself: it is among what is missing, by its path and with the reason, and so is
+what lies beyond a bound or has a name that cannot be used. Of the files beyond a bound the last by name are kept:
+names mostly ascend with time, and earlier ones were read when they were the last.
+"""
 
-import structlog
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heappush, heapreplace
+from itertools import count
+from typing import Final
 
+from driftgauge.errors import BatchError
 from driftgauge.patterns import is_safe
-
-if TYPE_CHECKING:
-    from driftgauge.source.stores import ArtifactStore, Entry
+from driftgauge.source.entries import Entry
+from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 
 MAX_DEPTH: Final = 10
-MAX_ENTRIES: Final = 10_000
+# Of each reason, so many are named of a run.
+_MOST_NAMED: Final = 8
 
-log = structlog.get_logger(__name__)
+
+@dataclass(slots=True)
+class Listing:
+    """The files below a root, and why others are missing, by the path of their folder, which ends in "/", or file."""
+
+    files: list[Entry] = field(default_factory=list)
+    missing: dict[str, BatchError] = field(default_factory=dict)
 
 
-def files_of(store: "ArtifactStore", *, run_id: str, folder: str = "", max_entries: int = MAX_ENTRIES) -> list["Entry"]:
-    """Return the files below a folder of the store, by default its root, whose paths are safe.
+def files_of(
+    list_folder: Callable[[str], Sequence[Entry]], *, folder: str = "", bounds: Portions = DEFAULT_PORTIONS
+) -> Listing:
+    """Return the files below a folder, by default the root.
 
-    Folders deeper than `MAX_DEPTH` and everything after `max_entries` files and folders are left out, with a warning
-    that names the run.
+    list_folder: returns what lies directly in a folder; raises BatchError when it cannot be listed, which is raised on
+    for `folder` itself. Memory follows `bounds` and the largest folder.
     """
-    found = list(islice(_walk(store, run_id, folder), max_entries + 1))
-    if len(found) > max_entries:
-        log.warning("run_has_too_many_artifacts", run_id=run_id, listed=max_entries)
-    return [entry for entry in found[:max_entries] if not entry.is_folder]
+    found = Listing()
+    kept: list[tuple[str, int, Entry]] = []
+    number = count()
+    left_out = 0
+    for entry in _walk(list_folder, folder, bounds, found.missing):
+        item = entry.path, next(number), entry
+        if len(kept) < bounds.files:
+            heappush(kept, item)
+            continue
+        left_out += 1
+        if item > kept[0]:
+            heapreplace(kept, item)
+    if left_out:
+        found.missing[f"{folder}/"] = _too_many(f"{left_out:,} files before the last {bounds.files:,} by name")
+    found.files = [entry for _, _, entry in kept]
+    return found
 
 
-def _walk(store: "ArtifactStore", run_id: str, folder: str) -> Iterator["Entry"]:
-    folders = deque([(folder, 1)])
+def _too_many(what: str) -> BatchError:
+    return BatchError("too_many_files", f"{what} are not listed: begin a new run from time to time")
+
+
+def _walk(
+    list_folder: Callable[[str], Sequence[Entry]], folder: str, bounds: Portions, missing: dict[str, BatchError]
+) -> Iterator[Entry]:
+    # The last by name first, as they may be the newest.
+    folders = [(folder, 1)]
+    asked = 0
     while folders:
-        folder, depth = folders.popleft()
-        for entry in store.entries(folder):
-            if not is_safe(entry.path) or not _is_below(entry.path, folder):
-                continue
-            yield entry
-            if entry.is_folder and depth < MAX_DEPTH:
+        current, depth = folders.pop()
+        if asked == bounds.folders:
+            missing[f"{current}/"] = _too_many(f"folders after the last {bounds.folders:,} by name")
+            return
+        asked += 1
+        try:
+            entries = list_folder(current)
+        except BatchError as error:
+            if current == folder:
+                raise
+            _name(f"{current}/", error, missing)
+            continue
+        below = [entry for entry in entries if _is_below(entry.path, current)]
+        for entry in sorted(below, key=lambda entry: entry.path):
+            if not is_safe(entry.path):
+                _name(ascii(entry.path), _unsafe(entry.path), missing)
+            elif not entry.is_folder:
+                yield entry
+            elif depth < MAX_DEPTH:
                 folders.append((entry.path, depth + 1))
-            elif entry.is_folder:
-                log.warning("artifact_folder_too_deep", run_id=run_id, folder=entry.path)
+            else:
+                _name(f"{entry.path}/", _too_deep(entry.path), missing)
+
+
+def _name(path: str, error: BatchError, missing: dict[str, BatchError]) -> None:
+    if sum(each.reason == error.reason for each in missing.values()) < _MOST_NAMED:
+        missing[path] = error
+
+
+def _unsafe(path: str) -> BatchError:
+    return BatchError("unsafe_name", f"{path!a} has characters that do not print, or leads elsewhere: rename it")
+
+
+def _too_deep(path: str) -> BatchError:
+    return BatchError("too_deep", f'"{path}" lies below {MAX_DEPTH} folders or more: log to fewer')
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -14,6 +14,7 @@ from driftgauge.patterns import is_data_file
 from driftgauge.scratch import Scratch
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
+from driftgauge.source.entries import Entry
 from driftgauge.source.failures import redacted, translated_errors
 from driftgauge.source.listing import files_of
 from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
@@ -22,7 +23,6 @@ from driftgauge.source.values import Artifact, Discovery, ModelVersion, Referenc
 
 if TYPE_CHECKING:
     from driftgauge.source.connection import Connection
-    from driftgauge.source.stores import Entry
 
 _REGISTRY_INTERVAL: Final = 3600.0
 K = TypeVar("K", bound=Hashable)
@@ -81,6 +81,7 @@ class Source:
                     timeout=self._timeout,
                     spool=self._spool,
                     portions=self._portions,
+                    clock=self.clock,
                     on_answer=self._on_answer,
                 )
             return self._connected
@@ -155,7 +156,7 @@ class Source:
         target = references.resolve(self._connection, uri)
         for root in target.roots:
             try:
-                opener = self._fetch(root, target.path, expected=0, ours=target.ours)
+                opener = self._fetch(root, target.path, expected=None, ours=target.ours)
                 return ReferenceFile(opener, uri.rpartition("/")[2])
             except (SourceMissing, SourceUnavailable, BatchError) as error:
                 # Stores differ in what they say of a folder that is asked for as a file.
@@ -165,14 +166,18 @@ class Source:
                     raise
         raise references.missing(uri, target)
 
-    def _parts(self, root: str, folder: str, *, ours: bool) -> list["Entry"]:
+    def _parts(self, root: str, folder: str, *, ours: bool) -> list[Entry]:
         files: list[Entry] = []
         with suppress(SourceMissing), translated_errors(redacted(root)):
-            files = files_of(self._connection.store_at(root, ours=ours), run_id="", folder=folder)
+            listing = files_of(self._connection.store_at(root, ours=ours).entries, folder=folder)
+            for error in listing.missing.values():
+                # A part of a reference is another reference.
+                raise error
+            files = listing.files
         parts = [file for file in files if is_data_file(file.path) and not _is_marker(file.path)]
         return sorted(parts, key=lambda part: part.path)
 
-    def _folder(self, root: str, target: references.Location, parts: Sequence["Entry"]) -> ReferenceFile:
+    def _folder(self, root: str, target: references.Location, parts: Sequence[Entry]) -> ReferenceFile:
         folder = target.path
         refuse_size(folder, size=sum(part.size or 0 for part in parts), expected=0, limit=self._max_bytes)
         files: list[ReferenceFile] = []
@@ -225,7 +230,7 @@ class Source:
         """Raise SourceUnavailable, with what to do, when the server or store does not answer one small request now."""
         self._connection.ping()
 
-    def _fetch(self, root: str, path: str, *, expected: int, ours: bool = False) -> Opener:
+    def _fetch(self, root: str, path: str, *, expected: int | None, ours: bool = False) -> Opener:
         with translated_errors(redacted(root)):
             return self._connection.store_at(root, ours=ours).opener(path, expected=expected, limit=self._max_bytes)
 

@@ -25,13 +25,16 @@ class Portions:
     """How much a pass does at a time.
 
     page: runs or experiments per request of a search. pages: requests of one search at most. threads: runs listed in
-    parallel. relisted: settled runs listed again; with no more than these, every pass lists all.
+    parallel. relisted: settled runs listed again; with no more than these, every pass lists all. files, folders: of one
+    run at most.
     """
 
     page: int = 1_000
     pages: int = 500
     threads: int = 8
     relisted: int = 8
+    files: int = 100_000
+    folders: int = 10_000
 
 
 DEFAULT_PORTIONS: Final = Portions()

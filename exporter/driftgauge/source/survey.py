@@ -81,7 +81,8 @@ def survey(
         for time in ("start_time", "end_time"):
             look({ids[key] for key in together}, f"attributes.{time} >= {since}")
     relisted = connection.portions.relisted
-    wanted = {key: wanted_of(seen[ids[key]], asked[key][1], now, relisted=relisted) for key in ids}
+    resting = connection.resting
+    wanted = {key: wanted_of(seen[ids[key]], asked[key][1], now, relisted=relisted, resting=resting) for key in ids}
     missing = {run_id: ids[key] for key, runs in wanted.items() for run_id in runs - seen[ids[key]].keys()}
     ordered = sorted(missing)
     for start in range(0, len(ordered), _IDS_PER_SEARCH):
@@ -186,8 +187,25 @@ def _time(milliseconds: int | None) -> int | None:
     return milliseconds if milliseconds is not None and 0 <= milliseconds <= _LATEST else None
 
 
-def wanted_of(seen: Mapping[str, Run], known: Mapping[str, RunState], now: int, *, relisted: int) -> set[str]:
-    """Return the runs to list: those that are due, and some whose last listing is oldest."""
+def wanted_of(
+    seen: Mapping[str, Run],
+    known: Mapping[str, RunState],
+    now: int,
+    *,
+    relisted: int,
+    resting: AbstractSet[str] = frozenset(),
+) -> set[str]:
+    """Return the runs to list: those that are due, and some whose last listing is oldest.
+
+    resting: runs that could not be listed in full lately; those that have ended wait until they are tried again.
+    """
     due = {run.run_id for run in seen.values() if schedule.is_due(run.status, run.end, known.get(run.run_id))}
     due |= schedule.unsettled(known)
-    return due | schedule.stalest(known, relisted, without=due, now=now)
+    waiting = {run_id for run_id in resting if run_id in known and _has_ended(run_id, seen, known)}
+    due -= waiting
+    return due | schedule.stalest(known, relisted, without=due | waiting, now=now)
+
+
+def _has_ended(run_id: str, seen: Mapping[str, Run], known: Mapping[str, RunState]) -> bool:
+    status = seen[run_id].status if run_id in seen else known[run_id].status
+    return status in schedule.FINISHED

@@ -39,10 +39,27 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A folder of a run, or a file, of which it is not known what is in it.
+
+    path: that of a folder ends in "/" and is "/" for all of the run's artifacts. run_start: ms since the epoch. reason,
+    text: as of a BatchError.
+    """
+
+    run_id: str
+    experiment_id: str
+    path: str
+    run_start: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
     """What one pass over an experiment found.
 
-    artifacts: every such file of every run listed in this pass, by run start, run id and path.
+    artifacts: every such file of every run listed in this pass, by run start, run id and path. unlisted: what could
+    not be listed in these runs.
     states: run id -> state of every run known after this pass, to be passed as `known` next time, without deleted
     runs; entries of runs not listed in this pass are unchanged.
     """
@@ -50,6 +67,7 @@ class Discovery:
     experiment_id: str
     artifacts: tuple[Artifact, ...]
     states: Mapping[str, RunState]
+    unlisted: tuple[Unlisted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ FILE_NAME: Final = "driftgauge.duckdb"
 # Request ids, predictions and labels are in it. A folder that was there before may be shared on purpose.
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
-SCHEMA_VERSION: Final = 16
+SCHEMA_VERSION: Final = 17
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"

@@ -1,0 +1,97 @@
+"""What the runs of a pass hold: each is listed for itself, so that one that cannot be costs itself only.
+
+A run or folder that cannot be listed rests (`setbacks`) and then fails as it did, without being asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from driftgauge.errors import BatchError, SourceError, SourceUnavailable
+from driftgauge.source.entries import Entry, place_of
+from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.listing import Listing, files_of
+from driftgauge.source.setbacks import NotListed
+from driftgauge.source.survey import Run
+
+if TYPE_CHECKING:
+    from driftgauge.source.connection import Connection
+
+# The files of a run, or why it cannot be listed at all.
+Outcome = Listing | BatchError
+
+
+def listed(connection: "Connection", runs: Sequence[Run]) -> dict[str, Outcome]:
+    """Return what is in each of the runs, which are in the order of their start.
+
+    The newest are asked for first, and when none of them can be listed, as many of the others. When none of these can
+    either, the artifact store counts as gone and its failure is raised; so is that of a tracking server that is gone
+    meanwhile.
+    """
+    threads = connection.portions.threads
+    # Starting threads takes longer than listing a few local folders.
+    few = len(runs) <= 2 * threads and all(connection.is_on_this_machine(run.root) for run in runs)
+    hurried = len({place_of(run.root) for run in runs}) > 1
+    outcomes: dict[str, Outcome] = {}
+    with nullcontext() if few else ThreadPoolExecutor(threads, thread_name_prefix="driftgauge-list") as pool:
+
+        def ask(some: Sequence[Run]) -> None:
+            found = (pool.map if pool else map)(lambda run: _listed(connection, run, hurried=hurried), some)
+            outcomes.update(zip([run.run_id for run in some], found, strict=True))
+
+        newest, others, rest = runs[-threads:], runs[-2 * threads : -threads], runs[: -2 * threads]
+        ask(newest)
+        if others and not _is_gone(outcomes):
+            others, rest = (), [*rest, *others]
+        ask(others)
+        if _is_gone(outcomes):
+            raise SourceUnavailable(str(outcomes[runs[-1].run_id]))
+        ask(rest)
+    for run_id, outcome in outcomes.items():
+        key = run_id, ""
+        if isinstance(outcome, BatchError) and connection.setbacks.of(key) is not outcome:
+            connection.setbacks.failed(key, outcome)
+    return outcomes
+
+
+def _is_gone(outcomes: dict[str, Outcome]) -> bool:
+    return bool(outcomes) and all(isinstance(outcome, NotListed) for outcome in outcomes.values())
+
+
+def _listed(connection: "Connection", run: Run, *, hurried: bool) -> Outcome:
+    try:
+        return files_of(_folders(connection, run, hurried=hurried), bounds=connection.portions)
+    except BatchError as error:
+        return error
+
+
+def _folders(connection: "Connection", run: Run, *, hurried: bool) -> Callable[[str], list[Entry]]:
+    """Return what lists the folders of a run; it raises BatchError, or SourceUnavailable when the server is gone."""
+    root = redacted(run.root)
+    setbacks = connection.setbacks
+
+    def asked(folder: str) -> list[Entry]:
+        try:
+            with translated_errors(root):
+                return connection.store_at(run.root, hurried=hurried).entries(folder)
+        except SourceError as error:
+            # When the server is gone, each of the other runs would cost a time-out.
+            connection.ping()
+            what = f'folder "{folder}"' if folder else "all files"
+            raise NotListed(f"{what} of run {run.run_id} cannot be listed: {error}") from None
+
+    def list_folder(folder: str) -> list[Entry]:
+        key = run.run_id, folder
+        if error := setbacks.of(key) or setbacks.of(place_of(run.root)):
+            raise error
+        try:
+            found = asked(folder)
+        except BatchError as error:
+            if folder:
+                setbacks.failed(key, error)
+            raise
+        setbacks.ended(key)
+        return found
+
+    return list_folder
