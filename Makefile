@@ -72,7 +72,7 @@ acceptance: $(STAMP) servers
 alerting: $(STAMP) servers
 	$(BIN)/python -m pytest -rP tests/e2e/test_alerting.py
 
-# One hundred kills of the exporter against a real MLflow server; `make test` runs ten.
+# One hundred kills of the exporter against a real MLflow server; `make test` runs six.
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --kills 100
 

@@ -117,6 +117,7 @@ class Twins:
         return values
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("window_by", ["label_time", "prediction_time"])
 def test_a_segment_is_the_model_of_its_rows(bench: Bench, window_by: str) -> None:
     """Late, early and corrected labels, restarts, joined panes and a clock that moves on: a segment is as if alone."""

@@ -397,7 +397,7 @@ _ROWS = st.lists(
 
 
 @pytest.mark.no_cover
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_split_of_files_with_keys_that_repeat(shared: Store, data: st.DataObject) -> None:
     """However files are cut and in whatever order their parts come, what counts is what one pass over all says."""

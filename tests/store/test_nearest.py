@@ -4,6 +4,7 @@ from itertools import count
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,12 +38,13 @@ def test_closest_first(first: list[int], second: list[int]) -> None:
     assert set(zip(here.tolist(), there.tolist(), strict=True)) == closest_first(first, second)
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.no_cover
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_any_steps(shared: Store, data: st.DataObject) -> None:
     """However rows of two devices are spread over steps, the pairs are those of one pass."""
     # No time twice, so that what is read last does not matter.
-    times = st.lists(st.integers(0, 60), max_size=8, unique=True)
+    times = st.lists(st.integers(0, 60), max_size=6, unique=True)
     rows = [(role, key, at) for role in "pl" for key in "ab" for at in data.draw(times)]
     model, read = f"near{next(_NUMBERS)}", []
     for role, key, at in data.draw(st.permutations(rows)):
