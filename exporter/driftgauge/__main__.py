@@ -31,7 +31,9 @@ def main() -> None:
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, _unwind)
     from driftgauge.cli import main as command_line  # noqa: PLC0415 - the signals come first
+    from driftgauge.hiding import guard_output  # noqa: PLC0415 - as above
 
+    guard_output()
     command_line()
 
 

@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 import fsspec
 
-from driftgauge.config import without_secrets
 from driftgauge.errors import BatchError, DriftgaugeError, FilesUnavailable, SourceMissing
 from driftgauge.feed import Cursor, FileRole, Opener, Piece
+from driftgauge.hiding import hidden, key
 from driftgauge.openers import downloaded, local, refuse_size
 from driftgauge.patterns import candidates, is_safe, matches
 from driftgauge.scratch import Scratch
@@ -91,8 +91,9 @@ class _Root:
         self._protocol = scheme.lower() if scheme.lower() in _OPTIONS else "file"
         self.folder: Final = _folder(url) if self._protocol == "file" else None
         self._path = str(self.folder) if self.folder else rest.strip("/")
-        self.name: Final = f"{self._protocol}://{self._path}"
-        self._shown = without_secrets(self.name)
+        place = f"{self._protocol}://{self._path}"
+        self.name: Final = key(place)
+        self._shown = hidden(place)
         self._fix = f"correct models[].{role}.files"
 
     def files(self) -> list[_Found]:

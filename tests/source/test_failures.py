@@ -9,13 +9,13 @@ from driftgauge.source.failures import redacted, status_failure, translated_erro
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("http://user:pass@host:5000/x", "http://host:5000/x"),
-        ("postgresql://u:p@ss@db/mlflow?password=geheim", "postgresql://db/mlflow"),
-        ("GET https://s3/bucket/key?X-Amz-Signature=abc failed", "GET https://s3/bucket/key failed"),
+        ("http://user:pass@host:5000/x", "http://<secret>@host:5000/x"),
+        ("postgresql://u:p@ss@db/mlflow?password=geheim", "postgresql://<secret>@db/mlflow?<secret>"),
+        ("GET https://s3/bucket/key?X-Amz-Signature=abc failed", "GET https://s3/bucket/key?<secret> failed"),
         ("sqlite:////var/lib/mlflow.db", "sqlite:////var/lib/mlflow.db"),
         ("who@example.com asked", "who@example.com asked"),
-        ("Bearer s3cr3t-token", "Bearer ***"),
-        ("login of me with geheimes-wort failed", "login of me with *** failed"),
+        ("Bearer s3cr3t-token", "Bearer <secret>"),
+        ("login of me with geheimes-wort failed", "login of me with <secret> failed"),
     ],
 )
 def test_redacted(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:

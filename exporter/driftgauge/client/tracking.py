@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from driftgauge.client.process import FORK_GUARD
 from driftgauge.errors import DriftgaugeError, SourceMissing, SourceUnavailable
+from driftgauge.redaction import Secrets, secrets_in
 
 _PING: Final = "/api/2.0/mlflow/experiments/search"
 _PING_SECONDS: Final = (3.05, 10)
@@ -21,18 +22,14 @@ _MISSING: Final = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 _QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
-_SECRETS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 # MLflow appends the answer it got, which may contain anything.
 _BODY: Final = re.compile(r"Response (?:body|text):")
 _LONGEST: Final = 300
 
 
 def redacted(text: str) -> str:
-    """Return text without the user info and query of its URLs and without MLflow's secrets from the environment."""
-    text = _QUERY.sub(r"\1", _USERINFO.sub("", text))
-    for secret in filter(None, map(os.environ.get, _SECRETS)):
-        text = text.replace(secret, "***")
-    return text
+    """Return text without the user info and query of its URLs and without secrets of the environment."""
+    return Secrets(secrets_in(os.environ)).hide(_QUERY.sub(r"\1", _USERINFO.sub("", text)))
 
 
 class Tracking:

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from driftgauge.families import FAMILIES, Family
+from driftgauge.hiding import known
 from driftgauge.samples import HistogramSample, Samples
 
 END: Final = b"# EOF\n"
@@ -50,17 +51,31 @@ class PageSection:
 def sections(samples: Samples) -> Iterator[PageSection]:
     """Yield the families that have samples in table order, the series of each ordered by labels, then by segment."""
     wordings: dict[tuple[str, ...], _Wording] = {}
+    shown = _Shown()
     for name, family in FAMILIES.items():
         series = sorted(samples.get(name, ()), key=_order)
         if not series:
             continue
         histograms = [sample for sample in series if isinstance(sample, HistogramSample)]
         if not histograms:
-            yield _numbers(family, series, wordings.setdefault(family.labels, _Wording(family.labels)))
+            yield _numbers(family, series, wordings.setdefault(family.labels, _Wording(family.labels, shown)))
         elif family.type == "gaugehistogram":
-            yield _gauge_histograms(family, histograms)
+            yield _gauge_histograms(family, histograms, shown)
         else:
-            yield _histograms(family, histograms)
+            yield _histograms(family, histograms, shown)
+
+
+class _Shown(dict[str, str]):
+    """Label value -> how it is written: escaped, and without what is secret; made on first use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._secrets = known()
+
+    def __missing__(self, value: str) -> str:
+        shown = self._secrets.label(value)
+        self[value] = found = shown.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+        return found
 
 
 class _Wording(dict[tuple[str, ...], str]):
@@ -69,21 +84,18 @@ class _Wording(dict[tuple[str, ...], str]):
     The segment is left out where it is empty.
     """
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], shown: _Shown) -> None:
         super().__init__()
         self._names = ("segment", *names)
+        self._shown = shown
 
     def __missing__(self, values: tuple[str, ...]) -> str:
         named = sorted(zip(self._names, values, strict=True))
         if not values[0]:
             named.remove(("segment", ""))
-        written = ",".join(f'{name}="{_escaped(value)}"' for name, value in named)
+        written = ",".join(f'{name}="{self._shown[value]}"' for name, value in named)
         self[values] = found = f"{{{written}}}" if named else ""
         return found
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _number(value: float) -> str:
@@ -100,15 +112,15 @@ def _numbers(family: Family, series: Iterable[Any], wording: _Wording) -> PageSe
     return PageSection(name, (text, lines), (openmetrics, lines))
 
 
-def _histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
-    buckets, counts, sums = _distribution(family, series, "_count", "_sum")
+def _histograms(family: Family, series: Sequence[HistogramSample], shown: _Shown) -> PageSection:
+    buckets, counts, sums = _distribution(family, series, ("_count", "_sum"), shown)
     lines = b"".join(map(b"".join, zip(buckets, counts, sums, strict=True)))
     text, openmetrics = _heads(family.name, family.help, family.type)
     return PageSection(family.name, (text, lines), (openmetrics, lines))
 
 
-def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> PageSection:
-    buckets, counts, sums = _distribution(family, series, "_gcount", "_gsum")
+def _gauge_histograms(family: Family, series: Sequence[HistogramSample], shown: _Shown) -> PageSection:
+    buckets, counts, sums = _distribution(family, series, ("_gcount", "_gsum"), shown)
     text, openmetrics = _heads(family.name, family.help, family.type)
     of_counts, _ = _heads(f"{family.name}_gcount", family.help, "gauge")
     of_sums, _ = _heads(f"{family.name}_gsum", family.help, "gauge")
@@ -120,10 +132,11 @@ def _gauge_histograms(family: Family, series: Sequence[HistogramSample]) -> Page
 
 
 def _distribution(
-    family: Family, series: Sequence[HistogramSample], count: str, total: str
+    family: Family, series: Sequence[HistogramSample], suffixes: tuple[str, str], shown: _Shown
 ) -> tuple[list[bytes], list[bytes], list[bytes]]:
     """Return for each series its bucket lines, the line of its count and the line of its sum."""
-    plain, bucket = _Wording(family.labels), _Wording((*family.labels, "le"))
+    plain, bucket = _Wording(family.labels, shown), _Wording((*family.labels, "le"), shown)
+    count, total = suffixes
     buckets, counts, sums = [], [], []
     for sample in series:
         totals = list(accumulate(map(float, sample.counts)))

@@ -13,7 +13,7 @@ User documentation of every key: exporter/docs/configuration.md.
 
 from driftgauge.config.fields import Condition, Derived, Scalar, Window
 from driftgauge.config.reading import load_mapping, parse
-from driftgauge.config.redaction import redacted
+from driftgauge.config.redaction import redacted, secrets
 from driftgauge.config.sections import (
     Config,
     Drift,
@@ -26,7 +26,6 @@ from driftgauge.config.sections import (
     ReferenceSource,
 )
 from driftgauge.config.units import format_duration, format_size, parse_duration, parse_size
-from driftgauge.config.wording import without_secrets
 
 __all__ = [
     "Condition",
@@ -49,5 +48,5 @@ __all__ = [
     "parse_duration",
     "parse_size",
     "redacted",
-    "without_secrets",
+    "secrets",
 ]

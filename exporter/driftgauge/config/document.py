@@ -12,14 +12,14 @@ from typing import Any, Final
 import yaml
 
 from driftgauge.config.syntax import MAX_DEPTH, TOO_DEEP, Refused, compose, described, line_of, scalar
-from driftgauge.config.wording import SECRET, Mistake, Path
+from driftgauge.config.wording import Mistake, Path
 from driftgauge.errors import ConfigError
+from driftgauge.redaction import SECRET, is_secret_name
 
 MAX_VALUES: Final = 100_000
 
 _MERGE_KEY: Final = "<<"
 _VARIABLE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\{)")
-_SECRET_NAME: Final = re.compile(r"passw|_pwd|secret|token|credential|auth|_key|apikey", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +127,4 @@ class _Walk:
 
 
 def _is_secret(match: re.Match[str]) -> bool:
-    return _SECRET_NAME.search(match["name"] or "") is not None
+    return is_secret_name(match["name"] or "")

@@ -25,7 +25,7 @@ def parse(text: str, *, filename: str, environ: Mapping[str, str]) -> Config:
     Raises ConfigError; its message has one line per mistake, `filename:line: path: what; remedy`, in file order.
     """
     document = read(text, filename=filename, environ=environ)
-    values = _with_tracking_uri(document.values, environ)
+    values = _with_tracking_uri(_with_hidden_names(document), environ)
     mistakes = [*document.mistakes, *_missing_tracking_uri(values, document)]
     return checked(Config, values, document=document, filename=filename, mistakes=mistakes)
 
@@ -63,6 +63,18 @@ def load_mapping(text: str, *, filename: str) -> dict[str, Any]:
     if document.mistakes:
         raise _refusal(filename, list(document.mistakes))
     return document.values
+
+
+def _with_hidden_names(document: ParsedFile) -> dict[str, Any]:
+    """Return the values; models whose name has a secret get the text to show as their name, for names are labels."""
+    models = document.values.get("models")
+    if not isinstance(models, list):
+        return document.values
+    named = [
+        model | {"name": document.masked[path]} if (path := ("models", position, "name")) in document.masked else model
+        for position, model in enumerate(models)
+    ]
+    return document.values | {"models": named}
 
 
 def _with_tracking_uri(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

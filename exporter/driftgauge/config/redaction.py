@@ -1,13 +1,18 @@
-"""`redacted`: the effective configuration as YAML that may be shown to anyone who can open `/config`."""
+"""`redacted`: the effective configuration as YAML that may be shown to anyone who can open `/config`.
 
-from collections.abc import Mapping
+`secrets`: the texts in it that nothing else may show either.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from driftgauge.config.sections import Config
 from driftgauge.config.units import format_duration, format_size
-from driftgauge.config.wording import Path, without_secrets
+from driftgauge.config.wording import Path
+from driftgauge.redaction import SECRET, secrets_of, without_secrets
 
 
 def redacted(config: Config) -> str:
@@ -16,7 +21,26 @@ def redacted(config: Config) -> str:
     `<secret>` stands for every secret variable's text and for the user information, query and fragment of URIs.
     """
     values = _shown(_as_written(config), (), config.masked | _masked_defaults(config))
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=float("inf"))
+
+
+def secrets(config: Config) -> frozenset[str]:
+    """Return the texts that are secret: values of secret variables, passwords, tokens and signatures of URIs."""
+    return frozenset(_secret(config.model_dump(mode="json"), (), config.masked))
+
+
+def _secret(value: Any, path: Path, masked: Mapping[Path, str]) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _secret(below, (*path, key), masked)
+    elif isinstance(value, list):
+        for position, below in enumerate(value):
+            yield from _secret(below, (*path, position), masked)
+    elif isinstance(value, str):
+        yield from secrets_of(value)
+        # What stands where the text to show has a mark.
+        if found := re.fullmatch("(.+)".join(map(re.escape, masked.get(path, "").split(SECRET))), value):
+            yield from found.groups()
 
 
 def _as_written(config: Config) -> dict[str, Any]:

@@ -10,17 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from driftgauge.redaction import without_secrets
+
 # Where a value is: the keys and list positions that lead to it from the top of the file.
 Path = tuple[str | int, ...]
 
-SECRET: Final = "<secret>"  # noqa: S105 - what is shown in the place of a secret
-
 _LONGEST_SHOWN: Final = 60
 _PLAIN_KEY: Final = re.compile(r"[\w-]+")
-# `user:password@` or `token@` of a URI. The second form catches a password with an unescaped "/" in it.
-_USER_INFO: Final = re.compile(r"(?<=://)(?:[^/?#]*|[^/?#:]*:[^?#]*)@")
-# Signed URLs and OAuth redirects carry secrets under names nobody can list, so all of query and fragment goes.
-_QUERY: Final = re.compile(r"(?<=:/)([^?#]*)([?#]).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +65,6 @@ def quoted(text: str) -> str:
     """Return `text` in double quotes, shortened, with what cannot be printed escaped."""
     short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
     return json.dumps(short, ensure_ascii=not text.isprintable())
-
-
-def without_secrets(text: str) -> str:
-    """Return `text` with user information, query and fragment replaced, where it is a URI."""
-    return _QUERY.sub(rf"\1\2{SECRET}", _USER_INFO.sub(f"{SECRET}@", text))
 
 
 def suggestion(word: str, valid: Iterable[str], kind: str) -> str:

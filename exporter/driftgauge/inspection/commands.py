@@ -9,6 +9,7 @@ import click
 
 from driftgauge.arguments import EXIT_FAILED, give_up, reader
 from driftgauge.errors import ConfigError, DriftgaugeError, SourceMissing
+from driftgauge.hiding import hidden
 from driftgauge.service.logs import Logs, configure_logging
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def inspect(
         give_up(ConfigError(str(error)))
     except DriftgaugeError as error:
         give_up(error)
-    click.echo(as_json(found) if style == "json" else "\n".join(map(render, found)), nl=False)
+    click.echo(hidden(as_json(found) if style == "json" else "\n".join(map(render, found))), nl=False)
 
 
 def chosen_models(config: "Config", name: str | None) -> "Sequence[ModelConfig]":
@@ -95,7 +96,7 @@ def check_config(file: Path, *, online: bool) -> None:
     try:
         for check in check_online(config):
             wrong += not check.right
-            click.echo(f"{check.model}: {check.what}: {'ok' if check.right else 'WRONG'}: {check.text}")
+            click.echo(f"{check.model}: {check.what}: {'ok' if check.right else 'WRONG'}: {hidden(check.text)}")
     except DriftgaugeError as error:
         give_up(error)
     sys.exit(EXIT_FAILED if wrong else 0)

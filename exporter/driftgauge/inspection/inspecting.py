@@ -12,9 +12,10 @@ from typing import Any, Final, Self
 from structlog.testing import capture_logs
 
 from driftgauge.batch.shape import Role
-from driftgauge.config import Config, ModelConfig, without_secrets
+from driftgauge.config import Config, ModelConfig
 from driftgauge.errors import BatchError, DriftgaugeError, SourceDown, SourceMissing
 from driftgauge.feed import Cursor, Opener, Piece
+from driftgauge.hiding import hidden
 from driftgauge.inspection.choosing import MOST_FILES, Chosen, NamedFiles
 from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.looking import Job, look
@@ -139,7 +140,7 @@ class Inspector:
             kinds = compiled.reference.kinds
             facts = Facts.combine([self._look(part.opener, part.name, "reference", kinds) for part in found.parts])
         except DriftgaugeError as error:
-            return ReferenceLook(problem=f"reference {without_secrets(self.reference_uri)}: {error}")
+            return ReferenceLook(problem=f"reference {hidden(self.reference_uri)}: {error}")
         learned = compiled.reference.learned.get("reconstruction", {})
         return ReferenceLook(facts, kinds, unlearned=str(learned.get("reason", "")))
 

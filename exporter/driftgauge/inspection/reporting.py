@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from driftgauge.batch.explanation import UNUSED
-from driftgauge.config import without_secrets
+from driftgauge.hiding import hidden
 from driftgauge.inspection.comparing import compare
 from driftgauge.inspection.drafting import hints
 from driftgauge.inspection.facts import ColumnFacts, Facts
@@ -39,9 +39,7 @@ def findings(inspector: Inspector, *, task_why: str, draft: Callable[[Sequence[s
     joined = sum(int(each.value) for each in samples.get("model_labels_total", ()) if isinstance(each, Sample))
     open_questions = hints(predictions, labels)
     live = (
-        compare(predictions, reference.facts, without_secrets(inspector.reference_uri))
-        if reference.facts is not None
-        else None
+        compare(predictions, reference.facts, hidden(inspector.reference_uri)) if reference.facts is not None else None
     )
     return Findings(
         model=inspector.model.name,

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from driftgauge.config import Config, Limits, ModelConfig, parse, without_secrets
+from driftgauge.config import Config, Limits, ModelConfig, parse
 from driftgauge.errors import ConfigError
+from driftgauge.hiding import hidden
 from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
 from driftgauge.inspection.drafting import features_to_include, keys_of_times, mapped, section
 from driftgauge.inspection.facts import Facts
@@ -56,7 +57,7 @@ class Start:
 
     def text(self, settings: Mapping[str, Any], commented: Sequence[str] = ()) -> str:
         """Return the configuration of these settings, and lines that are comments, as a file has it."""
-        has_secrets = without_secrets(self.tracking_uri) != self.tracking_uri
+        has_secrets = hidden(self.tracking_uri) != self.tracking_uri
         return section(settings, commented, tracking_uri=_FROM_ENVIRONMENT if has_secrets else self.tracking_uri)
 
     def config(self, settings: Mapping[str, Any]) -> Config:

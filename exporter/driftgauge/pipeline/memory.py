@@ -7,6 +7,7 @@ from typing import Final
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Config, Limits, Window
 from driftgauge.feed import Cursor
+from driftgauge.hiding import hidden, hidden_known
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal, Remark
@@ -102,7 +103,17 @@ class Memory:
         return found if references else None
 
     def says(self, remark: Remark) -> bool:
-        """Put a remark into the journal; return whether it is also to be logged: once in each process."""
+        """Put a remark into the journal; return whether it is also to be logged: once in each process.
+
+        The journal is stored and shown, so nothing secret gets there.
+        """
+        remark = replace(
+            remark,
+            subject=hidden_known(remark.subject),
+            example=hidden_known(remark.example),
+            text=hidden(remark.text),
+            file=hidden(remark.file),
+        )
         self.journal = self.journal.saying(remark)
         is_new = remark.key not in self.said
         self.said.add(remark.key)

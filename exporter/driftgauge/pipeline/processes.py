@@ -25,6 +25,7 @@ from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
 from driftgauge.errors import BatchError
+from driftgauge.hiding import guard_output
 from driftgauge.pipeline.executor import Opened, Shared, out_of_memory
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.mapped import Mapped, MappedFiles
@@ -221,6 +222,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     # Ctrl-C goes to the whole process group; when to end is decided at the other end of the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    guard_output()
     os.nice(_NICENESS)
     _limit(memory)
     opened = Opened()

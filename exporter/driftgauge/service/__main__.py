@@ -9,6 +9,7 @@ import signal
 import sys
 from functools import partial
 
+from driftgauge.hiding import guard_output
 from driftgauge.service.channel import Channel
 from driftgauge.service.logs import Logs, configure_logging
 from driftgauge.service.process import FRONTS
@@ -21,6 +22,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     # One that came before has waited until now, see `Process`.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FRONTS)
+    guard_output()
     # What is in the state is nobody else's business.
     os.umask(0o077)
     channel = Channel.inherited(int(sys.argv[1]))

@@ -3,7 +3,8 @@
 import os
 from typing import NamedTuple
 
-from driftgauge.config import Config, parse
+from driftgauge.config import Config, parse, secrets
+from driftgauge.hiding import learn
 
 
 class ConfigFile(NamedTuple):
@@ -13,5 +14,10 @@ class ConfigFile(NamedTuple):
     text: str
 
     def parsed(self) -> Config:
-        """Return what it means in the environment of this process; raises ConfigError."""
-        return parse(self.text, filename=self.name, environ=os.environ)
+        """Return what it means in the environment of this process, which will not show its secrets.
+
+        Raises ConfigError.
+        """
+        config = parse(self.text, filename=self.name, environ=os.environ)
+        learn(secrets(config))
+        return config

@@ -13,8 +13,9 @@ from typing import Final
 import structlog
 
 from driftgauge.collector import END, Page, ProcessMetrics, written
-from driftgauge.config import Config, redacted, without_secrets
+from driftgauge.config import Config, redacted
 from driftgauge.errors import ConfigError
+from driftgauge.hiding import hidden, hidden_known
 from driftgauge.samples import Sample, Samples
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
@@ -95,7 +96,7 @@ class Front:
 
     def config_text(self) -> str:
         """Return the configuration in use as YAML, secrets redacted."""
-        return redacted(self._config)
+        return hidden_known(redacted(self._config))
 
     def status(self) -> Status:
         """Return what the landing page shows."""
@@ -109,7 +110,7 @@ class Front:
         return Status(
             now=datetime.fromtimestamp(self._clock(), UTC),
             started=datetime.fromtimestamp(self._started, UTC),
-            mlflow_uri=without_secrets(config.mlflow.tracking_uri or ""),
+            mlflow_uri=hidden(config.mlflow.tracking_uri or ""),
             mlflow_up=health.mlflow_up,
             last_refresh=moment(health.last_refresh),
             refresh_seconds=health.duration,
@@ -118,7 +119,7 @@ class Front:
                 up=self._supervisor.up,
                 restarts=sum(self._supervisor.restarts.values()),
                 last_end=moment(end.at) if end else None,
-                why=end.words if end else "",
+                why=hidden(end.words) if end else "",
             ),
             models=tuple(models),
         )
@@ -135,7 +136,7 @@ class Front:
             except ConfigError as error:
                 self._log.error("configuration not reloaded", error=str(error))
                 self._reload_succeeded = False
-                return str(error)
+                return hidden(str(error))
             if file != self._file:
                 self._supervisor.replace(self._order(file, config))
             self._file, self._config = file, config

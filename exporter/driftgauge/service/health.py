@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from driftgauge import __version__
+from driftgauge.hiding import hidden
 from driftgauge.samples import Sample, Samples
 
 
@@ -51,7 +52,7 @@ class RefreshHealth:
             duration=ended - started,
             succeeded=not failures,
             failures=counts,
-            messages={model: message for model, (_, message) in failures.items()},
+            messages={model: hidden(message) for model, (_, message) in failures.items()},
         )
 
     def samples(self) -> Samples:

@@ -2,7 +2,12 @@
 
 import sys
 from collections.abc import MutableMapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from driftgauge.hiding import hidden
+
+# What is not a message, at each line.
+_OWN: Final = frozenset({"timestamp", "level"})
 
 
 class Logs(NamedTuple):
@@ -29,7 +34,7 @@ def configure_logging(logs: Logs) -> None:
     import structlog  # noqa: PLC0415 - as above
 
     renderer: Any = structlog.processors.JSONRenderer()
-    escaping = []
+    escaping: list[Any] = []
     if logs.style == "logfmt":
         escaping = [_escape]
         renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
@@ -38,12 +43,29 @@ def configure_logging(logs: Logs) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _hide,
             *escaping,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, logs.level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _hide(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide what is secret; before it is written in another way."""
+    for name, value in event.items():
+        if name not in _OWN:
+            event[name] = _shown(value)
+    return event
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return hidden(value)
+    if isinstance(value, list | tuple | set | dict):
+        return [_shown(each) for each in value] if not isinstance(value, dict) else hidden(repr(value))
+    return value if isinstance(value, int | float | None) else hidden(str(value))
 
 
 def _escape(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from driftgauge.config import Config, without_secrets
+from driftgauge.config import Config
 from driftgauge.errors import StateError, Stopped
+from driftgauge.hiding import hidden
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.service import refreshing
 from driftgauge.service.channel import Channel, Document
@@ -178,7 +179,7 @@ class Refresher:
         if (report.mlflow_up, report.mlflow_down) == (self._health.mlflow_up, self._down):
             return
         self._down = report.mlflow_down
-        uri = without_secrets(self._config.mlflow.tracking_uri or "")
+        uri = hidden(self._config.mlflow.tracking_uri or "")
         if self._down is None:
             self._log.info("MLflow answers", uri=uri)
         else:
@@ -193,7 +194,7 @@ class Refresher:
         else:
             self._log.error("refresh failed: this is a bug in driftgauge", exc_info=error)
         reason = "state" if expected else "internal"
-        failures = {model.name: (reason, str(error)) for model in self._config.models}
+        failures = {model.name: (reason, hidden(str(error))) for model in self._config.models}
         self._health = self._health.after(failures, started=started, ended=self._clock())
         self._channel.send("failure", document=Document.of({"health": self._health.to_json()}))
 
@@ -204,6 +205,6 @@ def run(order: Mapping[str, Any], channel: Channel, *, front_gone: Callable[[], 
     try:
         Refresher(config, channel, health, front_gone=front_gone).run()
     except StateError as error:
-        channel.send("refused", text=str(error))
+        channel.send("refused", text=hidden(str(error)))
         return 1
     return 0

@@ -12,6 +12,7 @@ import structlog
 
 from driftgauge.collector import render, validate, within_limit, written
 from driftgauge.config import Config, ModelConfig
+from driftgauge.hiding import hidden_values
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.journal import Journal
@@ -145,11 +146,12 @@ def publish(
 
 def _shown(model: ModelConfig, config: Config, samples: Samples, journal: Journal, *, now: int) -> dict[str, Any]:
     try:
-        return figures(model, config, samples, journal, now=now)
+        shown: dict[str, Any] = hidden_values(figures(model, config, samples, journal, now=now))
     except Exception:  # noqa: BLE001 - the comment below
         # A mistake of ours on the landing page must not take the metrics down with it.
         _log.exception("model not shown: this is a bug in driftgauge", model=model.name)
         return {}
+    return shown
 
 
 def count(samples: Samples) -> int:

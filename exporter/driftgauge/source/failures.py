@@ -4,30 +4,23 @@ MLflow raises one class for nearly everything, and artifact stores are plug-ins 
 failure is recognised by its error code, else by its text (`causes`).
 """
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from driftgauge.errors import DriftgaugeError, SourceError, SourceMissing, SourceUnavailable
+from driftgauge.hiding import hidden
 from driftgauge.source.causes import LOGIN_PAGE, OTHER, SERVER_ERROR, Cause, cause_of
 
 _MISSING_CODES: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE"})
-_USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
-_QUERY: Final = re.compile(r"(://[^\s?'\"]*)\?[^\s'\"]*")
-_SECRET_VARIABLES: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _LONGEST_DETAIL: Final = 300
 # MLflow appends the answer it got, which may contain anything.
 _BODY: Final = "Response body:"
 
 
 def redacted(text: str) -> str:
-    """Return `text` without the user info and query of its URLs and without MLflow's secrets from the environment."""
-    text = _QUERY.sub(r"\1", _USERINFO.sub("", text))
-    for secret in filter(None, map(os.environ.get, _SECRET_VARIABLES)):
-        text = text.replace(secret, "***")
-    return text
+    """Return `text` without anything secret; see `hiding`."""
+    return hidden(text)
 
 
 @contextmanager

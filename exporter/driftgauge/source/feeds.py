@@ -14,6 +14,7 @@ import structlog
 
 from driftgauge.errors import SourceDown, SourceError, SourceUnavailable
 from driftgauge.feed import Cursor, FileRole, Opener, Piece
+from driftgauge.hiding import key
 from driftgauge.patterns import matches, reaches
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
@@ -239,8 +240,9 @@ def known_runs(cursor: Cursor, experiment: str) -> Mapping[str, RunState]:
     passing: Mapping[str, RunState] | None = cursor.passing.get(experiment)
     if passing is not None:
         return passing
-    kept = ((key.rpartition("/"), state) for key, state in cursor.kept.items())
-    return {run_id: RunState(**state) for (of, _, run_id), state in kept if of == experiment}
+    of, kept = key(experiment), cursor.kept.items()
+    named = ((name.rpartition("/"), state) for name, state in kept)
+    return {run_id: RunState(**state) for (place, _, run_id), state in named if place == of}
 
 
 def _is_long(seconds: float) -> bool:
@@ -259,14 +261,14 @@ def _next(cursor: Cursor, states: Mapping[str, Mapping[str, RunState]]) -> Curso
     for experiment, found in states.items():
         known = known_runs(cursor, experiment)
         news |= {
-            f"{experiment}/{run}": asdict(state)
+            f"{key(experiment)}/{run}": asdict(state)
             for run, state in found.items()
             if is_news(state, before=known.get(run))
         }
-        gone |= {f"{experiment}/{run_id}" for run_id in known.keys() - found.keys()}
+        gone |= {f"{key(experiment)}/{run_id}" for run_id in known.keys() - found.keys()}
     kept = cursor.kept
     if news or gone:
-        kept = {key: state for key, state in kept.items() if key not in gone} | news
+        kept = {place: state for place, state in kept.items() if place not in gone} | news
     return Cursor(kept, {**cursor.passing, **states})
 
 

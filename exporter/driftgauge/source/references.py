@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,7 +45,9 @@ def resolve(connection: "Connection", uri: str) -> Location:
     Raises SourceMissing when a run, model, version, alias or local file in it does not exist.
     """
     scheme = uri.partition(":")[0] if ":" in uri.partition("/")[0] else "file"
-    return _RESOLVERS.get(scheme, _in_store)(connection, uri)
+    found = _RESOLVERS.get(scheme, _in_store)(connection, uri)
+    # A signature that is renewed names the same file.
+    return replace(found, identity=redacted(found.identity))
 
 
 def own_uri(uri: str, version: str) -> str | None:
@@ -105,7 +107,7 @@ def _in_file(_connection: "Connection", uri: str) -> Location:
     try:
         status = path.resolve(strict=True).stat()
     except OSError as error:
-        raise SourceMissing(f'reference "{uri}" cannot be read ({error.strerror}): {_FIX}') from error
+        raise SourceMissing(f'reference "{redacted(uri)}" cannot be read ({error.strerror}): {_FIX}') from error
     # Symbolic links are followed, as for any path in a configuration; a store follows none out of its root.
     real = path.resolve()
     return Location(
@@ -203,7 +205,9 @@ def _logged_model_root(connection: "Connection", model_id: str) -> str:
 
 def _file_named(path: str, uri: str) -> str:
     if not path:
-        raise SourceMissing(f'reference "{uri}" names no file: write {uri.rstrip("/")}/reference.parquet')
+        raise SourceMissing(
+            f'reference "{redacted(uri)}" names no file: write {redacted(uri.rstrip("/"))}/reference.parquet'
+        )
     return path
 
 
