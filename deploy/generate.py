@@ -26,11 +26,9 @@ from driftgauge.config.sections import Config, Section
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 CHART: Final = REPOSITORY / "deploy" / "helm" / "driftgauge"
 MANIFESTS: Final = REPOSITORY / "deploy" / "kubernetes"
-CONFIGURATION: Final = REPOSITORY / "exporter" / "docs" / "configuration.md"
 
 # The chart says where the state is.
 _NOT_IN_VALUES: Final = "state_dir"
-_ROW: Final = re.compile(r"^\| `([^`]+)` \|.*\| (.*) \|$", re.MULTILINE)
 _TABLE: Final = re.compile(r"(<!-- values:.*? -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT: Final = "# -- "
 # Of objects that nobody installs with Helm, in a namespace that kubectl is given.
@@ -65,8 +63,7 @@ def copies() -> dict[Path, str]:
 def schema() -> str:
     """Return values.schema.json with the keys of the configuration as they are now."""
     values = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
-    described = dict(_ROW.findall(CONFIGURATION.read_text(encoding="utf-8")))
-    config = _section(Config, "", described)
+    config = _section(Config)
     del config["properties"][_NOT_IN_VALUES]
     # Without models it is the chart that says what to do.
     del config["required"]
@@ -74,27 +71,23 @@ def schema() -> str:
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
-def _section(section: type[Section], place: str, described: dict[str, str]) -> dict[str, Any]:
+def _section(section: type[Section]) -> dict[str, Any]:
     """Return the schema of a section: its keys are checked here, their values by the exporter, who knows `${NAME}`."""
-    properties = {
-        name: {"description": described[f"{place}{name}"], **_value(field.annotation, f"{place}{name}", described)}
-        for name, field in section.model_fields.items()
-    }
     required = [name for name, field in section.model_fields.items() if field.is_required()]
     return {
         "type": ["object", "null"],
         "additionalProperties": False,
-        "properties": properties,
+        "properties": {name: _value(field.annotation) for name, field in section.model_fields.items()},
         **({"required": required} if required else {}),
     }
 
 
-def _value(annotation: Any, place: str, described: dict[str, str]) -> dict[str, Any]:
+def _value(annotation: Any) -> dict[str, Any]:
     if (section := _section_in(annotation)) is None:
         return {}
     if "tuple" in str(annotation):
-        return {"type": ["array", "null"], "items": _section(section, f"{place}[].", described)}
-    return _section(section, f"{place}.", described)
+        return {"type": ["array", "null"], "items": _section(section)}
+    return _section(section)
 
 
 def _section_in(annotation: Any) -> type[Section] | None:
