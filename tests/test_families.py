@@ -51,7 +51,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
         "gauge",
         """
             model_last_prediction_timestamp_seconds model_last_label_timestamp_seconds
-            model_last_batch_timestamp_seconds model_label_match_ratio
+            model_last_batch_timestamp_seconds model_last_refresh_timestamp_seconds model_label_match_ratio
         """,
     ),
     ((*VERSION, "run_id", "experiment_id", "model_uri"), "info", "model_info"),

@@ -84,6 +84,7 @@ EXCEPTIONS: Final = {
     "pipeline/step.py": Elsewhere(
         ("pipeline/test_duplicates.py", "pipeline/test_exactly_once.py"), "the files that a refresh commits together"
     ),
+    "pipeline/worker.py": Elsewhere(("pipeline/test_processes.py",), "a process of the pool, seen through it"),
     "pipeline/work.py": Elsewhere(("pipeline/test_refresh.py", "pipeline/test_limits.py"), "the files of a refresh"),
     "pipeline/restoring.py": Elsewhere(
         ("pipeline/test_exactly_once.py", "pipeline/test_again.py"), "what a restart brings back"
@@ -93,6 +94,7 @@ EXCEPTIONS: Final = {
     ),
     "pipeline/unjoined.py": Elsewhere(("pipeline/test_labels.py",), "what is said of labels shows in a refresh"),
     "store/expiry.py": Elsewhere(("store/test_join.py",), "forgets what the join has stored"),
+    "store/opening.py": Elsewhere(("store/test_database.py",), "what is refused shows when the store is opened"),
     "store/matching.py": Elsewhere(("store/test_join.py",), "the rule by which rows are joined"),
     "store/staging.py": Elsewhere(("store/test_join.py",), "rows on their way to the join"),
     "store/readings.py": Elsewhere(("pipeline/test_again.py",), "readings take each other's place in a refresh"),

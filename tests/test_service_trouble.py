@@ -151,8 +151,8 @@ def test_a_scrape_does_not_wait_for_a_refresh(bench: Bench, monkeypatch: pytest.
         let_go.set()
 
 
-def test_a_stop_waits_for_the_statistics_of_one_model_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked to stop while a model is computed, the refresher does not begin with the next."""
+def test_a_stop_waits_for_statistics_that_are_under_way(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to stop while models are computed, the refresher begins with none again."""
     under_way, let_go = threading.Event(), threading.Event()
     begun: list[str] = []
 
@@ -168,4 +168,4 @@ def test_a_stop_waits_for_the_statistics_of_one_model_at_most(bench: Bench, monk
         assert under_way.wait(PATIENCE)
         threading.Timer(0.5, let_go.set).start()
         assert front.stop()
-    assert begun == ["churn"]
+    assert len(begun) == len(set(begun))

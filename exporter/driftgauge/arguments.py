@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from driftgauge.errors import ConfigError, DriftgaugeError, StateError
+from driftgauge.errors import ConfigError, DriftgaugeError, StateDamaged, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,11 +75,14 @@ def parse_time(text: str) -> float:
 
 
 def give_up(error: Exception) -> NoReturn:
-    """Print why nothing can be done, and exit: 2 for a mistake in the configuration, 1 otherwise."""
+    """Print why nothing can be done, and exit: 2 when somebody has to do something first, 1 otherwise.
+
+    That is a mistake in the configuration, or a damaged state.
+    """
     click.echo(
         str(error)
         if isinstance(error, DriftgaugeError) and not isinstance(error, StateError)
         else f"driftgauge: {error}",
         err=True,
     )
-    sys.exit(EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED)
+    sys.exit(EXIT_CONFIG if isinstance(error, ConfigError | StateDamaged) else EXIT_FAILED)

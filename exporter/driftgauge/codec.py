@@ -5,7 +5,7 @@ pane, and compressing them would take half the time of packing it.
 
 `pack` and `packed` take nested mappings and lists of numbers, text, None and numpy arrays and return bytes, `packed` as
 an array. `unpack` returns equal values; arrays come back as int64 or float64. Nothing is pickled: a damaged or
-hostile blob raises `StateError` and runs no code.
+hostile blob raises `StateDamaged` and runs no code.
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from driftgauge.errors import StateError
+from driftgauge.errors import StateDamaged
 
 # The key of an array. Other keys are any text, such as categories, so one that begins with NUL gets one more.
 _ARRAY = "\x00array"
@@ -89,7 +89,7 @@ def _narrowest(array: "np.ndarray[Any, Any]") -> str:
 
 
 def unpack(data: bytes) -> dict[str, Any]:
-    """Return what was packed; raises `StateError` when the bytes are not what `pack` writes."""
+    """Return what was packed; raises `StateDamaged` when the bytes are not what `pack` writes."""
     try:
         size, plain = (int.from_bytes(data[at : at + _LENGTH], "little") for at in (0, _LENGTH))
         begin = 2 * _LENGTH
@@ -100,9 +100,9 @@ def unpack(data: bytes) -> dict[str, Any]:
         restored, end = _restore(header, raw, _LENGTH + length)
         state = dict(restored)
     except (OSError, MemoryError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise StateError(f"a stored aggregate is damaged: {error}") from error
+        raise StateDamaged(f"the state file is damaged: a stored aggregate cannot be read: {error}") from error
     if end != len(raw):
-        raise StateError(f"a stored aggregate has {len(raw) - end} bytes too many")
+        raise StateDamaged(f"the state file is damaged: a stored aggregate has {len(raw) - end} bytes too many")
     return state
 
 

@@ -10,11 +10,14 @@
     │   │   └── FilesUnavailable     a folder or object store, rather than MLflow
     │   └── SourceMissing        an experiment, run or artifact does not exist
     ├── StateError           the state directory cannot be used
+    │   ├── StateDamaged         its file is damaged: exit code 2
     │   └── StateInUse           another process uses it
     └── Stopped              nobody's: the exporter was asked to stop in the middle of a refresh
 
 Messages name the thing, the place and the remedy, since people see them unchanged.
 """
+
+from typing import Final
 
 
 class DriftgaugeError(Exception):
@@ -76,6 +79,18 @@ class SourceMissing(SourceError):
 
 class StateError(DriftgaugeError):
     """The state directory cannot be read or written."""
+
+
+class StateDamaged(StateError):
+    """The state file is damaged, or is none of driftgauge's: somebody has to move it away."""
+
+    REMEDY: Final = (
+        "If there is no copy to put back, move it away, with its .wal if there is one: driftgauge then reads "
+        "everything again from the start"
+    )
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if self.REMEDY in message else f"{message}. {self.REMEDY}")
 
 
 class StateInUse(StateError):

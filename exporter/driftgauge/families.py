@@ -265,6 +265,8 @@ _IDENTITY: Final = (
             "model_label_match_ratio": "Of the labels that are kept, the share that has met its prediction; absent "
             "without labels.",
             "model_last_batch_timestamp_seconds": "Unix time at which driftgauge last read a batch of this model.",
+            "model_last_refresh_timestamp_seconds": "Unix time of the last refresh of this model without a failure; "
+            "absent before the first: its values are no fresher.",
         },
     ),
     *_families(

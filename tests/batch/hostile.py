@@ -241,6 +241,11 @@ def long_parent(size: int, children: int) -> bytes:
     return b'{"prediction": 1, "' + b"n" * size + b'": {' + inner + b"}}\n"
 
 
+def repeated(text: bytes, size: int, *, first: bytes = b"") -> bytes:
+    """Return a gzip file of some bytes, over and over."""
+    return gzip.compress(first + text * (size // len(text)))
+
+
 def gzip_bomb(size: int) -> bytes:
     """Return blank lines of `size` bytes, a thousandth of that when compressed."""
     return gzip.compress(b"\n" * MIB, mtime=0) * (size // MIB)

@@ -47,6 +47,13 @@ REFUSED: list[Refused] = [
     ("a record over the block size", "a.json", lambda: hostile.two_texts(10 * MIB, 30 * MIB), "too_large"),
     ("a record of values below it", "a.json", lambda: hostile.two_texts(15 * MIB, 15 * MIB), "too_large"),
     ("a row over the block size", "a.jsonl", lambda: hostile.two_texts(20 * MIB, 20 * MIB), "too_large"),
+    (
+        "millions of numbers in 15 kB",
+        "a.json.gz",
+        lambda: hostile.repeated(b"1,", 16 * MIB, first=b"["),
+        "another_shape",
+    ),
+    ("millions of broken lines in 15 kB", "a.jsonl.gz", lambda: hostile.repeated(b"x\n", 16 * MIB), "another_shape"),
     ("1 GiB of blank lines in 1 MB", "a.jsonl.gz", lambda: hostile.gzip_bomb(1024 * MIB), "too_large"),
 ]
 

@@ -97,6 +97,14 @@ def test_parts() -> None:
     assert keys_of(columns, "timestamp", "device").text.to_pylist() == [f"{NOON}\x1f1", None]
 
 
+def test_parts_with_the_separator() -> None:
+    """Parts that hold the character between parts, or the one that escapes it, are told apart."""
+    parts = ["x", "x\x1fy", "x\x1ey", "\x1f", "\x1e", "\x1e1f", "\x1e1e", "1f", "y\x1fz", "z"]
+    pairs = [(a, b) for a in parts for b in parts]
+    columns = {"a": pa.array([a for a, _ in pairs]), "b": pa.array([b for _, b in pairs])}
+    assert len(set(keys_of(columns, "a", "b").text.to_pylist())) == len(pairs)
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [(pa.array([0, 1]), [0, 1]), (pa.array(["0", "1"]), [0, 1]), (pa.array([0.0, None]), [0, None]),

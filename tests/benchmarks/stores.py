@@ -20,7 +20,7 @@ from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import refreshing
 from driftgauge.service.health import RefreshHealth
-from driftgauge.service.refreshing import publish, refresh_models
+from driftgauge.service.refreshing import publish, refresh_models, shown_of
 from driftgauge.source import environment
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
@@ -106,11 +106,15 @@ class Exporter:
         with _timed() as statistics:
             report, self._models = refresh_models(self._config, self.pipeline, self._models, now=now)
         computed = time.perf_counter()
-        journals, again = self.pipeline.journals, self.pipeline.read_again
-        publish(self._models, self._config, self._health, journals=journals, now=now, ready=True, again=again)
+        shown = {
+            name: shown_of(self.pipeline.memory(name), self._config, samples, now=now)
+            for name, samples in self._models.items()
+        }
+        refreshed = dict.fromkeys(self._models, float(NOW))
+        publish(self._models, self._config, self._health, refreshed=refreshed, shown=shown, ready=True)
         rendered = time.perf_counter()
         expect(dict(report.failures), {}, "failures")
-        parts = {"statistics": max(statistics) - min(statistics), "page": rendered - computed}
+        parts = {"statistics": sum(statistics), "page": rendered - computed}
         parts["read and commit"] = rendered - started - sum(parts.values())
         return since(began) | parts
 
@@ -122,16 +126,16 @@ class Exporter:
 
 @contextmanager
 def _timed() -> Iterator[list[float]]:
-    """Collect when the statistics of each model began and ended (s)."""
+    """Collect how long the statistics of each model kept a processor busy (s)."""
     found: list[float] = []
     compute = refreshing.model_samples
 
     def timed(*given: Any, **named: Any) -> Any:
-        found.append(time.perf_counter())
+        began = time.thread_time()
         try:
             return compute(*given, **named)
         finally:
-            found.append(time.perf_counter())
+            found.append(time.thread_time() - began)
 
     with patch.object(refreshing, "model_samples", timed):
         yield found

@@ -25,6 +25,7 @@ from driftgauge.service.logs import Logs
 PATIENCE: Final = 60
 ROWS: Final = tuple({"prediction": 0.9, "label": n % 2, "features": {"age": 30 + n}} for n in range(10))
 MODELS: Final = ("churn", "fraud")
+REFRESHED: Final = "model_last_refresh_timestamp_seconds"
 
 Values = dict[tuple[str, ...], float]
 
@@ -135,8 +136,8 @@ def values(front: Front) -> Values:
 
 
 def about_models(found: Values) -> Values:
-    """Return the series about models."""
-    return {key: value for key, value in found.items() if key[0].startswith("model_")}
+    """Return the series about models, without when they were refreshed."""
+    return {key: value for key, value in found.items() if key[0].startswith("model_") and key[0] != REFRESHED}
 
 
 def until(front: Front, condition: Callable[[Values], bool]) -> Values:

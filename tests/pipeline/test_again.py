@@ -64,7 +64,7 @@ class Place:
 
 def shown(pipeline: Pipeline, config: Config, *, now: int = NOW) -> Values:
     """Return what is published of the model, in the windows that can be shown."""
-    return published(pipeline, config.model_copy(update={"windows": pipeline.windows["m"]}), now=now)
+    return published(pipeline, config.model_copy(update={"windows": pipeline.memory("m").windows}), now=now)
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_what_stays_until_the_swap(place: Place) -> None:
         for _ in range(5):
             pipeline.refresh(NOW)
             assert shown(pipeline, second)["model_window_predictions", "unknown", "1h"] == 30
-            seen.append(pipeline.read_again.get("m"))
+            seen.append(pipeline.memory("m").progress)
     said = [line for line in logs if "again" in line["event"]]
     assert [line["event"].split(":")[0] for line in said] == ["model is read again", "model was read again"]
     assert said[0]["files"] == 3
@@ -341,7 +341,7 @@ def test_killed_in_the_middle(place: Place, steps: int) -> None:
     config = place.config(columns=ANSWER, timezone="Asia/Tokyo")
     with ExitStack() as process, capture_logs() as logs:
         pipeline = place.pipeline(config, process)
-        assert pipeline.read_again["m"] == (steps + 1, 4)
+        assert pipeline.memory("m").progress == (steps + 1, 4)
         assert shown(pipeline, config)["model_window_predictions", "unknown", "1h"] == 20
         pipeline.refresh(NOW)
         found = shown(pipeline, config)
@@ -429,14 +429,14 @@ def test_any_change_at_any_step(place: Place, seed: int) -> None:
             if dice.random() < 0.7:
                 report = pipeline.refresh(NOW)
                 assert not report.failures
-                if not pipeline.read_again:
+                if pipeline.memory("m").progress is None:
                     accepted |= _accepted(there, change)
                 values = shown(pipeline, place.config(**change))
                 _assert_monotone(counters, values)
         process.close()
         pipeline = place.pipeline(place.config(**change), process, pace=pace)
         pipeline.refresh(NOW)
-        assert not pipeline.read_again
+        assert pipeline.memory("m").progress is None
         accepted |= _accepted(there, change)
         found = shown(pipeline, place.config(**change))
     _assert_monotone(counters, found)

@@ -45,7 +45,7 @@ class Folder:
         try:
             pipeline = Pipeline(self.config, Feeds(self.config), store, executor=Inline())
             assert not pipeline.refresh(SECONDS * MICROSECONDS).failures
-            return pipeline.states[0].totals, pipeline.journals["m"]
+            return pipeline.states[0].totals, pipeline.memory("m").journal
         finally:
             store.close()
 

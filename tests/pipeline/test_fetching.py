@@ -262,7 +262,7 @@ def test_a_file_that_breaks_its_worker_costs_itself_only() -> None:
 
     assert outcomes(readings) == [1, "crashed", 1, "crashed", 1]
     assert workers.asked == [list(files), *([path] for path in files)]
-    assert workers.allowed == [fetching._LONGEST_TOGETHER, *[None] * 5]
+    assert workers.allowed == pytest.approx([fetching._LONGEST_TOGETHER, *[fetching._LONGEST_ALONE] * 5], abs=0.1)
 
 
 def test_real_workers(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Folder:
         """Refresh once and return the journal, and what was counted since the start."""
         with self.opened() as pipeline:
             assert not pipeline.refresh(now).failures
-            return pipeline.journals["m"], pipeline.states[0].totals
+            return pipeline.memory("m").journal, pipeline.states[0].totals
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_journal_survives_a_restart(folder: Folder) -> None:
     ]  # fmt: skip
     assert before.lately(START) == Tally(START, 1, {"bad_timestamp": 1}, {"empty_file": 1})
     with folder.opened() as pipeline:
-        assert pipeline.journals["m"] == before
+        assert pipeline.memory("m").journal == before
 
 
 def _warnings(log: str) -> list[str]:

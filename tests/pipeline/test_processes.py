@@ -160,6 +160,28 @@ def test_too_slow(tmp_path: Path, longest: float, within: float | None) -> None:
     assert caught.value.reason == "timed_out"
 
 
+def test_long_tasks_hold_nobody_up(tmp_path: Path) -> None:
+    """While others wait, a long task goes on apart; one for which there is no place is begun anew, and all are done."""
+    workers = Processes(1, max_bytes=MEBIBYTE, folder=tmp_path)
+    run(workers, sleep, 0.0)
+    first, second, hanging = (workers.submit(sleep, NOTHING, seconds, within=6.0) for seconds in (3.0, 2.5, 60.0))
+    began = time.monotonic()
+    assert run(workers, length, b"abc") == 3
+    assert time.monotonic() - began < 10
+    assert not hanging.done()
+    assert len({first.result(), second.result()}) <= 2
+    with pytest.raises(BatchError) as caught:
+        hanging.result()
+    workers.close()
+    assert caught.value.reason == "timed_out"
+
+
+def test_a_long_task_alone_keeps_its_turn(workers: Processes) -> None:
+    """Nothing is begun anew while nobody waits."""
+    pid = run(workers, sleep, 0.0)
+    assert workers.submit(sleep, NOTHING, 1.5, within=6.0).result() == pid
+
+
 def test_decoding_comes_last(workers: Processes) -> None:
     """Where processors are few, everything else gets them before the workers."""
     assert run(workers, niceness, 0) > os.nice(0)

@@ -1,5 +1,7 @@
 """The state file: who may open it, and what a transaction that fails leaves."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +11,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from driftgauge.errors import StateError
+from driftgauge.errors import StateDamaged, StateError
 from driftgauge.schema import Task
 from driftgauge.store import FileRecord, Store
 from driftgauge.store.database import FILE_NAME
@@ -85,23 +87,129 @@ def _written(folder: Path) -> None:
     store.close()
 
 
+def _empty(folder: Path) -> None:
+    (folder / FILE_NAME).touch()
+
+
+def _cut(folder: Path) -> None:
+    _written(folder)
+    os.truncate(folder / FILE_NAME, 20_000)
+
+
+def _foreign(folder: Path) -> None:
+    with duckdb.connect(str(folder / FILE_NAME)) as connection:
+        connection.execute("CREATE TABLE sales AS SELECT 1 AS amount")
+
+
+def _without_a_table(folder: Path) -> None:
+    _written(folder)
+    with duckdb.connect(str(folder / FILE_NAME)) as connection:
+        connection.execute("DROP TABLE files")
+
+
+def _without_version(folder: Path) -> None:
+    _written(folder)
+    with duckdb.connect(str(folder / FILE_NAME)) as connection:
+        connection.execute("DELETE FROM meta")
+
+
+def _with_log(folder: Path) -> bytes:
+    """Leave a log, as a kill does; return it."""
+    store = Store.open(str(folder))
+    with store.transaction("churn", "binary") as tx:
+        write_files(tx, [RECORD], known=())
+    file, log = folder / FILE_NAME, folder / f"{FILE_NAME}.wal"
+    left = file.read_bytes(), log.read_bytes()
+    store.close()
+    file.write_bytes(left[0])
+    log.write_bytes(left[1])
+    return left[1]
+
+
+def _damaged_log(folder: Path) -> None:
+    log = bytearray(_with_log(folder))
+    middle = len(log) // 2
+    log[middle : middle + 50] = b"\x55" * 50
+    (folder / f"{FILE_NAME}.wal").write_bytes(log)
+
+
+def _foreign_log(folder: Path) -> None:
+    _with_log(folder)
+    (folder / f"{FILE_NAME}.wal").write_bytes(b"something else" * 20)
+
+
+def _log_alone(folder: Path) -> None:
+    _with_log(folder)
+    (folder / FILE_NAME).unlink()
+
+
 @pytest.mark.parametrize(
-    ("harm", "remedy"),
+    ("harm", "remedy", "expected"),
     [
-        pytest.param(_garbage, "move it away", id="garbage"),
-        pytest.param(_overwritten_middle, "move it away", id="damaged-block"),
-        pytest.param(_newer_schema, "schema version 99.*set state_dir to an empty directory", id="newer-schema"),
-        pytest.param(_file_for_folder, "Check that the directory is writable", id="directory-is-a-file"),
-        pytest.param(_folder_for_file, "Check that the directory is writable", id="file-is-a-directory"),
+        pytest.param(_garbage, "move it away", StateDamaged, id="garbage"),
+        pytest.param(_overwritten_middle, "move it away", StateDamaged, id="damaged-block"),
+        pytest.param(_empty, "move it away", StateDamaged, id="empty"),
+        pytest.param(_cut, "move it away", StateDamaged, id="cut"),
+        pytest.param(_foreign, "no table cursors, files, meta, models.*move it away", StateDamaged, id="foreign"),
+        pytest.param(_without_a_table, "no table files.*move it away", StateDamaged, id="a-table-is-gone"),
+        pytest.param(_without_version, "0 schema versions.*move it away", StateDamaged, id="no-version"),
+        pytest.param(_damaged_log, "move it away, with its .wal", StateDamaged, id="damaged-log"),
+        pytest.param(_foreign_log, "none of DuckDB's.*move it away, with its .wal", StateDamaged, id="foreign-log"),
+        pytest.param(_log_alone, "it is gone, and its log .* is left", StateDamaged, id="log-alone"),
+        pytest.param(
+            _newer_schema, "schema version 99.*set state_dir to an empty directory", StateError, id="newer-schema"
+        ),
+        pytest.param(_file_for_folder, "Check that the directory is writable", StateError, id="directory-is-a-file"),
+        pytest.param(_folder_for_file, "it is a directory.*move it away", StateDamaged, id="file-is-a-directory"),
     ],
 )
-def test_unusable_state(tmp_path: Path, harm: Callable[[Path], None], remedy: str) -> None:
-    """A state that cannot be used is a StateError that names the path and says what to do."""
+def test_unusable_state(tmp_path: Path, harm: Callable[[Path], None], remedy: str, expected: type[StateError]) -> None:
+    """A state that cannot be used is a StateError that names the path and says what to do, and stays as it is."""
     folder = tmp_path / "state"
     folder.mkdir()
     harm(folder)
-    with pytest.raises(StateError, match=f"(?s){folder}.*{remedy}"):
+    before = _contents(folder)
+    with pytest.raises(StateError, match=f"(?s){folder}.*{remedy}") as caught:
         Store.open(str(folder))
+    assert type(caught.value) is expected
+    assert _contents(folder) == before
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_log_that_a_kill_left(tmp_path: Path) -> None:
+    """What was committed before a kill is there; of a log that was cut, or never reached the disk, what is whole."""
+    for harm in (lambda log: log, lambda log: log[:2], lambda log: b"\0" * len(log), lambda log: log[:-3]):
+        shutil.rmtree(tmp_path)
+        log = _with_log(tmp_path)
+        (tmp_path / f"{FILE_NAME}.wal").write_bytes(harm(log))
+        Store.open(str(tmp_path)).close()
+
+
+def test_damage_that_shows_later(tmp_path: Path) -> None:
+    """A block that is damaged while the file is open, and is read later, names the remedy as well."""
+    store = Store.open(str(tmp_path))
+    with store.transaction("churn", "binary") as tx:
+        tx.run("CREATE TABLE much AS SELECT range AS a, hash(range) AS b FROM range(300000)")
+    store.close()
+    path = tmp_path / FILE_NAME
+    data = bytearray(path.read_bytes())
+    for start in range(len(data) // 4, len(data), 2**18):
+        data[start : start + 64] = bytes(byte ^ 0x55 for byte in data[start : start + 64])
+    path.write_bytes(data)
+    with pytest.raises(StateDamaged, match=f"(?s){path}.*move it away"):
+        _summed(tmp_path)
+
+
+def _summed(folder: Path) -> None:
+    store = Store.open(str(folder))
+    try:
+        with store.transaction("churn", "binary") as tx:
+            tx.fetch_all("SELECT sum(a), sum(b) FROM much")
+    finally:
+        store.close()
 
 
 def test_refusal_releases_the_file(tmp_path: Path) -> None:
@@ -148,7 +256,7 @@ def test_database_failure_is_a_state_error(store: Store) -> None:
             write_files(tx, [RECORD], known=())
             tx.run("INSERT INTO no_such_table VALUES (1)")
 
-    with pytest.raises(StateError, match="cannot write the state of model 'churn'"):
+    with pytest.raises(StateError, match="cannot use the state of model 'churn'"):
         failing()
     with store.transaction("churn", "binary") as tx:
         assert read_files(tx) == {}

@@ -162,7 +162,7 @@ def test_everything_of_a_prediction_survives(store: Store) -> None:
         )
         join(tx, [staged_predictions(first)], [], horizon=HORIZON)
         second = columns(key=["c"], time=[3], predicted=["z"], score=[0.25])
-        third = columns(key=["d"], time=[4], predicted=["x"], class_scores={"é z": [1.0]})
+        third = columns(key=["d"], time=[4], predicted=["x"], class_scores={"é z": [1.0], "a\x1fb": [0.5]})
         waiting = [staged_predictions(second), staged_predictions(third)]
         found = join(tx, waiting, [labels_table([Label(key, 5, "y") for key in "abcd"], "multiclass")], horizon=HORIZON)
     rows = sorted(found.fresh.to_pylist(), key=lambda row: row["time"])
@@ -170,7 +170,7 @@ def test_everything_of_a_prediction_survives(store: Store) -> None:
     nan = pytest.approx(np.nan, nan_ok=True)
     assert kept == [(1, "x", nan, 5, "y"), (2, "y", nan, 5, "y"), (3, "z", 0.25, 5, "y"), (4, "x", nan, 5, "y")]
     scores = [dict(zip(class_scores(row["classes"]), row["class_scores"] or [], strict=True)) for row in rows]
-    assert scores == [{"x": 0.75, "y": 0.1}, {"x": nan, "y": 0.9}, {}, {"é z": 1.0}]
+    assert scores == [{"x": 0.75, "y": 0.1}, {"x": nan, "y": 0.9}, {}, {"a\x1fb": 0.5, "é z": 1.0}]
 
 
 @pytest.mark.parametrize(

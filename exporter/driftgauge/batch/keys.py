@@ -35,6 +35,8 @@ MAX_KEY: Final = 1_000
 _DATE: Final = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:?\d\d.{0,40})?$"
 _SHORTEST_DATE: Final = 10
 _ABSENT: Final = -1
+# Stands before a character that separates parts, or is this one, in a key of several parts.
+_ESCAPE: Final = "\x1e"
 
 _LOST: Final = "the ids are floats and have lost digits, so they are not joined; write them as whole numbers or text"
 
@@ -69,7 +71,7 @@ def join_keys(rows: Rows, roles: Roles, zone: str, *, near: bool = False) -> Key
         lost, text = _part(column, untyped=rows.untyped)
         inexact |= lost
         texts.append(_by_value(text, zone) if not pa.types.is_timestamp(column.type) else _instant_text(column, zone))
-    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, KEY_SEPARATOR)
+    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*map(_escaped, texts), KEY_SEPARATOR)
     if inexact.any():
         joined = pc.if_else(pa.array(inexact), pa.scalar(None, pa.string()), joined)
     return Keys(without_long(joined, MAX_KEY), inexact, at)
@@ -100,6 +102,14 @@ def row_numbers(rows: Rows, roles: Roles) -> Any:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
     return pa.nulls(len(rows), pa.int64())
+
+
+def _escaped(part: TextArray) -> TextArray:
+    """Return a part of a key without the separator, and other parts as other text."""
+    for character in (_ESCAPE, KEY_SEPARATOR):
+        if pc.any(pc.match_substring(part, character)).as_py():
+            part = pc.replace_substring(part, character, f"{_ESCAPE}{ord(character):x}")
+    return part
 
 
 def _part(column: Any, *, untyped: bool) -> tuple[BoolArray, TextArray]:

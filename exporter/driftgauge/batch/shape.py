@@ -21,6 +21,8 @@ _KNOWN_OBJECTS: Final = (*FEATURE_OBJECTS, OUTPUT_OBJECT)
 _DOCUMENT: Final = (".json", ".json.gz")
 # A row that is not an object has no columns to judge by.
 _TELLING: Final = (FINE, CODES["not_an_object"])
+# After so many rows without a column of the role the rest is not looked at: a few bytes can unpack to a billion rows.
+_ENOUGH_ROWS: Final = 250_000
 _NAMED_COLUMNS: Final = 8
 _NAME_SHOWN: Final = 40
 
@@ -39,7 +41,10 @@ class Shape:
         self._report = False
 
     def watch(self, rows: Rows, roles: Roles) -> None:
-        """Take in a block; `fits` says whether the file is known to be what it should be."""
+        """Take in a block; `fits` says whether the file is known to be what it should be.
+
+        Raises BatchError as `check` does, and another_shape also of unreadable rows, once there are too many of them.
+        """
         if self.fits:
             return
         self._rows += len(rows)
@@ -51,6 +56,11 @@ class Shape:
         for path in rows.columns:
             if len(self._columns) < _NAMED_COLUMNS:
                 self._columns[path.partition(".")[0][:_NAME_SHOWN]] = None
+        if not self.fits and self._rows >= _ENOUGH_ROWS:
+            self.check()
+            raise BatchError(
+                "another_shape", f"Not one of its first {self._rows} rows can be read; narrow {self.role}.artifacts."
+            )
 
     def check(self) -> None:
         """Raise BatchError another_shape when the whole file was watched and is something else.

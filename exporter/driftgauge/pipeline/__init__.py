@@ -1,6 +1,7 @@
 """One refresh, from feeds to model states, in the order that makes every row count once.
 
     refresh    discover, read in parallel, commit step by step, expire: the order itself
+    turns      which models work, of those that are begun
     attempt    one model tried: what its failure means
     step, pace what one commit takes, and how much goes together
     saying     what is said of files
@@ -22,6 +23,7 @@
     growth     whether a file has grown or was replaced
     executor   where that is done: in this process, or
     processes  in worker processes, so that a hostile file costs itself only
+    worker     one of these
     mapped     what workers share, in files that they map
     heap       memory that nothing uses any more, returned to the machine
     delta      what rows add, and by what they are folded

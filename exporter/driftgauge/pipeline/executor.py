@@ -61,7 +61,7 @@ class Executor(Protocol):
     def submit(
         self, task: Callable[[V, A], R], shared: Shared[V], argument: A, *, within: float | None = None
     ) -> "Future[R]":
-        """Begin `task(value, argument)`; `within` seconds rather than as long as is usual.
+        """Begin `task(value, argument)`, which may take `within` seconds where that is less than is usual.
 
         The future raises what the task raises, and BatchError "crashed" when the process died of it, "out_of_memory"
         when it needs more than is allowed and "timed_out" when it does not end in time.

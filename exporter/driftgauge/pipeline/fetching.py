@@ -26,8 +26,11 @@ _THREADS: Final = 4
 # kept, so of those none is begun before the one before it is committed, which takes a tenth of the time.
 _AHEAD: Final = 8
 _LARGE_BYTES: Final = 16 * 2**20
-# In which a worker is done with small files, unless one of them hangs.
+# In which a worker is done with small files, unless one of them hangs; and with a single file, which takes a tenth of
+# that on a usual machine, whatever it holds.
 _LONGEST_TOGETHER: Final = 60.0
+_LONGEST_ALONE: Final = 30.0
+_SECONDS_PER_MEBIBYTE: Final = 2.0
 
 # A file that can be opened, or why it is not.
 _Fetch = Fetched | Duplicate | BatchError | SourceMissing | SourceUnavailable
@@ -36,7 +39,7 @@ R = TypeVar("R")
 
 
 class Readers:
-    """Reads the files of all models of a refresh: fetched in threads, decoded and folded by `executor`."""
+    """Reads the files of a model in one refresh: fetched in threads, decoded and folded by `executor`."""
 
     def __init__(self, executor: Executor, pace: Pace = USUAL) -> None:
         self._executor = executor
@@ -76,8 +79,7 @@ class Readers:
     def _fold(self, batch: Sequence[_Fetch], signals: Shared[Signals]) -> "Future[Reading]":
         files = [file for file in batch if isinstance(file, Fetched)]
         if files:
-            within = _LONGEST_TOGETHER if len(files) > 1 else None
-            future = self._executor.submit(fold_files, signals, files, within=within)
+            future = self._executor.submit(fold_files, signals, files, within=_longest(files))
             for file in files:
                 future.add_done_callback(partial(_released, file))
             return future
@@ -152,6 +154,12 @@ def _batches(fetched: Iterable[tuple[Job, "Future[_Fetch]"]], contents: Contents
             return
     if batch:
         yield batch
+
+
+def _longest(files: Sequence[Fetched]) -> float:
+    """Return how long a worker may take for files (s): so that a few bytes cannot keep it busy for long."""
+    size = sum(file.opener.size for file in files) / 2**20
+    return (_LONGEST_TOGETHER if len(files) > 1 else _LONGEST_ALONE) + _SECONDS_PER_MEBIBYTE * size
 
 
 def _is_large(job: Job) -> bool:

@@ -6,29 +6,31 @@ place. A worker is started when all others are busy and ends with the process th
 a server process that has imported what they need, and share its memory: this process itself has threads and is never
 forked.
 
+A task that takes long holds nobody up. While others wait it keeps its turn for a part of its time only; then it goes on
+apart, in one of a few more workers, and a place among those is free for the next. When none is free it is ended, and
+begun anew as soon as one is.
+
 `concurrent.futures.ProcessPoolExecutor` cannot serve: when one of its processes dies, all tasks that wait fail with it
 and nobody can tell which of them it was; it gives no task a limit of time; and it ends no process that hangs.
 """
 
 import multiprocessing
 import os
-import resource
 import signal
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 from driftgauge.errors import BatchError
-from driftgauge.hiding import guard_output
-from driftgauge.pipeline.executor import Opened, Shared, out_of_memory
-from driftgauge.pipeline.heap import trim
+from driftgauge.pipeline.executor import Shared
 from driftgauge.pipeline.mapped import Mapped, MappedFiles
+from driftgauge.pipeline.worker import PROCESSES, Worker
 from driftgauge.scratch import Scratch, remove
 
 V = TypeVar("V")
@@ -37,26 +39,27 @@ R = TypeVar("R")
 
 # A file of the largest size allowed decodes in a small part of this.
 _LONGEST_SECONDS: Final = 600.0
-# The first worker waits for the imports of the server, many seconds on a busy machine.
-_LONGEST_START: Final = 120.0
 _EXTRA_BYTES: Final = 2 << 30
-# What a worker may keep after a task, beyond what it began with.
-_KEPT_BYTES: Final = 128 << 20
-# Fields of /proc/self/statm.
-_ADDRESSED: Final = 0
-_RESIDENT: Final = 1
-# The kernel's choice when the machine runs out of memory: a worker before anything else of ours.
-_OOM_SCORE: Final = 800
-# While processors are few, answering scrapes and committing come before decoding.
-_NICENESS: Final = 10
+# Which part of its time a task has before others that wait.
+_TURN: Final = 6
+# How soon it is noticed that others wait.
+_NOTICED_SECONDS: Final = 0.5
 _LONGEST_FOLDER: Final = 80
-_PROCESSES: Final = multiprocessing.get_context("forkserver")
 # What a worker needs: a second of imports, done once. pyarrow imports pandas, if that is there, at its first list.
 _PRELOADED: Final = ("pandas", "driftgauge.pipeline.reading")
 
 
+@dataclass(slots=True, eq=False)
+class _Task:
+    """What a worker is asked, how long that may take (s), and the future that gets what comes of it."""
+
+    call: tuple[Any, ...]
+    within: float
+    future: "Future[Any]" = field(default_factory=Future)
+
+
 class Processes:
-    """At most `count` processes, each running one task at a time; an `Executor`.
+    """At most `count` processes, each running one task at a time, and half as many for long tasks; an `Executor`.
 
     max_bytes: the largest file they are given; the memory each may take follows from it. folder: one of its own, for
     values that they share. longest: seconds that a task may take. Raises StateError when the folder cannot be used.
@@ -69,12 +72,16 @@ class Processes:
         self._files = MappedFiles(scratch)
         # Each thread waits for one worker, so there are never more workers than threads.
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._places_apart = max(1, count // 2)
+        self._apart = ThreadPoolExecutor(self._places_apart, thread_name_prefix="worker-apart")
         self._lock = Lock()
-        self._idle: list[_Worker] = []
-        self._started: set[_Worker] = set()
+        self._waiting = 0
+        self._long = 0
+        self._idle: list[Worker] = []
+        self._started: set[Worker] = set()
         self._closed = False
         # Its imports take a while, in which there is MLflow to be asked.
-        _PROCESSES.set_forkserver_preload(list(_PRELOADED))
+        PROCESSES.set_forkserver_preload(list(_PRELOADED))
         _have_socket_in(scratch.folder)
         forkserver.ensure_running()
 
@@ -91,12 +98,14 @@ class Processes:
         self, task: Callable[[V, A], R], shared: Shared[V], argument: A, *, within: float | None = None
     ) -> "Future[R]":
         """Have a worker run a task; see `Executor`."""
+        asked = _Task((task, shared, argument), min(within or self._longest, self._longest))
         with self._lock:
-            if not self._closed:
-                return self._threads.submit(self._run, task, shared, argument, within or self._longest)
-        failed: Future[R] = Future()
-        failed.set_exception(_stopping())
-        return failed
+            if self._closed:
+                asked.future.set_exception(_stopping())
+            else:
+                self._waiting += 1
+                self._threads.submit(self._settle, asked, self._in_turn)
+        return asked.future
 
     def close(self) -> None:
         """End all workers; see `Executor`."""
@@ -106,26 +115,78 @@ class Processes:
         for worker in workers:
             worker.kill()
         # Whatever waits in a queue fails at once.
-        self._threads.shutdown(wait=False)
+        for threads in (self._threads, self._apart):
+            threads.shutdown(wait=False)
         self._files.close()
 
-    def _run(self, task: Callable[[V, A], R], shared: Shared[V], argument: A, within: float) -> R:
+    def _settle(self, task: _Task, run: Callable[[_Task], Any]) -> None:
+        """Give the future of a task what comes of running it, unless it goes on elsewhere."""
+        try:
+            found = run(task)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the future raises it
+            task.future.set_exception(error)
+            return
+        if isinstance(found, BaseException):
+            task.future.set_exception(found)
+        elif found is not _ELSEWHERE:
+            task.future.set_result(found)
+
+    def _in_turn(self, task: _Task) -> Any:
+        """Return what comes of a task, as long as it is done in its turn."""
+        with self._lock:
+            self._waiting -= 1
+        if not task.future.set_running_or_notify_cancel():
+            return _ELSEWHERE
+        worker, began = self._asked(task), time.monotonic()
+        turn = began + task.within / _TURN
+        return self._answer(
+            worker, task, until=began + task.within, is_over=lambda: self._waiting > 0 and time.monotonic() > turn
+        )
+
+    def _on_its_own(self, worker: Worker | None, until: float, task: _Task) -> Any:
+        """Return what comes of a long task, begun anew if it has no worker."""
+        try:
+            if worker is None:
+                worker, until = self._asked(task), time.monotonic() + task.within
+            return self._answer(worker, task, until=until, is_over=lambda: False)
+        finally:
+            with self._lock:
+                self._long -= 1
+
+    def _asked(self, task: _Task) -> Worker:
         worker = self._take()
         try:
-            answer = worker.ask((task, shared, argument), timeout=within)
+            worker.ask(task.call)
         except BaseException:
-            with self._lock:
-                self._started.discard(worker)
-            worker.kill()
+            self._discard(worker)
+            raise
+        return worker
+
+    def _answer(self, worker: Worker, task: _Task, *, until: float, is_over: Callable[[], bool]) -> Any:
+        """Wait for the answer, until that takes too long or the task's turn is over: then it goes on apart."""
+        try:
+            while not worker.has_answer(_left(task, until)):
+                if is_over():
+                    return self._go_on_apart(worker, task, until)
+            answer = worker.answer()
+        except BaseException:
+            self._discard(worker)
             raise
         with self._lock:
             self._idle.append(worker)
-        if isinstance(answer, BaseException):
-            raise answer
-        result: R = answer
-        return result
+        return answer
 
-    def _take(self) -> "_Worker":
+    def _go_on_apart(self, worker: Worker, task: _Task, until: float) -> Any:
+        with self._lock:
+            self._long += 1
+            has_place = self._long <= self._places_apart
+        if not has_place:
+            self._discard(worker)
+        going_on = worker if has_place else None
+        self._apart.submit(self._settle, task, lambda task: self._on_its_own(going_on, until, task))
+        return _ELSEWHERE
+
+    def _take(self) -> Worker:
         """Return an idle worker, else a new one."""
         with self._lock:
             if self._closed:
@@ -133,13 +194,22 @@ class Processes:
             if self._idle:
                 return self._idle.pop()
         # Not under the lock: starting may take seconds, and a stop must not wait for it.
-        worker = _Worker(self._memory)
+        worker = Worker(self._memory)
         with self._lock:
             if not self._closed:
                 self._started.add(worker)
                 return worker
         worker.kill()
         raise _stopping()
+
+    def _discard(self, worker: Worker) -> None:
+        with self._lock:
+            self._started.discard(worker)
+        worker.kill()
+
+
+# What a task has come to that is not done where it was begun.
+_ELSEWHERE: Final = object()
 
 
 def _have_socket_in(folder: Path) -> None:
@@ -171,105 +241,9 @@ def _stopping() -> BatchError:
     return BatchError("crashed", "driftgauge is stopping.")
 
 
-class _Worker:
-    """One process and the pipe to it."""
-
-    def __init__(self, memory: int) -> None:
-        self._pipe, theirs = _PROCESSES.Pipe()
-        self._process = _PROCESSES.Process(target=_serve, args=(theirs, memory), name="driftgauge-worker", daemon=True)
-        self._process.start()
-        theirs.close()
-        try:
-            # Only now does the time of its first task begin.
-            self._answer(_LONGEST_START)
-        except BaseException:
-            self.kill()
-            raise
-
-    def ask(self, task: tuple[Any, ...], *, timeout: float) -> Any:
-        """Send a task and return the answer, an exception if it raised one."""
-        try:
-            self._pipe.send(task)
-        except OSError as error:
-            raise self._died() from error
-        return self._answer(timeout)
-
-    def _answer(self, timeout: float) -> Any:
-        try:
-            if self._pipe.poll(timeout):
-                return self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise self._died() from error
-        raise BatchError("timed_out", f"The file was not decoded within {timeout:.0f} s; log smaller files.")
-
-    def _died(self) -> BatchError:
-        self._process.join(5)
-        code = self._process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return BatchError("crashed", f"The file crashed its decoder ({how}); nothing of it was counted.")
-
-    def kill(self) -> None:
-        """End the process now. Callable from any thread: whoever waits for an answer sees the pipe end.
-
-        The pipe closes with this object and not here, where another thread may be reading from it.
-        """
-        self._process.kill()
-        self._process.join()
-
-
-def _serve(pipe: Connection, memory: int) -> None:
-    """Answer tasks until the other end is gone."""
-    # Ctrl-C goes to the whole process group; when to end is decided at the other end of the pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    guard_output()
-    os.nice(_NICENESS)
-    _limit(memory)
-    opened = Opened()
-    # The pipe breaks when the other end is killed: then there is nobody to answer.
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        pipe.send("ready")
-        began = _pages(_RESIDENT)
-        while True:
-            _answer(pipe, opened, *pipe.recv())
-            if _pages(_RESIDENT) > began + _KEPT_BYTES // resource.getpagesize():
-                trim()
-
-
-def _answer(
-    pipe: Connection, opened: Opened, task: Callable[[Any, Any], Any], shared: Shared[Any], argument: Any
-) -> None:
-    try:
-        pipe.send(_attempt(opened, task, shared, argument))
-    except MemoryError:
-        pipe.send(out_of_memory())
-
-
-def _attempt(opened: Opened, task: Callable[[Any, Any], Any], shared: Shared[Any], argument: Any) -> Any:
-    try:
-        return task(opened.value(shared), argument)
-    except MemoryError:
-        return out_of_memory()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again on the other side
-        return error
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it has gone, also in the middle of a task."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-    os._exit(0)
-
-
-def _limit(memory: int) -> None:
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = _pages(_ADDRESSED) * resource.getpagesize() + memory
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
-
-
-def _pages(field: int) -> int:
-    """Return how many pages of memory this process has, `_ADDRESSED` or `_RESIDENT`."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[field])
+def _left(task: _Task, until: float) -> float:
+    """Return how long to wait for an answer now (s). Raises BatchError timed_out when there is no time left."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise BatchError("timed_out", f"The file was not decoded within {task.within:.0f} s; log smaller files.")
+    return min(left, _NOTICED_SECONDS)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import Note
-from driftgauge.config import Config, Window
+from driftgauge.config import Config
 from driftgauge.errors import (
     ReferenceUnusable,
     SourceMissing,
@@ -45,14 +45,20 @@ from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.restoring import restore
 from driftgauge.pipeline.saying import say_notes, say_what_is_left_out
 from driftgauge.pipeline.step import Step
+from driftgauge.pipeline.turns import Turn, Turns
 from driftgauge.pipeline.versions import Versions, identify
 from driftgauge.pipeline.work import Contents, Work, due, overlooked, unlisted
-from driftgauge.snapshot import ModelState, SnapshotCache
+from driftgauge.snapshot import ModelState
 from driftgauge.store import Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
 
-# Models wait for MLflow side by side, so that a slow one does not hold up the others; commits take turns.
+# Models are refreshed side by side; commits take turns. How many work, and how many are begun: the rest of these hang.
 _MODELS_AT_ONCE: Final = 4
+MODELS_BEGUN: Final = 32
+
+T = TypeVar("T")
+# What is done with a model after it was refreshed, as of when (µs), given why that failed if it did.
+Then = Callable[[Memory, int, Failure | None], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,17 @@ class _Noted:
     journal: Journal
 
 
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """One refresh of a model that is under way: as of `now` (µs)."""
+
+    now: int
+    readers: Readers
+    turn: Turn
+
+
 class Pipeline:
-    """Refreshes the models of one configuration from their feeds into one store; one thread calls it.
+    """Refreshes the models of one configuration from their feeds into one store; one thread at a time for each model.
 
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
@@ -104,6 +119,7 @@ class Pipeline:
         self.executor = executor
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
+        self._turns = Turns(_MODELS_AT_ONCE)
         self._versions = Versions(feeds.source, store, config.limits, executor=executor)
         self._log = structlog.get_logger("driftgauge.pipeline")
         for model in config.models:
@@ -117,30 +133,14 @@ class Pipeline:
         if self._stopping():
             raise Stopped("stopped in the middle of a refresh")
 
+    def memory(self, model: str) -> Memory:
+        """Return what is known of a model; another thread may be refreshing it."""
+        return self._models[model]
+
     @property
     def states(self) -> list[ModelState]:
         """What is shown of every model, in the order of the configuration."""
         return [memory.shown for memory in self._models.values()]
-
-    @property
-    def windows(self) -> Mapping[str, Sequence[Window]]:
-        """The windows that can be shown of each model, by its name: all, unless it is being read again."""
-        return {name: memory.windows for name, memory in self._models.items()}
-
-    @property
-    def read_again(self) -> Mapping[str, tuple[int, int]]:
-        """By name of each model that is being read again: how many files were, and of how many."""
-        return {name: found for name, memory in self._models.items() if (found := memory.progress)}
-
-    @property
-    def journals(self) -> Mapping[str, Journal]:
-        """What was said of each model's files, by its name."""
-        return {name: memory.journal for name, memory in self._models.items()}
-
-    @property
-    def caches(self) -> Mapping[str, SnapshotCache]:
-        """What earlier snapshots of each model computed, by its name."""
-        return {name: memory.cache for name, memory in self._models.items()}
 
     @property
     def pending(self) -> int:
@@ -152,25 +152,52 @@ class Pipeline:
         """How many labels wait for their prediction."""
         return sum(state.joining.waiting for state in self.states)
 
-    def refresh(self, now: int) -> Report:
-        """Read what is new and forget what is old, as of `now` (µs)."""
-        with (
-            Readers(self.executor, self._pace) as readers,
-            ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="model") as models,
-        ):
+    @property
+    def mlflow_up(self) -> bool | None:
+        """Whether MLflow answered when it was last asked, None if nothing is read from it."""
+        return self._feeds.mlflow_up
 
-            def tried(memory: Memory) -> Failure | None:
-                if not memory.is_due(now):
-                    return memory.failure
-                wait = self._config.refresh_interval * self._random.uniform(0.8, 1.2)
-                return attempt(memory, partial(self._refresh_model, memory, readers, now), now, wait=wait)
-
-            found = models.map(tried, self._models.values())
-            failures = {name: failure for name, failure in zip(self._models, found, strict=True) if failure}
+    @property
+    def mlflow_down(self) -> Failure | None:
+        """Why (reason, message) MLflow did not answer when it was last asked."""
         down = self._feeds.mlflow_down
-        return Report(self._feeds.mlflow_up, failures, (down.reason, str(down)) if down else None)
+        return (down.reason, str(down)) if down else None
 
-    def _refresh_model(self, memory: Memory, readers: Readers, now: int) -> None:
+    def refresh(self, now: int) -> Report:
+        """Read what is new of all models and forget what is old, as of `now` (µs)."""
+        return self.report(self.each(now, lambda _, __, failure: failure))
+
+    def report(self, failures: Mapping[str, Failure | None]) -> Report:
+        """Return how a refresh went, given why models failed, by name."""
+        found = {name: failure for name, failure in failures.items() if failure}
+        return Report(self.mlflow_up, found, self.mlflow_down)
+
+    def each(self, now: int, then: Then[T]) -> dict[str, T]:
+        """Refresh all models as of `now` (µs), side by side; return what comes `then`, by name. See `model`."""
+        with ThreadPoolExecutor(MODELS_BEGUN, thread_name_prefix="model") as threads:
+            found = threads.map(lambda name: self.model(name, lambda: now, then), self._models)
+            return dict(zip(self._models, found, strict=True))
+
+    def model(self, name: str, clock: Callable[[], int], then: Then[T]) -> T:
+        """Read what is new of one model and forget what is old, as of what the clock (µs) says when it is its turn.
+
+        Returns what comes `then` in the same turn, given the model, that time and why it failed if it did.
+        Raises Stopped if so asked.
+        """
+        memory = self._models[name]
+        with self._turns.turn() as turn:
+            self.give_up_if_stopping()
+            now, failure = clock(), memory.failure
+            if memory.is_due(now):
+                wait = self._config.refresh_interval * self._random.uniform(0.8, 1.2)
+                with Readers(self.executor, self._pace) as readers:
+                    going = _Going(now, readers, turn)
+                    failure = attempt(memory, partial(self._refresh_model, memory, going), now, wait=wait)
+            turn.goes_on()
+            return then(memory, now, failure)
+
+    def _refresh_model(self, memory: Memory, going: _Going) -> None:
+        now = going.now
         # What had grown before is in the last snapshot.
         memory.state, memory.repeated = replace(memory.state, grown=()), Totals()
         if memory.stale:
@@ -195,7 +222,7 @@ class Pipeline:
         before, journal = memory.state.totals, memory.journal
         unread, missed = overlooked(pieces, memory.files), unlisted(pieces, memory.files)
         work = due(pieces, memory.files, now, earlier=memory.earlier)
-        step, is_complete = self._read(memory, feed, work, readers, now)
+        step, is_complete = self._read(memory, feed, work, going)
         terms = memory.terms(self._config, now)
         step.overlook(unread, now)
         step.miss(missed, now)
@@ -220,7 +247,7 @@ class Pipeline:
             memory, source, self._store, limits, executor=self.executor, now=now, read_again=read_again
         )
 
-    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], readers: Readers, now: int) -> tuple[Step, bool]:
+    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], going: _Going) -> tuple[Step, bool]:
         """Read files and commit them step by step; return the last step, which is not committed, and whether it is all.
 
         It may not be while a model is read again: then a part of the files is left for the next refresh, so that the
@@ -230,31 +257,32 @@ class Pipeline:
         end = time.monotonic() + self._patience if memory.served is not None else inf
         try:
             while left:
-                versions = self._read_on(memory, feed, left, step, readers, now=now, end=end)
-                self._versions.find(memory, versions, now)
+                versions = self._read_on(memory, feed, left, step, going, end=end)
+                self._versions.find(memory, versions, going.now)
                 if not versions and time.monotonic() > end:
                     break
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
-            self._commit(memory, step, memory.terms(self._config, now))
+            self._commit(memory, step, memory.terms(self._config, going.now))
             raise
         return step, not left
 
     def _read_on(
-        self, memory: Memory, feed: Feed, left: deque[Work], step: Step, readers: Readers, *, now: int, end: float
+        self, memory: Memory, feed: Feed, left: deque[Work], step: Step, going: _Going, *, end: float
     ) -> list[str]:
         """Read files that are left until `end`, or until there are rows of versions that may have their own reference.
 
         Returns these versions; the file that has them is left.
         """
-        terms = memory.terms(self._config, now)
+        now, terms = going.now, memory.terms(self._config, going.now)
         max_bytes = self._config.limits.max_artifact_bytes
         jobs = [item.job(terms, memory.kinds, max_bytes=max_bytes) for item in left]
         contents = Contents.of(memory.files, step.records)
         signals = memory.shared_signals(self.executor)
-        with closing(readers.read(feed, jobs, signals, contents=contents)) as readings:
+        with closing(going.readers.read(feed, jobs, signals, contents=contents)) as readings:
             for reading in readings:
                 self.give_up_if_stopping()
+                going.turn.goes_on()
                 if versions := self._versions.unknown(memory, reading.delta.totals, now):
                     return versions
                 step.deltas.append(reading.delta)
@@ -263,6 +291,7 @@ class Pipeline:
                 if step.is_full:
                     self._commit(memory, step, terms)
                     step.clear()
+                    going.turn.makes_room()
                 if time.monotonic() > end:
                     break
         return []

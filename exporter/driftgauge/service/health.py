@@ -1,7 +1,7 @@
 """What is known of refreshes and of MLflow, and the families that say so."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -40,16 +40,22 @@ class RefreshHealth:
         """Return all of it as JSON values."""
         return asdict(self)
 
-    def after(self, failures: Mapping[str, tuple[str, str]], *, started: float, ended: float) -> "RefreshHealth":
-        """Return the health after a refresh with these failures (reason, message) by model."""
+    def after(
+        self,
+        failures: Mapping[str, tuple[str, str]],
+        *,
+        tried: Container[str],
+        started: float,
+        seconds: float,
+    ) -> "RefreshHealth":
+        """Return the health after a refresh of the models `tried`, with what fails (reason, message) of all models."""
         counts = dict(self.failures)
-        for reason in {reason for reason, _ in failures.values()}:
+        for reason in {reason for model, (reason, _) in failures.items() if model in tried}:
             counts[reason] = counts.get(reason, 0) + 1
         return replace(
             self,
             last_refresh=started,
-            last_success=self.last_success if failures else ended,
-            duration=ended - started,
+            duration=seconds,
             succeeded=not failures,
             failures=counts,
             messages={model: hidden(message) for model, (_, message) in failures.items()},

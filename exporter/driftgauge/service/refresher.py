@@ -1,7 +1,7 @@
 """The refresh loop, at its end of the channel to the front.
 
-It gets a configuration and the last health, refreshes, and sends one publication per refresh, until the front tells it
-to stop or is gone.
+It gets a configuration and the last health, and begins one round of refreshes after another, until the front tells it
+to stop or is gone. A publication is sent after each round, and in between when a model is done that took longer.
 """
 
 import threading
@@ -13,23 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from driftgauge.config import Config
-from driftgauge.errors import StateError, Stopped
+from driftgauge.config import Config, ModelConfig
+from driftgauge.errors import StateDamaged, StateError, Stopped
 from driftgauge.hiding import hidden
-from driftgauge.pipeline.refresh import Pipeline, Report
+from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
+from driftgauge.service.rounds import Outcome, Rounds, slow
 from driftgauge.store import Store
-from driftgauge.windows import MICROSECONDS
 
 if TYPE_CHECKING:
     from driftgauge.pipeline.executor import Executor
     from driftgauge.pipeline.memory import Failure
-    from driftgauge.samples import Samples
 
 _PROGRESS_SECONDS: Final = 1.0
+# How long a round waits for its models: a part of the interval. Before the first page it is the longest.
+_LONGEST_ROUND: Final = 10.0
+_SHORTEST_ROUND: Final = 1.0
+_ROUND_PART: Final = 3
 # A process that was killed a moment ago may still have the state file open.
 _OPENING_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 0.1
@@ -58,10 +61,17 @@ class Refresher:
         self._log = structlog.get_logger("driftgauge.service")
         self._store: Store | None = None
         self._workers: Executor | None = None
-        self._models: dict[str, Samples] = {}
+        self._pipeline: Pipeline | None = None
+        self._rounds: Rounds | None = None
+        # Set when a pipeline is given up, for its models that are under way.
+        self._given_up = threading.Event()
+        self._outcomes: dict[str, Outcome] = {}
+        self._behind: dict[str, Failure | None] = {}
+        self._published = 0.0
         self._health = health
         self._ready = False
         self._down: Failure | None = None
+        self._in_mlflow = {model.name for model in config.models if _is_in_mlflow(model)}
         self._said = 0.0
         self._stopping = threading.Event()
 
@@ -93,40 +103,82 @@ class Refresher:
         self._stopping.set()
         # Whoever waits for them gives up.
         self._close_workers()
+        if self._rounds is not None:
+            self._rounds.wake()
 
     def _loop(self) -> None:
-        pipeline = None
         while not self._stopping.is_set():
             started = self._clock()
             try:
-                if pipeline is None:
-                    pipeline = self._pipeline()
-                report = self._refresh(pipeline, started)
-                if any(reason == "state" for reason, _ in report.failures.values()):
-                    # DuckDB refuses to go on after some failures; a fresh start from the file always can.
-                    pipeline = None
+                pipeline, rounds = self._begun()
+                if self._round(pipeline, rounds, started):
+                    self._rest(pipeline, rounds, started)
+                else:
                     self._close()
+                    self._stopping.wait(self._config.refresh_interval)
             except (Stopped, EOFError):
                 return
-            except Exception as error:  # noqa: BLE001 - the comment below
+            except Exception as error:
+                if isinstance(error, StateDamaged) and not self._ready:
+                    # There is nothing to be served, and only somebody else can help.
+                    raise
                 # The last line of defence: without it the page would grow old in silence.
                 self._fail(error, started)
-                pipeline = None
-            self._stopping.wait(self._config.refresh_interval)
+                self._close()
+                self._stopping.wait(self._config.refresh_interval)
 
-    def _pipeline(self) -> Pipeline:
+    def _begun(self) -> tuple[Pipeline, Rounds]:
+        """Return the pipeline and its rounds, which are made anew after a failure."""
+        if self._pipeline is None or self._rounds is None:
+            self._pipeline = self._new_pipeline()
+            self._rounds = Rounds(self._config, self._pipeline, outcomes=self._outcomes)
+        return self._pipeline, self._rounds
+
+    def _new_pipeline(self) -> Pipeline:
         if self._store is None:
             self._store = Store.open(self._config.state_dir)
-        self._close_workers()
+        given_up = self._given_up = threading.Event()
         self._workers = refreshing.workers_for(self._config)
         return refreshing.pipeline_for(
             self._config,
             self._store,
             self._workers,
             clock=self._clock,
-            stopping=self._asked_to_stop,
+            stopping=lambda: self._asked_to_stop() or given_up.is_set(),
             progress=self._say_progress,
         )
+
+    def _round(self, pipeline: Pipeline, rounds: Rounds, started: float) -> bool:
+        """Begin the models that are idle and publish what is done of them soon; return whether the state was usable."""
+        models = rounds.begin((model.name for model in self._config.models), started)
+        if models:
+            self._say_progress()
+        rounds.wait(models, self._patience)
+        self._give_up_if_stopping()
+        fresh = self._publish(pipeline, rounds, started)
+        # DuckDB refuses to go on after some failures; a fresh start from the file always can.
+        failures = (self._outcomes[name].failure for name in fresh)
+        return not any(failure and failure[0] == "state" for failure in failures)
+
+    def _rest(self, pipeline: Pipeline, rounds: Rounds, started: float) -> None:
+        """Wait for the next round, and publish now and then what is done meanwhile."""
+        end = time.monotonic() + self._config.refresh_interval
+        while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
+            next_page = self._published + self._patience - time.monotonic()
+            if rounds.progress.fresh and next_page <= 0:
+                self._publish(pipeline, rounds, started)
+            else:
+                rounds.take(min(left, next_page) if rounds.progress.fresh else left)
+
+    @property
+    def _patience(self) -> float:
+        if not self._ready:
+            return _LONGEST_ROUND
+        return max(_SHORTEST_ROUND, min(self._config.refresh_interval / _ROUND_PART, _LONGEST_ROUND))
+
+    def _give_up_if_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped("stopped in the middle of a refresh")
 
     def _asked_to_stop(self) -> bool:
         """Return whether to stop. It is asked after each file and model, so whoever asks has made progress."""
@@ -145,45 +197,70 @@ class Refresher:
             self._workers.close()
 
     def _close(self) -> None:
+        """Give up the pipeline, with the models that are under way, and close the state."""
+        self._given_up.set()
         self._close_workers()
+        self._pipeline = self._rounds = None
         if self._store is not None:
             self._store.close()
             self._store = None
 
-    def _refresh(self, pipeline: Pipeline, started: float) -> Report:
-        self._say_progress()
-        report, self._models = refreshing.refresh_models(
-            self._config, pipeline, self._models, now=int(started * MICROSECONDS)
-        )
-        self._say_whether_mlflow_answers(report)
-        health = self._health.after(report.failures, started=started, ended=self._clock())
-        health = replace(health, mlflow_up=report.mlflow_up)
-        health = replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
+    def _publish(self, pipeline: Pipeline, rounds: Rounds, started: float) -> set[str]:
+        """Send a publication of what is done, unless there is no news; return of which models it is."""
+        now, progress = self._clock(), rounds.progress
+        behind = slow(progress, after=self._patience, late=self._config.refresh_deadline, now=now)
+        said = {name: outcome.failure for name, outcome in behind.items()}
+        fresh = progress.taken()
+        if not fresh and said == self._behind:
+            return fresh
+        self._behind, self._outcomes = said, dict(progress.outcomes)
+        outcomes = {**self._outcomes, **behind}
+        self._health = self._health_after(outcomes, fresh | behind.keys(), pipeline, started)
         restored = any(state.totals.versions for state in pipeline.states)
-        self._ready = self._ready or report.mlflow_up is not False or restored
+        self._ready = self._ready or (bool(self._outcomes) and (pipeline.mlflow_up is not False or restored))
         publication = refreshing.publish(
-            self._models,
+            {model.name: outcomes[model.name].samples for model in self._config.models if model.name in outcomes},
             self._config,
-            health,
-            journals=pipeline.journals,
-            now=int(started * MICROSECONDS),
+            self._health,
+            refreshed={name: found.refreshed for name, found in outcomes.items() if found.refreshed is not None},
+            shown={name: found.shown for name, found in outcomes.items()},
             ready=self._ready,
-            again=pipeline.read_again,
         )
         self._health = publication.health
         self._channel.send("publication", document=publication.document)
-        return report
+        self._published = time.monotonic()
+        if progress.begun:
+            # The front waits for signs of life again.
+            self._channel.send("progress")
+        return fresh
 
-    def _say_whether_mlflow_answers(self, report: Report) -> None:
+    def _health_after(
+        self, outcomes: Mapping[str, Outcome], tried: set[str], pipeline: Pipeline, started: float
+    ) -> RefreshHealth:
+        up, before = pipeline.mlflow_up, self._health
+        self._say_whether_mlflow_answers(up, pipeline.mlflow_down)
+        failures = {name: found.failure for name, found in outcomes.items() if found.failure}
+        seconds = max((found.seconds for name, found in outcomes.items() if name in tried), default=0.0)
+        health = before.after(failures, tried=tried, started=started, seconds=seconds)
+        done = [found.refreshed for found in outcomes.values() if found.refreshed is not None]
+        if len(done) == len(self._config.models):
+            health = replace(health, last_success=max(min(done), before.last_success or 0.0))
+        elif not failures:
+            health = replace(health, succeeded=before.succeeded)
+        is_known = up is not None or not self._in_mlflow
+        health = replace(health, mlflow_up=up if is_known else before.mlflow_up)
+        return replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
+
+    def _say_whether_mlflow_answers(self, up: bool | None, down: "Failure | None") -> None:  # noqa: FBT001 - says itself
         """Log it when that changes, and when it does not for another reason than before."""
-        if (report.mlflow_up, report.mlflow_down) == (self._health.mlflow_up, self._down):
+        if up is None or (up, down) == (self._health.mlflow_up, self._down):
             return
-        self._down = report.mlflow_down
+        self._down = down
         uri = hidden(self._config.mlflow.tracking_uri or "")
-        if self._down is None:
+        if down is None:
             self._log.info("MLflow answers", uri=uri)
         else:
-            reason, error = self._down
+            reason, error = down
             self._log.error("MLflow does not answer", uri=uri, reason=reason, error=error)
 
     def _fail(self, error: Exception, started: float) -> None:
@@ -195,8 +272,12 @@ class Refresher:
             self._log.error("refresh failed: this is a bug in driftgauge", exc_info=error)
         reason = "state" if expected else "internal"
         failures = {model.name: (reason, hidden(str(error))) for model in self._config.models}
-        self._health = self._health.after(failures, started=started, ended=self._clock())
+        self._health = self._health.after(failures, tried=failures, started=started, seconds=self._clock() - started)
         self._channel.send("failure", document=Document.of({"health": self._health.to_json()}))
+
+
+def _is_in_mlflow(model: ModelConfig) -> bool:
+    return any(section is not None and section.files is None for section in (model.predictions, model.labels))
 
 
 def run(order: Mapping[str, Any], channel: Channel, *, front_gone: Callable[[], None]) -> int:

@@ -11,14 +11,14 @@ from typing import Any, Final
 import structlog
 
 from driftgauge.collector import render, validate, within_limit, written
-from driftgauge.config import Config, ModelConfig
+from driftgauge.config import Config
 from driftgauge.hiding import hidden_values
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
-from driftgauge.pipeline.journal import Journal
+from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
-from driftgauge.samples import Samples
+from driftgauge.samples import Sample, Samples
 from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth, build_info, reloaded
 from driftgauge.service.publication import Publication
@@ -45,11 +45,13 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
         pipeline = pipeline_for(config, store, workers, clock=time.time, relist=True)
         report, models = refresh_models(config, pipeline, {}, now=at)
         ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
+        refreshed = {name: now for name in models if name not in report.failures}
     finally:
         workers.close()
         store.close()
-    samples, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
-    health = RefreshHealth().after(report.failures, started=started, ended=ended)
+    samples, dropped = within_limit([*models.values(), ages(refreshed)], max_series=config.limits.max_series)
+    health = RefreshHealth(last_success=None if report.failures else ended)
+    health = health.after(report.failures, tried=models, started=started, seconds=ended - started)
     health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped)
     health = replace(health, pending=pending, pending_labels=labels)
     every = {**samples, **build_info(), **reloaded(ended), **health.samples()}
@@ -94,29 +96,39 @@ def refresh_models(
     *,
     now: int,
 ) -> tuple[Report, dict[str, Samples]]:
-    """Refresh every model and return how that went and all samples at `now` (µs).
+    """Refresh every model and return how that went and all samples at `now` (µs); see `samples_of`."""
+
+    def then(memory: Memory, at: int, failure: Failure | None) -> tuple[Samples, Failure | None]:
+        return samples_of(memory, config, before.get(memory.state.config.name), failure, now=at)
+
+    found = pipeline.each(now, then)
+    failures = {name: failure for name, (_, failure) in found.items()}
+    return pipeline.report(failures), {name: samples for name, (samples, _) in found.items()}
+
+
+def samples_of(
+    memory: Memory, config: Config, before: Samples | None, failure: Failure | None, *, now: int
+) -> tuple[Samples, Failure | None]:
+    """Return the samples at `now` (µs) of a model that was refreshed, and why that failed if it did.
 
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had; without a reference, rows
     are read all the same.
     """
-    report = pipeline.refresh(now)
-    failures, samples, caches = dict(report.failures), {}, pipeline.caches
-    for state in pipeline.states:
-        pipeline.give_up_if_stopping()
-        name = state.config.name
-        if name in before and failures.get(name, ("reference", ""))[0] != "reference":
-            samples[name] = before[name]
-            continue
-        try:
-            samples[name] = model_samples(
-                state, windows=pipeline.windows[name], limits=config.limits, now=now, cache=caches[name]
-            )
-        except Exception as error:  # noqa: BLE001 - the comment below
-            # A mistake of ours in one model must not take the others' figures down with it.
-            _log.exception("model not computed: this is a bug in driftgauge", model=name)
-            failures[name] = "internal", repr(error)
-            samples[name] = before.get(name, {})
-    return replace(report, failures=failures), samples
+    if before is not None and failure and failure[0] != "reference":
+        return before, failure
+    try:
+        samples = model_samples(memory.shown, windows=memory.windows, limits=config.limits, now=now, cache=memory.cache)
+    except Exception as error:  # noqa: BLE001 - the comment below
+        # A mistake of ours in one model must not take the others' figures down with it.
+        _log.exception("model not computed: this is a bug in driftgauge", model=memory.state.config.name)
+        return before or {}, ("internal", repr(error))
+    return samples, failure
+
+
+def ages(refreshed: Mapping[str, float]) -> Samples:
+    """Return the family that says when (s) models were last refreshed in full."""
+    found = [Sample((name,), at) for name, at in refreshed.items()]
+    return {"model_last_refresh_timestamp_seconds": found} if found else {}
 
 
 def publish(
@@ -124,33 +136,31 @@ def publish(
     config: Config,
     health: RefreshHealth,
     *,
-    journals: Mapping[str, Journal],
-    now: int,
+    refreshed: Mapping[str, float],
+    shown: Mapping[str, Mapping[str, Any]],
     ready: bool,
-    again: Mapping[str, tuple[int, int]],
 ) -> Publication:
-    """Render the samples of all models at `now` (µs), within `limits.max_series`, with health and landing page.
+    """Render the samples of all models, within `limits.max_series`, with health and landing page.
 
-    again: of models that are read again, how many files were, and of how many.
+    refreshed: by name, when models were last refreshed in full (s). shown: by name, what is shown of them.
     """
-    kept, dropped = within_limit(list(models.values()), max_series=config.limits.max_series)
+    kept, dropped = within_limit([*models.values(), ages(refreshed)], max_series=config.limits.max_series)
     health = replace(health, series=count(kept), dropped=health.dropped + dropped)
-    shown = {
-        model.name: _shown(model, config, models.get(model.name, {}), journals.get(model.name, Journal()), now=now)
-        for model in config.models
-    }
-    for name, (done, files) in again.items():
-        shown[name]["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"
     return Publication.of(render(kept), health, figures=shown, ready=ready)
 
 
-def _shown(model: ModelConfig, config: Config, samples: Samples, journal: Journal, *, now: int) -> dict[str, Any]:
+def shown_of(memory: Memory, config: Config, samples: Samples, *, now: int) -> dict[str, Any]:
+    """Return what the landing page shows at `now` (µs) of a model that was refreshed."""
+    model = memory.state.config
     try:
-        shown: dict[str, Any] = hidden_values(figures(model, config, samples, journal, now=now))
+        shown: dict[str, Any] = hidden_values(figures(model, config, samples, memory.journal, now=now))
     except Exception:  # noqa: BLE001 - the comment below
         # A mistake of ours on the landing page must not take the metrics down with it.
         _log.exception("model not shown: this is a bug in driftgauge", model=model.name)
-        return {}
+        shown = {}
+    if memory.progress:
+        done, files = memory.progress
+        shown["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"
     return shown
 
 

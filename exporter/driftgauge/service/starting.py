@@ -8,7 +8,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from driftgauge.errors import DriftgaugeError, StateError
+from driftgauge.errors import DriftgaugeError, StateDamaged, StateError
 from driftgauge.service.notify import Notifier
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Starting:
             self._notifier.ready(f"the old configuration stays in use: {mistake}" if mistake else "reloaded")
 
     def _refused(self, message: str) -> None:
-        self._fail(StateError(message))
+        # What came through the channel is a text.
+        self._fail(StateDamaged(message) if StateDamaged.REMEDY in message else StateError(message))
 
     def _fail(self, error: Exception) -> None:
         self.error = error

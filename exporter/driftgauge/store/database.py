@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -10,14 +10,12 @@ from typing import Final, Self
 import duckdb
 import pyarrow as pa
 
-from driftgauge.errors import StateError, StateInUse
+from driftgauge.errors import StateError
 from driftgauge.schema import Task
+from driftgauge.store.opening import check_tables, connected, damaged, told
 
 FILE_NAME: Final = "driftgauge.duckdb"
-# Request ids, predictions and labels are in it. A folder that was there before may be shared on purpose.
-_PRIVATE_FOLDER: Final = 0o700
-_PRIVATE_FILE: Final = 0o600
-SCHEMA_VERSION: Final = 17
+SCHEMA_VERSION: Final = 18
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -48,6 +46,8 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE TABLE IF NOT EXISTS cursors (model INTEGER, key VARCHAR, value VARCHAR);
 """
+# Tables of every state.
+_OWN: Final = frozenset({"meta", "models", "files", "cursors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,10 @@ class Transaction:
 class Store:
     """The open state file. One process at a time; threads take turns."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, log: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, path: Path) -> None:
         self._connection = connection
-        self._log = log
+        self._path = path
+        self._log = path.with_name(f"{FILE_NAME}.wal")
         self._lock = threading.Lock()
         self._models: dict[tuple[str, Task], int] = {}
 
@@ -131,20 +132,16 @@ class Store:
     def open(cls, state_dir: str) -> Self:
         """Open or create the state file; raises `StateError` when it is locked, damaged or cannot be written."""
         path = Path(state_dir) / FILE_NAME
-        try:
-            path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-            _make_private(path)
-            connection = duckdb.connect(str(path))
-        except (OSError, duckdb.Error) as error:
-            if isinstance(error, duckdb.IOException) and "lock" in str(error):
-                raise StateInUse(f"another process uses {path}: stop it, or give this one its own state_dir") from error
-            raise StateError(_opening_failed(path, error)) from error
+        connection = connected(path)
         try:
             _prepare(connection, path)
-        except (duckdb.Error, StateError) as error:
+        except duckdb.Error as error:
             connection.close()
-            raise StateError(_opening_failed(path, error)) from error
-        return cls(connection, log=path.with_name(f"{FILE_NAME}.wal"))
+            raise told(f"cannot open the state file {path}", path, error) from error
+        except StateError:
+            connection.close()
+            raise
+        return cls(connection, path=path)
 
     def close(self) -> None:
         """Close the file and release its lock."""
@@ -165,7 +162,7 @@ class Store:
                     # DuckDB empties its caches when the limit is set; it has no statement for that alone.
                     self._connection.execute(_SET_LIMIT)
             except duckdb.Error as error:
-                raise StateError(f"cannot write the state file: {error}") from error
+                raise told("cannot write the state file", self._path, error) from error
 
     def readings(self, model: str) -> list[Reading]:
         """Return the readings of a model, first the one that is served; none of a new model."""
@@ -175,7 +172,7 @@ class Store:
                     "SELECT task, settings, again, back_to FROM models WHERE name = ? ORDER BY again", [model]
                 ).fetchall()
             except duckdb.Error as error:
-                raise StateError(f"cannot read the state of model {model!r}: {error}") from error
+                raise told(f"cannot read the state of model {model!r}", self._path, error) from error
         return [Reading(*row) for row in rows]
 
     def reset(self, model: str) -> None:
@@ -207,7 +204,7 @@ class Store:
                     _roll_back(self._connection)
                     raise
             except duckdb.Error as error:
-                raise StateError(f"cannot write the state of model {model!r}: {error}") from error
+                raise told(f"cannot use the state of model {model!r}", self._path, error) from error
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -217,31 +214,18 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(_SET_LIMIT)
     connection.execute(f"SET wal_autocheckpoint = '{_LOG_LIMIT_OF_DUCKDB}'")
+    is_old = check_tables(connection, path, _OWN)
     connection.execute(_TABLES)
     found = connection.execute("SELECT schema_version FROM meta").fetchall()
-    if not found:
+    if not is_old:
         connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
+    elif len(found) != 1:
+        raise damaged(path, f"it has {len(found)} schema versions")
     elif found != [(SCHEMA_VERSION,)]:
         raise StateError(
             f"{path} has schema version {found[0][0]}, this driftgauge reads {SCHEMA_VERSION}: "
             "use the driftgauge that wrote it, or set state_dir to an empty directory to read MLflow from the start"
         )
-
-
-def _make_private(path: Path) -> None:
-    """Have only this user read the state file and its log; a new one is made as the process' mask allows."""
-    for file in (path, path.with_name(f"{path.name}.wal")):
-        with suppress(FileNotFoundError):
-            file.chmod(_PRIVATE_FILE)
-
-
-def _opening_failed(path: Path, error: Exception) -> str:
-    if isinstance(error, StateError):
-        return str(error)
-    return (
-        f"cannot open the state file {path}: {error}. Check that the directory is writable; if the file is damaged, "
-        "move it away and driftgauge reads MLflow again from the start"
-    )
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,7 @@
 """Rows on their way to the join: decoded predictions and labels as the store keeps them."""
 
+import json
+from functools import lru_cache
 from typing import Final
 
 import pyarrow as pa
@@ -11,8 +13,6 @@ from driftgauge.schema import Task
 WAITING, MATCHED, REJECTED = 0, 1, 2
 # Orders labels by time, then by the order of reading. One number, since DuckDB takes twice as long for a pair.
 LATEST: Final = "time::HUGEINT * 9223372036854775808 + turn"
-# Separates the class names in one stored text; this character cannot occur in a canonical name.
-_SEPARATOR: Final = "\x1f"
 _PLACE: Final = {"file": pa.int64(), "place": pa.int64(), "number": pa.int64()}
 
 
@@ -35,7 +35,7 @@ def staged_predictions(columns: Columns, segments: "pa.Array | None" = None, *, 
             "time": columns.time,
             "predicted": pa.nulls(count, columns.predicted.type) if gaps else columns.predicted,
             "score": columns.score,
-            "classes": pa.array([_SEPARATOR.join(names)] * count, pa.string()),
+            "classes": pa.array([json.dumps(names) if names else ""] * count, pa.string()),
             "class_scores": scores,
             "segments": pa.nulls(count, pa.list_(pa.string())) if segments is None else segments,
             **_place(columns),
@@ -82,6 +82,7 @@ def _value(task: Task) -> pa.DataType:
     return pa.float64() if task == "regression" else pa.string()
 
 
-def class_scores(row_classes: str) -> list[str]:
+@lru_cache(maxsize=256)
+def class_scores(row_classes: str) -> tuple[str, ...]:
     """Return the class names that a stored `classes` text holds."""
-    return row_classes.split(_SEPARATOR) if row_classes else []
+    return tuple(json.loads(row_classes)) if row_classes else ()
