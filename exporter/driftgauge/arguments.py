@@ -6,33 +6,75 @@ Only what a command needs is imported, when it runs.
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
 from driftgauge.errors import ConfigError, DriftgaugeError, StateDamaged, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from driftgauge.service.config_file import ConfigFile
     from driftgauge.web.webconfig import WebConfigFile
 
+F = TypeVar("F", bound="Callable[..., Any]")
+
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
 
-config_file = click.option(
+
+class Commands(click.Group):
+    """A group of commands that says in one line what is wrong with a command line."""
+
+    def main(  # type: ignore[override] # it always exits
+        self, args: "Sequence[str] | None" = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run a command and exit; see click."""
+        try:
+            status = super().main(args, prog_name, **(extra | {"standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(EXIT_CONFIG)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "driftgauge"
+            text = " ".join(error.format_message().split()).removesuffix(".")
+            click.echo(f"{path}: {text}; see {path} --help", err=True)
+            sys.exit(EXIT_CONFIG)
+        except click.Abort:
+            sys.exit(EXIT_FAILED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def flag(name: str, parameter: str, **options: Any) -> "Callable[[F], F]":
+    """Return an option that may also be given by the environment: --web.max-requests as DRIFTGAUGE_WEB_MAX_REQUESTS."""
+    words = name.partition("/")[0].removeprefix("--").upper()
+    variable = "DRIFTGAUGE_" + words.replace(".", "_").replace("-", "_")
+    return click.option(name, parameter, envvar=variable, show_envvar=True, **options)
+
+
+config_file = flag(
     "--config.file",
     "config_path",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="Configuration.",
 )
-log_level = click.option(
-    "--log.level", "level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
+log_level = flag(
+    "--log.level",
+    "level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least level that is logged.",
 )
-log_format = click.option(
-    "--log.format", "style", default="logfmt", show_default=True, type=click.Choice(["logfmt", "json"])
+log_format = flag(
+    "--log.format",
+    "style",
+    default="logfmt",
+    show_default=True,
+    type=click.Choice(["logfmt", "json"]),
+    help="Of the log.",
 )
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,54 +15,33 @@ import click
 from driftgauge import __version__
 from driftgauge.arguments import (
     EXIT_FAILED,
+    Commands,
     config_file,
     give_up,
     log_format,
     log_level,
     parse_time,
     read_text,
-    read_web_config,
     reader,
 )
 from driftgauge.errors import ConfigError, DriftgaugeError, StateError, StateInUse
 from driftgauge.inspection.commands import check_config, inspect
 from driftgauge.service.logs import Logs, configure_logging, printable
+from driftgauge.serving import ADDRESS, Web, run_service, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from driftgauge.service.config_file import ConfigFile
-    from driftgauge.service.front import Front
-
-listen_address = click.option(
-    "--web.listen-address", "address", default="127.0.0.1:10210", show_default=True, help="Where to serve /metrics."
-)
+    from collections.abc import Callable
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="driftgauge %(version)s")
 def main() -> None:
     """Prometheus exporter for the health of models in MLflow."""
 
 
+main.add_command(serve)
 main.add_command(inspect)
 main.add_command(check_config)
-
-
-@main.command()
-@config_file
-@listen_address
-@click.option(
-    "--web.config.file",
-    "web_config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="TLS and users, in the format of Prometheus' exporter-toolkit.",
-)
-@log_level
-@log_format
-def serve(config_path: Path, address: str, web_config_path: Path | None, level: str, style: str) -> None:
-    """Refresh in the background and serve /metrics until stopped."""
-    run_service(reader(config_path), address=address, web_config_path=web_config_path, logs=Logs(level, style))
 
 
 @main.command()
@@ -164,7 +142,7 @@ def generate(thresholds_path: Path | None, output: Path, config_path: Path | Non
 
 
 @main.command()
-@listen_address
+@click.option("--web.listen-address", "address", default=ADDRESS, show_default=True, help="Where to serve /metrics.")
 @click.option(
     "--directory",
     default="driftgauge-demo",
@@ -209,7 +187,7 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
         from driftgauge.demo import OWN_DATA, find_programs, run_demo
 
         def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
-            run_service(reader(config), address=address, logs=logs, on_started=started)
+            run_service(reader(config), web=Web((address,)), logs=logs, on_started=started)
 
         run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval, say=say)
     except DriftgaugeError as error:
@@ -232,80 +210,3 @@ def refuse_taken(address: str) -> None:
     host, port = parse_address(address)
     with suppress(OSError), socket.create_connection((host or "localhost", port), timeout=1):
         raise ConfigError(f"--web.listen-address: {address} is taken; is another driftgauge running? Give a free one")
-
-
-def run_service(
-    read_config: "Callable[[], ConfigFile]",
-    *,
-    address: str,
-    logs: Logs,
-    web_config_path: Path | None = None,
-    on_started: "Callable[[str], None]" = lambda _: None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads. Exits 2 on a bad configuration, 1 when the state is unusable.
-
-    on_started: gets the URL once requests are answered.
-    """
-    import signal
-
-    from driftgauge.service.notify import Notifier
-    from driftgauge.service.starting import Starting
-
-    def make(urls: "Sequence[str]", on_refused: "Callable[[str], None]") -> "Front":
-        front = make_front(read_config, urls=urls, on_refused=on_refused, logs=logs)
-        on_started(urls[0])
-        return front
-
-    notifier = Notifier.from_environment(os.environ)
-    starting = Starting(make, notifier=notifier)
-    # Before all that takes long: until it is set, the signal would end the process.
-    signal.signal(signal.SIGHUP, lambda *_: starting.reload_soon())
-    from driftgauge.web.app import create_app
-    from driftgauge.web.listening import bind
-    from driftgauge.web.server import Server
-
-    try:
-        app = create_app(lambda: starting.front, version=__version__)
-        web_config = read_web_config(web_config_path) if web_config_path else None
-        server = Server(
-            app,
-            listeners=bind(address),
-            web_config=web_config,
-            on_started=starting.start,
-            on_stopping=notifier.stopping,
-        )
-    except DriftgaugeError as error:
-        give_up(error)
-    starting.on_failed = server.stop
-    starting.answers = partial(server.answers, "/-/healthy")
-    server.run()
-    in_order = starting.stop()
-    if starting.error is not None:
-        give_up(starting.error)
-    say_stopped(in_order=in_order)
-
-
-def make_front(
-    read_config: "Callable[[], ConfigFile]", *, urls: "Sequence[str]", on_refused: "Callable[[str], None]", logs: Logs
-) -> "Front":
-    """Return a front that runs refreshers in processes. Raises ConfigError."""
-    import structlog
-
-    from driftgauge.service.front import Front
-    from driftgauge.service.process import Process
-
-    configure_logging(logs)
-    front = Front(read_config, spawn=Process, on_refused=on_refused, logs=logs)
-    structlog.get_logger("driftgauge").info("listening", url=" ".join(urls), version=__version__)
-    return front
-
-
-def say_stopped(*, in_order: bool) -> None:
-    """Log the end."""
-    import structlog
-
-    log = structlog.get_logger("driftgauge")
-    if in_order:
-        log.info("stopped")
-    else:
-        log.warning("stopped in the middle of a refresh: it will be done again after the next start")

@@ -9,7 +9,7 @@ client that takes long to read its page is cut off; where there is none it gets 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -19,19 +19,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgauge.web.connections import Connection, connection_of
 from driftgauge.web.filtering import wanted
 from driftgauge.web.negotiation import accepts_gzip, exposition
+from driftgauge.web.site import Site
 from driftgauge.web.status import Status, age, figure, utc
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 MAX_SCRAPES: Final = 40
+SITE: Final = Site()
 # Most compressed pages are one slice: several, each sent on its own, can wait 40 ms for a delayed acknowledgement.
 _SLICE_BYTES: Final = 1 << 20
 _DOCS: Final = "https://github.com/driftgauge/driftgauge/tree/main/exporter/docs"
@@ -69,16 +71,18 @@ class Exporter(Protocol):
 
 
 def create_app(
-    current: Callable[[], Exporter | None], *, version: str, max_scrapes: int = MAX_SCRAPES, patience: float = 1.0
+    current: Callable[[], Exporter | None],
+    *,
+    version: str,
+    site: Site = SITE,
+    max_scrapes: int = MAX_SCRAPES,
+    patience: float = 1.0,
 ) -> Starlette:
     """Return the ASGI application that answers for the exporter that `current` returns, None while it starts.
 
-    patience: for how long (s) a client may read a page, which takes milliseconds, before it makes room for another.
+    site: where pages are. max_scrapes: at a time, 0 for any number. patience: for how long (s) a client may read a
+    page, which takes milliseconds, before it makes room for another.
     """
-
-    def index(_: Request) -> Response:
-        exporter = _started(current)
-        return HTMLResponse(_environment(version).get_template("landing.html.j2").render(status=exporter.status()))
 
     async def metrics(request: Request) -> Response:
         openmetrics, content_type = exposition(request.headers.get("accept", ""))
@@ -90,14 +94,34 @@ def create_app(
         length, pieces = _started(current).metrics(openmetrics=openmetrics, gzip=gzip, names=names)
         return StreamingResponse(_slices(pieces), headers=headers | {"Content-Length": str(length)})
 
-    async def healthy(_: Request) -> Response:
-        return PlainTextResponse("driftgauge is healthy.\n")
+    bound = Middleware(_Bound, limit=max_scrapes, patience=patience)
+    routes = [
+        Route(site.path(site.telemetry), metrics, middleware=[bound]),
+        Route(site.path("/-/reload"), _reload(current), methods=["POST"]),
+        *_pages(current, site, version),
+        *_probes(current, site),
+        *_redirects(site),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(_SecurityHeaders)])
+    # It would lead to whatever host the client has named.
+    app.router.redirect_slashes = False
+    return app
 
-    async def ready(_: Request) -> Response:
-        if _started(current).ready:
-            return PlainTextResponse("driftgauge is ready.\n")
-        return PlainTextResponse("driftgauge is not ready: the first refresh is under way.\n", status_code=503)
 
+def _pages(current: Callable[[], Exporter | None], site: Site, version: str) -> list[Route]:
+    def index(_: Request) -> Response:
+        exporter = _started(current)
+        return HTMLResponse(
+            _environment(version).get_template("landing.html.j2").render(status=exporter.status(), site=site)
+        )
+
+    def config(_: Request) -> Response:
+        return Response(_started(current).config_text(), media_type="text/yaml")
+
+    return [Route(site.path("/"), index), Route(site.path("/config"), config)]
+
+
+def _reload(current: Callable[[], Exporter | None]) -> Callable[[Request], Awaitable[Response]]:
     together = _Together(lambda: _started(current).reload())
 
     async def reload(_: Request) -> Response:
@@ -106,18 +130,30 @@ def create_app(
             return PlainTextResponse("The configuration was reloaded.\n")
         return PlainTextResponse(f"The old configuration stays in use: {mistake}\n", status_code=500)
 
-    def config(_: Request) -> Response:
-        return Response(_started(current).config_text(), media_type="text/yaml")
+    return reload
 
-    routes = [
-        Route("/", index),
-        Route("/metrics", metrics, middleware=[Middleware(_Bound, limit=max_scrapes, patience=patience)]),
-        Route("/-/healthy", healthy),
-        Route("/-/ready", ready),
-        Route("/-/reload", reload, methods=["POST"]),
-        Route("/config", config),
-    ]
-    return Starlette(routes=routes, middleware=[Middleware(_SecurityHeaders)])
+
+def _probes(current: Callable[[], Exporter | None], site: Site) -> list[Route]:
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("driftgauge is healthy.\n")
+
+    async def ready(_: Request) -> Response:
+        if _started(current).ready:
+            return PlainTextResponse("driftgauge is ready.\n")
+        return PlainTextResponse("driftgauge is not ready: the first refresh is under way.\n", status_code=503)
+
+    return [Route(site.path("/-/healthy"), healthy), Route(site.path("/-/ready"), ready)]
+
+
+def _redirects(site: Site) -> list[Route]:
+    """Return the paths from which people are led to the landing page: where others than these have it."""
+    # Where a proxy adds the prefix, the page that people know is this one: it would lead to itself.
+    target = site.link("/") if site.outside else site.path("/")
+
+    async def redirect(_: Request) -> Response:
+        return RedirectResponse(target, status_code=302)
+
+    return [Route(path, redirect) for path in ("/", site.prefix) if site.prefix]
 
 
 def _started(current: Callable[[], Exporter | None]) -> Exporter:
