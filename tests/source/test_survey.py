@@ -1,13 +1,19 @@
 """Several experiments asked at once: the same is found as by asking each, and the cost does not follow their number."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from mlflow.entities import Run, RunData, RunInfo
+from mlflow.store.entities.paged_list import PagedList
 
-from driftgauge.source.survey import by_age
+from driftgauge.source.bodies import AnswerTooLong
+from driftgauge.source.schedule import Portions
+from driftgauge.source.survey import by_age, search
 from source.conftest import Bench
 
 if TYPE_CHECKING:
@@ -95,3 +101,47 @@ def test_none_is_asked_for_much_more_than_is_new() -> None:
     for since, together in groups:
         assert all(since <= watermarks[key] and now - since <= 2 * (now - watermarks[key]) for key in together)
     assert all(earlier < later for (earlier, _), (later, _) in pairwise(groups))
+
+
+@dataclass
+class LongRuns:
+    """A server whose answers with more than `most` runs are too long; it remembers how many were asked for."""
+
+    most: int
+    runs: int = 100
+    page: int = 64
+    server: str = "http://host"
+    portions: Portions = field(default_factory=lambda: Portions(page=64, pages=10))
+    asked: list[int] = field(default_factory=list)
+
+    @contextmanager
+    def client(self) -> Iterator["LongRuns"]:
+        """Lend itself."""
+        yield self
+
+    def search_runs(self, _: list[str], __: str, *, max_results: int, page_token: str | None) -> PagedList[Run]:
+        """Return a page of runs."""
+        self.asked.append(max_results)
+        if max_results > self.most:
+            raise AnswerTooLong("too long")
+        start = int(page_token or 0)
+        end = min(start + max_results, self.runs)
+        data = RunData(tags=[], params=[], metrics=[])
+        runs = [Run(RunInfo(f"r{at}", "1", "me", "FINISHED", 0, 0, "active", "/x"), data) for at in range(start, end)]
+        return PagedList(runs, str(end) if end < self.runs else None)
+
+
+def test_long_runs_are_asked_for_a_few_at_a_time() -> None:
+    """All runs are found, and the next search begins with fewer."""
+    server = LongRuns(most=10)
+    found = [run.run_id for run in search(server, ["1"], "")]  # type: ignore[arg-type]  # as much of one as it takes
+    assert found == [f"r{at}" for at in range(100)]
+    assert server.asked == [64, *[8] * 13]
+    assert len(list(search(server, ["1"], ""))) == 100  # type: ignore[arg-type]
+    assert set(server.asked[14:]) == {8}
+
+
+def test_one_run_that_is_too_long() -> None:
+    """It is named as what it is."""
+    with pytest.raises(AnswerTooLong, match=r"http://host: .* a run has too many parameters or tags"):
+        list(search(LongRuns(most=0), ["1"], ""))  # type: ignore[arg-type]

@@ -55,6 +55,8 @@ class Connection:
         self.server = redacted(tracking_uri)
         self._registry = Registry(tracking_uri, rest=registry_rest)
         self.portions = portions
+        # Runs per request of a search; fewer where a server's runs are long.
+        self.page = portions.page
         self._deadline = Deadline(timeout, on_answer=on_answer)
         self._borders = Borders(tracking_uri, artifact_hosts)
         self._http = Http(self._deadline, self._borders)

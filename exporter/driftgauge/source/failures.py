@@ -31,6 +31,9 @@ def translated_errors(server: str) -> Iterator[None]:
     except DriftgaugeError:
         raise
     except Exception as error:  # noqa: BLE001 - the file store raises Exception itself, boto3 and others their own trees
+        # MLflow wraps what is raised within.
+        if isinstance(error.__context__, DriftgaugeError):
+            raise error.__context__ from None
         # Not chained: a traceback would show the original text, credentials and all.
         raise _translated(error, server) from None
 

@@ -21,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
 from driftgauge.errors import DriftgaugeError
+from driftgauge.source.bodies import filled
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.origins import Borders
 from driftgauge.source.transport import Abroad
@@ -71,7 +72,8 @@ class Http:
         if not self.borders.is_home(url):
             timeout, verify = self.deadline.connect_and_read, get_default_host_creds(url).verify
             place = f"{url.rstrip('/')}{endpoint}"
-            return self._abroad.read(place, verify=verify, params=params, stream=stream, timeout=timeout)
+            found = self._abroad.read(place, verify=verify, params=params, stream=True, timeout=timeout)
+            return found if stream else filled(found, seconds=self.deadline.seconds)
         server = urlsplit(url).netloc
         known = self._known.get(server)
         if known is None or time.monotonic() >= known.until:
@@ -83,10 +85,8 @@ class Http:
         if response.is_redirect:
             response.close()
             return self._through_mlflow(server, url, endpoint, params=params, stream=stream)
-        if not stream:
-            # Read here, so that the connection can be reused.
-            _ = response.content
-        return response
+        # Read here, so that the connection can be reused.
+        return response if stream else filled(response, seconds=self.deadline.seconds)
 
     def _send(self, url: str, known: _RequestSettings) -> requests.Response:
         """Send with known settings; a session of `requests` would double the cost by working them out again."""

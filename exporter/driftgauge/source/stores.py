@@ -18,7 +18,8 @@ from driftgauge.errors import BatchError
 from driftgauge.feed import Opener
 from driftgauge.openers import downloaded, local, refuse_size
 from driftgauge.scratch import Scratch
-from driftgauge.source.entries import CHUNK_BYTES, Entry
+from driftgauge.source.bodies import pieces
+from driftgauge.source.entries import Entry
 from driftgauge.source.failures import json_object, not_mlflow, redacted, status_failure
 from driftgauge.source.http import Http
 from driftgauge.source.repositories import Elsewhere, repository_at, scheme_of
@@ -145,7 +146,7 @@ class ProxyStore:
                 # A login page could be read as a CSV file of a few rows.
                 raise not_mlflow(redacted(self._root_url))
             refuse_size(path, size=int(response.headers.get("Content-Length", 0)), expected=0, limit=limit)
-            yield from response.iter_content(chunk_size=CHUNK_BYTES)
+            yield from pieces(response, seconds=self._http.deadline.seconds)
 
     def _get(self, url: str, endpoint: str, *, wanted: str, refused: str, **options: Any) -> Any:
         """Return the answer to a request for `wanted`; refused: the reason when the server does not take its name."""

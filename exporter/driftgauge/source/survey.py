@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.source import schedule
+from driftgauge.source.bodies import AnswerTooLong
 from driftgauge.source.failures import not_mlflow
 from driftgauge.source.values import RunState
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _IDS_PER_SEARCH: Final = 100
 _EXPERIMENTS_PER_SEARCH: Final = 500
+_FEWER: Final = 8
 _VERSION_KEY: Final = "model_version"
 # The end of the year 9999, in ms: no later time can be written as a date.
 _LATEST: Final = 253_402_300_799_999
@@ -148,18 +150,28 @@ def _nearest(connection: "Connection", experiment: str) -> str:
 def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
     """Yield the runs of these experiments, at most a few hundred, that match the filter `text`.
 
-    Raises SourceUnavailable when there is no end of pages.
+    Raises SourceUnavailable when there is no end of pages, or one run alone is more than is read.
     """
-    size, token, used = connection.portions.page, None, set[str | None]()
+    most = connection.portions.page * connection.portions.pages
+    token, used, asked = None, set[str | None](), 0
     while token not in used:
-        if len(used) == connection.portions.pages:
+        size = connection.page
+        if asked + size > most:
             raise SourceUnavailable(
                 f"{connection.server} answers a search for runs with more than {len(used):,} pages; use an experiment "
-                f"with fewer than {len(used) * size:,} runs, and look at the proxies on the way"
+                f"with fewer than {most:,} runs, and look at the proxies on the way"
             )
+        try:
+            with connection.client() as client:
+                page = client.search_runs(list(experiment_ids), text, max_results=size, page_token=token)
+        except AnswerTooLong as error:
+            if size == 1:
+                raise AnswerTooLong(f"{connection.server}: {error}: a run has too many parameters or tags") from None
+            # Runs with many parameters: fewer at a time, from now on.
+            connection.page = max(1, size // _FEWER)
+            continue
         used.add(token)
-        with connection.client() as client:
-            page = client.search_runs(list(experiment_ids), text, max_results=size, page_token=token)
+        asked += size
         yield from map(_run, page)
         token = page.token or None
     if token is not None:

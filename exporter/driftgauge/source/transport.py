@@ -17,6 +17,7 @@ from requests.utils import get_auth_from_url
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from driftgauge.source.bodies import dropped, filled, read_seconds
 from driftgauge.source.origins import forbidden, is_forbidden
 
 # Headers that say how to answer. All others may hold what is nobody else's business.
@@ -25,7 +26,17 @@ _HARMLESS: Final = frozenset(
 )
 
 
-class Abroad(requests.Session):
+class _Bounded(requests.Session):
+    """A session that reads no body of an answer that redirects: `requests` would, without a bound."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where an answer redirects to, if it does."""
+        if resp.is_redirect:
+            dropped(resp)
+        return super().get_redirect_target(resp)
+
+
+class Abroad(_Bounded):
     """Requests without anything of ours: safe to share between threads."""
 
     def __init__(self, **options: Any) -> None:
@@ -51,8 +62,8 @@ class Abroad(requests.Session):
             prepared_request.headers.pop("Authorization", None)
 
 
-class Home(requests.Session):
-    """MLflow's session, which leaves all credentials behind when it is redirected to another origin."""
+class Home(_Bounded):
+    """MLflow's session, which bounds answers, and leaves all credentials behind when it is redirected elsewhere."""
 
     def __init__(self, session: requests.Session) -> None:
         super().__init__()
@@ -61,7 +72,8 @@ class Home(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request, and what its answers redirect to."""
-        follow = options.pop("allow_redirects", True)
+        follow, stream = options.pop("allow_redirects", True), options.get("stream", False)
+        options["stream"] = True
         response = super().send(request, allow_redirects=False, **options)
         history: list[requests.Response] = []
         while follow and response.next is not None:
@@ -78,7 +90,7 @@ class Home(requests.Session):
                 break
             response = super().send(following, allow_redirects=False, **options)
         response.history = [*history, *response.history]
-        return response
+        return response if stream else filled(response, seconds=read_seconds(options.get("timeout")))
 
 
 def guard_mlflow() -> None:
