@@ -55,7 +55,7 @@ _IMPURE: Final = (
     ),
     *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
     _HERE / "batch" / "test_hostile.py",
-    _HERE / "deploy" / "test_chart_rules.py",
+    *(_HERE / "deploy" / f"test_chart_{name}.py" for name in ("rules", "served")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
     *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),

@@ -32,8 +32,10 @@ from deploy.charts import (
     values_of,
 )
 from driftgauge import __version__
-from driftgauge.cli import main, serve
+from driftgauge.cli import main
 from driftgauge.config import load_mapping
+from driftgauge.serving import serve
+from driftgauge.web.site import site_of
 from driftgauge.web.webconfig import parse_web_config
 
 # The oldest that Chart.yaml allows, and the newest that the validator knows.
@@ -369,6 +371,31 @@ def test_probes_and_scrape_speak_what_the_exporter_speaks(setup: str, schemes: t
     }
     assert {probe["scheme"] for probe in probes.values()} == {schemes[0]}
     assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["scheme"] == schemes[1]
+
+
+PREFIXES: Final = {
+    "none": ({}, ""),
+    "external": ({"externalUrl": "https://a.example.com/models/x/"}, "/models/x"),
+    "external without a path": ({"externalUrl": "https://a.example.com"}, ""),
+    "taken off by the proxy": ({"externalUrl": "https://a.example.com/models/", "routePrefix": "/"}, ""),
+    "another inside": ({"externalUrl": "https://a.example.com/models/", "routePrefix": "/b/"}, "/b"),
+}
+
+
+@pytest.mark.parametrize(("web", "prefix"), PREFIXES.values(), ids=PREFIXES.keys())
+def test_probes_and_scrape_ask_where_the_exporter_answers(web: Mapping[str, str], prefix: str) -> None:
+    """Where paths begin with something, those of probes and scrape do as well: what the exporter makes of its flags."""
+    objects = rendered({"web": web, "serviceMonitor": {"enabled": True}})
+    container = exporter_of(objects)
+    flags = dict(argument.split("=", 1) for argument in container["args"] if "=" in argument)
+    site = site_of(route_prefix=flags.get("--web.route-prefix"), external_url=flags.get("--web.external-url", ""))
+
+    assert site.prefix == prefix
+    assert [container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness")] == [
+        site.path("/-/healthy"),
+        site.path("/-/ready"),
+    ]
+    assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["path"] == site.path(site.telemetry)
 
 
 def test_probes_without_a_certificate_of_their_own_try_the_port() -> None:

@@ -1,3 +1,10 @@
+{{/* What the exporter's paths begin with, without a slash at its end. */}}
+{{- define "driftgauge.prefix" -}}
+{{- $outside := "" -}}
+{{- with .Values.web.externalUrl }}{{ $outside = (urlParse .).path }}{{ end -}}
+{{- with .Values.web.routePrefix | default $outside | trimAll "/" }}/{{ . }}{{ end -}}
+{{- end -}}
+
 {{/* The address of a probe. Where clients have to show a certificate, which the kubelet has not, only the port is tried. */}}
 {{- define "driftgauge.probe" -}}
 {{- if .certificates -}}
