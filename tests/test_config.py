@@ -32,6 +32,7 @@ from driftgauge.config.mistakes import mistake
 from driftgauge.config.sections import Section
 from driftgauge.errors import ConfigError
 from driftgauge.families import BASIC_SIGNALS
+from driftgauge.sharding import Shard
 
 DATA = Path(__file__).parent / "data" / "config"
 DOCUMENTATION = Path(__file__).parent.parent / "exporter" / "docs" / "configuration.md"
@@ -758,8 +759,8 @@ def test_derived_features() -> None:
 
 
 def documented_rows() -> dict[str, str]:
-    """Return key -> default, as the tables of the documentation have them."""
-    rows = re.findall(r"^\| `([^`]+)` \|[^|]*\| ([^|]*) \|", DOCUMENTATION.read_text(), re.MULTILINE)
+    """Return key -> default, as the tables of the documentation have them; those of flags are left out."""
+    rows = re.findall(r"^\| `([^-`][^`]*)` \|[^|]*\| ([^|]*) \|", DOCUMENTATION.read_text(), re.MULTILINE)
     return {key: default.strip("`") for key, default in rows}
 
 
@@ -796,3 +797,22 @@ def test_mistake_in_another_file() -> None:
     """A mistake in it is reported with its line."""
     with pytest.raises(ConfigError, match=r"^web\.yml:2: a: is written twice, first in line 1; keep one of the two$"):
         load_mapping("a: 1\na: 2\n", filename="web.yml")
+
+
+def test_a_shard_has_its_models_and_shows_no_secret() -> None:
+    """What is masked stays masked where models before it are on other shards, and each model is on one shard."""
+    models = "".join(
+        f"  - {{name: m{number}, predictions: {{files: 's3://u:${{KEY_SECRET}}@bucket/m{number}'}}}}\n"
+        for number in range(9)
+    )
+    whole = parse(f"models:\n{models}", filename="driftgauge.yml", environ={"KEY_SECRET": "hunter2"})
+    shards = [whole.of_shard(Shard(ordinal, 3)) for ordinal in range(3)]
+
+    assert sorted(model.name for shard in shards for model in shard.models) == [f"m{number}" for number in range(9)]
+    for ordinal, shard in enumerate(shards):
+        assert shard.shard == Shard(ordinal, 3)
+        assert {*shard.elsewhere, *(model.name for model in shard.models)} == {f"m{number}" for number in range(9)}
+        assert all(shards[to].shard.takes(name) for name, to in shard.elsewhere.items())
+        assert "hunter2" not in redacted(shard)
+        assert len(shard.masked) == len(shard.models)
+    assert (whole.shard, whole.elsewhere) == (Shard(), {})

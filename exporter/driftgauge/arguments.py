@@ -3,6 +3,8 @@
 Only what a command needs is imported, when it runs.
 """
 
+import os
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from driftgauge.errors import ConfigError, DriftgaugeError, StateDamaged, StateError
+from driftgauge.sharding import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +63,14 @@ config_file = flag(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Configuration.",
 )
+shard_flag = flag(
+    "--shard",
+    "shard",
+    default="",
+    metavar="I/N",
+    help="Take the models of shard I of N only, counted from 0. auto: the number that the pod's name ends with, of "
+    "DRIFTGAUGE_TOTAL_SHARDS, as in a StatefulSet.",
+)
 log_level = flag(
     "--log.level",
     "level",
@@ -86,13 +97,17 @@ def read_web_config(path: Path) -> "WebConfigFile":
     return WebConfigFile(path, parse=load_mapping)
 
 
-def reader(path: Path) -> "Callable[[], ConfigFile]":
-    """Return a function that reads the configuration file as it is then; what it says is not checked."""
+def reader(path: Path, *, shard: str = "") -> "Callable[[], ConfigFile]":
+    """Return a function that reads the configuration file as it is then; what it says is not checked.
+
+    shard: as `--shard` has it. Raises ConfigError when there is no such shard.
+    """
+    chosen = Shard.chosen(shard, environ=os.environ, hostname=socket.gethostname())
 
     def read() -> "ConfigFile":
         from driftgauge.service.config_file import ConfigFile
 
-        return ConfigFile(str(path), read_text(path))
+        return ConfigFile(str(path), read_text(path), chosen)
 
     return read
 

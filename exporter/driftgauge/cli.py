@@ -23,6 +23,7 @@ from driftgauge.arguments import (
     parse_time,
     read_text,
     reader,
+    shard_flag,
 )
 from driftgauge.errors import ConfigError, DriftgaugeError, StateError, StateInUse
 from driftgauge.inspection.commands import check_config, inspect
@@ -49,18 +50,22 @@ main.add_command(check_config)
 @click.option(
     "--at", "at", metavar="TIME", help="Evaluate as of this ISO 8601 time (UTC unless it has a zone); default now."
 )
+@shard_flag
 @log_level
 @log_format
-def once(config_path: Path, at: str | None, level: str, style: str) -> None:
+def once(config_path: Path, at: str | None, shard: str, level: str, style: str) -> None:
     """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
     configure_logging(Logs(level, style))
+    from driftgauge.service.placing import refuse_others
     from driftgauge.service.refreshing import refresh_once
 
     # What is in the state is nobody else's business.
     os.umask(0o077)
     try:
         now = time.time() if at is None else parse_time(at)
-        page, failures = refresh_once(reader(config_path)().parsed(), now=now)
+        config = reader(config_path, shard=shard)().parsed()
+        refuse_others(config)
+        page, failures = refresh_once(config, now=now)
     except DriftgaugeError as error:
         give_up(error)
     click.echo(page, nl=False)

@@ -299,6 +299,8 @@ _EXPORTER: Final = (
             "driftgauge_pending_predictions": "Predictions kept until their label arrives or their horizon ends.",
             "driftgauge_pending_labels": "Labels kept until their prediction arrives or their horizon ends.",
             "driftgauge_refresher_up": "1 if the process that refreshes is running, else 0: the last page is served.",
+            "driftgauge_shard_ordinal": "Which of the exporters that share the models this one is, counted from 0.",
+            "driftgauge_total_shards": "How many exporters share the models; 1 if this one has all.",
         },
     ),
     *_itself(

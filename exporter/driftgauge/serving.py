@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from driftgauge import __version__
-from driftgauge.arguments import config_file, flag, give_up, log_format, log_level, read_web_config, reader
+from driftgauge.arguments import config_file, flag, give_up, log_format, log_level, read_web_config, reader, shard_flag
 from driftgauge.errors import DriftgaugeError
 from driftgauge.service.logs import Logs, configure_logging
 
@@ -135,9 +135,10 @@ def web_flags(command: "Callable[..., None]") -> "Callable[..., None]":
 @config_file
 @flag("--config.check", "check", is_flag=True, help="Check configuration and flags, say whether they are valid, exit.")
 @web_flags
+@shard_flag
 @log_level
 @log_format
-def serve(config_path: Path, *, check: bool, level: str, style: str, **web: Any) -> None:
+def serve(config_path: Path, *, check: bool, shard: str, level: str, style: str, **web: Any) -> None:
     """Refresh in the background and serve /metrics until stopped.
 
     Each flag may also be given as the environment variable that is named with it; the flag comes first. SIGHUP and
@@ -145,10 +146,14 @@ def serve(config_path: Path, *, check: bool, level: str, style: str, **web: Any)
     state directory cannot be used.
     """
     flags = Web(**web)
+    try:
+        read_config = reader(config_path, shard=shard)
+    except DriftgaugeError as error:
+        give_up(error)
     if check:
-        check_flags(reader(config_path), flags)
+        check_flags(read_config, flags)
     else:
-        run_service(reader(config_path), web=flags, logs=Logs(level, style))
+        run_service(read_config, web=flags, logs=Logs(level, style))
 
 
 def check_flags(read_config: "Callable[[], ConfigFile]", web: Web) -> None:

@@ -185,6 +185,18 @@ def test_recorded_series_have_the_labels_they_announce() -> None:
     assert [record for record in RECORDINGS if not NAME.fullmatch(record)] == []
 
 
+def test_shards_are_counted_together() -> None:
+    """Where each shard's target has a label `shard`, by which models are muted, shards are still counted as one set."""
+    labelled = "exporter: {target_labels: [env, shard]}"
+    found = {name(rule): rule["expr"] for rule in rules(labelled) if name(rule).startswith("DriftgaugeS")}
+
+    for shards in ("DriftgaugeShardsMissing", "DriftgaugeShardsMismatch"):
+        assert {tuple(by) for by, _ in groupings(parsed(found[shards]))} == {("job", "env")}
+    assert ("job", "env", "shard", "instance") in {
+        tuple(by) for by, _ in groupings(parsed(found["DriftgaugeSeriesDropped"]))
+    }
+
+
 def test_links_lead_to_pages_of_the_set() -> None:
     """Runbooks are files of the set, dashboards are named by a uid of the set."""
     texts = outputs(shipped())

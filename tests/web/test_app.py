@@ -169,6 +169,15 @@ def test_reloads_that_wait_are_one() -> None:
     assert sum(b"mistake 1" in reply for reply in replies) == 1
 
 
+def test_shards_are_shown_where_there_are_some() -> None:
+    """The landing page says which shard it is and what came and went; an exporter that is alone says nothing of it."""
+    placed = ("3 of 7 models are on this shard.", "The number of shards changed from 2 to 3.")
+    shown = text_of(landing(Status(now=NOW, started=NOW, mlflow_uri="", shard="1/3", placed=placed)).body)
+
+    assert f"Shard 1/3 {' '.join(placed)}" in shown
+    assert "Shard" not in text_of(landing(Status(now=NOW, started=NOW, mlflow_uri="")).body)
+
+
 def test_too_many_scrapes_are_sent_away() -> None:
     """Clients that do not read hold their places; one more gets 503 at once, and is served when a place is free."""
     app = create_app(lambda: Stub(pages={(False, False): b"#" * 30_000_000}), version="1", max_scrapes=2, patience=60)

@@ -204,6 +204,8 @@ class Alerts(Section):
     DriftgaugeSeriesDropped: SeriesDropped
     DriftgaugeConfigReloadFailed: Alert
     DriftgaugeLabelsRenamed: Alert
+    DriftgaugeShardsMissing: Alert
+    DriftgaugeShardsMismatch: Alert
     DriftgaugeWatchdog: Alert
 
 

@@ -7,7 +7,7 @@ and model labels, without `instance` and the like. This module does not know the
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from driftgauge.config.units import format_duration
@@ -29,6 +29,10 @@ class Target:
     def of(cls, thresholds: Thresholds) -> "Target":
         """Return the target that the thresholds name."""
         return cls(thresholds.exporter.job, ("job", *thresholds.exporter.target_labels))
+
+    def apart_from(self, label: str) -> "Target":
+        """Return the same without one of the labels, if it has it."""
+        return replace(self, labels=tuple(each for each in self.labels if each != label))
 
     def series(self, name: str, models: str = "", **labels: str) -> str:
         """Return the selector of a scraped series.

@@ -47,6 +47,8 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "DriftgaugeSeriesDropped": exporter.series_dropped,
         "DriftgaugeConfigReloadFailed": exporter.config_reload_failed,
         "DriftgaugeLabelsRenamed": exporter.labels_renamed,
+        "DriftgaugeShardsMissing": exporter.shards_missing,
+        "DriftgaugeShardsMismatch": exporter.shards_mismatch,
         "DriftgaugeWatchdog": exporter.watchdog,
     }
 )

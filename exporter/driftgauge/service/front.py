@@ -7,6 +7,7 @@ reads the page that was published, and adds the few lines about processes, confi
 import threading
 import time
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,16 +15,18 @@ import structlog
 
 from driftgauge.collector import END, Page, ProcessMetrics, written
 from driftgauge.config import Config, redacted
-from driftgauge.errors import ConfigError
+from driftgauge.errors import ConfigError, StateError
 from driftgauge.hiding import hidden, hidden_known
 from driftgauge.samples import Sample, Samples
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
-from driftgauge.service.health import RefreshHealth, build_info, counted, reloaded
+from driftgauge.service.health import RefreshHealth, build_info, counted, reloaded, sharded
 from driftgauge.service.landing import model_status, moment
 from driftgauge.service.logs import Logs
+from driftgauge.service.placing import placement, refuse_others, said
 from driftgauge.service.publication import Publication
 from driftgauge.service.supervisor import FIRST_PAUSE, Child, Order, Supervisor
+from driftgauge.sharding import Shard
 from driftgauge.web.status import RefresherStatus, Status
 
 PREFIX: Final = "driftgauge_refresher"
@@ -53,6 +56,7 @@ class Front:
         self._log = structlog.get_logger("driftgauge.service")
         self._file = read_config()
         self._config = self._file.parsed()
+        refuse_others(self._config)
         self._started = self._reloaded = clock()
         self._reload_succeeded = True
         self._reloading = threading.Lock()
@@ -122,7 +126,15 @@ class Front:
                 why=hidden(end.words) if end else "",
             ),
             models=tuple(models),
+            shard=str(config.shard) if config.shard != Shard() else "",
+            placed=self._placed(),
         )
+
+    def _placed(self) -> tuple[str, ...]:
+        with suppress(StateError):
+            known = placement(self._config.state_dir)
+            return said(known, models=len(self._config.models), elsewhere=len(self._config.elsewhere))
+        return ()
 
     def reload(self) -> str | None:
         """Read the configuration file again; return None, or why the old configuration stays.
@@ -170,6 +182,7 @@ class Front:
         """Return the families about configuration and refresher, which the front knows."""
         return {
             **build_info(),
+            **sharded(self._config.shard),
             **reloaded(self._reloaded, succeeded=self._reload_succeeded),
             "driftgauge_refresher_up": [Sample((), float(self._supervisor.up))],
             **counted("driftgauge_refresher_restarts_total", self._supervisor.restarts),

@@ -8,6 +8,7 @@ from typing import Any, Self
 from driftgauge import __version__
 from driftgauge.hiding import hidden
 from driftgauge.samples import Sample, Samples
+from driftgauge.sharding import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,14 @@ def counted(family: str, counts: Mapping[str, int]) -> Samples:
 def build_info() -> Samples:
     """Return the family that says which driftgauge and Python run."""
     return {"driftgauge_build_info": [Sample((__version__, platform.python_version()), 1.0)]}
+
+
+def sharded(shard: Shard) -> Samples:
+    """Return the families that say whose models these are."""
+    return {
+        "driftgauge_shard_ordinal": [Sample((), float(shard.ordinal))],
+        "driftgauge_total_shards": [Sample((), float(shard.total))],
+    }
 
 
 def reloaded(at: float, *, succeeded: bool = True) -> Samples:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -17,12 +18,12 @@ from driftgauge.config import Config, ModelConfig
 from driftgauge.errors import StateDamaged, StateError, Stopped
 from driftgauge.hiding import hidden
 from driftgauge.pipeline.refresh import Pipeline
-from driftgauge.service import refreshing
+from driftgauge.service import placing, refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.rounds import Outcome, Rounds, slow
-from driftgauge.store import Store
+from driftgauge.store import Store, forget
 
 if TYPE_CHECKING:
     from driftgauge.pipeline.executor import Executor
@@ -78,8 +79,10 @@ class Refresher:
     def run(self) -> None:
         """Refresh until the front says stop. Raises StateError when the state cannot be opened at the start."""
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
+        known = placing.prepare(self._config)
         self._store = self._opened()
         try:
+            placing.settle(self._config, known, forget=partial(forget, self._store), now=self._clock())
             self._loop()
         finally:
             self._close()

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +20,12 @@ from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.samples import Sample, Samples
+from driftgauge.service import placing
 from driftgauge.service.figures import figures
-from driftgauge.service.health import RefreshHealth, build_info, reloaded
+from driftgauge.service.health import RefreshHealth, build_info, reloaded, sharded
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
-from driftgauge.store import Store
+from driftgauge.store import Store, forget
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
@@ -39,8 +41,10 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
 
     Raises StateError when the state cannot be opened.
     """
+    known = placing.prepare(config)
     store, workers = Store.open(config.state_dir), workers_for(config)
     try:
+        placing.settle(config, known, forget=partial(forget, store), now=time.time())
         started, at = time.time(), int(now * MICROSECONDS)
         pipeline = pipeline_for(config, store, workers, clock=time.time, relist=True)
         report, models = refresh_models(config, pipeline, {}, now=at)
@@ -54,7 +58,7 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
     health = health.after(report.failures, tried=models, started=started, seconds=ended - started)
     health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped)
     health = replace(health, pending=pending, pending_labels=labels)
-    every = {**samples, **build_info(), **reloaded(ended), **health.samples()}
+    every = {**samples, **build_info(), **sharded(config.shard), **reloaded(ended), **health.samples()}
     validate(every)
     return written(every, openmetrics=False).decode(), health.messages
 

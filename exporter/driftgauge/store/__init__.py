@@ -12,5 +12,6 @@ Only this package imports DuckDB.
 from driftgauge.store.database import Reading, Store, Transaction
 from driftgauge.store.join import Joined
 from driftgauge.store.ledger import FileRecord
+from driftgauge.store.readings import forget
 
-__all__ = ["FileRecord", "Joined", "Reading", "Store", "Transaction"]
+__all__ = ["FileRecord", "Joined", "Reading", "Store", "Transaction", "forget"]

@@ -175,6 +175,11 @@ class Store:
                 raise told(f"cannot read the state of model {model!r}", self._path, error) from error
         return [Reading(*row) for row in rows]
 
+    def forgot(self, model: str) -> None:
+        """Know no number of a model any more, whose readings were deleted."""
+        with self._lock:
+            self._models = {key: known for key, known in self._models.items() if key[0] != model}
+
     def reset(self, model: str) -> None:
         """Have a model read again as if its settings had changed; nothing happens to one that is not known."""
         for reading in self.readings(model):

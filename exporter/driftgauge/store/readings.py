@@ -6,7 +6,7 @@ its place as a whole once it has caught up.
 
 from driftgauge.aggregates.totals import Totals
 from driftgauge.codec import pack, unpack
-from driftgauge.store.database import Transaction
+from driftgauge.store.database import Store, Transaction
 
 
 def write_settings(tx: Transaction, settings: str) -> None:
@@ -54,6 +54,15 @@ def promote(tx: Transaction) -> None:
 def drop(tx: Transaction) -> None:
     """Delete the transaction's reading."""
     _delete(tx, tx.model)
+
+
+def forget(store: Store, model: str) -> None:
+    """Delete all that is known of a model; nothing happens to one that is not known. Raises StateError."""
+    # The one that is built first: it refers to the served one.
+    for reading in reversed(store.readings(model)):
+        with store.transaction(model, reading.task, again=reading.again) as tx:
+            drop(tx)
+        store.forgot(model)
 
 
 def labelled(tx: Transaction, *, since: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -125,7 +125,10 @@ class RefresherStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The exporter as a whole. mlflow_uri is shown as it is: redact it before; "" without MLflow."""
+    """The exporter as a whole. mlflow_uri is shown as it is: redact it before; "" without MLflow.
+
+    shard: which one it is of those that share the models, "" if it has all. placed: what is to be said of that.
+    """
 
     now: datetime
     started: datetime
@@ -136,6 +139,8 @@ class Status:
     refresh_succeeded: bool | None = None
     refresher: RefresherStatus = RefresherStatus()
     models: tuple[ModelStatus, ...] = ()
+    shard: str = ""
+    placed: tuple[str, ...] = ()
 
 
 def age(moment: datetime, now: datetime) -> str:

@@ -12,6 +12,8 @@ from driftgauge.generator.thresholds import Thresholds
 
 # By these labels of driftgauge's rules tell what they judge.
 _JUDGED_BY: Final = ("model", "version", "window", "feature", "metric", "quantile", "reason")
+# Of a target, where each shard's have one: rules about all shards look over it.
+SHARD_LABEL: Final = "shard"
 _SUBJECT: Final = "driftgauge at {{ $labels.instance }}"
 
 
@@ -137,6 +139,35 @@ def labels_renamed(thresholds: Thresholds) -> Alarm:
     )
 
 
+def shards_missing(thresholds: Thresholds) -> Alarm:
+    """Compare how many shards there should be with how many are there: replicas of one count once."""
+    by = Target.of(thresholds).apart_from(SHARD_LABEL).by()
+    ordinal, total = (_of_shards(thresholds, family) for family in ("shard_ordinal", "total_shards"))
+    return Alarm(
+        expr=f'max by {by} ({total})\n- count by {by} (count_values by {by} ("ordinal", {ordinal}))\n> 0',
+        summary="Shards of driftgauge are missing",
+        description="Of the shards of {{ $labels.job }}, {{ $value | printf `%.0f` }} cannot be scraped: nothing is "
+        "known of the models that they have; there should be 0.\n"
+        "Look which driftgauge_shard_ordinal is not there, whether its pod runs, and whether it is a target at all.",
+        links=target_links(thresholds.links, "job"),
+    )
+
+
+def shards_mismatch(thresholds: Thresholds) -> Alarm:
+    """Look whether exporters that share the models do not agree on how many they are."""
+    by = Target.of(thresholds).apart_from(SHARD_LABEL).by()
+    total = _of_shards(thresholds, "total_shards")
+    return Alarm(
+        expr=f"max by {by} ({total})\n> min by {by} ({total})",
+        summary="Shards of driftgauge do not agree on how many they are",
+        description="Some exporters of {{ $labels.job }} share the models as if they were "
+        "{{ $value | printf `%.0f` }}, others as if they were fewer, which should be one number: models may be watched "
+        "twice, or by nobody.\n"
+        "Look at driftgauge_total_shards by instance, and whether a rollout is stuck: --shard=I/N needs the same N.",
+        links=target_links(thresholds.links, "job"),
+    )
+
+
 def watchdog(thresholds: Thresholds) -> Alarm | None:
     """Fire always, if anybody listens."""
     if thresholds.notifications.watchdog is None:
@@ -147,6 +178,12 @@ def watchdog(thresholds: Thresholds) -> Alarm | None:
         description="This alert always fires. When it stops arriving, Prometheus or Alertmanager is broken.",
         links=target_links(thresholds.links),
     )
+
+
+def _of_shards(thresholds: Thresholds, family: str) -> str:
+    """Return what each exporter said last of its shard, of those that were there in the last minutes."""
+    series = Target.of(thresholds).series(f"driftgauge_{family}")
+    return f"last_over_time({series}[{duration(thresholds.smoothing)}])"
 
 
 def _recent(thresholds: Thresholds, family: str) -> str:
