@@ -53,9 +53,9 @@ class PaneKey:
     segment: str = ""
 
 
-def is_future(time: IntArray, now: int) -> BoolArray:
-    """Return which times (n,) are more than `AHEAD` after the clock."""
-    return time > now + AHEAD
+def is_future(time: IntArray, now: int, *, ahead: int = AHEAD) -> BoolArray:
+    """Return which times (n,) are more than `ahead` (µs) after the clock."""
+    return time > now + ahead
 
 
 @dataclass(frozen=True)

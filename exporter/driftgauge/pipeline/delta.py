@@ -13,7 +13,7 @@ from driftgauge.columns import BoolArray, Columns
 from driftgauge.config import ModelConfig, Window
 from driftgauge.segments import Segment
 from driftgauge.signals import Fitted
-from driftgauge.windows import PaneKey, Tiers
+from driftgauge.windows import AHEAD, PaneKey, Tiers
 
 # Where rows were read: run id and experiment id.
 Origin = tuple[str, str]
@@ -37,7 +37,7 @@ def signals_for(signals: Signals, version: str, segment: str) -> Mapping[str, Fi
 class Terms:
     """By what rows are folded: the fitted signals of all rows and of each of the `segments`, and `now` in µs.
 
-    names: the numbers that versions' aliases and stages mean.
+    names: the numbers that versions' aliases and stages mean. ahead: how far (µs) after `now` a row may be.
     """
 
     model: ModelConfig
@@ -46,6 +46,7 @@ class Terms:
     now: int
     segments: tuple[Segment, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    ahead: int = AHEAD
 
     @cached_property
     def tiers(self) -> Tiers:

@@ -76,7 +76,7 @@ def usable(rows: Columns, terms: Terms) -> Usable:
     if rows.verdicts is not None and rows.rejected:
         at = np.flatnonzero(rows.verdicts == FINE)
         rejected = {reason: np.flatnonzero(rows.verdicts == CODES[reason]) for reason in rows.rejected}
-    gaps, future = rows.gaps, is_future(rows.time, terms.now)
+    gaps, future = rows.gaps, is_future(rows.time, terms.now, ahead=terms.ahead)
     if future.any():
         rejected["future_timestamp"] = at[future]
         gaps = _with_gaps(gaps, rows, future)

@@ -25,7 +25,6 @@ from driftgauge.pipeline.rows import fold_together
 from driftgauge.pipeline.seen import Seen
 from driftgauge.pipeline.shares import Share
 from driftgauge.schema import UNKNOWN_VERSION, ReadAs
-from driftgauge.windows import AHEAD
 
 T = TypeVar("T")
 
@@ -183,7 +182,7 @@ def _chunks(file: BinaryIO, job: Job, remarks: _Remarks) -> Iterator[Columns]:
         kinds=job.kinds,
         skip=job.skip,
         max_bytes=job.max_bytes,
-        latest=job.terms.now + AHEAD,
+        latest=job.terms.now + job.terms.ahead,
     )
     identity, start = _identity(piece), job.skip
     for rows in decoded:

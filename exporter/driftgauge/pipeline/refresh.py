@@ -51,6 +51,7 @@ from driftgauge.pipeline.work import Contents, Work, due, overlooked, unlisted
 from driftgauge.snapshot import ModelState
 from driftgauge.store import Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
+from driftgauge.windows import AHEAD, MICROSECONDS
 
 # Models are refreshed side by side; commits take turns. How many work, and how many are begun: the rest of these hang.
 _MODELS_AT_ONCE: Final = 4
@@ -96,10 +97,11 @@ class Pipeline:
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
     stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
-    patience: for how long (s) a refresh goes on with a model that is read again. pace: how much goes together.
+    patience: for how long (s) a refresh goes on with a model that is read again. slack: how far (s) rows may be ahead
+    of the clock, beyond what is usual. pace: how much goes together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first three by keyword
         self,
         config: Config,
         feeds: Feeds,
@@ -109,10 +111,12 @@ class Pipeline:
         random: Random | None = None,
         stopping: Callable[[], bool] = lambda: False,
         patience: float = inf,
+        slack: Callable[[], float] = lambda: 0.0,
         pace: Pace = USUAL,
     ) -> None:
         self._config = config
         self._patience = patience
+        self._slack = slack
         self._pace = pace
         self._feeds = feeds
         self._store = store
@@ -223,7 +227,7 @@ class Pipeline:
         unread, missed = overlooked(pieces, memory.files), unlisted(pieces, memory.files)
         work = due(pieces, memory.files, now, earlier=memory.earlier)
         step, is_complete = self._read(memory, feed, work, going)
-        terms = memory.terms(self._config, now)
+        terms = self._terms(memory, now)
         step.overlook(unread, now)
         step.miss(missed, now)
         self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
@@ -233,6 +237,9 @@ class Pipeline:
         identify(memory, self._feeds, now)
         if reference_error is not None:
             raise reference_error
+
+    def _terms(self, memory: Memory, now: int) -> Terms:
+        return replace(memory.terms(self._config, now), ahead=AHEAD + int(self._slack() * MICROSECONDS))
 
     def _begin_again(self, memory: Memory, now: int, *, why: str, renewed: Renewed | None = None) -> None:
         again.begin(self._store, memory, self._config, now=now, why=why, renewed=renewed)
@@ -263,7 +270,7 @@ class Pipeline:
                     break
         except SourceUnavailable:
             # MLflow went away in the middle: what it had given by then counts.
-            self._commit(memory, step, memory.terms(self._config, going.now))
+            self._commit(memory, step, self._terms(memory, going.now))
             raise
         return step, not left
 
@@ -274,7 +281,7 @@ class Pipeline:
 
         Returns these versions; the file that has them is left.
         """
-        now, terms = going.now, memory.terms(self._config, going.now)
+        now, terms = going.now, self._terms(memory, going.now)
         max_bytes = self._config.limits.max_artifact_bytes
         jobs = [item.job(terms, memory.kinds, max_bytes=max_bytes) for item in left]
         contents = Contents.of(memory.files, step.records)

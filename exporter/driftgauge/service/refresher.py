@@ -23,7 +23,9 @@ from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.rounds import Outcome, Rounds, slow
+from driftgauge.service.steady import SteadyClock
 from driftgauge.store import Store, forget
+from driftgauge.windows import MICROSECONDS
 
 if TYPE_CHECKING:
     from driftgauge.pipeline.executor import Executor
@@ -43,7 +45,7 @@ class Refresher:
     """Refreshes every `refresh_interval` while `run` runs; one thread uses the pipeline and the store.
 
     health: what was known before, whose counts go on. front_gone: is called when the front is no longer there.
-    clock: s since 1970.
+    clock: s since 1970; it does not jump.
     """
 
     def __init__(
@@ -53,12 +55,12 @@ class Refresher:
         health: RefreshHealth,
         *,
         front_gone: Callable[[], None],
-        clock: Callable[[], float] = time.time,
+        clock: SteadyClock | None = None,
     ) -> None:
         self._config = config
         self._channel = channel
         self._front_gone = front_gone
-        self._clock = clock
+        self._clock = clock or SteadyClock()
         self._log = structlog.get_logger("driftgauge.service")
         self._store: Store | None = None
         self._workers: Executor | None = None
@@ -149,6 +151,7 @@ class Refresher:
             clock=self._clock,
             stopping=lambda: self._asked_to_stop() or given_up.is_set(),
             progress=self._say_progress,
+            slack=lambda: self._clock.slack,
         )
 
     def _round(self, pipeline: Pipeline, rounds: Rounds, started: float) -> bool:
@@ -159,6 +162,8 @@ class Refresher:
         rounds.wait(models, self._patience)
         self._give_up_if_stopping()
         fresh = self._publish(pipeline, rounds, started)
+        newest = [found.last_prediction for state in pipeline.states for found in state.totals.versions.values()]
+        self._clock.confirm(max((time for time in newest if time is not None), default=0) / MICROSECONDS)
         # DuckDB refuses to go on after some failures; a fresh start from the file always can.
         failures = (self._outcomes[name].failure for name in fresh)
         return not any(failure and failure[0] == "state" for failure in failures)

@@ -72,15 +72,16 @@ def pipeline_for(
     relist: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
+    slack: Callable[[], float] = lambda: 0.0,
 ) -> Pipeline:
     """Return the pipeline of a configuration.
 
-    relist: every run of MLflow is listed at each refresh. stopping: see `Pipeline`. progress: is called whenever MLflow
-    has answered something.
+    relist: every run of MLflow is listed at each refresh. stopping, slack: see `Pipeline`. progress: is called whenever
+    MLflow has answered something.
     """
     feeds = Feeds(config, clock=clock, relist=relist, on_answer=progress)
     patience = inf if relist else config.refresh_interval
-    return Pipeline(config, feeds, store, executor=workers, stopping=stopping, patience=patience)
+    return Pipeline(config, feeds, store, executor=workers, stopping=stopping, patience=patience, slack=slack)
 
 
 def workers_for(config: Config) -> Processes:
