@@ -46,7 +46,9 @@ class ClassCounts:
 
 
 def class_counts(outcomes: Outcomes) -> dict[str, ClassCounts]:
-    """Return the counts of every class that occurred or was predicted, by name, sorted."""
+    """Return the counts of every class that occurred or was predicted, by name, sorted; none of too many classes."""
+    if outcomes.beyond:
+        return {}
     names = sorted({name for pair in outcomes.confusion for name in pair})
     support, predictions, hits = dict.fromkeys(names, 0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for (true, predicted), count in outcomes.confusion.items():
@@ -60,17 +62,32 @@ def metrics(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, fl
     """Return the defined metrics of the task, by the names the label `metric` uses."""
     if task == "regression":
         return _known({name: metric(outcomes) for name, metric in _REGRESSION.items()})
+    if outcomes.beyond:
+        return {} if task == "binary" else _of_many_classes(outcomes, average)
     classes = class_counts(outcomes)
     if (task == "binary" and not _are_two_classes(outcomes)) or no_class_in_common(outcomes.confusion):
         return {}
     found = {"accuracy": _accuracy(classes)}
     for name, of_class in _CLASS_METRICS.items():
         found[name] = _averaged(classes, of_class, average)
-    found |= {"roc_auc": _averaged_auc(outcomes, average)}
+    return _known(found | _of_scores(outcomes, average))
+
+
+def _of_scores(outcomes: Outcomes, average: Average) -> dict[str, float | None]:
+    found = {"roc_auc": _averaged_auc(outcomes, average)}
     # One row whose scores are no probabilities makes the mean of the others misleading.
     if outcomes.graded and not outcomes.ungraded:
         found |= {"log_loss": outcomes.log_loss / outcomes.graded, "brier_score": outcomes.brier / outcomes.graded}
-    return _known(found)
+    return found
+
+
+def _of_many_classes(outcomes: Outcomes, average: Average) -> dict[str, float]:
+    """Return what needs no class told apart from the others; nothing where no prediction was right, as of ids."""
+    hits = outcomes.hits + sum(count for (true, predicted), count in outcomes.confusion.items() if true == predicted)
+    if not hits:
+        return {}
+    accuracy = hits / (outcomes.beyond + sum(outcomes.confusion.values()))
+    return _known({"accuracy": accuracy, **_of_scores(outcomes, average)})
 
 
 def no_class_in_common(confusion: Mapping[tuple[str, str], int]) -> tuple[str, str] | None:

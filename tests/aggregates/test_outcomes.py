@@ -1,5 +1,6 @@
 """Labelled rows folded to counts and sums, with scikit-learn's losses as oracles."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from data_builders import folded, make_columns
 from driftgauge.aggregates.moments import Moment
-from driftgauge.aggregates.outcomes import Outcomes
-from driftgauge.performance import metrics
+from driftgauge.aggregates.outcomes import MAX_CLASSES, Outcomes
+from driftgauge.performance import class_counts, metrics
 
 NAN = float("nan")
 
@@ -106,3 +107,32 @@ def test_classes_beside_scores_are_bare_where_there_is_no_score() -> None:
     """Other classes than 0 and 1 are no scores."""
     found = folded(make_columns(4, label=["1"] * 4, predicted=["1", "0", "x", "1"], score=[0.9, NAN, NAN, NAN]))
     assert found.bare == {("1", "0"): 1, ("1", "1"): 1}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_more_classes_than_are_told_apart(seed: int) -> None:
+    """The alphabetically first are counted exactly in any order of combination; accuracy counts all rows."""
+    rng = np.random.default_rng(seed)
+    label = [f"c{number}" for number in rng.integers(0, 3 * MAX_CLASSES, 20_000)]
+    predicted = [name if right else "another" for name, right in zip(label, rng.random(20_000) < 0.7, strict=True)]
+    rows = make_columns(20_000, label=label, predicted=predicted)
+    whole = folded(rows)
+    parts = [folded(rows.take(part)) for part in np.array_split(rng.permutation(20_000), 7)]
+    joined = Outcomes.combine([Outcomes.combine(parts[:3]), *parts[3:]])
+
+    first = set(sorted({*label, *predicted})[:MAX_CLASSES])
+    pairs = Counter(zip(label, predicted, strict=True))
+    assert whole.confusion == joined.confusion == {pair: n for pair, n in pairs.items() if first.issuperset(pair)}
+    assert (joined.beyond, joined.hits) == (whole.beyond, whole.hits)
+    assert Outcomes.from_state(joined.to_state()).to_state() == joined.to_state()
+    right = np.mean([true == found for true, found in pairs.elements()])
+    assert metrics(joined, task="multiclass", average="weighted") == {"accuracy": pytest.approx(right, rel=1e-12)}
+    assert class_counts(joined) == {}
+    assert metrics(joined, task="binary", average="weighted") == {}
+
+
+def test_ids_in_place_of_classes() -> None:
+    """Where no prediction was right there is no accuracy of 0: these are no classes."""
+    count = 2 * MAX_CLASSES
+    found = folded(make_columns(count, label=["a"] * count, predicted=[f"id-{n}" for n in range(count)]))
+    assert metrics(found, task="multiclass", average="weighted") == {}

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from data_builders import a_model, a_pane, a_reference, make_columns
+from driftgauge.aggregates.outcomes import MAX_CLASSES
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import Columns, Facts
 from driftgauge.feed import Cursor
@@ -69,3 +70,9 @@ def test_labels_that_speak_of_other_classes() -> None:
     assert said(labelled=rows(predicted=["no", "yes"] * 20, label=["0", "1"] * 20)) == ["no_class_in_common"]
     assert said(labelled=rows(predicted=["0", "1"] * 20, label=["1", "0"] * 20)) == []
     assert said(labelled=rows(predicted=["no", "yes"] * 20, label=["no"] * 40)) == []
+
+
+def test_too_many_classes() -> None:
+    """Ids in place of classes are named as that."""
+    names = [f"id-{number}" for number in range(MAX_CLASSES + 1)]
+    assert said(labelled=make_columns(len(names), label=names, predicted=names)) == ["too_many_classes"]

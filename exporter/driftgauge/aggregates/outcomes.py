@@ -1,5 +1,8 @@
 """The labelled predictions of one model version in one pane, summarised: all that performance needs.
 
+Of the classes that occur the `MAX_CLASSES` alphabetically first are told apart; a name among the first of the whole is
+among the first of every part, so what is counted of them is exact in any order of combination.
+
 Classification keeps confusion counts, one two-column sketch of scores per class (negatives, positives) and sums of the
 proper scoring rules; regression keeps sums of errors and the moments of the labels.
 """
@@ -23,6 +26,8 @@ SCORE_LIMIT: Final = 16_384
 # Clipping of probabilities before the logarithm, as scikit-learn does it for float64.
 EPSILON: Final = float(np.finfo(np.float64).eps)
 POSITIVE: Final = "1"
+# More are ids rather than classes; each pair of them is a count in each pane.
+MAX_CLASSES: Final = 1_000
 _BITS: Final = ("0", POSITIVE)
 
 
@@ -30,7 +35,8 @@ _BITS: Final = ("0", POSITIVE)
 class Outcomes:
     """Labelled rows. `rows` counts all of them; each part below covers the rows that have what it needs.
 
-    confusion: (true class, predicted class) -> rows.
+    confusion: (true class, predicted class) -> rows. beyond: rows of pairs with another class than the first
+    `MAX_CLASSES`, and hits: how many of these are predicted right.
     scores: class -> sketch of that class's scores, split into rows of other classes and rows of this one.
     graded: rows whose scores are probabilities; log_loss and brier are their summed losses, and `ungraded` counts
     rows whose scores are not.
@@ -41,6 +47,8 @@ class Outcomes:
 
     rows: int = 0
     confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    beyond: int = 0
+    hits: int = 0
     scores: Mapping[str, ValueSketch] = field(default_factory=dict)
     graded: int = 0
     ungraded: int = 0
@@ -78,8 +86,8 @@ class Outcomes:
     @classmethod
     def _fold_classes(cls, label: TextArray, predicted: TextArray, scores: Mapping[str, FloatArray]) -> Self:
         if not scores:
-            confusion = _confusion(label, predicted)
-            return cls(rows=len(label), confusion=confusion, bare=_bare(confusion))
+            confusion, beyond, hits = _told_apart(_confusion(label, predicted))
+            return cls(rows=len(label), confusion=confusion, beyond=beyond, hits=hits, bare=_bare(confusion))
         probabilities = _probabilities(scores, len(label))
         is_class = {name: _equal(label, name) for name in scores}
         valid = ((probabilities >= 0) & (probabilities <= 1)).all(axis=0)
@@ -89,9 +97,12 @@ class Outcomes:
         graded = valid & present & known
         truth = np.array(list(is_class.values()), dtype=np.float64).reshape(len(scores), len(label))[:, graded]
         log_loss, brier = _losses(probabilities[:, graded], truth)
+        confusion, beyond, hits = _told_apart(_confusion(label, predicted))
         return cls(
             rows=len(label),
-            confusion=_confusion(label, predicted),
+            confusion=confusion,
+            beyond=beyond,
+            hits=hits,
             scores={name: _fold_scores(values, is_class[name]) for name, values in scores.items()},
             graded=int(graded.sum()),
             ungraded=int((present & ~graded).sum()),
@@ -99,7 +110,7 @@ class Outcomes:
             brier=brier,
             bare={}
             if POSITIVE not in scores or len(scores) > 1 or present.all()
-            else _bare(_confusion(label, _where(predicted, np.asarray(~present)))),
+            else _bare(_told_apart(_confusion(label, _where(predicted, np.asarray(~present))))[0]),
         )
 
     @classmethod
@@ -111,15 +122,18 @@ class Outcomes:
             for name, sketch in part.scores.items():
                 sketches.setdefault(name, []).append(sketch)
             labels = labels.merge(part.labels)
+        confusion, beyond, hits = _told_apart(_added([part.confusion for part in parts]))
         return cls(
             rows=sum(part.rows for part in parts),
-            confusion=_added([part.confusion for part in parts]),
+            confusion=confusion,
+            beyond=sum(part.beyond for part in parts) + beyond,
+            hits=sum(part.hits for part in parts) + hits,
             scores={name: ValueSketch.combine(found) for name, found in sketches.items()},
             graded=sum(part.graded for part in parts),
             ungraded=sum(part.ungraded for part in parts),
             log_loss=sum(part.log_loss for part in parts),
             brier=sum(part.brier for part in parts),
-            bare=_added([part.bare for part in parts]),
+            bare=_told_apart(_added([part.bare for part in parts]))[0],
             errors=sum(part.errors for part in parts),
             absolute=sum(part.absolute for part in parts),
             squared=sum(part.squared for part in parts),
@@ -156,6 +170,8 @@ class Outcomes:
         return {
             "rows": self.rows,
             "confusion": [[*pair, count] for pair, count in self.confusion.items()],
+            "beyond": self.beyond,
+            "hits": self.hits,
             "scores": {name: sketch.to_state() for name, sketch in self.scores.items()},
             "graded": self.graded,
             "ungraded": self.ungraded,
@@ -197,6 +213,17 @@ def _confusion(label: TextArray, predicted: TextArray) -> dict[tuple[str, str], 
 
 def _bare(confusion: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     return {pair: count for pair, count in confusion.items() if pair[1] in _BITS}
+
+
+def _told_apart(counts: dict[tuple[str, str], int]) -> tuple[dict[tuple[str, str], int], int, int]:
+    """Return the counts of pairs of the first classes, the rows of all other pairs, and how many of these are hits."""
+    # A pair has two names at most.
+    if 2 * len(counts) <= MAX_CLASSES or len(names := {name for pair in counts for name in pair}) <= MAX_CLASSES:
+        return counts, 0, 0
+    first = set(sorted(names)[:MAX_CLASSES])
+    kept = {pair: count for pair, count in counts.items() if first.issuperset(pair)}
+    hits = sum(count for (true, predicted), count in counts.items() if true == predicted and true not in first)
+    return kept, sum(counts.values()) - sum(kept.values()), hits
 
 
 def _where(text: TextArray, rows: BoolArray) -> TextArray:

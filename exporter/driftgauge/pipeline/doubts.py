@@ -7,7 +7,7 @@ import structlog
 
 from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.moments import Moment, Moments
-from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.outcomes import MAX_CLASSES, Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.columns import Note
 from driftgauge.grid import CLASS, OUTPUT, CategoryGrid
@@ -52,6 +52,9 @@ def _of_labels(panes: Iterable[Pane]) -> Iterator[Note]:
     confusion: dict[tuple[str, str], int] = {}
     for pane in panes:
         outcomes = pane.find("outcomes", Outcomes)
+        if outcomes and outcomes.beyond:
+            yield _too_many_classes(outcomes)
+            return
         for pair, count in (outcomes.confusion if outcomes else {}).items():
             if pair[0] == pair[1]:
                 return
@@ -66,6 +69,17 @@ def _of_labels(panes: Iterable[Pane]) -> Iterator[Note]:
             f'labels such as "{label}" and predictions such as "{predicted}" share no class, so there are no scores of '
             "performance; write the same classes on both sides",
         )
+
+
+def _too_many_classes(outcomes: Outcomes) -> Note:
+    example = next((f"{true}, {predicted}" for true, predicted in outcomes.confusion), "")
+    return Note(
+        "too_many_classes",
+        "prediction",
+        example,
+        f"labels and predictions have more than {MAX_CLASSES:,} classes, so there are no figures of single classes nor "
+        "averages over them; if these are ids, map the column that has the class",
+    )
 
 
 def _of_outputs(panes: Iterable[Pane], reference: Reference) -> Iterator[Note]:

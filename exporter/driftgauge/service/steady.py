@@ -71,7 +71,7 @@ class SteadyClock:
             self._jump = off, elapsed
             _log.warning(
                 "the machine's clock has jumped: driftgauge goes on by its own", seconds=round(off),
-                remedy="set the clock; if it is right now, it is followed after an hour, or with the first row of its time",
+                remedy="set it; if it is right now, it is followed after an hour, or with the first row of its time",
             )  # fmt: skip
         elif elapsed - self._jump[1] >= _LASTING:
             self._follow("it has been the same for an hour")

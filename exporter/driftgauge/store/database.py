@@ -15,7 +15,7 @@ from driftgauge.schema import Task
 from driftgauge.store.opening import check_tables, connected, damaged, told
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 18
+SCHEMA_VERSION: Final = 19
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
