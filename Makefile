@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain fuzz bench alarms demo story docs generate pictures servers servers-new release-check image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms demo story docs generate pictures servers servers-new release-check image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -80,6 +80,11 @@ soak: $(STAMP)
 # a tenth of them.
 chain: $(STAMP)
 	CHAIN_ROWS=100000 $(BIN)/python -m pytest -s tests/e2e/test_client_chain.py
+
+# Requests and time for 50, 200 and 1,500 files in S3, and a run of 25,000 files with the memory it takes; minutes.
+# `make test` reads fewer.
+large: $(STAMP)
+	LARGE_FILES="50 200 1500" LARGE_RUN=25000 $(BIN)/python -m pytest -s tests/large
 
 # Ten minutes of damaged files; `make test` runs some seconds.
 fuzz: $(STAMP)

@@ -51,7 +51,7 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 _IMPURE: Final = (
     *(
         _HERE / name
-        for name in ("benchmarks", "demo", "e2e", "feeds", "fuzz", "pictures", "pipeline", "service", "soak")
+        for name in ("benchmarks", "demo", "e2e", "feeds", "fuzz", "large", "pictures", "pipeline", "service", "soak")
     ),
     *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
     _HERE / "batch" / "test_hostile.py",

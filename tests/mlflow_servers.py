@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
@@ -84,10 +84,17 @@ def file_store(tmp_path: Path) -> str:
 def mlflow_server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a running `mlflow server`, shared by all tests: use experiment names of your own."""
     home = tmp_path_factory.mktemp("server")
+    with serve_mlflow(home, empty_database, artifacts=str(home / "artifacts")) as url:
+        yield url
+
+
+@contextmanager
+def serve_mlflow(home: Path, empty_database: Path, *, artifacts: str) -> Iterator[str]:
+    """Lend the URL of an `mlflow server` with its database in a folder and its artifacts at a path or URI."""
     shutil.copyfile(empty_database, home / "mlflow.db")
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
-    command += ["--artifacts-destination", str(home / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--artifacts-destination", artifacts, "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "--workers", "1"],

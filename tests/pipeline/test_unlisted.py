@@ -41,7 +41,7 @@ def test_an_odd_run_costs_itself(bench: Bench, capsys: pytest.CaptureFixture[str
     assert run_id in line
     assert "pip install 'driftgauge[gcs]'" in line
     with bench.opened(config) as pipeline:
-        (remark,) = pipeline.journals["churn"].remarks.values()
+        (remark,) = pipeline.memory("churn").journal.remarks.values()
     assert (remark.kind, remark.reason, remark.file, remark.count) == ("file", "no_driver", "/", 1)
 
 

@@ -294,7 +294,7 @@ def test_a_registry_that_refuses_costs_model_info(
             report = pipeline.refresh(NOW + minute * MINUTE)
             assert (report.mlflow_up, report.failures) == (True, {})
         values = published(pipeline, config, now=NOW + MINUTE)
-        remarks = [remark for remark in pipeline.journals["churn"].remarks.values() if remark.kind == "lookup"]
+        remarks = [remark for remark in pipeline.memory("churn").journal.remarks.values() if remark.kind == "lookup"]
     assert values["model_predictions_total", "3"] == 8
     assert values["model_window_predictions", "3", "1h"] == 8
     assert not any(key[0] == "model_info" for key in values)

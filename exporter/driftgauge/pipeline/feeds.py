@@ -11,6 +11,7 @@ from driftgauge.feed import Cursor, Feed, FileRole, Opener, Piece
 from driftgauge.files import FilesFeed, Place
 from driftgauge.scratch import Scratch
 from driftgauge.source import Choice, ModelVersion, Session, Source
+from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 
 
 class Feeds:
@@ -18,7 +19,7 @@ class Feeds:
 
     Raises StateError when downloads have no place in the state folder. clock: s since 1970, by which MLflow is asked.
     relist: every run of MLflow is listed at each look; choose: those that it returns. on_answer: is called whenever
-    MLflow has answered something.
+    MLflow has answered something. portions: how much of MLflow is asked for at a time.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Feeds:
         relist: bool = False,
         choose: Choice | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        portions: Portions = DEFAULT_PORTIONS,
     ) -> None:
         self._limit = config.limits.max_artifact_bytes
         self._spool = Scratch(Path(config.state_dir) / "spool")
@@ -40,6 +42,7 @@ class Feeds:
             artifact_hosts=config.mlflow.artifact_hosts,
             on_answer=on_answer,
             clock=clock,
+            portions=portions,
         )
         self._session = Session(self.source, relist=relist, choose=choose, rest=config.refresh_interval)
         self._feeds = {model.name: self._feed(model) for model in config.models}
