@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from source.conftest import LIMIT, Bench, answers, bench_at
 from source.fault_proxy import Fault, FaultProxy, status
 
 TIMEOUT: Final = 1.5
+# Longer waits for a turn are for a test of their own.
+IMPATIENT: Final = Portions(patience=1.0)
 # What a busy machine may add to the bound of a call.
 SLACK: Final = 3.0
 TEXT: Final = "prediction\n" + "".join(f"{number}\n" for number in range(10_000))
@@ -71,13 +74,14 @@ def proxy(mlflow_server: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 def source(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks through the proxy."""
-    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "spool"), timeout=TIMEOUT)
+    spool = Scratch(tmp_path / "spool")
+    return Source(proxy.url, max_artifact_bytes=LIMIT, spool=spool, timeout=TIMEOUT, portions=IMPATIENT)
 
 
 @pytest.fixture
 def paging(proxy: FaultProxy, tmp_path: Path) -> Source:
     """Return a source that asks for one run at a time."""
-    portions = Portions(page=1)
+    portions = replace(IMPATIENT, page=1)
     return Source(
         proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "p"), timeout=TIMEOUT, portions=portions
     )
@@ -297,7 +301,7 @@ def test_empty_page_heals(http_bench: Bench, proxy: FaultProxy, paging: Source) 
 
 def test_server_goes_away_while_runs_are_listed(http_bench: Bench, proxy: FaultProxy, tmp_path: Path) -> None:
     """When the server goes away behind the newest runs, the others are not asked for one by one."""
-    portions = Portions(threads=2)
+    portions = replace(IMPATIENT, threads=2)
     source = Source(
         proxy.url, max_artifact_bytes=LIMIT, spool=Scratch(tmp_path / "p"), timeout=TIMEOUT, portions=portions
     )

@@ -10,6 +10,7 @@ import pytest
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.http import Http
 from driftgauge.source.origins import Borders
+from driftgauge.source.pacing import pace_for
 
 
 @dataclass
@@ -58,10 +59,12 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def sender(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Http:
-    """Return what is tested, with a token for the server."""
+def sender(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
+    """Return what is tested, with a token for the server and its pace."""
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
-    return Http(Deadline(30), Borders(recorder.url))
+    pace = pace_for(recorder.url, patience=10.0)
+    yield Http(Deadline(30), Borders(recorder.url))
+    del pace
 
 
 def test_later_requests_are_those_of_mlflow(sender: Http, recorder: Recorder) -> None:

@@ -21,6 +21,7 @@ from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer,
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
 from driftgauge.source.origins import Borders
+from driftgauge.source.pacing import pace_for
 from driftgauge.source.registry import REST_SECONDS, Registry
 from driftgauge.source.repositories import Elsewhere
 from driftgauge.source.schedule import Portions
@@ -65,6 +66,9 @@ class Connection:
         self._elsewhere = Elsewhere(Deadline(timeout, on_answer=on_answer), self.setbacks)
         self._spool = spool
         guard_mlflow()
+        # Held here, and found by whoever sends a request.
+        self.pace = pace_for(tracking_uri, patience=portions.patience)
+        self._registry_pace = pace_for(self._registry.uri, patience=portions.patience)
         self._lock = Lock()
         self._client: Any = None
         self._answered = False

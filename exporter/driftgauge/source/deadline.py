@@ -5,9 +5,11 @@ then could last for ever.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, local
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 _CONNECT_SECONDS: Final = 4.0
@@ -15,6 +17,22 @@ _CONNECT_SECONDS: Final = 4.0
 T = TypeVar("T")
 # The result of a call, or what it raised.
 Outcome = tuple[Any, BaseException | None]
+
+
+class _Excuse:
+    """How many seconds of a call do not count."""
+
+    seconds = 0.0
+
+
+_of_this_thread: Final = local()
+
+
+def excuse(seconds: float) -> None:
+    """Have the next seconds of the call that this thread makes not count: it waits for its turn, not for an answer."""
+    current = getattr(_of_this_thread, "excuse", None)
+    if current is not None:
+        current.seconds += seconds
 
 
 class Deadline:
@@ -53,9 +71,10 @@ class Deadline:
             raise TimeoutError(f"timed out: {self._hanging} earlier calls still hang")
         worker = self._idle_worker()
         answers: SimpleQueue[Outcome] = SimpleQueue()
-        worker.calls.put((call, answers))
+        excused = _Excuse()
+        worker.calls.put((partial(_excusable, call, excused), answers))
         try:
-            result, failure = answers.get(timeout=times * self.seconds)
+            result, failure = _awaited(answers, times * self.seconds, excused)
         except Empty:
             self._count(1)
             # The worker runs this when the hanging call has ended.
@@ -136,6 +155,24 @@ class _Caller(Thread):
             answers.put(_outcome(call))
             # So that they can be freed while it waits for the next.
             del job, call, answers
+
+
+def _awaited(answers: "SimpleQueue[Outcome]", seconds: float, excused: _Excuse) -> Outcome:
+    """Return the outcome when it comes in time; raise Empty when it does not."""
+    end = monotonic() + seconds
+    while (left := end + excused.seconds - monotonic()) > 0:
+        with suppress(Empty):
+            return answers.get(timeout=left)
+    raise Empty
+
+
+def _excusable(call: Callable[[], T], excused: _Excuse) -> T:
+    """Make a call of which some seconds may not count."""
+    _of_this_thread.excuse = excused
+    try:
+        return call()
+    finally:
+        _of_this_thread.excuse = None
 
 
 def _outcome(call: Callable[[], Any]) -> Outcome:

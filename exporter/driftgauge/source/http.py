@@ -9,6 +9,7 @@ have to be signed one by one. Only the tracking server's own origin is asked lik
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -24,7 +25,8 @@ from driftgauge.errors import DriftgaugeError
 from driftgauge.source.bodies import filled
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.origins import Borders
-from driftgauge.source.transport import Abroad
+from driftgauge.source.pacing import pace_of
+from driftgauge.source.transport import Abroad, leave_refusals
 
 # Listings and downloads of the models that are refreshed in parallel.
 _CONNECTIONS: Final = 48
@@ -60,6 +62,7 @@ class Http:
             respect_retry_after_header=MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER.get(),
         )
         self._adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=retry)
+        leave_refusals(self._adapter)
         self._abroad = Abroad(pool_maxsize=_CONNECTIONS, max_retries=retry)
 
     def get(
@@ -93,7 +96,10 @@ class Http:
         request = requests.PreparedRequest()
         request.method, request.url, request.headers = "GET", url, known.headers
         timeout = self.deadline.connect_and_read
-        return self._adapter.send(request, stream=True, timeout=timeout, **known.settings)
+        ask = partial(self._adapter.send, request, stream=True, timeout=timeout, **known.settings)
+        pace = pace_of(url)
+        response: requests.Response = pace.send(ask) if pace else ask()
+        return response
 
     def _through_mlflow(self, server: str, url: str, endpoint: str, **options: Any) -> requests.Response:
         credentials = get_default_host_creds(url)

@@ -26,7 +26,7 @@ class Portions:
 
     page: runs or experiments per request of a search. pages: requests of one search at most. threads: runs listed in
     parallel. relisted: settled runs listed again; with no more than these, every pass lists all. files, folders: of one
-    run at most.
+    run at most. patience: for how long (s) a request waits for its turn at a server that limits requests.
     """
 
     page: int = 1_000
@@ -35,6 +35,7 @@ class Portions:
     relisted: int = 8
     files: int = 100_000
     folders: int = 10_000
+    patience: float = 30.0
 
 
 DEFAULT_PORTIONS: Final = Portions()

@@ -6,6 +6,7 @@ all at a link-local or metadata address, whatever its name resolves to.
 """
 
 import socket
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -19,6 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from driftgauge.source.bodies import dropped, filled, read_seconds
 from driftgauge.source.origins import forbidden, is_forbidden
+from driftgauge.source.pacing import REFUSED, pace_of
 
 # Headers that say how to answer. All others may hold what is nobody else's business.
 _HARMLESS: Final = frozenset(
@@ -63,18 +65,20 @@ class Abroad(_Bounded):
 
 
 class Home(_Bounded):
-    """MLflow's session, which bounds answers, and leaves all credentials behind when it is redirected elsewhere."""
+    """MLflow's session: keeps the server's pace, bounds answers, and leaves credentials behind when redirected."""
 
     def __init__(self, session: requests.Session) -> None:
         super().__init__()
         self.adapters, self.cookies = session.adapters, session.cookies
+        for adapter in session.adapters.values():
+            leave_refusals(adapter)
         self._abroad = Abroad()
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request, and what its answers redirect to."""
         follow, stream = options.pop("allow_redirects", True), options.get("stream", False)
         options["stream"] = True
-        response = super().send(request, allow_redirects=False, **options)
+        response = self._sent(request, **options)
         history: list[requests.Response] = []
         while follow and response.next is not None:
             if len(history) == self.max_redirects:
@@ -88,9 +92,22 @@ class Home(_Bounded):
                 abroad = {**options, "cert": None, "proxies": self.rebuild_proxies(following, options.get("proxies"))}
                 response = self._abroad.send(following, **abroad)
                 break
-            response = super().send(following, allow_redirects=False, **options)
+            response = self._sent(following, **options)
         response.history = [*history, *response.history]
         return response if stream else filled(response, seconds=read_seconds(options.get("timeout")))
+
+    def _sent(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request, and nothing that its answer redirects to, when it is its turn."""
+        ask = partial(super().send, request, allow_redirects=False, **options)
+        pace = pace_of(str(request.url))
+        found: requests.Response = pace.send(ask) if pace else ask()
+        return found
+
+
+def leave_refusals(adapter: Any) -> None:
+    """Have an adapter return refusals instead of sending the request again at once: see `Pace`."""
+    retry = adapter.max_retries
+    adapter.max_retries = retry.new(status_forcelist=set(retry.status_forcelist or ()) - set(REFUSED))
 
 
 def guard_mlflow() -> None:
