@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms demo story docs generate pictures servers servers-new release-check image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms gateways demo story docs generate pictures servers servers-new release-check image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -97,6 +97,10 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
 # The tables of false and missed alarms in exporter/docs/statistics.md: minutes on one core.
+# A first pull of 60 runs behind gateways that limit requests: time and requests of each.
+gateways: $(STAMP) servers
+	GATEWAY_RUNS=60 $(BIN)/python -m pytest --quiet -s tests/source/test_gateways.py -k first_pull
+
 alarms: $(STAMP)
 	$(BIN)/python tests/drift_shapes.py
 

@@ -9,6 +9,7 @@
     │   │   ├── SourceDown           … as a whole, for all models that are read from it
     │   │   └── FilesUnavailable     a folder or object store, rather than MLflow
     │   └── SourceMissing        an experiment, run or artifact does not exist
+    ├── RefreshUnfinished    a server limits requests: what there was time for counts, the rest comes later
     ├── StateError           the state directory cannot be used
     │   ├── StateDamaged         its file is damaged: exit code 2
     │   └── StateInUse           another process uses it
@@ -75,6 +76,10 @@ class FilesUnavailable(SourceUnavailable):
 
 class SourceMissing(SourceError):
     """The server answers, but the experiment, run, model version or artifact does not exist."""
+
+
+class RefreshUnfinished(DriftgaugeError):
+    """A server limits requests, and this refresh has got a part of what there is: that counts and is shown."""
 
 
 class StateError(DriftgaugeError):

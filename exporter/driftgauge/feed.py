@@ -44,11 +44,12 @@ class Cursor:
     """How far a feed has looked; what is in it is the feed's business.
 
     kept: JSON values by key, stored when everything that was found up to here is read. passing: what may be lost in
-    a restart.
+    a restart. left: how many places there was no time to look at; a look from here goes on with them.
     """
 
     kept: Mapping[str, Any] = field(default_factory=dict)
     passing: Mapping[str, Any] = field(default_factory=dict)
+    left: int = 0
 
 
 class Opener(Protocol):

@@ -8,13 +8,14 @@ import structlog
 from driftgauge.errors import (
     DriftgaugeError,
     ReferenceUnusable,
+    RefreshUnfinished,
     SourceDown,
     SourceMissing,
     SourceUnavailable,
     StateError,
     Stopped,
 )
-from driftgauge.pipeline.memory import Failure, Memory
+from driftgauge.pipeline.memory import UNFINISHED, Failure, Memory
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -22,6 +23,7 @@ _log = structlog.get_logger("driftgauge.pipeline")
 _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
     SourceMissing: "missing",
     ReferenceUnusable: "reference",
+    RefreshUnfinished: UNFINISHED,
     StateError: "state",
 }
 
@@ -54,7 +56,11 @@ def attempt(memory: Memory, refresh: Callable[[], None], now: int, *, wait: floa
 
 def _complain(memory: Memory, failure: Failure | None) -> None:
     """Log a failure when it begins or changes, and its end; not at every refresh in between."""
-    if failure and failure != memory.failure:
+    if failure and failure[0] == UNFINISHED:
+        # How much is left is another number each time.
+        if not memory.failure or memory.failure[0] != UNFINISHED:
+            _log.warning("model refreshed in part", model=memory.state.config.name, reason=UNFINISHED, error=failure[1])
+    elif failure and failure != memory.failure:
         _log.error("model not refreshed", model=memory.state.config.name, reason=failure[0], error=failure[1])
     if memory.failure and not failure:
         _log.info("model refreshed again", model=memory.state.config.name)

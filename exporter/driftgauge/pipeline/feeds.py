@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,9 @@ from driftgauge.files import FilesFeed, Place
 from driftgauge.scratch import Scratch
 from driftgauge.source import Choice, ModelVersion, Session, Source
 from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
+
+# How long (s) a request waits for its turn when there is no next refresh.
+_PATIENT: Final = 120.0
 
 
 class Feeds:
@@ -42,7 +47,7 @@ class Feeds:
             artifact_hosts=config.mlflow.artifact_hosts,
             on_answer=on_answer,
             clock=clock,
-            portions=portions,
+            portions=replace(portions, patience=_PATIENT) if relist else portions,
         )
         self._session = Session(self.source, relist=relist, choose=choose, rest=config.refresh_interval)
         self._feeds = {model.name: self._feed(model) for model in config.models}
@@ -60,6 +65,11 @@ class Feeds:
     def mlflow_down(self) -> SourceUnavailable | None:
         """Why MLflow did not answer when it was last asked."""
         return self._session.down
+
+    def pace(self, model: ModelConfig) -> float:
+        """How many requests per second the server of a model is asked at most; infinite while it limits none."""
+        places = (model.predictions.experiment, model.labels.experiment if model.labels else None)
+        return self.source.pace if any(places) else inf
 
     def registered(self, model: ModelConfig, version: str) -> ModelVersion | None:
         """Return the registered version of a model whose predictions are in MLflow, None when there is none."""
@@ -100,7 +110,8 @@ class ByRole:
             found, cursors[role] = feed.look(_part(cursor, role), now)
             pieces += found
         kept = {f"{role}/{key}": value for role, part in cursors.items() for key, value in part.kept.items()}
-        return pieces, Cursor(cursor.kept if kept == cursor.kept else kept, cursors)
+        left = sum(part.left for part in cursors.values())
+        return pieces, Cursor(cursor.kept if kept == cursor.kept else kept, cursors, left)
 
     def opener(self, piece: Piece) -> Opener:
         """Return how a file is opened; see `Feed`."""

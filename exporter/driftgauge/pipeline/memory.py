@@ -29,9 +29,11 @@ from driftgauge.windows import MICROSECONDS
 Failure = tuple[str, str]
 
 _LONGEST_PAUSE: Final = 300.0
-# Mistakes of ours and the state. After all others a server was asked in vain: asking again at every refresh would only
-# add to its load.
-_AT_EACH_REFRESH: Final = frozenset({"internal", "other", "state"})
+# The reason of a refresh that got part of the way, since a server limits requests: it goes on with the next.
+UNFINISHED: Final = "unfinished"
+# That, mistakes of ours and the state. After all others a server was asked in vain: asking again at every refresh would
+# only add to its load.
+_AT_EACH_REFRESH: Final = frozenset({"internal", "other", "state", UNFINISHED})
 
 
 @dataclass(slots=True)

@@ -23,11 +23,12 @@ from driftgauge.columns import Note
 from driftgauge.config import Config
 from driftgauge.errors import (
     ReferenceUnusable,
+    RefreshUnfinished,
     SourceMissing,
     SourceUnavailable,
     Stopped,
 )
-from driftgauge.feed import Cursor, Feed
+from driftgauge.feed import Cursor, Feed, Piece
 from driftgauge.pipeline import again
 from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.attempt import attempt
@@ -49,12 +50,15 @@ from driftgauge.pipeline.turns import Turn, Turns
 from driftgauge.pipeline.versions import Versions, identify
 from driftgauge.pipeline.work import Contents, Work, due, overlooked, unlisted
 from driftgauge.snapshot import ModelState
+from driftgauge.source import RATE_LIMITED
 from driftgauge.store import Store, Transaction
 from driftgauge.store.ledger import write_cursor, write_journal
 from driftgauge.windows import AHEAD, MICROSECONDS
 
 # Models are refreshed side by side; commits take turns. How many work, and how many are begun: the rest of these hang.
 _MODELS_AT_ONCE: Final = 4
+# How long (s) at least a refresh goes on with a model whose server limits requests.
+_SHORTEST_TURN: Final = 30.0
 MODELS_BEGUN: Final = 32
 
 T = TypeVar("T")
@@ -97,8 +101,8 @@ class Pipeline:
     executor: what decodes and folds files.
     random: spreads the retries of models that fail.
     stopping: asked between files; once it says yes, the refresh is given up with `Stopped`.
-    patience: for how long (s) a refresh goes on with a model that is read again. slack: how far (s) rows may be ahead
-    of the clock, beyond what is usual. pace: how much goes together.
+    patience: for how long (s) a refresh goes on with a model that is read again, or read from a server that limits
+    requests. slack: how far (s) rows may be ahead of the clock, beyond what is usual. pace: how much goes together.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first three by keyword
@@ -118,6 +122,8 @@ class Pipeline:
         self._patience = patience
         self._slack = slack
         self._pace = pace
+        # Of each model that is read from a server that limits requests.
+        self._turn = max(patience, _SHORTEST_TURN)
         self._feeds = feeds
         self._store = store
         self.executor = executor
@@ -223,20 +229,55 @@ class Pipeline:
         if memory.served is not None and not is_read_again:
             # All of the files, not only those that can be new.
             pieces, cursor = feed.look(memory.cursor, now)
-        before, journal = memory.state.totals, memory.journal
-        unread, missed = overlooked(pieces, memory.files), unlisted(pieces, memory.files)
-        work = due(pieces, memory.files, now, earlier=memory.earlier)
-        step, is_complete = self._read(memory, feed, work, going)
-        terms = self._terms(memory, now)
-        step.overlook(unread, now)
-        step.miss(missed, now)
-        self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
-        if is_complete and memory.served is not None:
+        is_complete = self._take_all(memory, feed, pieces, cursor, going)
+        if is_complete and not memory.cursor.left and memory.served is not None:
             again.finish(self._store, memory, self._config, now=now)
         self._versions.forget(memory)
         identify(memory, self._feeds, now)
         if reference_error is not None:
             raise reference_error
+        if memory.cursor.left or not (is_complete or memory.served is not None):
+            raise self._unfinished(memory)
+
+    def _take_all(self, memory: Memory, feed: Feed, pieces: Sequence[Piece], cursor: Cursor, going: _Going) -> bool:
+        """Take in what a look has found, and go on looking while there is something left and time.
+
+        Return whether everything of the last look was read.
+        """
+        end = time.monotonic() + self._turn
+        is_complete = self._take_in(memory, feed, pieces, cursor, going, end=end)
+        try:
+            while is_complete and memory.cursor.left and time.monotonic() < end:
+                pieces, cursor = feed.look(memory.cursor, going.now)
+                is_complete = self._take_in(memory, feed, pieces, cursor, going, end=end)
+        except SourceUnavailable as error:
+            # What is left comes with the next refresh.
+            if error.reason != RATE_LIMITED:
+                raise
+        return is_complete
+
+    def _take_in(
+        self, memory: Memory, feed: Feed, pieces: Sequence[Piece], cursor: Cursor, going: _Going, *, end: float
+    ) -> bool:
+        """Read and commit what a look has found; return whether that was all of it. end: see `_read`."""
+        memory.repeated, now = Totals(), going.now
+        before, journal = memory.state.totals, memory.journal
+        unread, missed = overlooked(pieces, memory.files), unlisted(pieces, memory.files)
+        work = due(pieces, memory.files, now, earlier=memory.earlier)
+        step, is_complete = self._read(memory, feed, work, going, end=end)
+        terms = self._terms(memory, now)
+        step.overlook(unread, now)
+        step.miss(missed, now)
+        self._conclude(memory, step, cursor if is_complete else memory.cursor, terms, _Noted(before, journal))
+        return is_complete
+
+    def _unfinished(self, memory: Memory) -> RefreshUnfinished:
+        left, pace = memory.cursor.left, self._feeds.pace(memory.state.config)
+        return RefreshUnfinished(
+            f"MLflow allows fewer requests than this refresh takes (429): {f'{left:,} runs' if left else 'some files'} "
+            f"come with the next ones, at about {pace:.2g} requests per second; to have them sooner, raise the limit "
+            "of requests for driftgauge at the gateway"
+        )
 
     def _terms(self, memory: Memory, now: int) -> Terms:
         return replace(memory.terms(self._config, now), ahead=AHEAD + int(self._slack() * MICROSECONDS))
@@ -254,30 +295,47 @@ class Pipeline:
             memory, source, self._store, limits, executor=self.executor, now=now, read_again=read_again
         )
 
-    def _read(self, memory: Memory, feed: Feed, work: Sequence[Work], going: _Going) -> tuple[Step, bool]:
+    def _read(
+        self, memory: Memory, feed: Feed, work: Sequence[Work], going: _Going, *, end: float
+    ) -> tuple[Step, bool]:
         """Read files and commit them step by step; return the last step, which is not committed, and whether it is all.
 
-        It may not be while a model is read again: then a part of the files is left for the next refresh, so that the
-        other models are not held up.
+        It may not be while a model is read again, or from a server that limits requests and longer than until `end`:
+        then a part of the files is left for the next refresh, so that the other models are not held up.
         """
         step, left = Step(memory, self._pace), deque(work)
-        end = time.monotonic() + self._patience if memory.served is not None else inf
+        patience = time.monotonic() + self._patience if memory.served is not None else inf
+
+        def is_late() -> bool:
+            time_now = time.monotonic()
+            return time_now > patience or (time_now > end and self._feeds.pace(memory.state.config) < inf)
+
         try:
             while left:
-                versions = self._read_on(memory, feed, left, step, going, end=end)
+                versions = self._read_on(memory, feed, left, step, going, is_late=is_late)
                 self._versions.find(memory, versions, going.now)
-                if not versions and time.monotonic() > end:
+                if not versions and is_late():
                     break
-        except SourceUnavailable:
+        except SourceUnavailable as error:
             # MLflow went away in the middle: what it had given by then counts.
+            is_news = bool(step.records)
             self._commit(memory, step, self._terms(memory, going.now))
+            if is_news and error.reason == RATE_LIMITED:
+                raise self._unfinished(memory) from None
             raise
         return step, not left
 
     def _read_on(
-        self, memory: Memory, feed: Feed, left: deque[Work], step: Step, going: _Going, *, end: float
+        self,
+        memory: Memory,
+        feed: Feed,
+        left: deque[Work],
+        step: Step,
+        going: _Going,
+        *,
+        is_late: Callable[[], bool],
     ) -> list[str]:
-        """Read files that are left until `end`, or until there are rows of versions that may have their own reference.
+        """Read files until it is late, or until there are rows of versions that may have their own reference.
 
         Returns these versions; the file that has them is left.
         """
@@ -299,7 +357,7 @@ class Pipeline:
                     self._commit(memory, step, terms)
                     step.clear()
                     going.turn.makes_room()
-                if time.monotonic() > end:
+                if is_late():
                     break
         return []
 

@@ -16,7 +16,7 @@ from driftgauge.config import Config
 from driftgauge.hiding import hidden_values
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds
-from driftgauge.pipeline.memory import Failure, Memory
+from driftgauge.pipeline.memory import UNFINISHED, Failure, Memory
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.samples import Sample, Samples
@@ -33,6 +33,8 @@ _MOST_WORKERS: Final = 4
 # deadline is over, also when it was tried first together with others.
 _LONGEST_FILE: Final = 600.0
 _FILES_IN_DEADLINE: Final = 3
+# After such a failure there are rows all the same.
+_IN_PART: Final = ("reference", UNFINISHED)
 _log = structlog.get_logger("driftgauge.service")
 
 
@@ -119,7 +121,7 @@ def samples_of(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had; without a reference, rows
     are read all the same.
     """
-    if before is not None and failure and failure[0] != "reference":
+    if before is not None and failure and failure[0] not in _IN_PART:
         return before, failure
     try:
         samples = model_samples(memory.shown, windows=memory.windows, limits=config.limits, now=now, cache=memory.cache)

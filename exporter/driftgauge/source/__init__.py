@@ -5,6 +5,7 @@ In the exporter only this package imports MLflow. It finds files and streams the
 MLflow, which takes seconds.
 """
 
+from driftgauge.source.causes import RATE_LIMITED
 from driftgauge.source.feeds import RunFeed, Session
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.references import own_uri, registered_name
@@ -12,6 +13,7 @@ from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, Discovery, ModelVersion, ReferenceFile, RunState
 
 __all__ = [
+    "RATE_LIMITED",
     "Artifact",
     "Choice",
     "Discovery",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from driftgauge.patterns import candidates
+from driftgauge.source import schedule
 from driftgauge.source.contents import Outcome, listed
 from driftgauge.source.listing import Listing
 from driftgauge.source.setbacks import NOT_LISTED
@@ -26,7 +27,7 @@ Reach = Literal["new", "all", "everything"]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A discovery, and for each run listed in it the URI of its artifacts."""
+    """A discovery, and for each run of it the URI of its artifacts."""
 
     discovery: Discovery
     roots: Mapping[str, str]
@@ -41,13 +42,15 @@ def discover(
     now: int,
     sighting: Sighting | None = None,
     choose: Choice | None = None,
+    every: bool = False,
 ) -> Pass:
     """Search and list; `now` is our clock in ms when the pass begins. See `Source.runs` for the rest.
 
     sighting: the result of a survey at the start of the pass; then only the runs it wants are listed. choose: which of
-    the runs that were found are listed, where that is not what their state says.
+    the runs that were found are listed, where that is not what their state says. every: none of them may be left out.
 
-    A run that cannot be listed in full stays due, and rests for a while; see `contents`, also for what is raised.
+    Of a server that limits requests only some runs are listed. One that cannot be listed in full stays due, and rests
+    for a while; see `contents`, also for what is raised.
     """
     if reach == "new":
         sighting = sighting or survey(connection, {"": (experiment, known)}, now=now)[""]
@@ -63,12 +66,19 @@ def discover(
         wanted = choose(seen) if choose else wanted
     deleted = (wanted if reach == "new" else known.keys()) - seen.keys()
     runs = sorted((seen[run_id] for run_id in wanted & seen.keys()), key=lambda run: (run.start, run.run_id))
-    found = listed(connection, runs)
+
+    def is_due(run: Run) -> bool:
+        return every or schedule.is_due(run.status, run.end, known.get(run.run_id))
+
+    # The others are listed now and then, and what was never listed comes before what was.
+    found = listed(connection, sorted(runs, key=lambda run: (is_due(run), run.run_id not in known)))
+    left = {run.run_id: run for run in runs if found[run.run_id] is None and is_due(run)}
     states = {run_id: state for run_id, state in known.items() if run_id not in deleted}
     states |= {run.run_id: _state(run, known.get(run.run_id), found[run.run_id], now=now) for run in runs}
     artifacts = tuple(file for run in runs for file in _artifacts(run, found[run.run_id]))
     unlisted = tuple(item for run in runs for item in _unlisted(run, found[run.run_id]))
-    return Pass(Discovery(experiment_id, artifacts, states, unlisted), {run.run_id: run.root for run in runs})
+    again = Sighting(now, experiment_id, left, left.keys()) if left else None
+    return Pass(Discovery(experiment_id, artifacts, states, unlisted, again), {run.run_id: run.root for run in runs})
 
 
 def _state(run: Run, known: RunState | None, found: Outcome, *, now: int) -> RunState:
@@ -79,6 +89,8 @@ def _state(run: Run, known: RunState | None, found: Outcome, *, now: int) -> Run
 
 
 def _unlisted(run: Run, found: Outcome) -> Iterator[Unlisted]:
+    if found is None:
+        return
     missing = found.missing if isinstance(found, Listing) else {"/": found}
     for path, error in sorted(missing.items()):
         yield Unlisted(run.run_id, run.experiment_id, path, run.start, error.reason, str(error))

@@ -5,7 +5,7 @@ what can be new is asked for once for all of them. So whatever fails for the ser
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from threading import Lock
 from typing import Any, Final
@@ -19,7 +19,7 @@ from driftgauge.patterns import matches, reaches
 from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
 from driftgauge.source.survey import Choice, Sighting
-from driftgauge.source.values import Artifact, RunState, Unlisted
+from driftgauge.source.values import Artifact, Discovery, RunState, Unlisted
 from driftgauge.windows import MICROSECONDS
 
 # All runs are enumerated this often (s); in between only those that can be new are asked for.
@@ -42,32 +42,49 @@ class RunFeed:
 
     def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:
         """Return the files of runs that can have new ones; see `Feed`."""
+        last = self.last
         # Only what was read to its end counts.
-        if self.last.is_full and cursor is self.last.cursor:
-            self._last_full = self.last.time
+        if last.is_full and cursor is last.cursor:
+            self._last_full = last.time
+        if last.left and cursor is last.cursor and now == last.now:
+            return self._looked(cursor, last, last.left)
         time = self._session.source.clock()
-        full = _is_long(time - self._last_full)
-        sightings = self._session.begin(self, cursor, now)
+        look = _Look(cursor, time=time, is_full=_is_long(time - self._last_full), now=now)
+        return self._looked(cursor, look, self._session.begin(self, cursor, now))
+
+    def _looked(
+        self, cursor: Cursor, look: "_Look", sightings: Mapping[str, Sighting]
+    ) -> tuple[Sequence[Piece], Cursor]:
+        """List the runs of all experiments, or go on with those that a look has left."""
+        left: dict[str, Sighting] = {}
         states: dict[str, Mapping[str, RunState]] = {}
         pieces: dict[tuple[str, str], Piece] = {}
-        for experiment in self.experiments:
+        for experiment in look.left or self.experiments:
             found = self._session.source.runs(
                 experiment,
                 known=known_runs(cursor, experiment),
-                full=full,
+                full=look.is_full and not look.left,
                 relist=self._session.relist,
-                choose=self._session.choose,
+                choose=None if look.left else self._session.choose,
                 sighting=sightings.get(experiment),
             )
             states[experiment] = found.states
-            for artifact in found.artifacts:
-                if role := self._role(experiment, artifact.path):
-                    pieces[artifact.run_id, artifact.path] = _piece(artifact, role)
-            for item in found.unlisted:
-                if role := self._role_below(experiment, item.path):
-                    pieces[item.run_id, item.path] = _unlisted_piece(item, role)
-        self.last = _Look(_next(cursor, states), time=time, is_full=full)
-        return list(pieces.values()), self.last.cursor
+            if found.left:
+                left[experiment] = found.left
+            pieces |= self._pieces(experiment, found)
+        following = replace(_next(cursor, states), left=sum(len(runs.wanted) for runs in left.values()))
+        self.last = replace(look, cursor=following, left=left)
+        return list(pieces.values()), following
+
+    def _pieces(self, experiment: str, found: Discovery) -> dict[tuple[str, str], Piece]:
+        pieces: dict[tuple[str, str], Piece] = {}
+        for artifact in found.artifacts:
+            if role := self._role(experiment, artifact.path):
+                pieces[artifact.run_id, artifact.path] = _piece(artifact, role)
+        for item in found.unlisted:
+            if role := self._role_below(experiment, item.path):
+                pieces[item.run_id, item.path] = _unlisted_piece(item, role)
+        return pieces
 
     def opener(self, piece: Piece) -> Opener:
         """Return how a file is opened; see `Feed`."""
@@ -92,11 +109,16 @@ class RunFeed:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """When a feed looked (s), whether at all runs, and the cursor it returned."""
+    """When a feed looked (s), whether at all runs, and the cursor it returned.
+
+    now: of the refresh. left: by experiment, the runs that were not listed.
+    """
 
     cursor: Cursor
     time: float
     is_full: bool
+    now: int = 0
+    left: Mapping[str, Sighting] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

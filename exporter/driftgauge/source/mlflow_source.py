@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -108,18 +109,30 @@ class Source:
         """Find the files of the experiment (a name or id) that may be new since the pass that returned `known`.
 
         full: search for all runs, as the first pass of a process must; else only for those that can be new. sighting:
-        what a survey with the same `known` found, in place of that search. relist: search for and list every run,
-        settled or not. choose: which runs, instead.
+        what a survey with the same `known` found, or what the last pass left, in place of that search. relist: search
+        for and list every run, settled or not. choose: which runs, instead.
         """
         now = int(self.clock() * 1000)
-        reach: Reach = "everything" if relist else "all" if full else "new"
+        reach: Reach = "new" if sighting else "everything" if relist else "all" if full else "new"
         found = discover(
-            self._connection, experiment, known=known, reach=reach, now=now, sighting=sighting, choose=choose
+            self._connection,
+            experiment,
+            known=known,
+            reach=reach,
+            now=now,
+            sighting=sighting,
+            choose=choose,
+            every=relist,
         )
         self._roots.update(found.roots)
         for deleted in known.keys() - found.discovery.states.keys():
             self._roots.pop(deleted, None)
         return found.discovery
+
+    @property
+    def pace(self) -> float:
+        """How many requests per second the server is asked at most; infinite while it limits none."""
+        return self._connection.pace.rate if self._connected else inf
 
     def experiment_of(self, run_id: str) -> str:
         """Return the name of the experiment that a run is in; raises SourceMissing when there is no such run."""

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from driftgauge.feed import Opener
+
+if TYPE_CHECKING:
+    from driftgauge.source.survey import Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Discovery:
     """What one pass over an experiment found.
 
     artifacts: every such file of every run listed in this pass, by run start, run id and path. unlisted: what could
-    not be listed in these runs.
+    not be listed in these runs. left: the runs that were not, because the server limits
+    requests.
     states: run id -> state of every run known after this pass, to be passed as `known` next time, without deleted
     runs; entries of runs not listed in this pass are unchanged.
     """
@@ -68,6 +73,7 @@ class Discovery:
     artifacts: tuple[Artifact, ...]
     states: Mapping[str, RunState]
     unlisted: tuple[Unlisted, ...] = ()
+    left: "Sighting | None" = None
 
 
 @dataclass(frozen=True, slots=True)
