@@ -90,7 +90,7 @@ def test_first_pull_behind_a_limit(
     assert predictions(pipeline) == RUNS * ROWS
     assert seconds < 2 * (len(statuses) - burst) / per_second + 3
     assert LEAST < len(statuses) < 1.5 * LEAST
-    assert 0 < statuses.count(refused) < 50
+    assert statuses.count(refused) < 50
 
 
 def refusal(uri: str, folder: Path) -> tuple[str, str]:
