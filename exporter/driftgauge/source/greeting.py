@@ -60,7 +60,7 @@ def _moved(response: Any) -> Cause | None:
         return None
     target = urljoin(response.url, response.headers.get("Location", "")) if response.is_redirect else response.url
     place, code = urlsplit(target), steps[0].status_code
-    shown = redacted(target)
+    shown = redacted(target.partition("?")[0].partition("#")[0])
     if not place.path.endswith(ENDPOINT):
         happened = f"it redirects ({code}) to {shown}, which is not MLflow's but perhaps a login page"
         return Cause(NOT_MLFLOW, happened, LOGIN_PAGE.remedy)
