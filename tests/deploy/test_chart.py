@@ -35,6 +35,7 @@ from driftgauge import __version__
 from driftgauge.cli import main
 from driftgauge.config import load_mapping
 from driftgauge.serving import serve
+from driftgauge.sharding import Shard
 from driftgauge.web.site import site_of
 from driftgauge.web.webconfig import parse_web_config
 
@@ -436,6 +437,22 @@ def test_each_pod_is_scraped_once(setup: str) -> None:
         }
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_every_pod_is_a_shard(shards: int) -> None:
+    """There are as many pods as shards, and what a pod is given makes it the shard of its number, of all."""
+    objects = rendered({"shards": shards})
+    container = exporter_of(objects)
+    given = {each["name"]: each for each in container["env"]}
+    (flag,) = [argument.removeprefix("--shard=") for argument in container["args"] if argument.startswith("--shard=")]
+    pods = [f"{only(objects, 'StatefulSet')['metadata']['name']}-{number}" for number in range(shards)]
+
+    assert only(objects, "StatefulSet")["spec"]["replicas"] == shards
+    assert given["POD_NAME"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    for number, pod in enumerate(pods):
+        environ = {"POD_NAME": pod, "DRIFTGAUGE_TOTAL_SHARDS": given["DRIFTGAUGE_TOTAL_SHARDS"]["value"]}
+        assert Shard.chosen(flag, environ=environ, hostname="") == Shard(number, shards)
+
+
 def test_credentials_reach_the_exporter() -> None:
     """Keys of a Secret become variables, by their own names or by others."""
     whole = exporter_of(rendered({"mlflow": {"existingSecret": "reader"}}))
@@ -443,7 +460,8 @@ def test_credentials_reach_the_exporter() -> None:
     written = setup_objects("minimal")
 
     assert whole["envFrom"] == [{"secretRef": {"name": "reader"}}]
-    assert renamed["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "mlflow-reader", "key": "password"}
+    (password,) = [each for each in renamed["env"] if each["name"] == "MLFLOW_TRACKING_PASSWORD"]
+    assert password["valueFrom"]["secretKeyRef"] == {"name": "mlflow-reader", "key": "password"}
     assert dict(secrets_of(written)) == {"MLFLOW_TRACKING_PASSWORD": "12345", "MLFLOW_TRACKING_USERNAME": "driftgauge"}
     assert exporter_of(written)["envFrom"] == [{"secretRef": {"name": only(written, "Secret")["metadata"]["name"]}}]
 

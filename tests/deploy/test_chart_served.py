@@ -64,7 +64,7 @@ def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    given = {each["name"]: each["value"] for each in exporter_of(objects)["env"] if "value" in each}
+    given = {each["name"]: each.get("value", "demo-driftgauge-0") for each in exporter_of(objects)["env"]}
     arguments = [_here(argument, folder, port) for argument in exporter_of(objects)["args"]]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

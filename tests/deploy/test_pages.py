@@ -15,7 +15,8 @@ _OURS: Final = re.compile(r"https://github\.com/driftgauge/driftgauge/blob/main/
 
 # Features, rows, what a model takes, and what so many models take together.
 _ROW: Final = re.compile(
-    r"^\| (\d+) \| ([\d,]+) \| (\d+) MB \| ([\d.]+) GB \| ([\d.]+) GB \| (?:([\d.]+) GB|in shards) \|", re.MULTILINE
+    r"^\| (\d+) \| ([\d,]+) \| (\d+) MB \| ([\d.]+) GB \| ([\d.]+) GB \| (?:([\d.]+) GB|\[in shards\]\(#shards\)) \|",
+    re.MULTILINE,
 )
 
 

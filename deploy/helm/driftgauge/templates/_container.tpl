@@ -19,6 +19,13 @@ httpGet:
 {{- end -}}
 
 {{- define "driftgauge.env" -}}
+# Which shard this is: the number that the pod's name ends with, of so many.
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: DRIFTGAUGE_TOTAL_SHARDS
+  value: {{ .Values.shards | quote }}
 {{- range $name, $key := .Values.mlflow.existingSecretKeys }}
 - name: {{ $name }}
   valueFrom:
