@@ -67,6 +67,7 @@ CHOSEN = [
     ("the only one", "0/1", {}, "host", Shard(0, 1)),
     ("a pod", "auto", {"DRIFTGAUGE_TOTAL_SHARDS": "4"}, "driftgauge-3", Shard(3, 4)),
     ("a pod of a long name", "auto", {"DRIFTGAUGE_TOTAL_SHARDS": "20"}, "my-release-2-driftgauge-11", Shard(11, 20)),
+    ("a host with its domain", "auto", {"DRIFTGAUGE_TOTAL_SHARDS": "2"}, "driftgauge-1.svc.local", Shard(1, 2)),
     (
         "a pod on its host's network",
         "auto",

@@ -51,7 +51,8 @@ class Shard(NamedTuple):
 
     @classmethod
     def _of_pod(cls, name: str, total: str) -> Self:
-        pod, number = _POD.fullmatch(name), re.fullmatch(_NUMBER, total)
+        # Of a whole domain name the first part.
+        pod, number = _POD.fullmatch(name.partition(".")[0]), re.fullmatch(_NUMBER, total)
         if not number:
             raise ConfigError(f"--shard={AUTO}: {TOTAL_VARIABLE} has to be the number of shards, not {total!r}")
         if not pod:

@@ -8,9 +8,14 @@ import pytest
 
 from driftgauge.config import Config, parse
 from driftgauge.errors import ConfigError, StateError
+from driftgauge.service.config_file import ConfigFile
+from driftgauge.service.front import Front
+from driftgauge.service.logs import Logs
 from driftgauge.service.placing import FILE, Placement, placement, prepare, refuse_others, said, settle, write
 from driftgauge.sharding import Shard, shard_of
 from e2e.exporter import command
+from e2e.service_bench import RefresherThread
+from processes import eventually
 
 NAMES = tuple(f"model-{number}" for number in range(40))
 ROW = {"timestamp": "2026-01-05T10:30:00Z", "model_version": "3", "features": {"age": 35}, "prediction": 0.7}
@@ -86,7 +91,7 @@ def test_what_moves_is_forgotten_and_said(tmp_path: Path) -> None:
     kept = len(wider.models)
     assert said(found, models=kept, elsewhere=40 - kept) == (
         f"{kept} of 40 models are on this shard, the others are on shards of their own.",
-        "The number of shards changed from 3 to 4.",
+        "The number of shards changed from 3 to 4 on 1970-01-01 00:00 UTC.",
         f"Went elsewhere: {', '.join(f'{name} (shard 3)' for name in gone)}.",
     )
 
@@ -182,3 +187,22 @@ def test_commands_refuse_the_state_of_another_shard(fleet: Path) -> None:
     for flags in ([], ["--shard=0/2"], ["--shard=3/3"]):
         done = command("once", f"--config.file={own}", *flags)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_a_shard_without_models_is_ready(tmp_path: Path) -> None:
+    """It serves what there is to say of itself, at every refresh anew, and shows which shard it is."""
+    text = f"state_dir: {tmp_path}/state\nrefresh_interval: 100ms\nmodels: [{{name: churn, predictions: {{files: /}}}}]"
+    assert shard_of("churn", 2) == 0
+    file = ConfigFile("driftgauge.yml", text, Shard(1, 2))
+    front = Front(lambda: file, spawn=RefresherThread, on_refused=pytest.fail, logs=Logs())
+    front.start()
+    try:
+        assert eventually(lambda: front.ready, seconds=60)
+        first = front.status().last_refresh
+        assert eventually(lambda: front.status().last_refresh != first, seconds=60)
+        _, page = front.metrics(openmetrics=False, gzip=False, names={"driftgauge_refresh_success", "model_info"})
+        assert b"".join(page).endswith(b"\ndriftgauge_refresh_success 1.0\n")
+        assert front.status().shard == "1/2"
+        assert front.status().placed == ("0 of 1 models are on this shard, the others are on shards of their own.",)
+    finally:
+        front.stop()

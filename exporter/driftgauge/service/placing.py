@@ -9,6 +9,7 @@ ordinal is a mistake: then nothing fits, and what is there would be lost.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -135,7 +136,8 @@ def said(placed: Placement | None, *, models: int, elsewhere: int) -> tuple[str,
     every = models + elsewhere
     lines = [f"{models} of {every} models are on this shard, the others are on shards of their own."]
     if placed.before:
-        lines.append(f"The number of shards changed from {placed.before} to {placed.total}.")
+        when = datetime.fromtimestamp(placed.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        lines.append(f"The number of shards changed from {placed.before} to {placed.total} on {when}.")
     if placed.came:
         lines.append(f"Read again from MLflow since they came here: {_listed(placed.came)}.")
     if placed.left:

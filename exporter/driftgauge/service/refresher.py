@@ -157,7 +157,7 @@ class Refresher:
     def _round(self, pipeline: Pipeline, rounds: Rounds, started: float) -> bool:
         """Begin the models that are idle and publish what is done of them soon; return whether the state was usable."""
         models = rounds.begin((model.name for model in self._config.models), started)
-        if models:
+        if models or not self._config.models:
             self._say_progress()
         rounds.wait(models, self._patience)
         self._give_up_if_stopping()
@@ -219,13 +219,15 @@ class Refresher:
         behind = slow(progress, after=self._patience, late=self._config.refresh_deadline, now=now)
         said = {name: outcome.failure for name, outcome in behind.items()}
         fresh = progress.taken()
-        if not fresh and said == self._behind:
+        if not fresh and said == self._behind and self._config.models:
             return fresh
         self._behind, self._outcomes = said, dict(progress.outcomes)
         outcomes = {**self._outcomes, **behind}
         self._health = self._health_after(outcomes, fresh | behind.keys(), pipeline, started)
         restored = any(state.totals.versions for state in pipeline.states)
-        self._ready = self._ready or (bool(self._outcomes) and (pipeline.mlflow_up is not False or restored))
+        # A shard may have no models.
+        some = bool(self._outcomes) or not self._config.models
+        self._ready = self._ready or (some and (pipeline.mlflow_up is not False or restored))
         publication = refreshing.publish(
             {model.name: outcomes[model.name].samples for model in self._config.models if model.name in outcomes},
             self._config,
@@ -252,7 +254,7 @@ class Refresher:
         health = before.after(failures, tried=tried, started=started, seconds=seconds)
         done = [found.refreshed for found in outcomes.values() if found.refreshed is not None]
         if len(done) == len(self._config.models):
-            health = replace(health, last_success=max(min(done), before.last_success or 0.0))
+            health = replace(health, last_success=max(min(done, default=started), before.last_success or 0.0))
         elif not failures:
             health = replace(health, succeeded=before.succeeded)
         is_known = up is not None or not self._in_mlflow
