@@ -25,6 +25,8 @@ from driftgauge.scratch import Scratch
 
 # So many files are listed within seconds; a place with more is meant to be divided.
 MAX_FILES: Final = 100_000
+# So many files of a model are named that are not read because of their names.
+_MOST_UNSAFE: Final = 8
 _CHUNK_BYTES: Final = 1 << 20
 _MICROSECONDS: Final = 1_000_000
 # By protocol. Nothing is kept between looks: what is new is the question. An object store gets seconds for each answer,
@@ -63,12 +65,16 @@ class FilesFeed:
     def look(self, cursor: Cursor, now: int) -> tuple[Sequence[Piece], Cursor]:  # noqa: ARG002 - a Feed's argument
         """Return all files, the oldest first; see `Feed`."""
         found: dict[tuple[str, str], Piece] = {}
+        unsafe: dict[tuple[str, str], Piece] = {}
         for url, root in self._roots.items():
             places = [place for place in self._places if place.url == url]
             for path, size, time in root.files():
                 place = next((place for place in places if matches(path, place.pattern)), None)
-                if place:
+                if place and path.isprintable():
                     found[root.name, path] = Piece(root.name, path, place.role, size, time)
+                elif place and len(unsafe) < _MOST_UNSAFE:
+                    unsafe[root.name, path] = _named(root.name, path, place.role, time)
+        found |= unsafe
         return sorted(found.values(), key=lambda piece: (piece.time, piece.path)), cursor
 
     def opener(self, piece: Piece) -> Opener:
@@ -99,7 +105,8 @@ class _Root:
     def files(self) -> list[_Found]:
         """Return each data file, and those that may have been meant as such; links are left out.
 
-        Raises SourceMissing when the root does not exist, FilesUnavailable when it cannot be listed or has too many.
+        Keys that are no paths are left out too; a path may have characters that do not print. Raises SourceMissing
+        when the root does not exist, FilesUnavailable when it cannot be listed or has too many.
         """
         with self._translated():
             listed = list(islice(_walked(self.folder) if self.folder else self._objects(), MAX_FILES + 1))
@@ -107,7 +114,7 @@ class _Root:
             raise FilesUnavailable(
                 f"{self._shown} has more than {MAX_FILES:,} files: move old ones away, or {self._fix}"
             )
-        wanted = candidates(path for path, _, _ in listed if is_safe(path))
+        wanted = candidates(path for path, _, _ in listed if is_safe(path) or not path.isprintable())
         return [found for found in listed if found[0] in wanted]
 
     def _objects(self) -> Iterator[_Found]:
@@ -147,6 +154,12 @@ class _Root:
             # Not chained, and by its kind only: nobody knows what a foreign text holds.
             happened, remedy = _said(error)
             raise FilesUnavailable(f"{self._shown} {happened}: {remedy}, or {self._fix}") from None
+
+
+def _named(source: str, path: str, role: FileRole, time: int) -> Piece:
+    """Return a file that is not read because of its name, which is shown without the characters that do not print."""
+    text = f"{path!a} has characters that do not print: rename it"
+    return Piece(source, ascii(path), role, None, time, unlisted=("unsafe_name", text))
 
 
 def _said(error: Exception) -> tuple[str, str]:

@@ -147,6 +147,37 @@ def test_sizes_are_bounded(tmp_path: Path, s3: Any) -> None:
             assert caught.value.reason == "too_large"
 
 
+def test_a_name_that_does_not_print_is_said(tmp_path: Path) -> None:
+    """A file with a tab, a line end or bytes that are no text in its name is not read, and named without them."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a.csv", "with\ttab.csv", "with\nline.csv", os.fsdecode(b"\xff.csv"), "other\t.png"):
+        (folder / name).write_text("1\n", encoding="utf-8")
+    pieces, _ = feed(tmp_path, str(folder)).look(Cursor(), NOW)
+
+    assert {piece.path: piece.unlisted and piece.unlisted[0] for piece in pieces} == {
+        "a.csv": None,
+        r"'with\ttab.csv'": "unsafe_name",
+        r"'with\nline.csv'": "unsafe_name",
+        r"'\udcff.csv'": "unsafe_name",
+    }
+    texts = sorted(piece.unlisted[1] for piece in pieces if piece.unlisted)
+    assert texts[-1] == r"'with\ttab.csv' has characters that do not print: rename it"
+
+
+def test_few_names_that_do_not_print_are_named(tmp_path: Path) -> None:
+    """Of a folder full of them eight are named; all others are read."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"with\ttab-{number}.csv").touch()
+        (folder / f"a-{number}.csv").touch()
+    pieces, _ = feed(tmp_path, str(folder)).look(Cursor(), NOW)
+
+    assert [bool(piece.unlisted) for piece in pieces].count(True) == 8
+    assert len(pieces) == 28
+
+
 def test_objects(tmp_path: Path, s3: Any) -> None:
     """Large objects are downloaded to the spool, keys that are no paths are left out, and a cut object is refused."""
     prefix = Prefix(tmp_path, s3, tmp_path.name)
