@@ -31,8 +31,10 @@ MANIFESTS: Final = REPOSITORY / "deploy" / "kubernetes"
 _NOT_IN_VALUES: Final = "state_dir"
 _TABLE: Final = re.compile(r"(<!-- values:.*? -->\n).*?(<!-- end -->)", re.DOTALL)
 _COMMENT: Final = "# -- "
-# Of objects that nobody installs with Helm, in a namespace that kubectl is given.
-_ONLY_HELM: Final = re.compile(r"^ *(?:helm\.sh/chart|app\.kubernetes\.io/managed-by|namespace): .*\n", re.MULTILINE)
+# What objects have no use for that nobody installs with Helm, in a namespace that kubectl is given.
+_ONLY_HELM: Final = re.compile(
+    r"^ *(?:helm\.sh/chart|app\.kubernetes\.io/managed-by|namespace|checksum/config): .*\n", re.MULTILINE
+)
 _HEAD: Final = "# Rendered from deploy/helm/driftgauge by `make generate`; do not edit.\n"
 
 
