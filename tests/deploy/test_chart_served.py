@@ -65,6 +65,8 @@ def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     given = {each["name"]: each.get("value", "demo-driftgauge-0") for each in exporter_of(objects)["env"]}
+    # Of the container's own, as pytest's is of this test.
+    assert given.pop("TMPDIR") == "/tmp"  # noqa: S108
     arguments = [_here(argument, folder, port) for argument in exporter_of(objects)["args"]]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

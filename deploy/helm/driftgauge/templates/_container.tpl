@@ -26,6 +26,9 @@ httpGet:
       fieldPath: metadata.name
 - name: DRIFTGAUGE_TOTAL_SHARDS
   value: {{ .Values.shards | quote }}
+# What a process leaves there when it is killed is gone with the pod, and not kept with the state.
+- name: TMPDIR
+  value: /tmp
 {{- range $name, $key := .Values.mlflow.existingSecretKeys }}
 - name: {{ $name }}
   valueFrom:
