@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from driftgauge.errors import ConfigError, DriftgaugeError, StateDamaged, StateError
+from driftgauge.hiding import hidden
 from driftgauge.sharding import Shard
 
 if TYPE_CHECKING:
@@ -136,10 +137,6 @@ def give_up(error: Exception) -> NoReturn:
 
     That is a mistake in the configuration, or a damaged state.
     """
-    click.echo(
-        str(error)
-        if isinstance(error, DriftgaugeError) and not isinstance(error, StateError)
-        else f"driftgauge: {error}",
-        err=True,
-    )
+    is_complete = isinstance(error, DriftgaugeError) and not isinstance(error, StateError)
+    click.echo(hidden(str(error) if is_complete else f"driftgauge: {error}"), err=True)
     sys.exit(EXIT_CONFIG if isinstance(error, ConfigError | StateDamaged) else EXIT_FAILED)

@@ -36,7 +36,18 @@ def mistake(error: ErrorDetails, document: ParsedFile, section: type[Section]) -
     rule = error.get("ctx", {}).get("error")
     if isinstance(rule, RuleError):
         path += rule.at
-    return Mistake(line_at(path, document.lines), path, text)
+    return Mistake(line_at(path, document.lines), path, _masked(text, path, document))
+
+
+def _masked(text: str, path: Path, document: ParsedFile) -> str:
+    """Return a sentence in which the values at or below a path are shown as they may be: rules repeat them."""
+    for place, mask in document.masked.items():
+        if place[: len(path)] == path:
+            value: Any = document.values
+            for step in place:
+                value = value[step]
+            text = text.replace(quoted(value), quoted(mask)).replace(shown(value), quoted(mask))
+    return text
 
 
 def line_at(path: Path, lines: Mapping[Path, int]) -> int:

@@ -48,7 +48,8 @@ def checked(
     except ValidationError as error:
         known = {each.path for each in mistakes}
         found = [mistake(details, document, section) for details in error.errors(include_url=False)]
-        raise _refusal(filename, mistakes + [each for each in found if each.path not in known]) from error
+        # Not chained: what rules say of secret values is hidden above, and not in pydantic's text.
+        raise _refusal(filename, mistakes + [each for each in found if each.path not in known]) from None
     if mistakes:
         raise _refusal(filename, mistakes)
     return valid
