@@ -38,12 +38,14 @@ _USER: Final = re.compile(r"(?<=//)(?:[^/?#]*|[^/?#:]*:(?!\d+/).*)@")
 _BARE_USER: Final = re.compile(r"^(?![A-Za-z][\w+.-]*:/)[^\s/:@]+:(?!/)[^@]*@(?=.)")
 # Signed URLs and OAuth redirects carry secrets under names nobody can list, so all of query and fragment goes.
 _QUERY: Final = re.compile(r"(?<=:/)([^?#]*)([?#]).*")
-# The same within other text, where a URI ends at a blank or a quotation mark.
+# The same within other text, where a URI ends at a blank or a quotation mark. Bounded, for servers write such texts.
 _END: Final = r"\s\"'<>`"
-_USER_WITHIN: Final = re.compile(rf"(?<=://)(?:[^/?#{_END}]*|[^/?#:{_END}]*:(?!\d+/)[^{_END}]*)@")
-_BARE_USER_WITHIN: Final = re.compile(rf"(?<![\w/:.@-])[^\W\d][\w.+%-]*:[^/:@{_END}]+@(?=[\w\[])")
-_QUERY_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]*\?)[^{_END}]+|(\?)[^?{_END}]*=[^{_END}]*")
-_FRAGMENT_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]*#)[^=#{_END}]*=[^{_END}]*")
+_USER_WITHIN: Final = re.compile(
+    rf"(?<=://)(?:[^/?#{_END}]{{0,500}}|[^/?#:{_END}]{{0,200}}:(?!\d+/)[^{_END}]{{0,500}})@"
+)
+_BARE_USER_WITHIN: Final = re.compile(rf"(?<![\w/:.@+%-])[^\W\d][\w.+%-]*:[^/:@{_END}]+@(?=[\w\[])")
+_QUERY_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]{{0,500}}\?)[^{_END}]+|(\?)[^?{_END}]*=[^{_END}]*")
+_FRAGMENT_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]{{0,500}}#)[^=#{_END}]{{0,200}}=[^{_END}]*")
 _HEADER: Final = re.compile(r"(?i)((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z0-9-]+\s+)?[^\s'\",]+")
 
 

@@ -274,6 +274,8 @@ def test_serve(planted: Planted) -> None:
     """Pages, the log with its tracebacks, and the state; of models that work and of others."""
     with serving(planted.config, free_port(), "--log.level=debug", env=os.environ | planted.environ) as exporter:
         exporter.wait_until_ready()
+        exporter.wait_for(lambda: 'model_feature_mean{feature="age",model="works"' in exporter.get("/metrics")[1])
+        exporter.wait_for(lambda: "driftgauge_refresh_success" in exporter.get("/metrics")[1])
         found = pages(exporter, planted.config)
         exporter.stop(signal.SIGTERM)
     found["log"] = exporter.log.read_text()

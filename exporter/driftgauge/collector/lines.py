@@ -26,6 +26,7 @@ from prometheus_client.utils import floatToGoString
 
 from driftgauge.families import FAMILIES, Family
 from driftgauge.hiding import known
+from driftgauge.redaction import Secrets
 from driftgauge.samples import HistogramSample, Samples
 
 END: Final = b"# EOF\n"
@@ -51,7 +52,7 @@ class PageSection:
 def sections(samples: Samples) -> Iterator[PageSection]:
     """Yield the families that have samples in table order, the series of each ordered by labels, then by segment."""
     wordings: dict[tuple[str, ...], _Wording] = {}
-    shown = _Shown()
+    shown = _Shown(_secrets_in(samples))
     for name, family in FAMILIES.items():
         series = sorted(samples.get(name, ()), key=_order)
         if not series:
@@ -65,12 +66,22 @@ def sections(samples: Samples) -> Iterator[PageSection]:
             yield _histograms(family, histograms, shown)
 
 
+def _secrets_in(samples: Samples) -> Secrets:
+    """Return what is secret, nothing where no label has any: one search costs less than one in each label."""
+    secrets = known()
+    if not secrets:
+        return secrets
+    values = {value for series in samples.values() for sample in series for value in (sample.segment, *sample.labels)}
+    text = "\n".join(values)
+    return Secrets() if secrets.hide_known(text) == text else secrets
+
+
 class _Shown(dict[str, str]):
     """Label value -> how it is written: escaped, and without what is secret; made on first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets) -> None:
         super().__init__()
-        self._secrets = known()
+        self._secrets = secrets
 
     def __missing__(self, value: str) -> str:
         shown = self._secrets.label(value)
