@@ -195,3 +195,26 @@ def test_runbooks_name_every_reason() -> None:
         text = (RUNBOOKS / f"{alert}.md").read_text(encoding="utf-8")
         assert [reason for reason in sorted(reasons) if f"`{reason}`" not in text] == []
         assert [reason for reason in sorted(reasons) if f"`{reason}`" not in faults] == []
+
+
+def scrape_examples() -> Iterator[tuple[str, str]]:
+    """Yield each scrape job for driftgauge that people may copy or use, with the file that has it."""
+    places = [
+        ROOT / "README.md",
+        *(path for name in ("deploy", "alerting-rules", "exporter") for path in (ROOT / name).rglob("*")),
+    ]
+    for path in places:
+        if path.suffix in {".md", ".yml", ".yaml", ".txt", ".py"} and path.is_file():
+            text = path.read_text(encoding="utf-8")
+            for found in re.finditer(
+                r"^( *)- job_name: (?:driftgauge|\{\{.*\}\}).*\n(?:\1  .*\n)*", text, re.MULTILINE
+            ):
+                yield str(path.relative_to(ROOT)), found[0]
+
+
+def test_every_scrape_example_honors_our_labels() -> None:
+    """Without that, a target label called `version` or `model` renames ours, and every rule judges the wrong one."""
+    examples = list(scrape_examples())
+
+    assert {path for path, _ in examples} >= {"README.md", "alerting-rules/README.md"}
+    assert [path for path, job in examples if "honor_labels: true" not in job] == []

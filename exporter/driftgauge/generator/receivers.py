@@ -92,7 +92,7 @@ def _pagerduty(notifications: Notifications, team: str) -> dict[str, Any]:
         "description": _template("subject"),
         "severity": _template("pagerduty.severity"),
         "class": _template("names"),
-        "component": "{{ .GroupLabels.model }}",
+        "component": '{{ template "driftgauge.line" .GroupLabels.model }}',
         "group": team,
         "details": {
             "firing": _template("pagerduty.firing"),
