@@ -26,6 +26,7 @@ ODD = [
     ("models:/m/1", "unusable_root", "no place of files"),
     ("runs:/0/x", "unusable_root", "no place of files"),
     ("data:,x", "unusable_root", "no place of files"),
+    ("mlflow-artifacts:/1/x", "unusable_root", "write its http address as mlflow.tracking_uri"),
     ("sqlite:///other.db", "unusable_root", "no place of files"),
     ("gopher://host/x", "unusable_root", "no place of files"),
     ("::", "unusable_root", "no place of files"),

@@ -13,6 +13,7 @@ from driftgauge.source.deadline import Deadline
 from driftgauge.source.entries import Entry
 from driftgauge.source.failures import translated_errors
 from driftgauge.source.http import Http
+from driftgauge.source.listing import files_of
 from driftgauge.source.origins import Borders
 from driftgauge.source.repositories import Elsewhere, RepositoryStore
 from driftgauge.source.setbacks import Setbacks
@@ -89,6 +90,17 @@ def test_local_links(tmp_path: Path) -> None:
     assert read(store, "inside.csv") == b"real"
     with pytest.raises(SourceMissing, match=r"outside\.csv"):
         read(store, "outside.csv")
+
+
+def test_links_that_lead_back(tmp_path: Path) -> None:
+    """A folder that is linked within itself is there once: its files would count at every depth."""
+    (tmp_path / "folder" / "below").mkdir(parents=True)
+    (tmp_path / "folder" / "a.csv").write_text("x")
+    (tmp_path / "folder" / "self").symlink_to(tmp_path / "folder")
+    (tmp_path / "folder" / "below" / "up").symlink_to(tmp_path)
+    (tmp_path / "folder" / "again").symlink_to("again")
+    listing = files_of(LocalStore(tmp_path).entries)
+    assert [entry.path for entry in listing.files] == ["folder/a.csv"]
 
 
 def test_local_pipe(tmp_path: Path) -> None:

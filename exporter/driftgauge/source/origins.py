@@ -128,6 +128,11 @@ class Borders:
         if scheme in _LOCAL:
             self._refuse_local(root)
         elif scheme in _PROXIED:
+            if scheme not in _PORTS and self.home is None:
+                raise BatchError(
+                    "unusable_root",
+                    f'"{redacted(root)}" is served by a tracking server: write its http address as mlflow.tracking_uri',
+                )
             self._refuse_host(self.url_of(root), root)
         else:
             self._refuse_store(scheme, root)

@@ -91,18 +91,28 @@ class LocalStore:
         if not place.is_dir() or not place.is_relative_to(self._root):
             return []
         with os.scandir(place) as found:
-            return [_local_entry(item, folder) for item in found if not item.is_symlink() or self._holds(Path(item))]
+            held = [item for item in found if not item.is_symlink() or self._holds(Path(item), place)]
+            return [entry for item in held if (entry := _local_entry(item, folder))]
 
     def opener(self, path: str, *, expected: int | None, limit: int) -> Opener:
         """Return how a file is opened; see `ArtifactStore`."""
         return local(self._root, path, expected=expected or 0, limit=limit)
 
-    def _holds(self, place: Path) -> bool:
-        return place.exists() and place.resolve().is_relative_to(self._root)
+    def _holds(self, link: Path, place: Path) -> bool:
+        """Return whether a link in the folder `place` leads to something of this root that has not the link in it."""
+        # What leads back to itself does not exist, and cannot be resolved.
+        if not link.exists():
+            return False
+        target = link.resolve()
+        return target.is_relative_to(self._root) and not place.is_relative_to(target)
 
 
-def _local_entry(item: os.DirEntry[str], folder: str) -> Entry:
-    return Entry(_joined(folder, item.name), item.is_dir(), None if item.is_dir() else item.stat().st_size)
+def _local_entry(item: os.DirEntry[str], folder: str) -> Entry | None:
+    """Return an entry; None of what has gone meanwhile."""
+    try:
+        return Entry(_joined(folder, item.name), item.is_dir(), None if item.is_dir() else item.stat().st_size)
+    except FileNotFoundError:
+        return None
 
 
 class ProxyStore:
