@@ -68,6 +68,12 @@ empty: Final = status(200, body=b"")
 other_json: Final = status(200, ("Content-Type", "application/json"), body=b"[]")
 
 
+def untouched(exchange: Exchange) -> None:
+    """Deliver the true answer."""
+    exchange.declare()
+    exchange.write(exchange.body)
+
+
 def silent(exchange: Exchange) -> None:
     """Take the question and never answer."""
     exchange.over.wait()
@@ -131,8 +137,7 @@ def at_first(fault: Fault) -> Fault:
         if next(answers) == 0:
             fault(exchange)
         else:
-            exchange.declare()
-            exchange.write(exchange.body)
+            untouched(exchange)
 
     return fault_once
 

@@ -28,7 +28,7 @@ def test_unreachable_fails_fast() -> None:
     started = time.monotonic()
     message = failure_of(f"http://me:geheim@127.0.0.1:{port}")
     assert time.monotonic() - started < 5
-    assert message.startswith(f"http://127.0.0.1:{port}: connection refused; start the server")
+    assert f"127.0.0.1:{port}: connection refused; start the server" in message
     assert "geheim" not in message
 
 

@@ -7,7 +7,7 @@ from threading import Event, Thread, current_thread
 
 import pytest
 
-from driftgauge.source.deadline import BoundedClient, Deadline
+from driftgauge.source.deadline import BoundedClient, Deadline, excuse
 
 
 @pytest.fixture
@@ -114,3 +114,19 @@ def test_client(over: Event) -> None:
     assert BoundedClient("a-b", bounded).replace("-", "+") == "a+b"
     with pytest.raises(TimeoutError):
         BoundedClient(over, bounded).wait()
+
+
+def test_waiting_for_a_turn_does_not_count(over: Event) -> None:
+    """A call that waits before it is sent has its whole time after that, and the next call no more than that."""
+    bounded = Deadline(0.2)
+
+    def waits() -> str:
+        excuse(0.5)
+        over.wait(0.5)
+        return "sent"
+
+    assert bounded.within(waits) == "sent"
+    with pytest.raises(TimeoutError):
+        bounded.within(over.wait)
+    # Nobody waits for it.
+    excuse(5)

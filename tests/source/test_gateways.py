@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,9 +19,12 @@ from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.scratch import Scratch
+from driftgauge.service.refreshing import refresh_models
 from driftgauge.source import Source
+from driftgauge.source.schedule import Portions
 from driftgauge.store import Store
 from source.conftest import LIMIT
+from source.fault_proxy import Exchange, FaultProxy, status, untouched
 from source.nginx import Gateways, gateways
 
 # `make gateways` takes 60, as a first pull has.
@@ -91,6 +95,41 @@ def test_first_pull_behind_a_limit(
     assert seconds < 2 * (len(statuses) - burst) / per_second + 3
     assert LEAST < len(statuses) < 1.5 * LEAST
     assert statuses.count(refused) < 50
+
+
+def test_a_quota_smaller_than_a_refresh_takes(mlflow_server: str, experiment: str, tmp_path: Path) -> None:
+    """Forty requests for each refresh: what they give is read, counted and shown, and the next refresh goes on."""
+    proxy, left = FaultProxy(mlflow_server), [0]
+
+    def quota(exchange: Exchange) -> None:
+        left[0] -= 1
+        (status(429, ("Retry-After", "600")) if left[0] < 0 else untouched)(exchange)
+
+    config = config_for(proxy.url, experiment, tmp_path)
+    feeds = Feeds(config, portions=Portions(patience=0.3))
+    store = Store.open(config.state_dir)
+    reasons, counts, samples = [], [0], {}
+    try:
+        pipeline = Pipeline(config, feeds, store, executor=Inline(), patience=config.refresh_interval)
+        with proxy.spoiling("/", quota), capture_logs() as logs:
+            while counts[-1] < RUNS * ROWS and len(counts) < RUNS:
+                left[0] = 40
+                report, samples = refresh_models(config, pipeline, samples, now=int(time.time() * 1e6))
+                reasons.append(report.failures.get("churn", ("", ""))[0])
+                counts.append(predictions(pipeline))
+                # What is counted is shown.
+                shown = samples["churn"].get("model_predictions_total", ())
+                assert sum(sample.value for sample in shown) == (counts[-1] if reasons[-1] != "rate_limited" else 0)
+    finally:
+        store.close()
+        proxy.close()
+    # The first may list all runs and read none of them, as it knows of no quota.
+    assert "unfinished" in reasons
+    assert reasons[-1] == ""
+    assert all(sooner < later for sooner, later in pairwise(counts[1:]))
+    said = [line for line in logs if line.get("reason") == "unfinished"]
+    assert len(said) == 1
+    assert "raise the limit of requests" in said[0]["error"]
 
 
 def refusal(uri: str, folder: Path) -> tuple[str, str]:

@@ -163,6 +163,27 @@ def test_servers_may_not(uri: str) -> None:
     assert reason("/etc", Borders(uri)) == "local_path"
 
 
+RUN = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "expected"),
+    [
+        ("http://127.0.0.1:5000", f"/mlruns/1/{RUN}/artifacts", ""),
+        ("http://localhost:5000", f"file:///mlruns/1/{RUN}/artifacts", ""),
+        ("http://[::1]:5000", f"/mlruns/1/models/m-{RUN}/artifacts/", ""),
+        ("http://mlflow:5000", f"/mlruns/1/{RUN}/artifacts", "local_path"),
+        ("http://127.0.0.1.evil.com", f"/mlruns/1/{RUN}/artifacts", "local_path"),
+        ("http://127.0.0.1:5000", "/home/me", "local_path"),
+        ("http://127.0.0.1:5000", f"/home/me/{RUN}/artifacts/x", "local_path"),
+        ("http://127.0.0.1:5000", f"/mlruns/{RUN}/artifacts/../../{RUN}/artifacts", "local_path"),
+    ],
+)
+def test_a_server_on_this_machine_may_name_folders_of_runs(uri: str, root: str, expected: str) -> None:
+    """Those that MLflow makes where no artifacts are served, and no other folder."""
+    assert reason(root, Borders(uri)) == expected
+
+
 def test_the_user_of_the_tracking_uri_is_for_its_own_artifacts() -> None:
     """Also where they are named with the host, and never for another host."""
     own = "http://bob:pw@mlflow.example.com:5000"

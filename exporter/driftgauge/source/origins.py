@@ -18,6 +18,8 @@ from urllib3.util import parse_url
 from driftgauge.errors import BatchError
 from driftgauge.source.failures import redacted
 
+# Of a run or a logged model, as MLflow's own file stores and servers without an artifact proxy lay them out.
+_RUN_FOLDER: Final = re.compile(r"/(?:m-)?[0-9a-f]{32}/artifacts/?$")
 _PORTS: Final = {"http": 80, "https": 443}
 _PROXIED: Final = frozenset({*_PORTS, "mlflow-artifacts"})
 _LOCAL: Final = frozenset({"", "file"})
@@ -138,13 +140,20 @@ class Borders:
             self._refuse_store(scheme, root)
 
     def _refuse_local(self, root: str) -> None:
-        if self.tracking_uri.startswith(_SERVERS):
+        if self.tracking_uri.startswith(_SERVERS) and not self._is_run_of_this_machine(root):
             raise BatchError(
                 "local_path",
                 f'{redacted(self.tracking_uri)} names the folder "{redacted(root)}", which would be one of this '
                 "machine: have the server serve its artifacts (mlflow server --artifacts-destination), or read the "
                 "folder by models[].predictions.files",
             )
+
+    def _is_run_of_this_machine(self, root: str) -> bool:
+        """Return whether a folder is one that MLflow makes for a run, named by a server on this machine."""
+        host = self.home.host if self.home else ""
+        address = _address(host)
+        is_here = host in {"localhost", "::1"} or (address is not None and address.is_loopback)
+        return is_here and bool(_RUN_FOLDER.search(root)) and ".." not in root.split("/")
 
     def _refuse_host(self, url: str, root: str) -> None:
         origin = origin_of(url)

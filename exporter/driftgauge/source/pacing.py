@@ -44,16 +44,19 @@ _LONGEST_RETRY_AFTER: Final = 86_400
 class Pace:
     """The pace at which one server is asked; safe to share between threads.
 
-    patience: how long (s) a request may wait for its turn. clock: seconds of any origin; sleep: waits so many.
+    server: its name in messages. patience: how long (s) a request may wait for its turn. clock: seconds of any origin;
+    sleep: waits so many.
     """
 
     def __init__(
         self,
+        server: str = "",
         *,
         patience: float = DEFAULT_PORTIONS.patience,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.server: Final = server
         self.patience = patience
         self._clock = clock
         self._sleep = sleep
@@ -107,8 +110,9 @@ class Pace:
         """Take a turn if there is one now; return how long to wait for the next otherwise."""
         with self._lock:
             now = self._clock()
-            if max(self._next, now) > until:
-                raise SourceUnavailable(LIMITED.words, reason=LIMITED.reason)
+            if self._next > max(until, now):
+                where = f"{self.server}: " if self.server else ""
+                raise SourceUnavailable(f"{where}{LIMITED.words}", reason=LIMITED.reason)
             if self._next > now:
                 return self._next - now
             self._next = now + 1 / self._rate
@@ -172,7 +176,7 @@ def pace_for(url: str, *, patience: float) -> Pace:
     with _LOCK:
         pace = _PACES.get(origin) if origin else None
         if pace is None:
-            pace = Pace(patience=patience)
+            pace = Pace(f"{origin.scheme}://{origin.host}:{origin.port}" if origin else "", patience=patience)
             if origin:
                 _PACES[origin] = pace
         return pace
