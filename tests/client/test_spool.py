@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from client.spools import ended, files, ids, program
 from driftgauge.client.lanes import Destination, SpoolFile
+from driftgauge.client.locks import FileLock
 from driftgauge.client.spool import Spool, prepare
 
 DESTINATION: Final = Destination(
@@ -253,7 +255,7 @@ def test_what_is_added_to_a_lane_stays(opened: Opened, tmp_path: Path) -> None:
     assert sorted(path.name for path in lane.path.iterdir()) == ["models", "notes.txt"]
 
 
-@pytest.mark.parametrize("planted", ["folder", "file", "pipe", "lane"])
+@pytest.mark.parametrize("planted", ["folder", "file", "hard link", "pipe", "lane", "open lane"])
 def test_links_and_devices_are_no_files(tmp_path: Path, planted: str) -> None:
     """Where others can write, they can plant names: what these lead to is neither sent nor removed."""
     before = Opened(tmp_path / "spool", "aa")
@@ -267,6 +269,11 @@ def test_links_and_devices_are_no_files(tmp_path: Path, planted: str) -> None:
     (secret / "about.json").write_text((lane.path / "about.json").read_text())
     if planted == "lane":
         (tmp_path / "spool" / LANE).symlink_to(secret)
+    elif planted == "open lane":
+        shutil.copytree(secret, tmp_path / "spool" / LANE)
+        (tmp_path / "spool" / LANE).chmod(0o777)
+    elif planted == "hard link":
+        (lane.path / PREDICTIONS).hardlink_to(secret / PREDICTIONS)
     elif planted == "pipe":
         os.mkfifo(lane.path / PREDICTIONS)
     else:
@@ -276,6 +283,32 @@ def test_links_and_devices_are_no_files(tmp_path: Path, planted: str) -> None:
     assert now.adopt() == [kept.batch_id]
     assert sorted(path.name for path in secret.iterdir()) == ["about.json", PREDICTIONS]
     now.spool.release()
+
+
+@pytest.mark.parametrize("planted", ["link", "nothing"])
+def test_a_file_that_was_exchanged_is_not_sent(opened: Opened, tmp_path: Path, planted: str) -> None:
+    """What stands under a file's name when it is sent has to be that file still."""
+    file = opened.add()
+    (lane,) = opened.spool.lanes()
+    assert file is not None
+    (tmp_path / "secret").write_text("secret")
+    file.path.unlink()
+    if planted == "link":
+        file.path.symlink_to(tmp_path / "secret")
+
+    with opened.spool.sending(lane, file) as there:
+        assert not there
+    assert opened.spool.files(lane) == []
+    assert opened.spool.count == 0
+    assert (tmp_path / "secret").read_text() == "secret"
+
+
+def test_a_lock_is_no_link(tmp_path: Path) -> None:
+    """A name that leads elsewhere is not opened, nor is a file made there."""
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="lock"):
+        FileLock.acquire(tmp_path / "lock")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ A lane is the folder of what one process logs to one experiment on one day; all 
 file is fixed when it is written, so every attempt to send it writes the same path of the same run. A file
 appears by an atomic rename after its bytes are on disk; partial files of a crash are removed.
 
-Only what has the name of a lane or of a lane's file, is what it should be and belongs to this user is ever read or
-removed: others may keep things in the folder, or be able to write to it, and links are not followed.
+Only what has the name of a lane or of a lane's file, is what it should be and belongs to this user alone is ever read
+or removed: others may keep things in the folder, or be able to write to it. Links of neither kind are followed, and a
+lane that others can write to is none.
 """
 
 import json
@@ -125,7 +126,7 @@ def abandoned_lane(path: Path, wanted: Callable[[Destination], bool]) -> Lane | 
 
     A lane whose process ended while it was created is removed. What is no lane of this user is left alone.
     """
-    if not (is_lane_name(path.name) and _is_mine(path, stat.S_ISDIR)):
+    if not (is_lane_name(path.name) and is_mine(path, stat.S_ISDIR)):
         return None
     try:
         lock = FileLock.acquire(path / _LOCK, wait=False)
@@ -174,7 +175,7 @@ def _restored(path: Path, destination: Destination, lock: FileLock) -> Lane:
     found = []
     for file in path.glob(_FILES):
         match = _NAME.fullmatch(file.name)
-        if match is not None and _is_mine(file, stat.S_ISREG):
+        if match is not None and is_mine(file, stat.S_ISREG):
             kind: Kind = "labels" if match["kind"] == "labels" else "predictions"
             size = file.stat().st_size
             found.append(SpoolFile(file, kind, match["batch"], int(match["rows"]), size, recovered=True))
@@ -196,13 +197,16 @@ def _is_made_here(file: Path) -> bool:
     return name in {_LOCK, _DESTINATION, _RUN} or _NAME.fullmatch(name) is not None
 
 
-def _is_mine(path: Path, is_kind: Callable[[int], bool]) -> bool:
-    """Return whether this is what `is_kind` says of a mode, itself and not through a link, and this user's."""
+def is_mine(path: Path, is_kind: Callable[[int], bool]) -> bool:
+    """Return whether this is what `is_kind` says of a mode, itself and not through a link, and this user's alone."""
     try:
         found = path.lstat()
     except OSError:
         return False
-    return is_kind(found.st_mode) and found.st_uid == os.geteuid()
+    # Lanes are made so that others cannot write to them; a file that has another name is somewhere else as well.
+    open_to_others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    alone = not open_to_others if stat.S_ISDIR(found.st_mode) else found.st_nlink == 1
+    return is_kind(found.st_mode) and found.st_uid == os.geteuid() and alone
 
 
 def _destination(path: Path) -> Destination | None:

@@ -26,7 +26,7 @@ class FileLock:
     def acquire(cls, path: Path, *, wait: bool = True) -> "FileLock":
         """Lock the file, and create it if needed. Raises OSError; without `wait` also when another process holds it."""
         with FORK_GUARD:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             _held.add(descriptor)
         lock = cls(descriptor)
         try:

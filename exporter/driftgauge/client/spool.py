@@ -15,12 +15,13 @@ one. This module does not know MLflow.
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from driftgauge.client.lanes import Destination, Kind, Lane, SpoolFile, abandoned_lane, is_lane_name, publish
+from driftgauge.client.lanes import Destination, Kind, Lane, SpoolFile, abandoned_lane, is_lane_name, is_mine, publish
 from driftgauge.client.locks import locked
 
 _LOCK: Final = "lock"
@@ -130,8 +131,13 @@ class Spool:
 
     @contextlib.contextmanager
     def sending(self, lane: Lane, file: SpoolFile) -> Iterator[bool]:
-        """Protect a file from being dropped during the block; yields false when it was dropped already."""
+        """Protect a file from being dropped during the block; yields false when it was dropped already.
+
+        One that was exchanged for something else since it was written or found is dropped.
+        """
         with self._mutex:
+            if file.path.name in lane.files and not is_mine(file.path, stat.S_ISREG):
+                self.remove(lane, file)
             there = file.path.name in lane.files
             self._sending = file.path.name if there else None
         try:
