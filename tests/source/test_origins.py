@@ -132,6 +132,10 @@ def test_other_addresses(host: str) -> None:
         ("r2://bucket@evil/x", "foreign_host"),
         ("http://169.254.169.254/latest", "forbidden_address"),
         ("mlflow-artifacts://2852039166:80/latest", "forbidden_address"),
+        ("mlflow-artifacts://2852039166/latest", "forbidden_address"),
+        ("sftp://169.254.1.1/x", "forbidden_address"),
+        ("s3://169.254.1.1/x", ""),
+        ("http://[::1/x", "unusable_root"),
         # This machine.
         ("/etc", "local_path"),
         ("etc", "local_path"),

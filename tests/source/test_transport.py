@@ -270,6 +270,8 @@ def test_a_run_of_another_host_costs_itself(home: Host, hosts: Callable[[str], H
     Server(home, roots | {"d": str(tmp_path), "e": "http://169.254.169.254/"})
     found = source_at(home, tmp_path).runs("e", known={}, full=True)
     assert [(artifact.run_id, artifact.path) for artifact in found.artifacts] == [("a", "reference.csv")]
+    reasons = {item.run_id: item.reason for item in found.unlisted}
+    assert reasons == {"b": "foreign_host", "c": "foreign_host", "d": "local_path", "e": "forbidden_address"}
     assert evil.got == []
 
 

@@ -23,6 +23,8 @@ _RUN_FOLDER: Final = re.compile(r"/(?:m-)?[0-9a-f]{32}/artifacts/?$")
 _PORTS: Final = {"http": 80, "https": 443}
 _PROXIED: Final = frozenset({*_PORTS, "mlflow-artifacts"})
 _LOCAL: Final = frozenset({"", "file"})
+# What looks like a host in these is a bucket.
+_BUCKETS: Final = frozenset({"s3", "gs"})
 # MLflow would ask whatever server it takes for its own, or make a database where there is none.
 _LOOKED_UP: Final = frozenset({"models", "runs"})
 # Tracking URIs behind which is a server rather than a database or folder of this installation.
@@ -129,6 +131,8 @@ class Borders:
             raise BatchError("unusable_root", f'the artifact root "{redacted(root)}" is no place of files: correct it')
         if scheme in _LOCAL:
             self._refuse_local(root)
+        elif is_forbidden(_host(root)) and scheme not in _BUCKETS:
+            raise forbidden(root)
         elif scheme in _PROXIED:
             if scheme not in _PORTS and self.home is None:
                 raise BatchError(
@@ -161,19 +165,11 @@ class Borders:
             return
         if origin is None or ("@" in urlsplit(url).netloc):
             raise BatchError("foreign_host", f'"{redacted(root)}" does not say clearly which host it means: correct it')
-        if is_forbidden(origin.host):
-            raise forbidden(root)
         if not self._is_allowed(origin):
             raise self._foreign(f"{origin.host}:{origin.port}", root)
 
     def _refuse_store(self, scheme: str, root: str) -> None:
-        try:
-            host = _ascii(urlsplit(root).hostname or "")
-        except ValueError:
-            raise BatchError("unusable_root", f'"{redacted(root)}" is no address: correct it') from None
-        if is_forbidden(host) and scheme not in {"s3", "gs"}:
-            raise forbidden(root)
-        own = _CLOUDS.get(scheme)
+        host, own = _ascii(_host(root)), _CLOUDS.get(scheme)
         if own and not own.search(host) and not self._is_allowed(Origin("https", host, _PORTS["https"])):
             raise self._foreign(host, root)
 
@@ -186,6 +182,14 @@ class Borders:
             f'"{redacted(root)}" is on another host than the tracking server: if files may be read there, write '
             f"mlflow.artifact_hosts: [{host}]; it gets no credentials of the tracking server",
         )
+
+
+def _host(root: str) -> str:
+    """Return the host that an artifact root names, "" for none; raises BatchError "unusable_root"."""
+    try:
+        return urlsplit(root).hostname or ""
+    except ValueError:
+        raise BatchError("unusable_root", f'"{redacted(root)}" is no address: correct it') from None
 
 
 def allowed_host(text: str, scheme: str) -> tuple[str, int] | None:
