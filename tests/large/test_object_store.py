@@ -6,20 +6,24 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from driftgauge.config import Config
+from driftgauge.errors import BatchError, SourceMissing
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.refresh import Pipeline
+from driftgauge.scratch import Scratch
+from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.windows import MICROSECONDS
 from large.conftest import BUCKET, ObjectStore
 from mlflow_servers import serve_mlflow
-from source.conftest import bench_at
+from source.conftest import LIMIT, bench_at, content
 from source.test_contents import MISREAD, READ, REFUSED, what_is_read, why
 
 FILES: Final = tuple(map(int, os.environ.get("LARGE_FILES", "10 40").split()))
@@ -36,7 +40,7 @@ def run_in(client: Any, experiment_id: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("files", FILES)
 def test_requests_for_each_file(sqlite_store: str, object_store: ObjectStore, tmp_path: Path, files: int) -> None:
-    """A folder is listed once, whatever the number of files; a file costs what boto3 needs to download it."""
+    """A folder is listed once, whatever the number of files; a file costs one request."""
     from mlflow import MlflowClient  # noqa: PLC0415 - after the environment is prepared
 
     client = MlflowClient(sqlite_store)
@@ -57,7 +61,7 @@ def test_requests_for_each_file(sqlite_store: str, object_store: ObjectStore, tm
     assert report.failures == {}
     assert sum(version.predictions for version in state.totals.versions.values()) == files
     # The run and its folder; a listing has a thousand keys.
-    assert asked == {"LIST": 2 + (files - 1) // 1000, "HEAD": files, "GET": files}
+    assert asked == {"LIST": 2 + (files - 1) // 1000, "GET": files}
 
 
 def test_names_in_s3(sqlite_store: str, object_store: ObjectStore, tmp_path: Path) -> None:
@@ -73,6 +77,31 @@ def test_names_in_s3(sqlite_store: str, object_store: ObjectStore, tmp_path: Pat
     found = bench.source.runs("names", known={}, full=True)
     expected = {f"{name}/in.csv": f"in {name}" for name in names} | {f"{name}.csv": f"is {name}" for name in names}
     assert what_is_read(bench.source, found) == expected | {r"'a\tb.csv'": "unsafe_name"}
+
+
+def test_objects_that_are_gone_or_large(sqlite_store: str, object_store: ObjectStore, tmp_path: Path) -> None:
+    """An object that is gone is missing; a large one is downloaded to a file, and one over the limit is not."""
+    bench = bench_at(sqlite_store, tmp_path)
+    experiment_id = bench.client.create_experiment("objects", f"s3://{BUCKET}/objects")
+    _, prefix = run_in(bench.client, experiment_id)
+    for name, size in (("gone", 1), ("large", 200_000), ("small", 100)):
+        object_store.put(f"{prefix}/{name}.csv", "x" * size)
+    roomy = Source(sqlite_store, max_artifact_bytes=LIMIT * 3, spool=Scratch(tmp_path / "roomy"), clock=bench.clock)
+    found = roomy.runs("objects", known={}, full=True)
+    object_store.client.delete_object(Bucket=BUCKET, Key=f"{prefix}/gone.csv")
+    gone, large, small = found.artifacts
+    with pytest.raises(SourceMissing, match=r'there is no "gone\.csv" in s3://artifacts/objects'):
+        content(roomy, gone)
+    assert content(roomy, large) == b"x" * 200_000
+    assert content(roomy, small) == b"x" * 100
+    bench.source.runs("objects", known={}, full=True)
+    # As listed, and as it has become.
+    with pytest.raises(BatchError, match="200,000 bytes or more, over the limit of 100,000"):
+        bench.source.opener(large)
+    with pytest.raises(BatchError, match="over the limit of 100,000"):
+        bench.source.opener(replace(large, size=10))
+    with pytest.raises(BatchError, match="came with 100 of 1,000 bytes"):
+        roomy.opener(replace(small, size=1_000))
 
 
 @pytest.fixture(scope="module")

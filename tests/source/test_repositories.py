@@ -19,7 +19,7 @@ from driftgauge.source.repositories import Elsewhere, RepositoryStore, refuse_ro
 from driftgauge.source.setbacks import Setbacks
 from source.conftest import LIMIT
 
-ROOT = "s3://bucket/a"
+ROOT = "other://bucket/a"
 
 
 class Silent(LocalArtifactRepository):

@@ -4,8 +4,9 @@ Such a store belongs to somebody else than the tracking server, so a run may nam
 library for it, gone, or one that would have MLflow do something else than read files.
 """
 
+import posixpath
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any, Final, TypeVar
 
@@ -14,9 +15,9 @@ from mlflow.store.artifact.artifact_repository_registry import (
     get_registered_artifact_repositories,
 )
 
-from driftgauge.errors import BatchError, SourceUnavailable
+from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
-from driftgauge.openers import refuse_size, taken_over
+from driftgauge.openers import downloaded, refuse_size, taken_over
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.entries import CHUNK_BYTES, Entry, place_of
@@ -43,6 +44,8 @@ _DRIVERS: Final[Mapping[str, tuple[str, str]]] = {
 # MLflow would look these up in whatever server or database it takes for its own, and make a database where there is
 # none. Files of Databricks are read where the tracking server is Databricks.
 _LOOKED_UP: Final = frozenset({"models", "runs", "dbfs", "uc"})
+# How stores of S3 say that there is no such object.
+_GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 _DATABRICKS: Final = frozenset({"dbfs", "uc"})
 
 
@@ -114,6 +117,8 @@ class RepositoryStore:
         """Download a file; see `ArtifactStore`."""
         declared = self._declared(path) if expected is None else expected
         refuse_size(path, size=declared, expected=0, limit=limit)
+        if scheme_of(self._root) == "s3":
+            return downloaded(self._streamed(path), self._spool, name=path, expected=expected or 0, limit=limit)
         megabytes = ceil((declared or limit) / CHUNK_BYTES)
         with self._spool.new() as part:
             # The public `download_artifacts` would create folders and files under the artifact's own names.
@@ -126,12 +131,21 @@ class RepositoryStore:
         entries = self.entries(path.rpartition("/")[0])
         return next((entry.size for entry in entries if entry.path == path), None) or 0
 
+    def _streamed(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of an object, each MiB within the deadline."""
+        chunks = self._asked(lambda repository: s3_chunks(repository, path))
+        while (chunk := self._within(lambda: next(chunks, None))) is not None:
+            yield chunk
+
     def _asked(self, call: Callable[[Any], T], *, times: float = 1) -> T:
+        return self._within(lambda: call(self._connect()), times=times)
+
+    def _within(self, call: Callable[[], T], *, times: float = 1) -> T:
         place, since = place_of(self._root), time.monotonic()
         self._elsewhere.refuse(place)
 
         def answered() -> T:
-            found = call(self._connect())
+            found = call()
             self._elsewhere.answered(place)
             return found
 
@@ -154,6 +168,24 @@ def repository_at(
         return get_artifact_repository(root, tracking_uri=tracking_uri)
 
     return RepositoryStore(root, connect, elsewhere, spool, hurried=hurried)
+
+
+def s3_chunks(repository: Any, path: str) -> Iterator[bytes]:
+    """Ask for an object of MLflow's repository for S3, and return its bytes in pieces; raises SourceMissing.
+
+    MLflow would ask for each twice, and have boto3 download it in threads that nobody can stop.
+    """
+    bucket, root = repository.parse_s3_compliant_uri(repository.artifact_uri)
+    # Since MLflow 3.5 whose the bucket must be is a setting.
+    owner = getattr(repository, "_bucket_owner_params", None) or {}
+    try:
+        answer = repository._get_s3_client().get_object(Bucket=bucket, Key=posixpath.join(root, path), **owner)  # noqa: SLF001 - with MLflow's settings
+    except Exception as error:
+        if getattr(error, "response", {}).get("Error", {}).get("Code") in _GONE:
+            raise SourceMissing(f'there is no "{path}" in {redacted(repository.artifact_uri)}') from None
+        raise
+    chunks: Iterator[bytes] = answer["Body"].iter_chunks(CHUNK_BYTES)
+    return chunks
 
 
 def refuse_root(root: str, *, tracking_uri: str) -> None:
