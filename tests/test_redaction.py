@@ -33,6 +33,8 @@ NOTHING = Secrets()
         ("BASIC_AUTH", True),
         ("SENTRY_DSN", True),
         ("KEYCLOAK_REALM", False),
+        ("AUTH_SERVICE_PORT_HTTP", False),
+        ("AUTH_PORT_80_TCP_ADDR", False),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", False),
         ("SSH_AUTH_SOCK", False),
         ("MLFLOW_TRACKING_AUTH", False),

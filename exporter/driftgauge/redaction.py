@@ -22,9 +22,10 @@ _NAME: Final = re.compile(
     r"|connection_?string|_dsn(?![a-z])",
     re.IGNORECASE,
 )
-# Named like a secret, but the name of something else: a file, a socket, a plug-in.
+# Named like a secret, but the name of something else: a file, a socket, a plug-in, Kubernetes' service of that name.
 _NO_SECRET: Final = re.compile(
-    r"_(file|path|dir|sock|socket|url|host|port|timeout)$|^MLFLOW_TRACKING_AUTH$", re.IGNORECASE
+    r"_(file|path|dir|sock|socket|url|host|port|timeout)$|_service_port|_port_\d+_|^MLFLOW_TRACKING_AUTH$",
+    re.IGNORECASE,
 )
 _COMMON: Final = frozenset(
     {
