@@ -29,7 +29,7 @@ from driftgauge.config import (
 )
 from driftgauge.config.document import ParsedFile
 from driftgauge.config.mistakes import mistake
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.errors import ConfigError
 from driftgauge.families import BASIC_SIGNALS
 from driftgauge.sharding import Shard

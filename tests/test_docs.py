@@ -14,7 +14,7 @@ import pytest
 from driftgauge import cli
 from driftgauge.batch import ROW_REASONS
 from driftgauge.config import Config
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.families import FAMILIES
 from driftgauge.generator.alerts import ALERTS
 from driftgauge.generator.recording import RECORDINGS

@@ -24,7 +24,7 @@ from mlflow import MlflowClient, environment_variables
 from pydantic import BaseModel
 
 from driftgauge.config import Config, parse, redacted, secrets
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.errors import ConfigError
 from driftgauge.redaction import Secrets, is_secret_name
 from e2e.exporter import Exporter, command, serving

@@ -6,7 +6,7 @@ User documentation of every key: exporter/docs/configuration.md.
 
     syntax, document      text → values with their lines, ${VAR} replaced
     units, fields         durations, sizes and the other kinds of value, with their rules
-    sections              what is valid, as pydantic classes
+    section, sections     what is valid, as pydantic classes
     wording, mistakes     what is wrong, as sentences
     reading, redaction    `parse` and `redacted`
 """

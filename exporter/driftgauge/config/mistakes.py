@@ -7,7 +7,7 @@ from typing import Any, Final, get_args, get_origin
 from pydantic_core import ErrorDetails
 
 from driftgauge.config.document import ParsedFile
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.config.wording import Mistake, Path, RuleError, quoted, shown, suggestion
 
 # pydantic ends a location with this when the key itself, not its value, broke a rule.

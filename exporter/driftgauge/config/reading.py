@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from driftgauge.config.document import ParsedFile, read
 from driftgauge.config.mistakes import line_at, mistake
-from driftgauge.config.sections import Config, Section
+from driftgauge.config.section import Section
+from driftgauge.config.sections import Config
 from driftgauge.config.wording import Mistake, path_text
 from driftgauge.errors import ConfigError
 

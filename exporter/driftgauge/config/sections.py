@@ -4,10 +4,10 @@ Rules about one value are in `fields`. A rule about two values is a validator of
 reported once. This module does not know lines and file names. Units: seconds and bytes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from driftgauge.config.fields import (
@@ -38,8 +38,9 @@ from driftgauge.config.fields import (
     at_least_one,
     seconds_between,
 )
+from driftgauge.config.section import Section, WholeFile
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
-from driftgauge.config.wording import Path, RuleError
+from driftgauge.config.wording import RuleError
 from driftgauge.families import BASIC_SIGNALS
 from driftgauge.schema import SPELLINGS, Average, LatencyUnit, ScoreScale, Task
 from driftgauge.sharding import Shard, shard_of
@@ -47,20 +48,6 @@ from driftgauge.sharding import Shard, shard_of
 MAX_WINDOWS: Final = 8
 # Stands for a default that depends on another field.
 _COMPUTED: Final = float("nan")
-
-
-class Section(BaseModel):
-    """A mapping in the file: unknown keys are refused, and a key with nothing after it counts as not written."""
-
-    # pydantic's own texts leave inputs out, since those may contain passwords and texts may end up in a traceback.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
 
 
 class Mlflow(Section):
@@ -276,7 +263,7 @@ class ModelConfig(Section):
         return segments
 
 
-class Config(Section):
+class Config(WholeFile):
     """The whole file. `refresh_interval` and `refresh_deadline` in seconds."""
 
     mlflow: Mlflow = Mlflow()
@@ -291,38 +278,14 @@ class Config(Section):
     )
     limits: Limits = Limits()
     models: Annotated[tuple[ModelConfig, ...], at_least_one]
-    _masked: dict[Path, str] = PrivateAttr(default_factory=dict)
-    _shard: Shard = PrivateAttr(default=Shard())
-    _elsewhere: Mapping[str, int] = PrivateAttr(default_factory=dict)
-
-    @property
-    def masked(self) -> dict[Path, str]:
-        """The text to show for each value that contains a secret variable, by path."""
-        return self._masked
-
-    @property
-    def shard(self) -> Shard:
-        """The exporter whose models these are."""
-        return self._shard
-
-    @property
-    def elsewhere(self) -> Mapping[str, int]:
-        """The models of the file that other exporters take, and which shard each of them is."""
-        return self._elsewhere
 
     def of_shard(self, shard: Shard) -> "Config":
         """Return what one of several exporters reads and serves of it: of the models those that fall to it."""
         taken = [place for place, model in enumerate(self.models) if shard.takes(model.name)]
-        found = self.model_copy(update={"models": tuple(self.models[place] for place in taken)})
         others = (model.name for model in self.models if not shard.takes(model.name))
-        masked = {moved: text for path, text in self._masked.items() if (moved := _moved(path, taken))}
-        found._masked, found._shard = masked, shard  # noqa: SLF001 - its own
-        found._elsewhere = {name: shard_of(name, shard.total) for name in others}  # noqa: SLF001
+        found = self.model_copy(update={"models": tuple(self.models[place] for place in taken)})
+        found.leave(taken, shard, {name: shard_of(name, shard.total) for name in others})
         return found
-
-    def model_post_init(self, context: dict[Path, str] | None, /) -> None:
-        """Keep the validation context, which is `masked`."""
-        self._masked = context or {}
 
     @field_validator("refresh_deadline", mode="before")
     @classmethod
@@ -368,10 +331,3 @@ def _repeats(values: list[Any]) -> Iterator[tuple[int, int]]:
         first = firsts.setdefault(value, position)
         if first < position:
             yield position, first
-
-
-def _moved(path: Path, models: Sequence[int]) -> Path:
-    """Return where a path leads when only these models are left, in this order; nowhere if its model is not there."""
-    if path[:1] != ("models",) or len(path) == 1:
-        return path
-    return ("models", models.index(path[1]), *path[2:]) if path[1] in models else ()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BeforeValidator, Field
 
 from driftgauge.config.fields import Metric, Name, Number, Whole, seconds_between
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.config.units import DAY, SECOND
 
 Severity = Literal["critical", "high", "medium", "low", "none"]

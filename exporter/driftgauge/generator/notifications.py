@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from driftgauge.config.fields import Text, seconds_between
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.config.units import DAY, HOUR, SECOND
 from driftgauge.config.wording import RuleError, suggestion
 

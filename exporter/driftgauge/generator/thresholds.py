@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from driftgauge.config.document import ParsedFile, read
 from driftgauge.config.fields import Metric, Name, Number, Text, WindowField
 from driftgauge.config.reading import checked
-from driftgauge.config.sections import Section
+from driftgauge.config.section import Section
 from driftgauge.config.units import format_duration
 from driftgauge.config.wording import Mistake, RuleError, suggestion
 from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched

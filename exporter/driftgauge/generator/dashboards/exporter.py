@@ -174,6 +174,16 @@ _GAUGES: Final = (
         "Segments of the model that has most of them left out because of limits.max_segments.",
         "driftgauge_segments_dropped",
     ),
+    (
+        "Shard",
+        "Which of the exporters that share the models this one is, counted from 0.",
+        "driftgauge_shard_ordinal",
+    ),
+    (
+        "Shards",
+        "How many exporters share the models, as each says. When they do not agree for long, models are watched twice.",
+        "driftgauge_total_shards",
+    ),
 )
 
 
