@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from itertools import count
@@ -89,17 +89,22 @@ def mlflow_server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @contextmanager
-def serve_mlflow(home: Path, empty_database: Path, *, artifacts: str) -> Iterator[str]:
-    """Lend the URL of an `mlflow server` with its database in a folder and its artifacts at a path or URI."""
+def serve_mlflow(
+    home: Path, empty_database: Path, *, artifacts: str, options: Sequence[str] = (), settings: Mapping[str, str] = {}
+) -> Iterator[str]:
+    """Lend the URL of an `mlflow server` with its database in a folder and its artifacts at a path or URI.
+
+    options: more of its command line. settings: more of its environment.
+    """
     shutil.copyfile(empty_database, home / "mlflow.db")
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
     command += ["--artifacts-destination", artifacts, "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
-            [*command, "--workers", "1"],
+            [*command, "--workers", "1", *options],
             cwd=home,
-            env=os.environ | SERVER_SETTINGS,
+            env=os.environ | SERVER_SETTINGS | settings,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

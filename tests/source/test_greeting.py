@@ -35,7 +35,9 @@ def refusal(response: Any) -> tuple[str, str]:
     return failure.value.reason, str(failure.value)
 
 
-@pytest.mark.parametrize("body", [{}, EXPERIMENTS, {"experiments": [], "next_page_token": "x", "more": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, EXPERIMENTS, {"next_page_token": "x"}, {"experiments": [], "next_page_token": "x", "more": 1}]
+)
 def test_mlflow(body: object) -> None:
     """A tracking server's answer is taken, also behind redirects that keep the method."""
     check_answer(answer(200, body), server=SERVER)

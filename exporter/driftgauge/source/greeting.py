@@ -22,6 +22,7 @@ _VERSION: Final = re.compile(r"\d+\.\d+[\w.]{0,20}")
 _GET_AGAIN: Final = (301, 302, 303)
 _REFUSED: Final = (401, 403)
 _LONGEST_ANSWER: Final = 4_096
+_ALONE: Final = frozenset({"next_page_token"})
 
 
 def check_answer(response: Any, *, server: str) -> None:
@@ -34,8 +35,8 @@ def check_answer(response: Any, *, server: str) -> None:
     if response.status_code >= 400:
         raise _refusal(response, server)
     found = json_object(response, server=server)
-    # Without any experiment that it may show, a server answers {}.
-    if found and not isinstance(found.get("experiments"), list):
+    # Where there is no experiment that it may show on this page, a server leaves the list out.
+    if not isinstance(found.get("experiments", []), list) or ("experiments" not in found and found.keys() - _ALONE):
         raise not_mlflow(server)
 
 
