@@ -29,7 +29,7 @@ structlog.configure(processors=[*_processors, _plain])
 
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
-_LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e")
+_LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e", _HERE / "deploy" / "test_compose.py")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,7 +55,7 @@ _IMPURE: Final = (
     ),
     *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
     _HERE / "batch" / "test_hostile.py",
-    *(_HERE / "deploy" / f"test_chart_{name}.py" for name in ("rules", "served")),
+    *(_HERE / "deploy" / f"test_{name}.py" for name in ("chart_rules", "chart_served", "compose", "systemd")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
     *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),

@@ -1,5 +1,6 @@
 """What the supervisor makes of a refresher that ends, hangs, or says what nobody understands, in real processes."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def publish():
 
 """
 WAIT: Final = "channel.receive(); sys.exit(0)"
+_SET_CHILD_SUBREAPER: Final = 36
 
 
 @dataclass
@@ -81,6 +83,15 @@ class Watched:
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something to become true."""
         assert eventually(condition, seconds=PATIENCE), (self.supervisor.restarts, self.supervisor.last_end)
+
+
+@pytest.fixture
+def _as_first_process() -> Iterator[None]:
+    """Get the children of children that die, as the first process of a container does (prctl(2))."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @contextmanager
@@ -242,3 +253,15 @@ def test_one_that_cannot_be_started() -> None:
     watched.published()
     assert watched.supervisor.restarts == {"crashed": 1}
     watched.supervisor.stop()
+
+
+@pytest.mark.usefixtures("_as_first_process")
+def test_as_the_first_process_it_leaves_no_zombies() -> None:
+    """Workers that die with a refresher become its children, and end a moment later: it asks for each of them."""
+    workers = "for _ in range(20): subprocess.Popen(['sleep', '60'])\n"
+    with supervised(f"{workers}publish(); {WAIT}", f"publish(); {WAIT}") as watched:
+        group = watched.published()
+        os.kill(group, signal.SIGKILL)
+        watched.published()
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-group, os.WNOHANG)

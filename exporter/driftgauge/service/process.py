@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -20,6 +21,8 @@ COMMAND: Final = (sys.executable, "-P", "-m", "driftgauge.service")
 
 # Signals that are the front's business alone.
 FRONTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# How long a worker that was killed may take to end, before nobody asks about it any more (s).
+_REAP_SECONDS: Final = 5
 
 
 class Process:
@@ -57,7 +60,12 @@ class Process:
 
 
 def _reap(group: int) -> None:
-    """Take the exit status of workers that became children of this process, which as the first of a container it is."""
+    """Take the exit status of workers that became children of this process, which as the first of a container it is.
+
+    They were killed a moment ago, and some take a few more to end.
+    """
+    deadline = time.monotonic() + _REAP_SECONDS
     with suppress(ChildProcessError):
-        while os.waitpid(-group, os.WNOHANG) != (0, 0):
-            pass
+        while time.monotonic() < deadline:
+            if os.waitpid(-group, os.WNOHANG) == (0, 0):
+                time.sleep(0.01)
