@@ -2,9 +2,21 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-from driftgauge.pipeline.turns import Turns
+from driftgauge.pipeline.turns import Turn, Turns
+
+
+@contextmanager
+def taken(turns: Turns) -> Iterator[Turn]:
+    """Lend a turn."""
+    turn = turns.take()
+    try:
+        yield turn
+    finally:
+        turn.end()
 
 
 def test_few_at_once() -> None:
@@ -15,7 +27,7 @@ def test_few_at_once() -> None:
 
     def work(number: int) -> None:
         nonlocal most, working
-        with turns.turn():
+        with taken(turns):
             with lock:
                 order.append(number)
                 working += 1
@@ -35,14 +47,14 @@ def test_who_hangs_holds_nobody_up() -> None:
     turns, over = Turns(2, patience=0.1), threading.Event()
 
     def hang(_: int) -> None:
-        with turns.turn():
+        with taken(turns):
             over.wait(60)
 
     with ThreadPoolExecutor(4) as threads:
         hanging = [threads.submit(hang, number) for number in range(4)]
         began = time.monotonic()
         time.sleep(0.05)
-        with turns.turn():
+        with taken(turns):
             assert time.monotonic() - began < 5
             assert not any(each.done() for each in hanging)
         over.set()
@@ -54,7 +66,7 @@ def test_who_works_on_makes_room() -> None:
     begun = threading.Event()
 
     def work_on() -> None:
-        with turns.turn() as turn:
+        with taken(turns) as turn:
             begun.set()
             while "short" not in events and len(events) < 1000:
                 time.sleep(0.01)
@@ -66,7 +78,7 @@ def test_who_works_on_makes_room() -> None:
     with ThreadPoolExecutor(1) as threads:
         long = threads.submit(work_on)
         begun.wait(60)
-        with turns.turn():
+        with taken(turns):
             events.append("short")
         long.result(60)
     assert 0 < events.index("short") < 200
@@ -76,7 +88,7 @@ def test_who_works_on_makes_room() -> None:
 def test_alone_nobody_waits() -> None:
     """Who works alone keeps its turn however long that takes."""
     turns = Turns(1, share=0.0)
-    with turns.turn() as turn:
+    with taken(turns) as turn:
         began = turn.began
         turn.makes_room()
         assert turn.began == began

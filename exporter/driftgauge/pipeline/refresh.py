@@ -185,19 +185,23 @@ class Pipeline:
     def each(self, now: int, then: Then[T]) -> dict[str, T]:
         """Refresh all models as of `now` (µs), side by side; return what comes `then`, by name. See `model`."""
         with ThreadPoolExecutor(MODELS_BEGUN, thread_name_prefix="model") as threads:
-            found = threads.map(lambda name: self.model(name, lambda: now, then), self._models)
-            return dict(zip(self._models, found, strict=True))
+            found = {name: threads.submit(self.model, name, self.turn(), now, then) for name in self._models}
+        return {name: future.result() for name, future in found.items()}
 
-    def model(self, name: str, clock: Callable[[], int], then: Then[T]) -> T:
-        """Read what is new of one model and forget what is old, as of what the clock (µs) says when it is its turn.
+    def turn(self) -> Turn:
+        """Wait until another model may be begun."""
+        return self._turns.take()
+
+    def model(self, name: str, turn: Turn, now: int, then: Then[T]) -> T:
+        """Read what is new of one model and forget what is old, as of `now` (µs); ends the turn.
 
         Returns what comes `then` in the same turn, given the model, that time and why it failed if it did.
         Raises Stopped if so asked.
         """
-        memory = self._models[name]
-        with self._turns.turn() as turn:
+        try:
+            memory = self._models[name]
             self.give_up_if_stopping()
-            now, failure = clock(), memory.failure
+            failure = memory.failure
             if memory.is_due(now):
                 wait = self._config.refresh_interval * self._random.uniform(0.8, 1.2)
                 with Readers(self.executor, self._pace) as readers:
@@ -205,6 +209,8 @@ class Pipeline:
                     failure = attempt(memory, partial(self._refresh_model, memory, going), now, wait=wait)
             turn.goes_on()
             return then(memory, now, failure)
+        finally:
+            turn.end()
 
     def _refresh_model(self, memory: Memory, going: _Going) -> None:
         now = going.now

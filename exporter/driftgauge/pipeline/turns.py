@@ -7,9 +7,8 @@ queue.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Condition
+from collections.abc import Callable
+from threading import Condition, Lock
 from typing import Final
 
 _PATIENCE: Final = 2.0
@@ -17,10 +16,11 @@ _SHARE: Final = 10.0
 
 
 class Turn:
-    """A turn that was taken: when it began, and the last sign of life, in s of the clock."""
+    """A turn: when it began, and the last sign of life, in s of the clock. One thread uses it."""
 
-    def __init__(self, turns: "Turns") -> None:
+    def __init__(self, turns: "Turns", waiting: Condition) -> None:
         self._turns = turns
+        self.waiting = waiting
         self.began = self.sign = 0.0
 
     def goes_on(self) -> None:
@@ -30,6 +30,10 @@ class Turn:
     def makes_room(self) -> None:
         """Wait for the next turn if this one has taken its share and others wait."""
         self._turns.make_room(self)
+
+    def end(self) -> None:
+        """Give the turn back."""
+        self._turns.end(self)
 
 
 class Turns:
@@ -51,43 +55,45 @@ class Turns:
         self._patience = patience
         self._share = share
         self._clock = clock
-        self._changed = Condition()
+        self._lock = Lock()
         self._queue: deque[Turn] = deque()
         self._working: set[Turn] = set()
 
-    @contextmanager
-    def turn(self) -> Iterator[Turn]:
-        """Wait for a turn and lend it."""
-        turn = Turn(self)
-        with self._changed:
+    def take(self) -> Turn:
+        """Wait for a turn and return it; whoever works on it ends it."""
+        turn = Turn(self, Condition(self._lock))
+        with self._lock:
             self._begin(turn)
-        try:
-            yield turn
-        finally:
-            with self._changed:
-                self._end(turn)
+        return turn
 
     def go_on(self, turn: Turn) -> None:
         """Take note of a sign of life; see `Turn`."""
-        with self._changed:
+        with self._lock:
             turn.sign = self._clock()
 
     def make_room(self, turn: Turn) -> None:
         """Have others go first that wait; see `Turn`."""
-        with self._changed:
+        with self._lock:
             turn.sign = self._clock()
             if self._queue and turn.sign - turn.began >= self._share:
-                self._end(turn)
+                self._working.discard(turn)
                 self._begin(turn)
+
+    def end(self, turn: Turn) -> None:
+        """Have the next one begin; see `Turn`."""
+        with self._lock:
+            self._working.discard(turn)
+            self._wake()
 
     def _begin(self, turn: Turn) -> None:
         self._queue.append(turn)
+        self._wake()
         while (wait := self._wait(turn)) is None or wait > 0:
-            self._changed.wait(wait)
+            turn.waiting.wait(wait)
         self._queue.popleft()
         turn.began = turn.sign = self._clock()
         self._working.add(turn)
-        self._changed.notify_all()
+        self._wake()
 
     def _wait(self, turn: Turn) -> float | None:
         """Return after how long (s) a turn may be taken unless something changes; None when only a change can help."""
@@ -97,6 +103,7 @@ class Turns:
         left = sorted((each.sign + self._patience - now for each in self._working), reverse=True)
         return left[self._count - 1] if len(left) >= self._count else 0.0
 
-    def _end(self, turn: Turn) -> None:
-        self._working.discard(turn)
-        self._changed.notify_all()
+    def _wake(self) -> None:
+        """Have the first that waits look whether it may begin."""
+        if self._queue:
+            self._queue[0].waiting.notify()

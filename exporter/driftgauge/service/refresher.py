@@ -207,6 +207,8 @@ class Refresher:
     def _close(self) -> None:
         """Give up the pipeline, with the models that are under way, and close the state."""
         self._given_up.set()
+        if self._rounds is not None:
+            self._rounds.close()
         self._close_workers()
         self._pipeline = self._rounds = None
         if self._store is not None:

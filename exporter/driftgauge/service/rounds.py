@@ -4,6 +4,7 @@ A round waits for what it has begun, but not for long: who takes longer goes on 
 and shows until then what it had. So one slow model costs nobody else anything.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Final
 from driftgauge.config import Config
 from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.refresh import MODELS_BEGUN, Pipeline
+from driftgauge.pipeline.turns import Turn
 from driftgauge.samples import Samples
 from driftgauge.service.refreshing import samples_of, shown_of
 from driftgauge.windows import MICROSECONDS
@@ -57,9 +59,11 @@ class Rounds:
         self._config = config
         self._pipeline = pipeline
         self._threads = ThreadPoolExecutor(MODELS_BEGUN, thread_name_prefix="model")
+        self._wanted: SimpleQueue[str | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[str, Outcome | BaseException] | None] = SimpleQueue()
         self._now = 0
         self.progress: Final = Progress(outcomes=dict(outcomes))
+        threading.Thread(target=self._begin_in_turn, name="turns", daemon=True).start()
 
     def begin(self, models: Iterable[str], now: float) -> list[str]:
         """Begin those of the models that are idle, as of `now` (s); return them."""
@@ -67,7 +71,7 @@ class Rounds:
         idle = [name for name in models if name not in self.progress.begun]
         for name in idle:
             self.progress.begun[name] = time.monotonic()
-            self._threads.submit(self._run, name)
+            self._wanted.put(name)
         return idle
 
     def wait(self, models: Iterable[str], seconds: float) -> None:
@@ -96,9 +100,17 @@ class Rounds:
         """Have `wait` and `take` return; callable from any thread."""
         self._done.put(None)
 
-    def _run(self, name: str) -> None:
+    def close(self) -> None:
+        """Begin no more."""
+        self._wanted.put(None)
+
+    def _begin_in_turn(self) -> None:
+        while (name := self._wanted.get()) is not None:
+            self._threads.submit(self._run, name, self._pipeline.turn())
+
+    def _run(self, name: str, turn: Turn) -> None:
         try:
-            self._done.put((name, self._pipeline.model(name, lambda: self._now, self._outcome)))
+            self._done.put((name, self._pipeline.model(name, turn, self._now, self._outcome)))
         except BaseException as error:  # noqa: BLE001 - raised where it is taken
             self._done.put((name, error))
 
