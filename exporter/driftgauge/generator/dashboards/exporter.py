@@ -133,6 +133,16 @@ def _refresh(marks: Marks) -> list[Panel]:
             Query(age(highest(last, "instance")), _BY),
             scale=scales.seconds(marks.stale),
         ),
+        lines(
+            About(
+                "Age of each model",
+                "Time since a model was last refreshed without a failure: a slow one is older than the others.",
+                _NEVER,
+                _MORE,
+            ),
+            Query(age(highest(SCOPE.of("model_last_refresh_timestamp_seconds"), "model")), "{{model}}"),
+            scale=scales.SECONDS,
+        ),
         bars(
             About(
                 "Failed refreshes by reason",
