@@ -257,12 +257,13 @@ def scripted(script: Path, text: str, *arguments: str, **environment: str) -> "s
     )
 
 
-def test_killing_the_exporter_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["shared", "s" * 100])
+def test_killing_the_exporter_leaves_nothing(tmp_path: Path, name: str) -> None:
     """When the exporter is killed its workers end, busy ones as well, and the server they were forked from.
 
-    What it leaves lies in its own folder, and the next process removes it.
+    What it leaves lies in its own folder, however long that is called, and the next process removes it.
     """
-    folder, temporary = tmp_path / "shared", tmp_path / "tmp"
+    folder, temporary = tmp_path / name, tmp_path / "tmp"
     temporary.mkdir()
     killed = scripted(tmp_path / "exporter.py", ABANDONED, str(folder), TMPDIR=str(temporary))
 

@@ -221,20 +221,28 @@ def _have_socket_in(folder: Path) -> None:
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
     server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
     place = config.get("tempdir")
-    if place is not None and Path(place).is_dir():
+    if place is not None and _is_folder(place):
         return
     if place is not None and server is not None:
         os.kill(server, signal.SIGKILL)
         # `ensure_running` looks for its end as well.
         os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
-    # The address of a socket has at most 107 bytes.
-    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
-        config.pop("tempdir", None)
-        return
     for left in folder.glob("listener-*"):
         if stat.S_ISSOCK(left.lstat().st_mode):
             remove(left)
     config["tempdir"] = str(folder)
+    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+        # The address of a socket has at most 107 bytes; a folder that is open has a short name for this process.
+        config["tempdir"] = f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}"
+
+
+def _is_folder(place: str) -> bool:
+    """Return whether there is a folder; one that was removed is none, even if it is still open."""
+    try:
+        status = Path(place).stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_nlink > 0
 
 
 def _stopping() -> BatchError:
