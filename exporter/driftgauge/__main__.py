@@ -13,6 +13,8 @@ import time
 
 # What a shell says of a process that a signal ended: 128 and its number.
 _ENDED = 128
+# What the distribution driftgauge-client brings.
+_OF_THE_CLIENT = ("driftgauge.errors", "driftgauge.redaction", "driftgauge.schema")
 # For a command to close and remove what it has; then it is ended as it is.
 _LEAVING_SECONDS = 5.0
 
@@ -30,9 +32,13 @@ def main() -> None:
             # Whoever started it may want it to live on without a terminal.
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, _unwind)
-    from driftgauge.cli import main as command_line  # noqa: PLC0415 - the signals come first
-    from driftgauge.hiding import guard_output  # noqa: PLC0415 - as above
-
+    try:
+        from driftgauge.cli import main as command_line  # noqa: PLC0415 - the signals come first
+        from driftgauge.hiding import guard_output  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        if error.name not in _OF_THE_CLIENT:
+            raise
+        sys.exit("driftgauge: its other half was removed: pip install driftgauge-client")
     guard_output()
     command_line()
 

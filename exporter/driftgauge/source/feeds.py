@@ -20,12 +20,12 @@ from driftgauge.source.mlflow_source import Source
 from driftgauge.source.schedule import is_news
 from driftgauge.source.survey import Choice, Sighting
 from driftgauge.source.values import Artifact, Discovery, RunState, Unlisted
-from driftgauge.windows import MICROSECONDS
 
 # All runs are enumerated this often (s); in between only those that can be new are asked for.
 _FULL_INTERVAL: Final = 3600.0
 # How long (s) a server that does not answer is left alone at most.
 LONGEST_REST: Final = 60.0
+_MICROSECONDS: Final = 1_000_000
 _log = structlog.get_logger("driftgauge.source")
 
 
@@ -158,7 +158,7 @@ class _Rest:
 
     def lasts(self, now: int) -> SourceUnavailable | None:
         """Return the failure while the server is to be left alone."""
-        return self.failure if 0 < now - self.begun < self.seconds * MICROSECONDS else None
+        return self.failure if 0 < now - self.begun < self.seconds * _MICROSECONDS else None
 
 
 class Session:
