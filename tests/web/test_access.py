@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 import time
 from collections.abc import Mapping
 
@@ -240,3 +241,28 @@ def test_unguarded_paths() -> None:
     with running(guard) as url:
         assert [fetch(url, path).status for path in GUARDED] == [401, 401, 401, 200, 401, 401]
         assert fetch(url, "/-/healthy", headers=basic("alice", "wrong")).status == 200
+
+
+def test_whoever_has_gone_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their attempt is refused, and not remembered as wrong."""
+    let_go, real = threading.Event(), bcrypt.checkpw
+
+    def slow(password: bytes, hashed: bytes) -> bool:
+        assert let_go.wait(30)
+        return real(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", slow)
+
+    async def story() -> list[bool]:
+        credentials = Credentials()
+        guesses = [
+            asyncio.create_task(credentials.accept("alice", b"%d" % n, users=USERS, client="b")) for n in range(2)
+        ]
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(credentials.accept("alice", b"open sesame", users=USERS, waits=lambda: False))
+        await asyncio.sleep(0.05)
+        let_go.set()
+        verdicts = await asyncio.gather(*guesses, gone)
+        return [*verdicts, await credentials.accept("alice", b"open sesame", users=USERS)]
+
+    assert asyncio.run(story()) == [False, False, False, True]

@@ -4,11 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import bcrypt
 import pytest
 
-from driftgauge.web.checks import Checks, cost_of, matches
+from driftgauge.web.checks import Asked, Checks, cost_of, matches
 from processes import eventually
 
 PATIENCE = 30
@@ -43,7 +44,7 @@ def test_the_newest_comes_first() -> None:
         desk, checks = Desk(), Checks()
         tasks = []
         for name, blamed in [("1", True), ("2", True), ("old", True), ("new", True), ("fair", False), ("right", False)]:
-            tasks.append(asyncio.create_task(checks.run(desk.check(name), blamed=blamed)))
+            tasks.append(asyncio.create_task(checks.run(desk.check(name), Asked(blamed=partial(bool, blamed)))))
             await asyncio.sleep(0.02)
         await desk.until(2)
         desk.let_go.set()
@@ -61,15 +62,15 @@ def test_one_thread_is_kept_for_who_has_just_come() -> None:
 
     async def story() -> tuple[list[str], int]:
         desk, checks = Desk(), Checks()
-        tasks = [asyncio.create_task(checks.run(desk.check(str(n)), blamed=True)) for n in range(5)]
+        tasks = [asyncio.create_task(checks.run(desk.check(str(n)), Asked(blamed=lambda: True))) for n in range(5)]
         await desk.until(2)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         desk.let_go.set()
         await asyncio.wait(tasks[:2])
         desk.let_go.clear()
         await desk.until(3)
         running = len(desk.began)
-        tasks.append(asyncio.create_task(checks.run(desk.check("right"), blamed=True)))
+        tasks.append(asyncio.create_task(checks.run(desk.check("right"), Asked(blamed=lambda: True))))
         await desk.until(running + 1)
         desk.let_go.set()
         await asyncio.gather(*tasks)
@@ -86,18 +87,44 @@ def test_whoever_gives_up_is_left_out() -> None:
 
     async def story() -> list[str]:
         desk, checks = Desk(), Checks()
-        tasks = [asyncio.create_task(checks.run(desk.check(str(n)), blamed=False)) for n in range(4)]
+        tasks = [asyncio.create_task(checks.run(desk.check(str(n)), Asked())) for n in range(4)]
         await desk.until(2)
         tasks[0].cancel()
         tasks[3].cancel()
         desk.let_go.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(checks.run(desk.check("right"), blamed=False) for _ in range(2)))
+        await asyncio.gather(*(checks.run(desk.check("right"), Asked()) for _ in range(2)))
         return desk.began
 
     began = asyncio.run(story())
 
     assert sorted(began) == ["0", "1", "2", "right", "right"]
+
+
+def test_what_comes_again_goes_first() -> None:
+    """Before what is newer, on both threads; what nobody waits for any more is left out."""
+
+    async def story() -> tuple[list[str], list[object]]:
+        desk, checks = Desk(), Checks()
+        tasks = []
+        for name, asked in [
+            ("1", Asked()),
+            ("2", Asked()),
+            ("right", Asked(again=True)),
+            ("new", Asked()),
+            ("gone", Asked(again=True, waits=lambda: False)),
+        ]:
+            tasks.append(asyncio.create_task(checks.run(desk.check(name), asked)))
+            await asyncio.sleep(0.02)
+        await desk.until(2)
+        desk.let_go.set()
+        return desk.began, [repr(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
+
+    began, answers = asyncio.run(story())
+
+    assert sorted(began[:2]) == ["1", "2"]
+    assert sorted(began[2:]) == ["new", "right"]
+    assert answers == ["False", "False", "True", "False", "LeftOut()"]
 
 
 @pytest.mark.parametrize("cost", [4, 5, 7])

@@ -7,7 +7,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -172,8 +172,10 @@ def test_a_scrape_through_clients_that_read_slowly() -> None:
     """Who takes long to read a page is cut off for the next scrape."""
 
     class Large(Stub):
-        def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[int, list[bytes]]:
-            del gzip
+        def metrics(
+            self, *, openmetrics: bool, gzip: bool, names: Container[str] | None = None
+        ) -> tuple[int, list[bytes]]:
+            del gzip, names
             return (5, [b"small"]) if openmetrics else (40 << 18, [bytes(1 << 18)] * 40)
 
     app = create_app(Large, version="1")

@@ -14,7 +14,7 @@ def test_some_failures_are_free() -> None:
     """Then each waits longer than the one before, up to the longest time."""
     limited = pace()
 
-    holds = [limited.fail("a", 100.0)[0] for _ in range(9)]
+    holds = [limited.fail("a", 100.0) for _ in range(9)]
 
     assert holds == [0, 0, 0, 2, 4, 6, 8, 10, 10]
 
@@ -25,7 +25,7 @@ def test_time_makes_up_for_failures() -> None:
     for _ in range(3):
         limited.fail("a", 100.0)
 
-    assert [limited.fail("a", 104.0)[0] for _ in range(3)] == [0, 0, 2]
+    assert [limited.fail("a", 104.0) for _ in range(3)] == [0, 0, 2]
 
 
 def test_addresses_are_told_apart() -> None:
@@ -34,22 +34,31 @@ def test_addresses_are_told_apart() -> None:
     for _ in range(4):
         last = limited.fail("a", 0.0)
 
-    assert last == (2.0, True)
-    assert limited.fail("b", 0.0) == (0.0, False)
+    assert (last, limited.fail("b", 0.0)) == (2.0, 0.0)
+    assert [limited.blames(name, 0.0) for name in ("a", "b", "c")] == [True, False, False]
+    assert not limited.blames("a", 3.0)
+
+
+def test_what_costs_more_counts_more() -> None:
+    """Where a check takes as long as three usual ones, a failure counts as three."""
+    limited = pace()
+
+    assert [limited.fail("a", 0.0, weight=3) for _ in range(3)] == [0, 6, 10]
+    limited.succeed("b", weight=3)
 
 
 def test_all_together_have_a_pace() -> None:
     """Many addresses that fail once each are held back, though none of them is to blame."""
     limited = pace(each=(3, 2.0), together=(2, 1.0))
 
-    assert [limited.fail(str(n), 0.0) for n in range(4)] == [(0, False), (0, False), (1, False), (2, False)]
+    assert [limited.fail(str(n), 0.0) for n in range(4)] == [0, 0, 1, 2]
 
 
 def test_what_turns_out_right_does_not_count() -> None:
     """A scraper whose first request was checked has used up nothing."""
     limited = pace(together=(3, 1.0))
     for _ in range(20):
-        assert limited.fail("a", 0.0) == (0, False)
+        assert limited.fail("a", 0.0) == 0
         limited.succeed("a")
     limited.succeed("never seen")
 
@@ -70,4 +79,4 @@ def test_a_flood_is_forgiven(seconds: float) -> None:
     for _ in range(10_000):
         limited.fail("a", 0.0)
 
-    assert limited.fail("a", seconds)[0] == 0
+    assert limited.fail("a", seconds) == 0

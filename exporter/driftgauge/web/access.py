@@ -18,6 +18,7 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -25,7 +26,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from driftgauge.web.checks import Checks, cost_of, matches
+from driftgauge.web.checks import Asked, Checks, LeftOut, cost_of, matches
 from driftgauge.web.connections import connection_of
 from driftgauge.web.pace import Pace
 from driftgauge.web.webconfig import WebConfig
@@ -34,7 +35,9 @@ _log = structlog.get_logger("driftgauge.web")
 
 # bcrypt reads no further than this; the library refuses longer ones instead of cutting them as Go does.
 _BCRYPT_BYTES: Final = 72
-_MOST_WRONG: Final = 10_000
+_MOST_NOTED: Final = 10_000
+# What a check takes at the cost that is usual.
+_USUAL_SECONDS: Final = 0.25
 # Answers held back at a time; beyond it they are given at once, the oldest first.
 _MOST_HELD: Final = 1000
 _QUIET_SECONDS: Final = 60.0
@@ -62,38 +65,59 @@ class Credentials:
         self._users: Mapping[str, str] = {}
         self._accepted: dict[str, bytes] = {}
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
+        # What was asked and never checked: who comes again with it may be a scraper, and is no one who guesses.
+        self._unchecked: OrderedDict[bytes, None] = OrderedDict()
         self._held: OrderedDict[asyncio.Task[bool], None] = OrderedDict()
 
-    async def accept(self, name: str, password: bytes, *, users: Mapping[str, str], client: str = "") -> bool:
+    async def accept(
+        self,
+        name: str,
+        password: bytes,
+        *,
+        users: Mapping[str, str],
+        client: str = "",
+        waits: Callable[[], bool] = lambda: True,
+    ) -> bool:
         """Return whether `users` (name -> bcrypt hash, at least one) has this name with this password.
 
-        client: the address that asks. Raises TooManyFailures in place of False where too many have failed; that is
-        when the answer is due, and not before.
+        client: the address that asks; waits: whether it still does. Raises TooManyFailures in place of False where too
+        many have failed; that is when the answer is due, and not before.
         """
         if users != self._users:
-            self._users, self._accepted, self._wrong = dict(users), {}, OrderedDict()
+            self._users, self._accepted = dict(users), {}
+            self._wrong, self._unchecked = OrderedDict(), OrderedDict()
         attempt = _Attempt(name, password[:_BCRYPT_BYTES], self._digest(name.encode(), password[:_BCRYPT_BYTES]))
         if self._accepted.get(name) == attempt.digest:
             return True
-        hold, blamed = self._pace.fail(client, self._clock())
-        if not await (self._held_back(attempt, hold, blamed=blamed) if hold else self._check(attempt, blamed=False)):
-            if hold:
-                raise TooManyFailures(hold)
-            return False
-        self._pace.succeed(client)
-        return True
+        # On a machine that is busy, or with hashes that take long, they are slower to be forgiven.
+        weight = max(1.0, self._checks.seconds / _USUAL_SECONDS)
+        hold = self._pace.fail(client, self._clock(), weight=weight)
+        blamed = partial(self._blames, client)
+        asked = Asked(again=attempt.digest in self._unchecked, blamed=blamed, waits=waits)
+        try:
+            right = await (self._held_back(attempt, hold, asked) if hold else self._check(attempt, asked))
+        except LeftOut:
+            right = False
+        if right:
+            self._pace.succeed(client, weight=weight)
+        elif hold:
+            raise TooManyFailures(hold)
+        return right
+
+    def _blames(self, client: str) -> bool:
+        return self._pace.blames(client, self._clock())
 
     def release(self) -> None:
         """Refuse all whose answers are held back now."""
         for task in self._held:
             task.cancel()
 
-    async def _held_back(self, attempt: "_Attempt", hold: float, *, blamed: bool) -> bool:
+    async def _held_back(self, attempt: "_Attempt", hold: float, asked: Asked) -> bool:
         """Return True when the attempt turns out right within `hold` s, False after that time."""
 
         async def until_right() -> bool:
             # A name that nobody has needs no check: that is not seen from the time.
-            right = attempt.name in self._users and await self._check(attempt, blamed=blamed)
+            right = attempt.name in self._users and await self._check(attempt, asked)
             return right or await asyncio.sleep(hold, result=False)
 
         task = asyncio.create_task(until_right())
@@ -107,9 +131,9 @@ class Credentials:
             self._held.pop(task, None)
         return bool(done) and not task.cancelled() and task.result()
 
-    async def _check(self, attempt: "_Attempt", *, blamed: bool) -> bool:
+    async def _check(self, attempt: "_Attempt", asked: Asked) -> bool:
         """Return whether it is right, from what is remembered or by bcrypt; remember it."""
-        users, accepted, wrong = self._users, self._accepted, self._wrong
+        users, accepted, wrong, unchecked = self._users, self._accepted, self._wrong, self._unchecked
         hardest = max(users.values(), key=cost_of)
         hashed = users.get(attempt.name)
 
@@ -122,18 +146,26 @@ class Credentials:
 
         if attempt.digest in wrong:
             return False
-        if await self._checks.run(check, blamed=blamed):
+        _note(unchecked, attempt.digest)
+        right = await self._checks.run(check, asked)
+        unchecked.pop(attempt.digest, None)
+        if right:
             accepted[attempt.name] = attempt.digest
-            return True
-        wrong[attempt.digest] = None
-        while len(wrong) > _MOST_WRONG:
-            wrong.popitem(last=False)
-        return False
+        else:
+            _note(wrong, attempt.digest)
+        return right
 
     def _digest(self, *parts: bytes) -> bytes:
         """Return one digest of several texts, each digested first so that no two lists run together alike."""
         inner = b"".join(hashlib.sha256(part).digest() for part in parts)
         return hashlib.blake2b(inner, key=self._key, digest_size=32).digest()
+
+
+def _note(digests: OrderedDict[bytes, None], digest: bytes) -> None:
+    """Remember a digest; only the last ones are."""
+    digests[digest] = None
+    while len(digests) > _MOST_NOTED:
+        digests.popitem(last=False)
 
 
 class _Attempt(NamedTuple):
@@ -185,9 +217,9 @@ class Guard:
         if given is None:
             return _unauthorized()
         connection = connection_of(scope)
-        client = connection.address if connection is not None else ""
+        client, waits = ("", _always) if connection is None else (connection.address, connection.waits)
         try:
-            if await self._credentials.accept(*given, users=users, client=client):
+            if await self._credentials.accept(*given, users=users, client=client, waits=waits):
                 return None
         except TooManyFailures as error:
             self._say(client)
@@ -211,6 +243,10 @@ class Guard:
             )
             self._failed.clear()
             self._said = now
+
+
+def _always() -> bool:
+    return True
 
 
 def _unauthorized() -> ASGIApp:

@@ -1,9 +1,10 @@
 """Checks of passwords against bcrypt hashes, on two threads of their own.
 
-A check takes as long as the hash says, about a quarter of a second at the usual cost. When many wait, the newest comes
-first, those of addresses that are not to blame before the others: whoever guesses has to wait for its own answers, so
-what comes next may well be somebody else. The second thread takes only what has just come, so that a flood keeps one
-processor busy and somebody new need not wait even for that.
+A check takes as long as the hash says, about a quarter of a second at the usual cost. When many wait, those of
+addresses that are not to blame come first, then what has been asked before, then the newest: whoever guesses asks
+something else each time and has to wait for its answers, so what comes next may well be somebody else. The second
+thread takes only what has just come or comes again, so that a flood keeps one processor busy and somebody new need not
+wait even for that.
 """
 
 import asyncio
@@ -15,52 +16,89 @@ from typing import Final, NamedTuple
 import bcrypt
 
 _THREADS: Final = 2
-# How long (s) a check has just come; about what one takes.
-_NEW_SECONDS: Final = 0.3
+# For how long a check has just come: as many times what one takes at the moment, whatever else the machine does.
+_NEW: Final = 3.0
+_USUAL_SECONDS: Final = 0.25
+_LEAST_SECONDS: Final = 0.1
+_SMOOTHING: Final = 0.3
 # "$2b$12$": all before salt and hash.
 _PREFIX: Final = 7
 
 
-class _Turn(NamedTuple):
-    """A check that waits. blamed: whether its address has failed too often."""
+class LeftOut(Exception):
+    """A check was not made, for nobody waits for its answer any more."""
 
+
+class Asked(NamedTuple):
+    """Who asks. again: what was asked before and never checked.
+
+    blamed: tells whether the address has failed too often by now. waits: whether anybody still waits for the answer.
+    """
+
+    again: bool = False
+    blamed: Callable[[], bool] = lambda: False
+    waits: Callable[[], bool] = lambda: True
+
+
+class _Turn(NamedTuple):
     turn: "asyncio.Future[None]"
-    blamed: bool
+    asked: Asked
     since: float
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Return what comes first when it is greater."""
+        return not self.asked.blamed(), self.asked.again, self.since
 
 
 class Checks:
-    """Belongs to one event loop."""
+    """Belongs to one event loop. seconds: what a check takes at the moment."""
 
     def __init__(self) -> None:
+        self.seconds = _USUAL_SECONDS
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="password")
         self._running = 0
         self._waiting: list[_Turn] = []
 
-    async def run(self, check: Callable[[], bool], *, blamed: bool) -> bool:
-        """Return what a check says when its turn has come. Cancelled while it waits, it is left out."""
+    async def run(self, check: Callable[[], bool], asked: Asked) -> bool:
+        """Return what a check says when its turn has come.
+
+        It is left out when this is cancelled before. Raises LeftOut when nobody waits for the answer any more.
+        """
         loop = asyncio.get_running_loop()
         if self._running < _THREADS:
             self._running += 1
         else:
-            mine = _Turn(loop.create_future(), blamed, time.monotonic())
+            mine = _Turn(loop.create_future(), asked, time.monotonic())
             self._waiting.append(mine)
             await mine.turn
-        work = loop.run_in_executor(self._threads, check)
+        work = loop.run_in_executor(self._threads, self._timed, check)
         # Also when nobody waits for the answer any more, a thread is free only when the check has ended.
         work.add_done_callback(lambda _: self._next())
         return await asyncio.shield(work)
 
+    def _timed(self, check: Callable[[], bool]) -> bool:
+        began = time.monotonic()
+        try:
+            return check()
+        finally:
+            self.seconds += _SMOOTHING * (time.monotonic() - began - self.seconds)
+
     def _next(self) -> None:
         """Pass the turn on, or note that a thread is free."""
+        for each in self._waiting:
+            if not (each.turn.done() or each.asked.waits()):
+                each.turn.set_exception(LeftOut())
         self._waiting = [each for each in self._waiting if not each.turn.done()]
-        chosen = max(self._waiting, key=lambda each: (not each.blamed, each.since), default=None)
-        is_old = chosen is not None and time.monotonic() - chosen.since > _NEW_SECONDS
-        if chosen is None or (is_old and self._running > 1):
+        chosen = max(self._waiting, key=lambda each: each.rank, default=None)
+        if chosen is None or (self._running > 1 and not self._may_have_both(chosen)):
             self._running -= 1
             return
         self._waiting.remove(chosen)
         chosen.turn.set_result(None)
+
+    def _may_have_both(self, chosen: _Turn) -> bool:
+        return chosen.asked.again or time.monotonic() - chosen.since < _NEW * max(self.seconds, _LEAST_SECONDS)
 
 
 def matches(password: bytes, hashed: str, *, cost: int) -> bool:

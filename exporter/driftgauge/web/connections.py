@@ -77,6 +77,10 @@ class Connection(H11Protocol):
             return _SILENT
         return _IDLE if self.cycle.response_complete or self.flow.write_paused else _BUSY
 
+    def waits(self) -> bool:
+        """Return whether its client is still there."""
+        return not self.transport.is_closing()
+
     async def drained(self) -> None:
         """Wait until its client has read nearly all that was sent, or is gone."""
         await self.flow.drain()

@@ -43,27 +43,30 @@ class Pace:
         """Return how many addresses are remembered."""
         return len(self._even)
 
-    def fail(self, address: str, now: float) -> tuple[float, bool]:
-        """Count an attempt as failed; return how long to hold its answer back (s), and whether the address is to blame.
+    def fail(self, address: str, now: float, *, weight: float = 1.0) -> float:
+        """Count an attempt as failed; return how long to hold its answer back (s).
 
-        now: seconds of a clock that never goes back. `succeed` takes it back.
+        now: seconds of a clock that never goes back. weight: how many failures it counts as. `succeed` takes it back.
         """
-        even, own = self._counted(self._each, self._even.pop(address, 0.0), now)
+        even, own = self._counted(self._each, self._even.pop(address, 0.0), now, weight)
         self._even[address] = even
         while len(self._even) > self._most:
             self._even.popitem(last=False)
-        self._all_even, common = self._counted(self._together, self._all_even, now)
-        return max(own, common), own > 0
+        self._all_even, common = self._counted(self._together, self._all_even, now, weight)
+        return max(own, common)
 
-    def succeed(self, address: str) -> None:
+    def blames(self, address: str, now: float) -> bool:
+        """Return whether an address has failed so often that a failure of its own would be held back."""
+        return self._even.get(address, 0.0) > now + self._each.burst * self._each.every
+
+    def succeed(self, address: str, *, weight: float = 1.0) -> None:
         """Take back an attempt that turned out right."""
-        for_all = self._all_even - self._together.every
-        self._all_even = max(0.0, for_all)
+        self._all_even = max(0.0, self._all_even - self._together.every * weight)
         if address in self._even:
-            self._even[address] -= self._each.every
+            self._even[address] -= self._each.every * weight
 
-    def _counted(self, rate: Rate, even: float, now: float) -> tuple[float, float]:
+    def _counted(self, rate: Rate, even: float, now: float, weight: float) -> tuple[float, float]:
         """Return when all is even again after one more, and how long that one has to wait."""
         free = now + rate.burst * rate.every
-        even = min(max(even, now) + rate.every, free + self._longest)
+        even = min(max(even, now) + rate.every * weight, free + self._longest)
         return even, max(0.0, even - free)
