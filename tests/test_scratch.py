@@ -93,3 +93,16 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             part.write(b"abc")
         part.path.unlink(missing_ok=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes with its block; where none can be made, as with a read-only root, it is said what to do."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch.temporary_folder() as folder:
+        (folder / "a").touch()
+        assert [folder] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StateError, match=r"No such file or directory\. Set TMPDIR to one"), scratch.temporary_folder():
+        pass

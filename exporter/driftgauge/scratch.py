@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import RawIOBase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from driftgauge.errors import StateError
@@ -64,6 +65,19 @@ class Scratch:
     def named(self, fingerprint: str) -> Path:
         """Return the path of the file with a fingerprint."""
         return self.folder / f"{fingerprint}.data"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Lend a folder that goes with the block. Raises StateError where no folder for temporary files can be written."""
+    try:
+        folder = TemporaryDirectory(prefix="driftgauge-")
+    except OSError as error:
+        raise StateError(
+            f"no folder for temporary files: {error.strerror}. Set TMPDIR to one that this user may write to"
+        ) from error
+    with folder as name:
+        yield Path(name)
 
 
 class Part:

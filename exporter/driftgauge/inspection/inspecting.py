@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -24,6 +22,7 @@ from driftgauge.pipeline.executor import NOTHING
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.samples import Samples
 from driftgauge.schema import ReadAs
+from driftgauge.scratch import temporary_folder
 from driftgauge.segments import ALL_ROWS
 from driftgauge.service.refreshing import refresh_models, workers_for
 from driftgauge.source import Choice
@@ -64,8 +63,8 @@ class Bench:
 
     def __init__(self, config: Config) -> None:
         self._stack = ExitStack()
-        self.folder: Final = self._stack.enter_context(TemporaryDirectory(prefix="driftgauge-inspect-"))
-        self.workers: Final = workers_for(config.model_copy(update={"state_dir": self.folder}))
+        self.folder: Final = self._stack.enter_context(temporary_folder())
+        self.workers: Final = workers_for(config.model_copy(update={"state_dir": str(self.folder)}))
         self._stack.callback(self.workers.close)
         self._states = 0
 
@@ -82,7 +81,7 @@ class Bench:
     def state(self) -> str:
         """Return a new folder for a state."""
         self._states += 1
-        return str(Path(self.folder) / f"state-{self._states}")
+        return str(self.folder / f"state-{self._states}")
 
 
 class Inspector:

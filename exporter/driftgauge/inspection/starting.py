@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from driftgauge.config import Config, Limits, ModelConfig, parse
@@ -20,7 +19,7 @@ from driftgauge.inspection.reporting import findings
 from driftgauge.inspection.tasks import task_of
 from driftgauge.patterns import matches
 from driftgauge.schema import Task
-from driftgauge.scratch import Scratch
+from driftgauge.scratch import Scratch, temporary_folder
 from driftgauge.source import Source
 
 if TYPE_CHECKING:
@@ -121,8 +120,8 @@ def _start_of_run(run_id: str, wanted: Wanted, environ: Mapping[str, str], task:
         raise ConfigError(f"{run_id}: to ask MLflow for this run, set {_VARIABLE}")
     if wanted.labels:
         raise ConfigError("--labels goes with a file; of a run, files named labels* are the labels")
-    with TemporaryDirectory(prefix="driftgauge-inspect-") as folder:
-        source = Source(uri, max_artifact_bytes=Limits().max_artifact_bytes, spool=Scratch(Path(folder)))
+    with temporary_folder() as folder:
+        source = Source(uri, max_artifact_bytes=Limits().max_artifact_bytes, spool=Scratch(folder))
         experiment = source.experiment_of(run_id)
     settings = {"name": _name(experiment.rpartition("/")[2]), **task, "predictions": {"experiment": experiment}}
     return Start({**settings, "labels": {}, **_reference(wanted)}, tracking_uri=uri, run_id=run_id, environ=environ)
