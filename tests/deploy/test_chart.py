@@ -125,6 +125,18 @@ def test_versions_are_those_of_the_package() -> None:
     assert exporter_of(rendered({}))["image"].endswith(f":{__version__}")
 
 
+def test_image_is_what_the_chart_expects() -> None:
+    """The Dockerfile's user, volume and command are those of the pods."""
+    image = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    pod, container = pod_of(rendered({}))["spec"], exporter_of(rendered({}))
+    user = pod["securityContext"]["runAsUser"]
+
+    assert f"\nUSER {user}:{pod['securityContext']['runAsGroup']}\n" in image
+    assert f'\nVOLUME ["{container["volumeMounts"][0]["mountPath"]}"]\n' in image
+    assert '\nENTRYPOINT ["driftgauge"]\n' in image
+    assert "command" not in container
+
+
 # Values and the schema.
 
 
