@@ -145,6 +145,11 @@ def test_the_longest_secret_counts() -> None:
     assert Secrets(["geheim", "geheimnis"]).hide("geheimnis, geheim") == "<secret>, <secret>"
 
 
+def test_the_user_of_a_known_password_is_hidden_too() -> None:
+    """Whichever is found first."""
+    assert Secrets(["geheimnis"]).hide("at http://me:geheimnis@host/x") == "at http://<secret>@host/x"
+
+
 @pytest.mark.parametrize("part", ["://", ":/", "a:", "?", "a+", "a@", "://a:", "#=", "http://a", "?="])
 def test_a_hostile_message_takes_no_time(part: str) -> None:
     """Servers write messages; what is looked for is bounded."""

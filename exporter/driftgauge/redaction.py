@@ -129,7 +129,9 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """Return a message without these secrets, and without user, query and fragment of the URIs in it."""
-        text = _USER_WITHIN.sub(f"{SECRET}@", self.hide_known(text))
+        # A user whose password is known is one as well, and no longer recognised once that is hidden.
+        text = self.hide_known(_USER_WITHIN.sub(f"{SECRET}@", text))
+        text = _USER_WITHIN.sub(f"{SECRET}@", text)
         text = _BARE_USER_WITHIN.sub(f"{SECRET}@", text)
         text = _QUERY_WITHIN.sub(lambda found: f"{found[1] or found[2]}{SECRET}", text)
         return _HEADER.sub(rf"\1{SECRET}", _FRAGMENT_WITHIN.sub(rf"\1{SECRET}", text))

@@ -182,6 +182,15 @@ def test_a_dead_proxy(nginx: Gateways, tmp_path: Path, monkeypatch: pytest.Monke
     assert (reason, "no_proxy" in text) == ("proxy", True)
 
 
+def test_a_workspace_of_a_server_without_workspaces(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the variable that is named."""
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "nowhere")
+    reason, text = refusal(mlflow_server, tmp_path)
+    assert (reason, "unset MLFLOW_WORKSPACE" in text) == ("not_found", True), text
+
+
 @pytest.mark.parametrize("gateway", ["https", "prefix", "redirect 308", "token"])
 def test_what_works(
     nginx: Gateways, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gateway: str
