@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+import click
 import pytest
 import yaml
 
@@ -64,24 +65,23 @@ def test_what_it_starts_is_the_command() -> None:
     keys = _read(UNIT.read_text(encoding="utf-8"))
     words = keys["ExecStart"][0].split()[1:]
 
-    assert words[-1] == "$ARGS"
-    assert {word.partition("=")[0] for word in words[1:-1]} <= _flags(words[0])
+    assert words[0] == "serve"
+    assert {word.partition("=")[0] for word in words[1:]} <= {name for flag in _serve() for name in flag.opts}
     assert (keys["Type"], keys["NotifyAccess"], keys["Restart"]) == (["notify"], ["main"], ["always"])
     # A mistake in the configuration is not tried again and again.
     assert keys["RestartPreventExitStatus"] == ["2"]
 
 
 def test_the_environment_file_sets_nothing_by_itself() -> None:
-    """All of it is commented out, and the flags in it are those of the command line."""
+    """All of it is commented out; it names MLflow's variables, and flags as the command line knows them."""
     lines = (FOLDER / "driftgauge.env").read_text(encoding="utf-8").splitlines()
-    settings = [line[1:] for line in lines if re.match(r"#\w+=", line)]
-    (arguments,) = (line.partition("=")[2].strip('"').split() for line in settings if line.startswith("ARGS="))
+    named = {line[1:].partition("=")[0] for line in lines if re.match(r"#\w+=", line)}
+    flags = {name for name in named if name.startswith("DRIFTGAUGE_")}
 
     assert [line for line in lines if line and not line.startswith("#")] == []
-    assert {word.partition("=")[0] for word in arguments} <= _flags("serve")
-    assert {line.partition("=")[0] for line in settings} == {
-        "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "ARGS"
-    }  # fmt: skip
+    assert named - flags == {"MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}
+    assert flags <= {flag.envvar for flag in _serve()}
+    assert len(flags) == 3
 
 
 def test_the_scrape_configuration_is_right(tmp_path: Path) -> None:
@@ -97,5 +97,5 @@ def test_the_scrape_configuration_is_right(tmp_path: Path) -> None:
     assert [job["honor_labels"] for job in yaml.safe_load(example)["scrape_configs"]] == [True]
 
 
-def _flags(command: str) -> set[str]:
-    return {name for parameter in main.commands[command].params for name in parameter.opts}
+def _serve() -> list[click.Parameter]:
+    return main.commands["serve"].params
