@@ -18,9 +18,9 @@ SITE: Final = Path(sysconfig.get_paths()["purelib"])
 # In these libraries no module outside of `tests` imports anything from there.
 LIBRARIES: Final = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
 HEADERS: Final = ("numpy/_core/include", "pyarrow/include", "pyarrow/src")
-# What its own compiler would read, and Arrow's two ways to talk to other servers, which nobody here imports.
+# What its own compiler would read, and how Arrow talks to other servers, which nobody here imports.
 SOURCES: Final = ("*.c", "*.cpp", "*.h", "*.hpp", "*.pxd", "*.pxi", "*.pyx")
-UNUSED: Final = ("*_flight*", "flight.py", "*_substrait*", "substrait.py")
+UNUSED: Final = ("*_flight*", "flight.py")
 # Of the two hundred services that botocore describes: the store, and those that say who asks it.
 SERVICES: Final = {"s3", "signin", "sso", "sso-oidc", "sts"}
 # What is imported only when it is needed, when a store of that kind is read.
