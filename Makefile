@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms gateways demo story docs generate pictures servers servers-new release-check compose-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -130,6 +130,11 @@ release-check: $(STAMP)
 # What Compose starts, from the files that it mounts, with the demo's traffic; `make test` starts it without.
 compose-test: $(STAMP) servers
 	COMPOSE_WHOLE=1 $(BIN)/python -m pytest tests/deploy/test_compose.py
+
+# The unit under a systemd of its own: a minute, as root. `make test` has systemd's checks of the file.
+systemd-test: $(STAMP)
+	@./tests/install-servers systemd
+	PYTHONPATH=tests unshare --mount $(BIN)/python -m systemd
 
 # The image, really built on a base of debootstrap, and started, scraped and looked at: some minutes, as root, some GB in .image.
 image-test: $(STAMP)
