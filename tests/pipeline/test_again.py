@@ -302,7 +302,7 @@ def test_windows_and_segments_added(place: Place) -> None:
 _KILLED = """
 import os, sys
 from driftgauge.config import parse
-from driftgauge.pipeline import refresh
+from driftgauge.pipeline import model, refresh
 from driftgauge.pipeline.executor import Inline
 from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.pace import Pace
@@ -311,12 +311,12 @@ from driftgauge.store import Store
 config, now, steps = parse(sys.argv[1], filename="c", environ={}), int(sys.argv[2]), iter(range(int(sys.argv[3])))
 pace = Pace(step_files=1, together=1)
 
-def commit(self, *arguments, original=refresh.Pipeline._commit, **options):
+def commit(self, *arguments, original=model.ModelRefresh._commit, **options):
     original(self, *arguments, **options)
     if next(steps, None) is None:
         os.kill(os.getpid(), 9)
 
-refresh.Pipeline._commit = commit
+model.ModelRefresh._commit = commit
 refresh.Pipeline(config, Feeds(config), Store.open(config.state_dir), executor=Inline(), pace=pace).refresh(now)
 """
 

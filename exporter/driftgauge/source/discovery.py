@@ -54,16 +54,9 @@ def discover(
     """
     if reach == "new":
         sighting = sighting or survey(connection, {"": (experiment, known)}, now=now)[""]
-        now, experiment_id, seen, wanted = sighting.at, sighting.experiment_id, sighting.seen, sighting.wanted
     else:
-        experiment_id = find_experiment(connection, experiment)
-        seen = {run.run_id: run for run in search(connection, [experiment_id], "")}
-        wanted = (
-            set(seen)
-            if reach == "everything"
-            else wanted_of(seen, known, now, relisted=connection.portions.relisted, resting=connection.resting)
-        )
-        wanted = choose(seen) if choose else wanted
+        sighting = _search_all(connection, experiment, known=known, reach=reach, now=now, choose=choose)
+    now, experiment_id, seen, wanted = sighting.at, sighting.experiment_id, sighting.seen, sighting.wanted
     deleted = (wanted if reach == "new" else known.keys()) - seen.keys()
     runs = sorted((seen[run_id] for run_id in wanted & seen.keys()), key=lambda run: (run.start, run.run_id))
 
@@ -79,6 +72,26 @@ def discover(
     unlisted = tuple(item for run in runs for item in _unlisted(run, found[run.run_id]))
     again = Sighting(now, experiment_id, left, left.keys()) if left else None
     return Pass(Discovery(experiment_id, artifacts, states, unlisted, again), {run.run_id: run.root for run in runs})
+
+
+def _search_all(
+    connection: "Connection",
+    experiment: str,
+    *,
+    known: Mapping[str, RunState],
+    reach: Reach,
+    now: int,
+    choose: Choice | None,
+) -> Sighting:
+    experiment_id = find_experiment(connection, experiment)
+    seen = {run.run_id: run for run in search(connection, [experiment_id], "")}
+    if choose:
+        wanted = choose(seen)
+    elif reach == "everything":
+        wanted = set(seen)
+    else:
+        wanted = wanted_of(seen, known, now, relisted=connection.portions.relisted, resting=connection.resting)
+    return Sighting(now, experiment_id, seen, wanted)
 
 
 def _state(run: Run, known: RunState | None, found: Outcome, *, now: int) -> RunState:
