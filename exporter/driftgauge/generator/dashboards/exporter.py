@@ -110,11 +110,8 @@ def _health() -> Panel:
 
 
 def _refresh(marks: Marks) -> list[Panel]:
-    failed = SCOPE.of("driftgauge_refresh_failures_total")
-    failures = total(grown(failed, "$__rate_interval", "instance", "reason"), "reason")
-    ended = SCOPE.of("driftgauge_refresher_restarts_total")
-    restarts = total(grown(ended, "$__rate_interval", "instance", "reason"), "reason")
     last = SCOPE.of("driftgauge_last_refresh_success_timestamp_seconds")
+    of_model = SCOPE.of("model_last_refresh_timestamp_seconds")
     return [
         lines(
             About(
@@ -140,30 +137,33 @@ def _refresh(marks: Marks) -> list[Panel]:
                 _NEVER,
                 _MORE,
             ),
-            Query(age(highest(SCOPE.of("model_last_refresh_timestamp_seconds"), "model")), "{{model}}"),
+            Query(age(highest(of_model, "model")), "{{model}}"),
             scale=scales.SECONDS,
         ),
-        bars(
-            About(
-                "Failed refreshes by reason",
-                "Refreshes that failed for at least one model. The log says which one and what to do.",
-                "No refresh ever failed",
-                _MORE,
-            ),
-            Query(failures, "{{reason}}"),
-            scale=scales.COUNT,
-        ),
-        bars(
-            About(
-                "Restarts of the refresher by reason",
-                "Ends of the process that refreshes, which is started again. The log says why.",
-                "The refresher never ended",
-                _MORE,
-            ),
-            Query(restarts, "{{reason}}"),
-            scale=scales.COUNT,
-        ),
+        *(_by_reason(*each) for each in _FAILURES),
     ]
+
+
+# Title, text, what to say when there is none, and family of what is counted by reason.
+_FAILURES: Final = (
+    (
+        "Failed refreshes by reason",
+        "Refreshes that failed for at least one model. The log says which one and what to do.",
+        "No refresh ever failed",
+        "driftgauge_refresh_failures_total",
+    ),
+    (
+        "Restarts of the refresher by reason",
+        "Ends of the process that refreshes, which is started again. The log says why.",
+        "The refresher never ended",
+        "driftgauge_refresher_restarts_total",
+    ),
+)
+
+
+def _by_reason(title: str, text: str, none: str, family: str) -> Panel:
+    counted = total(grown(SCOPE.of(family), "$__rate_interval", "instance", "reason"), "reason")
+    return bars(About(title, text, none, _MORE), Query(counted, "{{reason}}"), scale=scales.COUNT)
 
 
 # Title, text and family of what the exporter keeps.
