@@ -56,7 +56,7 @@ main.add_command(check_config)
 def once(config_path: Path, at: str | None, shard: str, level: str, style: str) -> None:
     """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
     configure_logging(Logs(level, style))
-    from driftgauge.service.placing import refuse_others
+    from driftgauge.service.placing import refuse_unusable
     from driftgauge.service.refreshing import refresh_once
 
     # What is in the state is nobody else's business.
@@ -64,7 +64,7 @@ def once(config_path: Path, at: str | None, shard: str, level: str, style: str) 
     try:
         now = time.time() if at is None else parse_time(at)
         config = reader(config_path, shard=shard)().parsed()
-        refuse_others(config)
+        refuse_unusable(config)
         page, failures = refresh_once(config, now=now)
     except DriftgaugeError as error:
         give_up(error)

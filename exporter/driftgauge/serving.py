@@ -142,8 +142,8 @@ def serve(config_path: Path, *, check: bool, shard: str, level: str, style: str,
     """Refresh in the background and serve /metrics until stopped.
 
     Each flag may also be given as the environment variable that is named with it; the flag comes first. SIGHUP and
-    POST /-/reload read the configuration again; SIGTERM ends it. Exit status 2 when a flag or file is wrong, 1 when the
-    state directory cannot be used.
+    POST /-/reload read the configuration again; SIGTERM ends it. Exit status 2 when a flag, a file or
+    the state directory is wrong, 1 when another process uses the state.
     """
     flags = Web(**web)
     try:
@@ -182,7 +182,7 @@ def run_service(
     logs: Logs,
     on_started: "Callable[[str], None]" = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads. Exits 2 on a bad configuration, 1 when the state is unusable.
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. Exits 2 on a bad configuration or state, 1 when that is in use.
 
     on_started: gets the URL once requests are answered.
     """

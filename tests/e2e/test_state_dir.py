@@ -94,6 +94,5 @@ def test_read_only_directory(sqlite_store: str, tmp_path: Path) -> None:
     command = [*in_small_space(state, options="ro"), sys.executable, "-m", "driftgauge", "serve"]
     options = [f"--config.file={config}", f"--web.listen-address=127.0.0.1:{free_port()}"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 1
-    assert f"cannot open the state file {state}" in done.stderr
-    assert "Check that the directory is writable" in done.stderr
+    assert done.returncode == 2
+    assert f"state_dir: user 0 cannot write to {state}: " in done.stderr

@@ -11,7 +11,7 @@ from driftgauge.errors import ConfigError, StateError
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.front import Front
 from driftgauge.service.logs import Logs
-from driftgauge.service.placing import FILE, Placement, placement, prepare, refuse_others, said, settle, write
+from driftgauge.service.placing import FILE, Placement, placement, prepare, refuse_unusable, said, settle, write
 from driftgauge.sharding import Shard, shard_of
 from e2e.exporter import command
 from e2e.service_bench import RefresherThread
@@ -47,8 +47,8 @@ def test_a_state_is_of_the_shard_that_began_it(tmp_path: Path) -> None:
     begun(tmp_path, Shard(1, 3))
 
     assert placement(f"{tmp_path}/state") == Placement(1, 3)
-    refuse_others(config(tmp_path, Shard(1, 3)))
-    refuse_others(config(tmp_path, Shard(1, 4)))
+    refuse_unusable(config(tmp_path, Shard(1, 3)))
+    refuse_unusable(config(tmp_path, Shard(1, 4)))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_another_ordinal_is_refused(tmp_path: Path, shard: Shard, begins: str) -
     begun(tmp_path, Shard(1, 3))
 
     with pytest.raises(ConfigError) as caught:
-        refuse_others(config(tmp_path, shard))
+        refuse_unusable(config(tmp_path, shard))
 
     remedy = "give each shard a state_dir of its own, or say --shard=1/3"
     assert str(caught.value) == f"{begins}{tmp_path}/state has the state of shard 1/3: {remedy}"
@@ -71,9 +71,9 @@ def test_a_state_without_the_file_is_the_first_shards(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "driftgauge.duckdb").touch()
 
-    refuse_others(config(tmp_path, Shard(0, 3)))
+    refuse_unusable(config(tmp_path, Shard(0, 3)))
     with pytest.raises(ConfigError, match="has the state of shard 0/1"):
-        refuse_others(config(tmp_path, Shard(1, 3)))
+        refuse_unusable(config(tmp_path, Shard(1, 3)))
 
 
 def test_what_moves_is_forgotten_and_said(tmp_path: Path) -> None:

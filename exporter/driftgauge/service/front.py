@@ -23,7 +23,7 @@ from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth, build_info, counted, reloaded, sharded
 from driftgauge.service.landing import model_status, moment
 from driftgauge.service.logs import Logs
-from driftgauge.service.placing import placement, refuse_others, said
+from driftgauge.service.placing import placement, refuse_unusable, said
 from driftgauge.service.publication import Publication
 from driftgauge.service.supervisor import FIRST_PAUSE, Child, Order, Supervisor
 from driftgauge.sharding import Shard
@@ -56,7 +56,7 @@ class Front:
         self._log = structlog.get_logger("driftgauge.service")
         self._file = read_config()
         self._config = self._file.parsed()
-        refuse_others(self._config)
+        refuse_unusable(self._config)
         self._started = self._reloaded = clock()
         self._reload_succeeded = True
         self._reloading = threading.Lock()

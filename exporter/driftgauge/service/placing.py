@@ -7,6 +7,7 @@ ordinal is a mistake: then nothing fits, and what is there would be lost.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,23 @@ def placement(state_dir: str) -> Placement | None:
         raise StateError(f"{folder / FILE} does not say which shard the state is of ({error}): delete it") from error
 
 
-def refuse_others(config: Config) -> None:
+def refuse_unusable(config: Config) -> None:
+    """Raise ConfigError when the state directory cannot be written, or holds the state of another shard."""
+    _refuse_unwritable(Path(config.state_dir).absolute())
+    _refuse_others(config)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    # It is made with the folders above it that are missing.
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"state_dir: user {os.getuid()} cannot write to {nearest}: give it to that user, mount it writable, or "
+            "name another folder"
+        )
+
+
+def _refuse_others(config: Config) -> None:
     """Raise ConfigError when the state is that of another shard, whatever the number of shards was; see `placement`."""
     known, shard = placement(config.state_dir), config.shard
     if known and known.ordinal != shard.ordinal:
