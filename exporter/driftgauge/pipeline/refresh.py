@@ -12,9 +12,7 @@ from random import Random
 from typing import Final, TypeVar
 
 from driftgauge.config import Config
-from driftgauge.errors import (
-    Stopped,
-)
+from driftgauge.errors import Stopped
 from driftgauge.pipeline.attempt import attempt
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.feeds import Feeds

@@ -1,7 +1,6 @@
 """One refresh, from a configuration to what is published of it: everything here that needs the pipeline."""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,8 +29,6 @@ from driftgauge.store import Store, forget
 from driftgauge.windows import MICROSECONDS
 
 _MOST_WORKERS: Final = 4
-# Statistics are mostly Python: side by side they would only be in each other's way.
-_COMPUTING: Final = threading.Lock()
 # How long one file may take (s). A third of the deadline at most: a file that hangs must be set aside before the
 # deadline is over, also when it was tried first together with others.
 _LONGEST_FILE: Final = 600.0

@@ -1,7 +1,7 @@
 """The routes of the exporter: pages in, HTTP out.
 
 In the first second there is no exporter yet: `/-/healthy` is answered, and everything else gets 503. A scrape copies
-bytes that were rendered at the last refresh. At most `MAX_SCRAPES` of them are answered at a time: for one more, a
+bytes that were rendered at the last refresh. At most `max_scrapes` of them are answered at a time: for one more, a
 client that takes long to read its page is cut off; where there is none it gets 503 with Retry-After. What may wait
 (status, config, reload) runs on threads; what cannot needs none, so it is answered even when every thread is taken.
 """
