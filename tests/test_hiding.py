@@ -113,3 +113,22 @@ def test_everything_that_writes(language: str) -> None:
     written = found.stdout + found.stderr
     assert SECRET not in written
     assert written.count("<secret>") >= 7, written
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://user:pass@host:5000/x", "http://<secret>@host:5000/x"),
+        ("postgresql://u:p@ss@db/mlflow?password=geheim", "postgresql://<secret>@db/mlflow?<secret>"),
+        ("GET https://s3/bucket/key?X-Amz-Signature=abc failed", "GET https://s3/bucket/key?<secret> failed"),
+        ("sqlite:////var/lib/mlflow.db", "sqlite:////var/lib/mlflow.db"),
+        ("who@example.com asked", "who@example.com asked"),
+        ("Bearer s3cr3t-token", "Bearer <secret>"),
+        ("login of me with geheimes-wort failed", "login of me with <secret> failed"),
+    ],
+)
+def test_messages(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User info, queries and MLflow's own secrets are hidden in a message, the rest stays."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cr3t-token")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "geheimes-wort")
+    assert hidden(text) == expected

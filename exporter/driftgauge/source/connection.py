@@ -14,9 +14,10 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from driftgauge.errors import SourceMissing, SourceUnavailable
+from driftgauge.hiding import hidden
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import BoundedClient, Deadline
-from driftgauge.source.failures import failure, redacted, translated_errors
+from driftgauge.source.failures import failure, translated_errors
 from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer, too_old
 from driftgauge.source.guards import check_present, check_schema
 from driftgauge.source.http import Http
@@ -53,7 +54,7 @@ class Connection:
         registry_rest: float = REST_SECONDS,
     ) -> None:
         self.tracking_uri = tracking_uri
-        self.server = redacted(tracking_uri)
+        self.server = hidden(tracking_uri)
         self._registry = Registry(tracking_uri, rest=registry_rest)
         self.portions = portions
         # Runs per request of a search; fewer where a server's runs are long.
@@ -109,7 +110,7 @@ class Connection:
         ours: it is in the configuration, so any place is meant. hurried: others wait for its listings. Raises
         BatchError when the tracking server may not name it, or when it is no store.
         """
-        with translated_errors(redacted(root)):
+        with translated_errors(hidden(root)):
             if not ours:
                 self._borders.refuse(root)
             return store_at(

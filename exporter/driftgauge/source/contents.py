@@ -10,9 +10,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from driftgauge.errors import BatchError, SourceError, SourceUnavailable
+from driftgauge.hiding import hidden
 from driftgauge.source.causes import LIMITED
 from driftgauge.source.entries import Entry, place_of
-from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.failures import translated_errors
 from driftgauge.source.listing import Listing, files_of
 from driftgauge.source.setbacks import NotListed
 from driftgauge.source.survey import Run
@@ -99,7 +100,7 @@ def _listed(connection: "Connection", run: Run, turns: _Turns, *, hurried: bool)
 
 def _folders(connection: "Connection", run: Run, *, hurried: bool) -> Callable[[str], list[Entry]]:
     """Return what lists the folders of a run; it raises BatchError, or SourceUnavailable when the server is gone."""
-    root = redacted(run.root)
+    root = hidden(run.root)
     setbacks = connection.setbacks
 
     def asked(folder: str) -> list[Entry]:

@@ -18,11 +18,6 @@ _LONGEST_DETAIL: Final = 300
 _BODY: Final = "Response body:"
 
 
-def redacted(text: str) -> str:
-    """Return `text` without anything secret; see `hiding`."""
-    return hidden(text)
-
-
 @contextmanager
 def translated_errors(server: str) -> Iterator[None]:
     """Raise MLflow's failures as SourceMissing or SourceUnavailable, with `server` in the message."""
@@ -71,7 +66,7 @@ def json_object(response: Any, *, server: str) -> dict[str, Any]:
 
 def _translated(error: Exception, server: str) -> SourceError:
     text, _, answer = str(error).partition(_BODY)
-    detail = redacted(text).strip()
+    detail = hidden(text).strip()
     code = str(getattr(error, "error_code", ""))
     # What MLflow says itself is no stranger's page.
     cause = cause_of("", answer=f"{detail} {answer}")

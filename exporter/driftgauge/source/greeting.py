@@ -10,8 +10,9 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from driftgauge.errors import SourceError
+from driftgauge.hiding import hidden
 from driftgauge.source.causes import LOGIN_PAGE, NOT_FOUND, NOT_MLFLOW, REDIRECTED, WRONG_PREFIX, Cause, cause_of
-from driftgauge.source.failures import failure, json_object, not_mlflow, redacted, status_failure
+from driftgauge.source.failures import failure, json_object, not_mlflow, status_failure
 
 ENDPOINT: Final = "/api/2.0/mlflow/experiments/search"
 VERSION_ENDPOINT: Final = "/version"
@@ -61,7 +62,7 @@ def _moved(response: Any) -> Cause | None:
         return None
     target = urljoin(response.url, response.headers.get("Location", "")) if response.is_redirect else response.url
     place, code = urlsplit(target), steps[0].status_code
-    shown = redacted(target.partition("?")[0].partition("#")[0])
+    shown = hidden(target.partition("?")[0].partition("#")[0])
     if not place.path.endswith(ENDPOINT):
         happened = f"it redirects ({code}) to {shown}, which is not MLflow's but perhaps a login page"
         return Cause(NOT_MLFLOW, happened, LOGIN_PAGE.remedy)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from driftgauge.errors import SourceUnavailable
-from driftgauge.source.failures import redacted
+from driftgauge.hiding import hidden
 
 _FIX: Final = "correct mlflow.tracking_uri"
 
@@ -42,13 +42,13 @@ def check_schema(uri: str) -> None:
     try:
         found = _get_schema_version(engine)
     except SQLAlchemyError as error:
-        raise SourceUnavailable(f"{redacted(uri)} is no database that can be read: {redacted(str(error))}") from None
+        raise SourceUnavailable(f"{hidden(uri)} is no database that can be read: {hidden(str(error))}") from None
     finally:
         engine.dispose()
     if found is None:
-        raise SourceUnavailable(f"{redacted(uri)} is not an MLflow database: {_FIX}")
+        raise SourceUnavailable(f"{hidden(uri)} is not an MLflow database: {_FIX}")
     if found != expected:
         raise SourceUnavailable(
-            f"{redacted(uri)} has the schema of another MLflow version ({found}, installed is {expected}): "
+            f"{hidden(uri)} has the schema of another MLflow version ({found}, installed is {expected}): "
             "install the MLflow version that writes to it next to driftgauge, or run `mlflow db upgrade`"
         )

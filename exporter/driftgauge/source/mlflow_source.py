@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
+from driftgauge.hiding import hidden
 from driftgauge.openers import refuse_size
 from driftgauge.patterns import is_data_file
 from driftgauge.scratch import Scratch
 from driftgauge.source import environment, references
 from driftgauge.source.discovery import Reach, discover
 from driftgauge.source.entries import Entry
-from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.failures import translated_errors
 from driftgauge.source.listing import files_of
 from driftgauge.source.schedule import DEFAULT_PORTIONS, Portions
 from driftgauge.source.survey import Choice, Sighting, survey
@@ -181,7 +182,7 @@ class Source:
 
     def _parts(self, root: str, folder: str, *, ours: bool) -> list[Entry]:
         files: list[Entry] = []
-        with suppress(SourceMissing), translated_errors(redacted(root)):
+        with suppress(SourceMissing), translated_errors(hidden(root)):
             listing = files_of(self._connection.store_at(root, ours=ours).entries, folder=folder)
             for error in listing.missing.values():
                 # A part of a reference is another reference.
@@ -244,7 +245,7 @@ class Source:
         self._connection.ping()
 
     def _fetch(self, root: str, path: str, *, expected: int | None, ours: bool = False) -> Opener:
-        with translated_errors(redacted(root)):
+        with translated_errors(hidden(root)):
             return self._connection.store_at(root, ours=ours).opener(path, expected=expected, limit=self._max_bytes)
 
     def _root(self, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Which places a tracking server may name for artifacts, and which of them get its credentials. Pure.
+"""Which places a tracking server may name for artifacts, and which of them get its credentials.
 
 A run, a model version or a logged model says where its files are, and whoever may write those can write anything there.
 A place is taken for what every reader takes it for, or it is refused.
@@ -16,7 +16,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from driftgauge.errors import BatchError
-from driftgauge.source.failures import redacted
+from driftgauge.hiding import hidden
 
 # Of a run or a logged model, as MLflow's own file stores and servers without an artifact proxy lay them out.
 _RUN_FOLDER: Final = re.compile(r"/(?:m-)?[0-9a-f]{32}/artifacts/?$")
@@ -87,7 +87,7 @@ def forbidden(url: str) -> BatchError:
     """Return the failure for a place at such an address."""
     return BatchError(
         "forbidden_address",
-        f"{redacted(url)} is at a link-local or metadata address, which is never read: correct the artifact location",
+        f"{hidden(url)} is at a link-local or metadata address, which is never read: correct the artifact location",
     )
 
 
@@ -128,7 +128,7 @@ class Borders:
             raise BatchError("unusable_root", f"the artifact root {root!a} is no address: correct it")
         scheme = root.partition(":")[0].lower() if ":" in root.partition("/")[0] else ""
         if scheme in _LOOKED_UP:
-            raise BatchError("unusable_root", f'the artifact root "{redacted(root)}" is no place of files: correct it')
+            raise BatchError("unusable_root", f'the artifact root "{hidden(root)}" is no place of files: correct it')
         if scheme in _LOCAL:
             self._refuse_local(root)
         elif is_forbidden(_host(root)) and scheme not in _BUCKETS:
@@ -137,7 +137,7 @@ class Borders:
             if scheme not in _PORTS and self.home is None:
                 raise BatchError(
                     "unusable_root",
-                    f'"{redacted(root)}" is served by a tracking server: write its http address as mlflow.tracking_uri',
+                    f'"{hidden(root)}" is served by a tracking server: write its http address as mlflow.tracking_uri',
                 )
             self._refuse_host(self.url_of(root), root)
         else:
@@ -147,7 +147,7 @@ class Borders:
         if self.tracking_uri.startswith(_SERVERS) and not self._is_run_of_this_machine(root):
             raise BatchError(
                 "local_path",
-                f'{redacted(self.tracking_uri)} names the folder "{redacted(root)}", which would be one of this '
+                f'{hidden(self.tracking_uri)} names the folder "{hidden(root)}", which would be one of this '
                 "machine: have the server serve its artifacts (mlflow server --artifacts-destination), or read the "
                 "folder by models[].predictions.files",
             )
@@ -164,7 +164,7 @@ class Borders:
         if origin is not None and origin == self.home:
             return
         if origin is None or ("@" in urlsplit(url).netloc):
-            raise BatchError("foreign_host", f'"{redacted(root)}" does not say clearly which host it means: correct it')
+            raise BatchError("foreign_host", f'"{hidden(root)}" does not say clearly which host it means: correct it')
         if not self._is_allowed(origin):
             raise self._foreign(f"{origin.host}:{origin.port}", root)
 
@@ -179,7 +179,7 @@ class Borders:
     def _foreign(self, host: str, root: str) -> BatchError:
         return BatchError(
             "foreign_host",
-            f'"{redacted(root)}" is on another host than the tracking server: if files may be read there, write '
+            f'"{hidden(root)}" is on another host than the tracking server: if files may be read there, write '
             f"mlflow.artifact_hosts: [{host}]; it gets no credentials of the tracking server",
         )
 
@@ -189,7 +189,7 @@ def _host(root: str) -> str:
     try:
         return urlsplit(root).hostname or ""
     except ValueError:
-        raise BatchError("unusable_root", f'"{redacted(root)}" is no address: correct it') from None
+        raise BatchError("unusable_root", f'"{hidden(root)}" is no address: correct it') from None
 
 
 def allowed_host(text: str, scheme: str) -> tuple[str, int] | None:

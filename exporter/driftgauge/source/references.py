@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from driftgauge.errors import SourceMissing
+from driftgauge.hiding import hidden
 from driftgauge.patterns import is_data_file
-from driftgauge.source.failures import redacted
 from driftgauge.source.values import ModelVersion
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def resolve(connection: "Connection", uri: str) -> Location:
     scheme = uri.partition(":")[0] if ":" in uri.partition("/")[0] else "file"
     found = _RESOLVERS.get(scheme, _in_store)(connection, uri)
     # A signature that is renewed names the same file.
-    return replace(found, identity=redacted(found.identity))
+    return replace(found, identity=hidden(found.identity))
 
 
 def own_uri(uri: str, version: str) -> str | None:
@@ -98,8 +98,8 @@ def registered(connection: "Connection", name: str, number: str) -> ModelVersion
 
 def missing(uri: str, target: Location) -> SourceMissing:
     """Return the failure that says that no root of `target` has the file."""
-    places = " nor ".join(map(redacted, target.roots)) or "any artifact store"
-    return SourceMissing(f'reference "{redacted(uri)}": there is no "{target.path}" in {places}: {_FIX}')
+    places = " nor ".join(map(hidden, target.roots)) or "any artifact store"
+    return SourceMissing(f'reference "{hidden(uri)}": there is no "{target.path}" in {places}: {_FIX}')
 
 
 def _in_file(_connection: "Connection", uri: str) -> Location:
@@ -107,7 +107,7 @@ def _in_file(_connection: "Connection", uri: str) -> Location:
     try:
         status = path.resolve(strict=True).stat()
     except OSError as error:
-        raise SourceMissing(f'reference "{redacted(uri)}" cannot be read ({error.strerror}): {_FIX}') from error
+        raise SourceMissing(f'reference "{hidden(uri)}" cannot be read ({error.strerror}): {_FIX}') from error
     # Symbolic links are followed, as for any path in a configuration; a store follows none out of its root.
     real = path.resolve()
     return Location(
@@ -206,7 +206,7 @@ def _logged_model_root(connection: "Connection", model_id: str) -> str:
 def _file_named(path: str, uri: str) -> str:
     if not path:
         raise SourceMissing(
-            f'reference "{redacted(uri)}" names no file: write {redacted(uri.rstrip("/"))}/reference.parquet'
+            f'reference "{hidden(uri)}" names no file: write {hidden(uri.rstrip("/"))}/reference.parquet'
         )
     return path
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from driftgauge.errors import SourceUnavailable
+from driftgauge.hiding import hidden
 from driftgauge.source.causes import FORBIDDEN
-from driftgauge.source.failures import redacted, translated_errors
+from driftgauge.source.failures import translated_errors
 from driftgauge.source.guards import check_present, check_schema
 
 # How long (s) it is not asked again after a failure.
@@ -46,7 +47,7 @@ class Registry:
             if failure is not None and self._clock() < until:
                 raise _about(name, failure)
         try:
-            with translated_errors(f"the model registry at {redacted(self.uri)}"):
+            with translated_errors(f"the model registry at {hidden(self.uri)}"):
                 if self.is_elsewhere:
                     # As for a tracking server: no database is made or migrated.
                     check_present(self.uri)

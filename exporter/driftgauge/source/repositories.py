@@ -17,11 +17,11 @@ from mlflow.store.artifact.artifact_repository_registry import (
 
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Opener
+from driftgauge.hiding import hidden
 from driftgauge.openers import downloaded, refuse_size, taken_over
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
 from driftgauge.source.entries import CHUNK_BYTES, Entry, place_of
-from driftgauge.source.failures import redacted
 from driftgauge.source.setbacks import NotListed, Setbacks
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Elsewhere:
     def failed(self, place: str, *, since: float) -> None:
         """Take note of a request that was sent at `since` and failed; one that failed soon tells nothing."""
         if time.monotonic() - since >= _LONG and self._answered.get(place, 0.0) < since:
-            text = f"{redacted(place)} did not answer in time; it is asked again later"
+            text = f"{hidden(place)} did not answer in time; it is asked again later"
             self._setbacks.failed(place, NotListed(text))
 
 
@@ -182,7 +182,7 @@ def s3_chunks(repository: Any, path: str) -> Iterator[bytes]:
         answer = repository._get_s3_client().get_object(Bucket=bucket, Key=posixpath.join(root, path), **owner)  # noqa: SLF001 - with MLflow's settings
     except Exception as error:
         if getattr(error, "response", {}).get("Error", {}).get("Code") in _GONE:
-            raise SourceMissing(f'there is no "{path}" in {redacted(repository.artifact_uri)}') from None
+            raise SourceMissing(f'there is no "{path}" in {hidden(repository.artifact_uri)}') from None
         raise
     chunks: Iterator[bytes] = answer["Body"].iter_chunks(CHUNK_BYTES)
     return chunks
@@ -197,14 +197,14 @@ def refuse_root(root: str, *, tracking_uri: str) -> None:
         remedy = "give the experiment an artifact location that is a store"
     else:
         return
-    raise BatchError("unusable_root", f'"{redacted(root)}" is no place of files that can be read: {remedy}')
+    raise BatchError("unusable_root", f'"{hidden(root)}" is no place of files that can be read: {remedy}')
 
 
 def without_driver(root: str, error: ImportError) -> BatchError:
     """Return the failure of a store for which a library is not installed."""
     needed, install = _DRIVERS.get(scheme_of(root), (error.name or "a library", error.name or "it"))
     return BatchError(
-        "no_driver", f"{redacted(root)} needs {needed}, which is not installed: pip install {install}, then restart"
+        "no_driver", f"{hidden(root)} needs {needed}, which is not installed: pip install {install}, then restart"
     )
 
 

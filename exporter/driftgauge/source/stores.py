@@ -16,11 +16,12 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 
 from driftgauge.errors import BatchError
 from driftgauge.feed import Opener
+from driftgauge.hiding import hidden
 from driftgauge.openers import downloaded, local, refuse_size
 from driftgauge.scratch import Scratch
 from driftgauge.source.bodies import pieces
 from driftgauge.source.entries import Entry
-from driftgauge.source.failures import json_object, not_mlflow, redacted, status_failure
+from driftgauge.source.failures import json_object, not_mlflow, status_failure
 from driftgauge.source.http import Http
 from driftgauge.source.repositories import Elsewhere, repository_at, scheme_of
 
@@ -138,7 +139,7 @@ class ProxyStore:
         )
         return [
             Entry(_joined(folder, file["path"]), bool(file.get("is_dir")), _size(file))
-            for file in json_object(response, server=redacted(server)).get("files", [])
+            for file in json_object(response, server=hidden(server)).get("files", [])
         ]
 
     def opener(self, path: str, *, expected: int | None, limit: int) -> Opener:
@@ -154,7 +155,7 @@ class ProxyStore:
         ) as response:
             if response.headers.get("Content-Type", "").startswith("text/html"):
                 # A login page could be read as a CSV file of a few rows.
-                raise not_mlflow(redacted(self._root_url))
+                raise not_mlflow(hidden(self._root_url))
             refuse_size(path, size=int(response.headers.get("Content-Length", 0)), expected=0, limit=limit)
             yield from pieces(response, seconds=self._http.deadline.seconds)
 
@@ -164,11 +165,11 @@ class ProxyStore:
         if response.status_code == 400:
             response.close()
             raise BatchError(
-                refused, f'{redacted(url)} refuses the name of {wanted} (400): rename it, without "#" and the like'
+                refused, f'{hidden(url)} refuses the name of {wanted} (400): rename it, without "#" and the like'
             )
         if response.status_code >= 400:
             response.close()
-            raise status_failure(response.status_code, server=redacted(url), wanted=wanted)
+            raise status_failure(response.status_code, server=hidden(url), wanted=wanted)
         return response
 
 
