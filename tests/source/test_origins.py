@@ -106,8 +106,6 @@ def test_other_addresses(host: str) -> None:
         ("http://[2001:db8::1]/x", ""),
         ("mlflow-artifacts://files.example.com/x", ""),
         ("s3://bucket/x", ""),
-        ("models:/m/1", "unusable_root"),
-        ("runs:/r/x", "unusable_root"),
         ("gs://bucket/x", ""),
         ("hdfs://namenode/x", ""),
         ("wasbs://c@account.blob.core.windows.net/x", ""),

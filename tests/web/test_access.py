@@ -11,7 +11,7 @@ import pytest
 
 from driftgauge.web.access import Credentials, Guard, TooManyFailures
 from driftgauge.web.app import create_app
-from driftgauge.web.pace import Pace, Rate
+from driftgauge.web.throttling import Rate, Throttle
 from driftgauge.web.webconfig import WebConfig
 
 from .servers import Stub, basic, fetch, running
@@ -155,7 +155,7 @@ def test_what_is_beyond_the_pace_is_answered_late(checks: list[bytes]) -> None:
     """After some failures the answer is another one and comes late, whether there is such a user or not."""
 
     async def story(name: str) -> tuple[list[bool], float]:
-        credentials = Credentials(Pace(each=Rate(2, 0.3)), clock=Clock())
+        credentials = Credentials(Throttle(each=Rate(2, 0.3)), clock=Clock())
         free = [await credentials.accept(name, b"%d" % n, users=USERS) for n in range(2)]
         began = time.monotonic()
         with pytest.raises(TooManyFailures, match="try again in 1 s"):
@@ -173,7 +173,7 @@ def test_who_is_right_does_not_wait() -> None:
     """Right credentials are accepted at once, from an address that has failed too often, also the first time."""
 
     async def story() -> list[bool]:
-        credentials = Credentials(Pace(each=Rate(1, 30)))
+        credentials = Credentials(Throttle(each=Rate(1, 30)))
         assert not await credentials.accept("alice", b"x", users=USERS, client="a")
         return [await credentials.accept("alice", b"open sesame", users=USERS, client="a") for _ in range(2)]
 
@@ -187,7 +187,7 @@ def test_few_answers_are_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("driftgauge.web.access._MOST_HELD", 2)
 
     async def story() -> list[str]:
-        credentials = Credentials(Pace(each=Rate(0, 1000), longest=60))
+        credentials = Credentials(Throttle(each=Rate(0, 1000), longest=60))
         ended: list[str] = []
 
         async def guess(name: str) -> None:
@@ -211,7 +211,7 @@ def test_a_wrong_password_is_checked_once(checks: list[bytes]) -> None:
     """A scraper that comes again with an old password costs nothing more, until the users change."""
 
     async def story() -> list[bool]:
-        credentials = Credentials(Pace(each=Rate(100, 1)))
+        credentials = Credentials(Throttle(each=Rate(100, 1)))
         wrong = [await credentials.accept("alice", b"old", users=USERS) for _ in range(5)]
         changed = {"alice": bcrypt.hashpw(b"old", bcrypt.gensalt(4)).decode()}
         return [*wrong, await credentials.accept("alice", b"old", users=changed)]

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from driftgauge.web.access import Guard
 from driftgauge.web.app import create_app
-from driftgauge.web.pace import EACH
+from driftgauge.web.throttling import EACH
 from driftgauge.web.webconfig import WebConfig, WebConfigFile
 from processes import eventually
 

@@ -48,8 +48,8 @@ def test_site_of(route_prefix: str | None, external_url: str, expected: Site) ->
         ({"external_url": "http://a:port/"}, '--web.external-url: "http://a:port/" is no URL'),
         ({"external_url": "http://[::1/"}, '--web.external-url: "http://[::1/" is no URL'),
         ({"external_url": "http://a/b c"}, '--web.external-url: "http://a/b c" is no URL'),
-        ({"external_url": "http://u:hunter2@a/"}, '--web.external-url: "http://a/" is no URL'),
-        ({"external_url": "http://a/?token=hunter2"}, '--web.external-url: "http://a/" is no URL'),
+        ({"external_url": "http://u:hunter2@a/"}, '--web.external-url: "http://<secret>@a/" is no URL'),
+        ({"external_url": "http://a/?token=hunter2"}, '--web.external-url: "http://a/?<secret>" is no URL'),
     ],
 )
 def test_site_of_refuses(flags: dict[str, str], said: str) -> None:

@@ -66,10 +66,10 @@ class Feeds:
         """Why MLflow did not answer when it was last asked."""
         return self._session.down
 
-    def pace(self, model: ModelConfig) -> float:
+    def rate(self, model: ModelConfig) -> float:
         """How many requests per second the server of a model is asked at most; infinite while it limits none."""
         places = (model.predictions.experiment, model.labels.experiment if model.labels else None)
-        return self.source.pace if any(places) else inf
+        return self.source.rate if any(places) else inf
 
     def registered(self, model: ModelConfig, version: str) -> ModelVersion | None:
         """Return the registered version of a model whose predictions are in MLflow, None when there is none."""

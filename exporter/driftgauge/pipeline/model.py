@@ -188,7 +188,7 @@ class ModelRefresh:
 
         def is_late() -> bool:
             time_now = time.monotonic()
-            return time_now > patience or (time_now > end and self._means.feeds.pace(memory.state.config) < inf)
+            return time_now > patience or (time_now > end and self._means.feeds.rate(memory.state.config) < inf)
 
         try:
             while left:
@@ -294,9 +294,9 @@ class ModelRefresh:
         return replace(self._memory.terms(self._config, self._now), ahead=ahead)
 
     def _unfinished(self) -> RefreshUnfinished:
-        left, pace = self._memory.cursor.left, self._means.feeds.pace(self._memory.state.config)
+        left, rate = self._memory.cursor.left, self._means.feeds.rate(self._memory.state.config)
         return RefreshUnfinished(
             f"MLflow allows fewer requests than this refresh takes (429): {f'{left:,} runs' if left else 'some files'} "
-            f"come with the next ones, at about {pace:.2g} requests per second; to have them sooner, raise the limit "
+            f"come with the next ones, at about {rate:.2g} requests per second; to have them sooner, raise the limit "
             "of requests for driftgauge at the gateway"
         )

@@ -131,7 +131,7 @@ class Source:
         return found.discovery
 
     @property
-    def pace(self) -> float:
+    def rate(self) -> float:
         """How many requests per second the server is asked at most; infinite while it limits none."""
         return self._connection.pace.rate if self._connected else inf
 

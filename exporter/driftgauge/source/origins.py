@@ -25,8 +25,6 @@ _PROXIED: Final = frozenset({*_PORTS, "mlflow-artifacts"})
 _LOCAL: Final = frozenset({"", "file"})
 # What looks like a host in these is a bucket.
 _BUCKETS: Final = frozenset({"s3", "gs"})
-# MLflow would ask whatever server it takes for its own, or make a database where there is none.
-_LOOKED_UP: Final = frozenset({"models", "runs"})
 # Tracking URIs behind which is a server rather than a database or folder of this installation.
 _SERVERS: Final = ("http:", "https:", "databricks", "uc")
 # Link-local addresses, and those at which clouds give a machine its credentials: Amazon's, Google's, Alibaba's,
@@ -127,8 +125,6 @@ class Borders:
         if not root.isprintable() or root != root.strip() or "\\" in root:
             raise BatchError("unusable_root", f"the artifact root {root!a} is no address: correct it")
         scheme = root.partition(":")[0].lower() if ":" in root.partition("/")[0] else ""
-        if scheme in _LOOKED_UP:
-            raise BatchError("unusable_root", f'the artifact root "{hidden(root)}" is no place of files: correct it')
         if scheme in _LOCAL:
             self._refuse_local(root)
         elif is_forbidden(_host(root)) and scheme not in _BUCKETS:

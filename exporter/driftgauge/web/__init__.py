@@ -9,5 +9,5 @@ listening    addresses, and the sockets of systemd
 accepting    each connection by the TLS rules of its moment
 connections  deadlines, and who is closed when there are too many
 webconfig    the file with TLS, users and headers; `tls` makes contexts of it
-access       who may read the pages; `pace` says how fast logins may fail, `checks` whose password is checked next
+access       who may read the pages; `throttling` says how fast logins may fail, `checks` whose password is checked next
 """

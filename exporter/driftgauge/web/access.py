@@ -4,9 +4,9 @@ A bcrypt check takes a quarter of a second by design, so what was accepted is re
 the second scrape costs microseconds, passes whatever else goes on, and no password stays in memory. Wrong credentials
 are remembered in the same way, so a scraper with an old password costs one check, too.
 
-Failures have a pace (`pace`): beyond it the answer is 429 and comes late. What the answer is and when it comes does not
-depend on whether there is a user of that name: a name that nobody has is checked against a real hash, at the highest
-cost that any user's has.
+Failures are throttled: one too many is answered late, with 429. What the answer is and when it comes does not depend on
+whether there is a user of that name: a name that nobody has is checked against a real hash, at the highest cost that
+any user's has.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftgauge.web.checks import Asked, Checks, LeftOut, cost_of, matches
 from driftgauge.web.connections import connection_of
-from driftgauge.web.pace import Pace
+from driftgauge.web.throttling import Throttle
 from driftgauge.web.webconfig import WebConfig
 
 _log = structlog.get_logger("driftgauge.web")
@@ -56,8 +56,8 @@ class TooManyFailures(Exception):
 class Credentials:
     """Checks names and passwords against bcrypt hashes, and remembers what they were. Belongs to one event loop."""
 
-    def __init__(self, pace: Pace | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pace = Pace() if pace is None else pace
+    def __init__(self, throttle: Throttle | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._throttle = Throttle() if throttle is None else throttle
         self._clock = clock
         self._checks = Checks()
         # A digest of this process alone is of no use to anyone who reads its memory later.
@@ -91,7 +91,7 @@ class Credentials:
             return True
         # On a machine that is busy, or with hashes that take long, they are slower to be forgiven.
         weight = max(1.0, self._checks.seconds / _USUAL_SECONDS)
-        hold = self._pace.fail(client, self._clock(), weight=weight)
+        hold = self._throttle.fail(client, self._clock(), weight=weight)
         blamed = partial(self._blames, client)
         asked = Asked(again=attempt.digest in self._unchecked, blamed=blamed, waits=waits)
         try:
@@ -99,13 +99,13 @@ class Credentials:
         except LeftOut:
             right = False
         if right:
-            self._pace.succeed(client, weight=weight)
+            self._throttle.succeed(client, weight=weight)
         elif hold:
             raise TooManyFailures(hold)
         return right
 
     def _blames(self, client: str) -> bool:
-        return self._pace.blames(client, self._clock())
+        return self._throttle.blames(client, self._clock())
 
     def release(self) -> None:
         """Refuse all whose answers are held back now."""

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from driftgauge.errors import ConfigError
+from driftgauge.redaction import without_secrets
 
 # What needs no escaping in a URL and means nothing to the router.
 _PATH: Final = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)*")
@@ -60,7 +61,7 @@ def _external_path(url: str) -> str:
     if not url:
         return ""
     mistake = (
-        f'--web.external-url: "{without_password(url)}" is no URL such as https://monitoring.example.com/driftgauge/'
+        f'--web.external-url: "{without_secrets(url)}" is no URL such as https://monitoring.example.com/driftgauge/'
     )
     try:
         parts = urlsplit(url)
@@ -73,8 +74,3 @@ def _external_path(url: str) -> str:
     if not _PATH.fullmatch(path):
         raise ConfigError(f"{mistake}: its path has letters, digits and . _ ~ - between slashes")
     return path
-
-
-def without_password(url: str) -> str:
-    """Return a URL without what is before the @ of its host, and without its query."""
-    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])

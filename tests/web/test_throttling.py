@@ -2,17 +2,17 @@
 
 import pytest
 
-from driftgauge.web.pace import Pace, Rate
+from driftgauge.web.throttling import Rate, Throttle
 
 
-def pace(each: tuple[int, float] = (3, 2.0), together: tuple[int, float] = (1000, 0.001)) -> Pace:
-    """Return a pace with room for four addresses."""
-    return Pace(each=Rate(*each), together=Rate(*together), longest=10.0, most=4)
+def throttle(each: tuple[int, float] = (3, 2.0), together: tuple[int, float] = (1000, 0.001)) -> Throttle:
+    """Return one with room for four addresses."""
+    return Throttle(each=Rate(*each), together=Rate(*together), longest=10.0, most=4)
 
 
 def test_some_failures_are_free() -> None:
     """Then each waits longer than the one before, up to the longest time."""
-    limited = pace()
+    limited = throttle()
 
     holds = [limited.fail("a", 100.0) for _ in range(9)]
 
@@ -21,7 +21,7 @@ def test_some_failures_are_free() -> None:
 
 def test_time_makes_up_for_failures() -> None:
     """One more is free each time the rate allows one."""
-    limited = pace()
+    limited = throttle()
     for _ in range(3):
         limited.fail("a", 100.0)
 
@@ -30,7 +30,7 @@ def test_time_makes_up_for_failures() -> None:
 
 def test_addresses_are_told_apart() -> None:
     """One that fails does not slow the others down, and is the one to blame."""
-    limited = pace()
+    limited = throttle()
     for _ in range(4):
         last = limited.fail("a", 0.0)
 
@@ -41,7 +41,7 @@ def test_addresses_are_told_apart() -> None:
 
 def test_what_costs_more_counts_more() -> None:
     """Where a check takes as long as three usual ones, a failure counts as three."""
-    limited = pace()
+    limited = throttle()
 
     assert [limited.fail("a", 0.0, weight=3) for _ in range(3)] == [0, 6, 10]
     limited.succeed("b", weight=3)
@@ -49,14 +49,14 @@ def test_what_costs_more_counts_more() -> None:
 
 def test_all_together_have_a_pace() -> None:
     """Many addresses that fail once each are held back, though none of them is to blame."""
-    limited = pace(each=(3, 2.0), together=(2, 1.0))
+    limited = throttle(each=(3, 2.0), together=(2, 1.0))
 
     assert [limited.fail(str(n), 0.0) for n in range(4)] == [0, 0, 1, 2]
 
 
 def test_what_turns_out_right_does_not_count() -> None:
     """A scraper whose first request was checked has used up nothing."""
-    limited = pace(together=(3, 1.0))
+    limited = throttle(together=(3, 1.0))
     for _ in range(20):
         assert limited.fail("a", 0.0) == 0
         limited.succeed("a")
@@ -65,7 +65,7 @@ def test_what_turns_out_right_does_not_count() -> None:
 
 def test_addresses_are_forgotten() -> None:
     """However many come, only the last ones are remembered."""
-    limited = pace()
+    limited = throttle()
     for n in range(100):
         limited.fail(str(n), float(n))
 
@@ -75,7 +75,7 @@ def test_addresses_are_forgotten() -> None:
 @pytest.mark.parametrize("seconds", [20.0, 1e6])
 def test_a_flood_is_forgiven(seconds: float) -> None:
     """However long it went on, some time after its end all is as before."""
-    limited = pace()
+    limited = throttle()
     for _ in range(10_000):
         limited.fail("a", 0.0)
 

@@ -26,7 +26,7 @@ EACH: Final = Rate(burst=5, every=2.0)
 TOGETHER: Final = Rate(burst=20, every=0.5)
 
 
-class Pace:
+class Throttle:
     """Failures by address. longest: how long (s) an answer is held back at most."""
 
     def __init__(
