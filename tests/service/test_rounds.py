@@ -38,6 +38,17 @@ def put(folder: Path, name: str, data: bytes) -> None:
     (folder / name).write_bytes(data)
 
 
+def endless() -> bytes:
+    """Return a file of 15 MiB that keeps its decoder busy, on any machine, until the minute it may take is over.
+
+    Between its records are elements that are none, as many as may be unpacked: many minutes of work. The time that a
+    file may take follows from its size, most of which is blanks.
+    """
+    elements = gzip.compress(b'{"prediction": 1},' + b"1," * 2**20)
+    blanks = gzip.compress(b" " * (15 * 2**20), compresslevel=0)
+    return gzip.compress(b"[") + elements * 240 + blanks + gzip.compress(b"1]")
+
+
 def test_the_third_model_stays_fresh(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model's page is at most two intervals old, also of one on the server that hangs; who is slow is said."""
     monkeypatch.setattr(refresher, "_LONGEST_ROUND", 1.0)
@@ -46,8 +57,7 @@ def test_the_third_model_stays_fresh(mlflow_server: str, tmp_path: Path, monkeyp
         run = client.create_run(client.create_experiment(name)).info.run_id
         client.log_text(run, json.dumps({"prediction": 1}) + "\n", f"{name}.jsonl")
         client.set_terminated(run)
-    row = json.dumps({"prediction": 1, "features": {f"f{n}": n for n in range(100)}})
-    put(tmp_path / "hostile", "evil.json.gz", gzip.compress(b"[" + b",".join([row.encode()] * 200_000) + b"]"))
+    put(tmp_path / "hostile", "evil.json.gz", endless())
     put(tmp_path / "third", "good.jsonl", b'{"prediction": 1}\n')
     proxy = FaultProxy(mlflow_server)
     bench = Mixed(proxy.url, tmp_path, models=("hanging", "hostile", "same", "third"))
