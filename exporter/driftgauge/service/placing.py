@@ -22,6 +22,7 @@ from driftgauge.sharding import Shard, shard_of
 
 FILE: Final = "shard.json"
 _PRIVATE_FOLDER: Final = 0o700
+# As in `store`, which the front does not import.
 _STATE_FILE: Final = "driftgauge.duckdb"
 
 

@@ -63,10 +63,9 @@ class Discovery:
     """What one pass over an experiment found.
 
     artifacts: every such file of every run listed in this pass, by run start, run id and path. unlisted: what could
-    not be listed in these runs. left: the runs that were not, because the server limits
-    requests.
-    states: run id -> state of every run known after this pass, to be passed as `known` next time, without deleted
-    runs; entries of runs not listed in this pass are unchanged.
+    not be listed in these runs. left: the runs that were not, because the server limits requests. states: run id ->
+    state of every run known after this pass, to be passed as `known` next time, without deleted runs; entries of runs
+    not listed in this pass are unchanged.
     """
 
     experiment_id: str
