@@ -41,12 +41,16 @@ _BARE_USER: Final = re.compile(r"^(?![A-Za-z][\w+.-]*:/)[^\s/:@]+:(?!/)[^@]*@(?=
 _QUERY: Final = re.compile(r"(?<=:/)([^?#]*)([?#]).*")
 # The same within other text, where a URI ends at a blank or a quotation mark. Bounded, for servers write such texts.
 _END: Final = r"\s\"'<>`"
+# What is hidden already ends none.
+_REST: Final = rf"[^{_END}]*(?:{SECRET}[^{_END}]*)*"
+_PLACE: Final = rf"[^?#{_END}]{{0,500}}+(?:{SECRET}[^?#{_END}]{{0,500}}+){{0,8}}+"
+_FIELD: Final = rf"[^=#{_END}]{{0,200}}+(?:{SECRET}[^=#{_END}]{{0,200}}+){{0,8}}+"
 _USER_WITHIN: Final = re.compile(
     rf"(?<=://)(?:[^/?#{_END}]{{0,500}}|[^/?#:{_END}]{{0,200}}:(?!\d+/)[^{_END}]{{0,500}})@"
 )
 _BARE_USER_WITHIN: Final = re.compile(rf"(?<![\w/:.@+%-])[^\W\d][\w.+%-]*:[^/:@{_END}]+@(?=[\w\[])")
-_QUERY_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]{{0,500}}\?)[^{_END}]+|(\?)[^?{_END}]*=[^{_END}]*")
-_FRAGMENT_WITHIN: Final = re.compile(rf"(:/[^?#{_END}]{{0,500}}#)[^=#{_END}]{{0,200}}=[^{_END}]*")
+_QUERY_WITHIN: Final = re.compile(rf"(:/{_PLACE}\?)(?:{SECRET}|[^{_END}]){_REST}|(\?)[^?{_END}]*={_REST}")
+_FRAGMENT_WITHIN: Final = re.compile(rf"(:/{_PLACE}#){_FIELD}={_REST}")
 _HEADER: Final = re.compile(r"(?i)((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z0-9-]+\s+)?[^\s'\",]+")
 
 
