@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftgauge.source.entries import place_of
+from driftgauge.source.entries import place_of, scheme_of
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ from driftgauge.source.entries import place_of
 def test_places(root: str, place: str) -> None:
     """What is in one bucket or on one host is in one place."""
     assert place_of(root) == place
+
+
+@pytest.mark.parametrize(
+    ("uri", "scheme"),
+    [("S3://bucket/x", "s3"), ("mlflow-artifacts:/1/x", "mlflow-artifacts"), ("/a/b:c", ""), ("a", ""), ("::", "")],
+)
+def test_schemes(uri: str, scheme: str) -> None:
+    """A path has none, whatever its names."""
+    assert scheme_of(uri) == scheme

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from driftgauge.errors import BatchError, SourceError, SourceUnavailable
 from driftgauge.hiding import hidden
 from driftgauge.source.causes import LIMITED
-from driftgauge.source.entries import Entry, place_of
+from driftgauge.source.entries import PROXIED, Entry, place_of, scheme_of
 from driftgauge.source.failures import translated_errors
 from driftgauge.source.listing import Listing, files_of
 from driftgauge.source.setbacks import NotListed
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Outcome = Listing | BatchError | None
 # How many runs are listed at a time at most.
 _MOST_TURNS: Final = 16
-_THROUGH_THE_SERVER: Final = ("mlflow-artifacts:", "http:", "https:")
 
 
 class _Turns:
@@ -38,7 +37,7 @@ class _Turns:
 
     def has(self, run: Run) -> bool:
         """Return whether a run is listed now."""
-        if not (self._pace.is_limited and run.root.startswith(_THROUGH_THE_SERVER)):
+        if not (self._pace.is_limited and scheme_of(run.root) in PROXIED):
             return True
         self._begun += 1
         # About as many as are read in a few seconds.

@@ -5,6 +5,8 @@ from typing import Final
 
 # Downloads come in pieces of at most this many bytes, each of which has the time of one request.
 CHUNK_BYTES: Final = 1 << 20
+# Schemes of artifact URIs that a tracking server answers for.
+PROXIED: Final = frozenset({"http", "https", "mlflow-artifacts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,12 @@ class Entry:
     path: str
     is_folder: bool
     size: int | None
+
+
+def scheme_of(uri: str) -> str:
+    """Return the scheme of an artifact URI in lower case, "" of a path."""
+    first, colon, _ = uri.partition("/")[0].partition(":")
+    return first.lower() if colon else ""
 
 
 def place_of(root: str) -> str:

@@ -17,11 +17,11 @@ from urllib3.util import parse_url
 
 from driftgauge.errors import BatchError
 from driftgauge.hiding import hidden
+from driftgauge.source.entries import PROXIED, scheme_of
 
 # Of a run or a logged model, as MLflow's own file stores and servers without an artifact proxy lay them out.
 _RUN_FOLDER: Final = re.compile(r"/(?:m-)?[0-9a-f]{32}/artifacts/?$")
 _PORTS: Final = {"http": 80, "https": 443}
-_PROXIED: Final = frozenset({*_PORTS, "mlflow-artifacts"})
 _LOCAL: Final = frozenset({"", "file"})
 # What looks like a host in these is a bucket.
 _BUCKETS: Final = frozenset({"s3", "gs"})
@@ -124,12 +124,12 @@ class Borders:
         """
         if not root.isprintable() or root != root.strip() or "\\" in root:
             raise BatchError("unusable_root", f"the artifact root {root!a} is no address: correct it")
-        scheme = root.partition(":")[0].lower() if ":" in root.partition("/")[0] else ""
+        scheme = scheme_of(root)
         if scheme in _LOCAL:
             self._refuse_local(root)
         elif is_forbidden(_host(root)) and scheme not in _BUCKETS:
             raise forbidden(root)
-        elif scheme in _PROXIED:
+        elif scheme in PROXIED:
             if scheme not in _PORTS and self.home is None:
                 raise BatchError(
                     "unusable_root",

@@ -21,7 +21,7 @@ from driftgauge.hiding import hidden
 from driftgauge.openers import downloaded, refuse_size, taken_over
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import Deadline
-from driftgauge.source.entries import CHUNK_BYTES, Entry, place_of
+from driftgauge.source.entries import CHUNK_BYTES, Entry, place_of, scheme_of
 from driftgauge.source.setbacks import NotListed, Setbacks
 
 T = TypeVar("T")
@@ -206,8 +206,3 @@ def without_driver(root: str, error: ImportError) -> BatchError:
     return BatchError(
         "no_driver", f"{hidden(root)} needs {needed}, which is not installed: pip install {install}, then restart"
     )
-
-
-def scheme_of(uri: str) -> str:
-    """Return the scheme of an artifact URI in lower case."""
-    return uri.partition(":")[0].lower()

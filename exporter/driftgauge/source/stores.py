@@ -20,12 +20,11 @@ from driftgauge.hiding import hidden
 from driftgauge.openers import downloaded, local, refuse_size
 from driftgauge.scratch import Scratch
 from driftgauge.source.bodies import pieces
-from driftgauge.source.entries import Entry
+from driftgauge.source.entries import PROXIED, Entry, scheme_of
 from driftgauge.source.failures import json_object, not_mlflow, status_failure
 from driftgauge.source.http import Http
-from driftgauge.source.repositories import Elsewhere, repository_at, scheme_of
+from driftgauge.source.repositories import Elsewhere, repository_at
 
-_PROXIED: Final = frozenset({"http", "https", "mlflow-artifacts"})
 _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
 # More bytes than a file system can count.
 _NO_SIZE: Final = 2**63
@@ -64,7 +63,7 @@ def store_at(
         raise BatchError("unusable_root", "the run has no place for artifacts: log to an experiment that has one")
     if is_local(root):
         return LocalStore(local_folder(root))
-    if scheme_of(root) not in _PROXIED:
+    if scheme_of(root) not in PROXIED:
         return repository_at(root, tracking_uri=tracking_uri, spool=spool, elsewhere=elsewhere, hurried=hurried)
     return ProxyStore(http.borders.url_of(root), http, spool)
 
