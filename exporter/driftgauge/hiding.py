@@ -1,6 +1,6 @@
 """What this process never shows, and its output, in which that is hidden.
 
-Every message, page and label goes through `hidden`, `hidden_known` or `labels`. Standard output and standard error are
+Messages go through `hidden`, pages through `hidden_known` and labels through `Secrets.label` of what is `known`. Standard output and standard error are
 guarded as a whole, since libraries log and uncaught exceptions are printed there as well.
 """
 

@@ -42,7 +42,7 @@ _RETRY_SECONDS: Final = 0.1
 
 
 class Refresher:
-    """Refreshes every `refresh_interval` while `run` runs; one thread uses the pipeline and the store.
+    """Begins a round of refreshes, `refresh_interval` after the last one, while `run` runs.
 
     health: what was known before, whose counts go on. front_gone: is called when the front is no longer there.
     clock: s since 1970; it does not jump.
