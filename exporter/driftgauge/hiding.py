@@ -1,7 +1,8 @@
 """What this process never shows, and its output, in which that is hidden.
 
-Messages go through `hidden`, pages through `hidden_known` and labels through `Secrets.label` of what is `known`. Standard output and standard error are
-guarded as a whole, since libraries log and uncaught exceptions are printed there as well.
+Messages go through `hidden`, pages through `hidden_known` and labels through `Secrets.label` of what is `known`.
+Standard output and standard error are guarded as a whole, since libraries log and uncaught exceptions are printed there
+as well.
 """
 
 import os
