@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from structlog.testing import capture_logs
 
 from driftgauge.pipeline import refresh
 from driftgauge.pipeline.feeds import Feeds
@@ -94,7 +95,7 @@ def test_a_model_that_hangs_is_late_and_then_good(
 
     bench = filled(empty_database, tmp_path)
     bench.settings = {"refresh_deadline": "10s", "refresh_interval": "500ms"}
-    with bench.serving() as front:
+    with capture_logs() as logs, bench.serving() as front:
         good = until(front, lambda found: all((REFRESHED, name) in found for name in bench.models))
         monkeypatch.setattr(Feeds, "__getitem__", slow)
         late = until(front, lambda found: ("driftgauge_refresh_failures_total", "slow") in found)
@@ -104,12 +105,45 @@ def test_a_model_that_hangs_is_late_and_then_good(
         )
         assert late[REFRESHED, "fraud"] > late[REFRESHED, "churn"] + 5
         assert "slow" not in (front.status().models[1].error or "")
-        assert "being refreshed since" in (front.status().models[0].error or "")
+        churn = front.status().models[0]
+        assert "being refreshed since" in (churn.error or "")
+        assert "it shows what it had at" in (churn.error or "")
+        assert "raise refresh_deadline" in (churn.error or "")
+        assert churn.again is None
         bench.log("churn", "more.jsonl")
         let_go.set()
         batches = ("model_batches_total", "churn")
         done = until(front, lambda found: found[batches] == 2 and found["driftgauge_refresh_success",] == 1)
     assert done["driftgauge_last_refresh_success_timestamp_seconds",] > late[REFRESHED, "churn"]
+    assert "churn" in [line["model"] for line in logs if line.get("reason") == "slow"]
+
+
+def test_a_model_that_hangs_after_a_restart_shows_what_was_stored(
+    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its series stay on the page, without a time of a refresh until there is one."""
+    let_go = threading.Event()
+    original = Feeds.__getitem__
+
+    def slow(feeds: Feeds, name: str) -> Any:
+        if name == "churn":
+            let_go.wait(PATIENCE)
+        return original(feeds, name)
+
+    bench = filled(empty_database, tmp_path)
+    bench.settings = {"refresh_interval": "500ms"}
+    with bench.serving() as front:
+        good = until(front, lambda found: all((REFRESHED, name) in found for name in bench.models))
+    monkeypatch.setattr(Feeds, "__getitem__", slow)
+    monkeypatch.setattr(refresher, "_LONGEST_ROUND", 1.0)
+    counter = ("model_predictions_total", "churn", "unknown")
+    with bench.serving() as front:
+        found = until(front, lambda found: (REFRESHED, "fraud") in found)
+        assert found[counter] == good[counter]
+        assert (REFRESHED, "churn") not in found
+        assert "it shows what was stored of it" in (front.status().models[0].again or "")
+        let_go.set()
+        until(front, lambda found: (REFRESHED, "churn") in found and found["driftgauge_refresh_success",] == 1)
 
 
 def test_more_that_hang_than_may_work(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from driftgauge.service import placing, refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
-from driftgauge.service.rounds import Outcome, Rounds, slow
+from driftgauge.service.rounds import SLOW, Outcome, Rounds, slow
 from driftgauge.service.steady import SteadyClock
 from driftgauge.store import Store, forget
 from driftgauge.windows import MICROSECONDS
@@ -218,11 +218,13 @@ class Refresher:
     def _publish(self, pipeline: Pipeline, rounds: Rounds, started: float) -> set[str]:
         """Send a publication of what is done, unless there is no news; return of which models it is."""
         now, progress = self._clock(), rounds.progress
+        rounds.recall()
         behind = slow(progress, after=self._patience, late=self._config.refresh_deadline, now=now)
         said = {name: outcome.failure for name, outcome in behind.items()}
         fresh = progress.taken()
         if not fresh and said == self._behind and self._config.models:
             return fresh
+        self._say_who_is_late(said)
         self._behind, self._outcomes = said, dict(progress.outcomes)
         outcomes = {**self._outcomes, **behind}
         self._health = self._health_after(outcomes, fresh | behind.keys(), pipeline, started)
@@ -262,6 +264,13 @@ class Refresher:
         is_known = up is not None or not self._in_mlflow
         health = replace(health, mlflow_up=up if is_known else before.mlflow_up)
         return replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
+
+    def _say_who_is_late(self, failures: "Mapping[str, Failure | None]") -> None:
+        """Log it once of each model, until it is done."""
+        for name, failure in failures.items():
+            before = self._behind.get(name)
+            if failure and failure[0] == SLOW and not (before and before[0] == SLOW):
+                self._log.error("model not refreshed", model=name, reason=SLOW, error=failure[1])
 
     def _say_whether_mlflow_answers(self, up: bool | None, down: "Failure | None") -> None:  # noqa: FBT001 - says itself
         """Log it when that changes, and when it does not for another reason than before."""

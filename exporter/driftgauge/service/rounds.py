@@ -18,7 +18,14 @@ from driftgauge.pipeline.refresh import MODELS_BEGUN, Pipeline
 from driftgauge.pipeline.turns import Turn
 from driftgauge.samples import Samples
 from driftgauge.service.refreshing import samples_of, shown_of
+from driftgauge.snapshot import SnapshotCache
 from driftgauge.windows import MICROSECONDS
+
+# Why a model counts as failed that takes longer than `refresh_deadline`.
+SLOW: Final = "slow"
+_LATE: Final = (
+    "that is longer than refresh_deadline: look at its servers and for large files, or raise refresh_deadline"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,13 @@ class Rounds:
         self._done: SimpleQueue[tuple[str, Outcome | BaseException] | None] = SimpleQueue()
         self._now = 0
         self.progress: Final = Progress(outcomes=dict(outcomes))
+        # As they were restored: the models' own are changed while they are refreshed.
+        restored = {model.name: pipeline.memory(model.name) for model in config.models if model.name not in outcomes}
+        self._restored = {
+            name: replace(memory, cache=SnapshotCache())
+            for name, memory in restored.items()
+            if memory.shown.totals.versions
+        }
         threading.Thread(target=self._begin_in_turn, name="turns", daemon=True).start()
 
     def begin(self, models: Iterable[str], now: float) -> list[str]:
@@ -92,9 +106,19 @@ class Rounds:
         seconds = time.monotonic() - self.progress.begun.pop(name)
         if isinstance(outcome, BaseException):
             raise outcome
+        self._restored.pop(name, None)
         self.progress.outcomes[name] = replace(outcome, seconds=seconds)
         self.progress.fresh.add(name)
         return True
+
+    def recall(self) -> None:
+        """Have models that are under way for the first time show what was stored of them."""
+        for name in self.progress.begun.keys() & self._restored.keys():
+            memory = self._restored.pop(name)
+            samples, failure = samples_of(memory, self._config, None, None, now=self._now)
+            if failure is None:
+                shown = shown_of(memory, self._config, samples, now=self._now)
+                self.progress.outcomes[name] = Outcome(samples, shown)
 
     def wake(self) -> None:
         """Have `wait` and `take` return; callable from any thread."""
@@ -133,16 +157,18 @@ def slow(progress: Progress, *, after: float, late: float, now: float) -> dict[s
         if seconds < after:
             continue
         known = progress.outcomes.get(name, Outcome())
-        text = f"being refreshed since {_moment(now - seconds)}: {_age(known.refreshed)}"
-        failure = known.failure or (("slow", f"it is {text}") if seconds >= late else None)
-        found[name] = replace(known, shown={**known.shown, "again": text}, failure=failure)
+        text = f"being refreshed since {_moment(now - seconds)}; until that is done, {_shown_by(known)}"
+        if seconds >= late and not known.failure:
+            found[name] = replace(known, failure=(SLOW, f"{text}; {_LATE}"))
+        else:
+            found[name] = replace(known, shown={**known.shown, "again": text})
     return found
 
 
-def _age(refreshed: float | None) -> str:
-    return (
-        "until then there is nothing to show" if refreshed is None else f"it shows what it had at {_moment(refreshed)}"
-    )
+def _shown_by(known: Outcome) -> str:
+    if known.refreshed is not None:
+        return f"it shows what it had at {_moment(known.refreshed)}"
+    return "it shows what was stored of it" if known.samples else "there is nothing to show"
 
 
 def _moment(seconds: float) -> str:
