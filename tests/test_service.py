@@ -156,6 +156,7 @@ def test_a_bad_reload_keeps_the_old_configuration(bench: Bench, mistake: dict[st
         bench.settings = mistake
 
         assert message in (front.reload() or "")
+        assert message in (front.status().refused or "")
         assert front.config_text() == before
         found = values(front)
         assert found["driftgauge_config_last_reload_successful",] == 0
@@ -166,6 +167,7 @@ def test_a_bad_reload_keeps_the_old_configuration(bench: Bench, mistake: dict[st
         until(front, lambda found: found["model_batches_total", "churn"] == 2)
         bench.settings = {}
         assert front.reload() is None
+        assert front.status().refused is None
         assert values(front)["driftgauge_config_last_reload_successful",] == 1
 
 

@@ -169,6 +169,15 @@ def test_reloads_that_wait_are_one() -> None:
     assert sum(b"mistake 1" in reply for reply in replies) == 1
 
 
+def test_a_refused_configuration_is_shown() -> None:
+    """The landing page says that an older one is in use, and why."""
+    status = Status(now=NOW, started=NOW, mlflow_uri="")
+
+    shown = text_of(landing(replace(status, refused="a.yml:2: unknown key")).body)
+    assert "Configuration an older one is in use a.yml:2: unknown key" in shown
+    assert "older" not in text_of(landing(status).body)
+
+
 def test_shards_are_shown_where_there_are_some() -> None:
     """The landing page says which shard it is and what came and went; an exporter that is alone says nothing of it."""
     placed = ("3 of 7 models are on this shard.", "The number of shards changed from 2 to 3.")

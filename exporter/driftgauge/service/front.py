@@ -58,7 +58,7 @@ class Front:
         self._config = self._file.parsed()
         refuse_unusable(self._config)
         self._started = self._reloaded = clock()
-        self._reload_succeeded = True
+        self._refused: str | None = None
         self._reloading = threading.Lock()
         self._ready = False
         self._published = Publication.of(Page(), RefreshHealth(), figures={}, ready=False)
@@ -128,6 +128,7 @@ class Front:
             models=tuple(models),
             shard=str(config.shard) if config.shard != Shard() else "",
             placed=self._placed(),
+            refused=self._refused,
         )
 
     def _placed(self) -> tuple[str, ...]:
@@ -147,12 +148,12 @@ class Front:
                 config = self._successor(file)
             except ConfigError as error:
                 self._log.error("configuration not reloaded", error=str(error))
-                self._reload_succeeded = False
-                return hidden(str(error))
+                self._refused = hidden(str(error))
+                return self._refused
             if file != self._file:
                 self._supervisor.replace(self._order(file, config))
             self._file, self._config = file, config
-            self._reload_succeeded, self._reloaded = True, self._clock()
+            self._refused, self._reloaded = None, self._clock()
             self._log.info("configuration reloaded", models=len(config.models))
             return None
 
@@ -183,7 +184,7 @@ class Front:
         return {
             **build_info(),
             **sharded(self._config.shard),
-            **reloaded(self._reloaded, succeeded=self._reload_succeeded),
+            **reloaded(self._reloaded, succeeded=self._refused is None),
             "driftgauge_refresher_up": [Sample((), float(self._supervisor.up))],
             **counted("driftgauge_refresher_restarts_total", self._supervisor.restarts),
         }

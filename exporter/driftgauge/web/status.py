@@ -127,6 +127,7 @@ class RefresherStatus:
 class Status:
     """The exporter as a whole. mlflow_uri is shown as it is: redact it before; "" without MLflow.
 
+    refused: why a newer configuration is not in use, None if the last one that was read is.
     shard: which one it is of those that share the models, "" if it has all. placed: what is to be said of that.
     """
 
@@ -141,6 +142,7 @@ class Status:
     models: tuple[ModelStatus, ...] = ()
     shard: str = ""
     placed: tuple[str, ...] = ()
+    refused: str | None = None
 
 
 def age(moment: datetime, now: datetime) -> str:
