@@ -245,12 +245,12 @@ def test_once_refuses_bad_options(config: Path, arguments: list[str], message: s
 
 
 def test_the_state_must_be_usable(config: Path, tmp_path: Path) -> None:
-    """A state directory that is a file is exit status 1 with the path."""
+    """A state directory that is a file is exit status 2 with the path."""
     (tmp_path / "state").touch()
 
     once = command("once", f"--config.file={config}")
 
-    assert once.returncode == 1
+    assert once.returncode == 2
     assert str(tmp_path / "state") in once.stderr
     assert "Traceback" not in once.stderr
 

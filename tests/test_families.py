@@ -64,7 +64,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             driftgauge_last_refresh_success_timestamp_seconds driftgauge_config_last_reload_successful
             driftgauge_config_last_reload_success_timestamp_seconds driftgauge_series driftgauge_pending_predictions
             driftgauge_pending_labels
-            driftgauge_refresher_up
+            driftgauge_refresher_up driftgauge_shard_ordinal driftgauge_total_shards
         """,
     ),
     (("reason",), "counter", "driftgauge_refresh_failures_total driftgauge_refresher_restarts_total"),

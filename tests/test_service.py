@@ -12,6 +12,7 @@ import pytest
 from driftgauge.errors import ConfigError
 from driftgauge.service.front import Front
 from driftgauge.service.logs import Logs
+from driftgauge.store.database import FILE_NAME
 from e2e.servers import mlflow_server
 from e2e.service_bench import (
     MODELS,
@@ -198,7 +199,7 @@ def test_the_landing_page_shows_the_current_figures(shared: tuple[Bench, Front])
 
 def test_a_state_that_cannot_be_used_is_said_at_the_start(bench: Bench, tmp_path: Path) -> None:
     """The first refresher says why it cannot begin, and is not started again."""
-    (tmp_path / "state").write_text("a file where the directory should be")
+    (tmp_path / "state" / FILE_NAME).mkdir(parents=True)
     refused: Queue[str] = Queue()
     front = Front(bench.read, spawn=RefresherThread, on_refused=refused.put, logs=Logs())
     front.start()

@@ -120,8 +120,8 @@ def test_a_model_without_run(empty_database: Path, tmp_path: Path) -> None:
 def test_an_unreachable_registry_keeps_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """When nothing answers, the message says so without the password in the tracking URI."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with tracking(f"http://user:secret@127.0.0.1:{free_port()}") as client, pytest.raises(SourceError) as failure:
+    with tracking(f"http://user:hunter22@127.0.0.1:{free_port()}") as client, pytest.raises(SourceError) as failure:
         pinned(client, "models:/churn@champion")
 
     assert "127.0.0.1" in str(failure.value)
-    assert "secret" not in str(failure.value)
+    assert "hunter22" not in str(failure.value)

@@ -76,6 +76,7 @@ def _expected(traffic: Traffic, logged: Logged) -> Iterator[tuple[Key, float]]:
     oracle.put("model_last_prediction_timestamp_seconds", traffic.predictions["time"].max() / 1000)
     oracle.put("model_last_label_timestamp_seconds", labels["label_time"].max() / 1000)
     oracle.put("model_last_batch_timestamp_seconds", AT)
+    oracle.put("model_last_refresh_timestamp_seconds", AT)
     oracle.put("model_batches_total", logged.batches)
     for counter in ("model_files_not_read_total", "model_duplicate_batches_total"):
         oracle.put(counter, 0)
