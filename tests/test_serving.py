@@ -188,13 +188,16 @@ def answers(url: str, path: str) -> int | None:
 
 def test_sockets_of_systemd(config: Path) -> None:
     """What systemd has opened is served, before the process was there to listen."""
-    script = "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
+    # In the child: what is number 3 here belongs to pytest.
+    script = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.execve(sys.argv[2], sys.argv[2:], os.environ | {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+"""
     serve = [sys.executable, "-m", "driftgauge", "serve", f"--config.file={config}", "--web.systemd-socket"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        os.dup2(listener.fileno(), 3)
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *serve], pass_fds=[3], env=os.environ | {"LISTEN_FDS": "1"}
-        )
+        number = listener.fileno()
+        process = subprocess.Popen([sys.executable, "-c", script, str(number), *serve], pass_fds=[number])
         try:
             with socket.create_connection(listener.getsockname(), timeout=PATIENCE) as client:
                 client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
