@@ -1,7 +1,6 @@
 """The state file: who may open it, and what a transaction that fails leaves."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,13 +178,27 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_log_that_a_kill_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("harm", "left"),
+    [
+        (lambda log: log, [RECORD]),
+        (lambda log: log[:-3], []),
+        (lambda log: log[:2], []),
+        (lambda log: bytes(len(log)), []),
+    ],
+    ids=["whole", "its end is missing", "hardly begun", "never reached the disk"],
+)
+def test_a_log_that_a_kill_left(tmp_path: Path, harm: Callable[[bytes], bytes], left: list[FileRecord]) -> None:
     """What was committed before a kill is there; of a log that was cut, or never reached the disk, what is whole."""
-    for harm in (lambda log: log, lambda log: log[:2], lambda log: b"\0" * len(log), lambda log: log[:-3]):
-        shutil.rmtree(tmp_path)
-        log = _with_log(tmp_path)
-        (tmp_path / f"{FILE_NAME}.wal").write_bytes(harm(log))
-        Store.open(str(tmp_path)).close()
+    log = _with_log(tmp_path)
+    (tmp_path / f"{FILE_NAME}.wal").write_bytes(harm(log))
+
+    store = Store.open(str(tmp_path))
+    with store.transaction("churn", "binary") as tx:
+        found = list(read_files(tx).values())
+    store.close()
+
+    assert found == left
 
 
 def test_damage_that_shows_later(tmp_path: Path) -> None:

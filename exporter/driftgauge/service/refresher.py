@@ -252,7 +252,7 @@ class Refresher:
         self, outcomes: Mapping[str, Outcome], tried: set[str], pipeline: Pipeline, started: float
     ) -> RefreshHealth:
         up, before = pipeline.mlflow_up, self._health
-        self._say_whether_mlflow_answers(up, pipeline.mlflow_down)
+        self._say_whether_mlflow_answers(up=up, down=pipeline.mlflow_down)
         failures = {name: found.failure for name, found in outcomes.items() if found.failure}
         seconds = max((found.seconds for name, found in outcomes.items() if name in tried), default=0.0)
         health = before.after(failures, tried=tried, started=started, seconds=seconds)
@@ -272,7 +272,7 @@ class Refresher:
             if failure and failure[0] == SLOW and not (before and before[0] == SLOW):
                 self._log.error("model not refreshed", model=name, reason=SLOW, error=failure[1])
 
-    def _say_whether_mlflow_answers(self, up: bool | None, down: "Failure | None") -> None:  # noqa: FBT001 - says itself
+    def _say_whether_mlflow_answers(self, *, up: bool | None, down: "Failure | None") -> None:
         """Log it when that changes, and when it does not for another reason than before."""
         if up is None or (up, down) == (self._health.mlflow_up, self._down):
             return
