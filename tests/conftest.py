@@ -29,7 +29,13 @@ structlog.configure(processors=[*_processors, _plain])
 
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
-_LONG: Final = (_HERE / "soak", _HERE / "demo" / "test_command.py", _HERE / "e2e", _HERE / "deploy" / "test_compose.py")
+_LONG: Final = (
+    _HERE / "soak",
+    _HERE / "demo" / "test_command.py",
+    _HERE / "e2e",
+    _HERE / "deploy" / "test_compose.py",
+    _HERE / "source" / "test_faults.py",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,8 @@ SECRET = "geheimnis-42"  # noqa: S105
 
 @pytest.fixture
 def _variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing that other tests have configured.
+    monkeypatch.setattr(hiding, "_configured", set())
     monkeypatch.setenv("SOME_TOKEN", SECRET)
 
 

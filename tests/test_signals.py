@@ -18,7 +18,6 @@ from driftgauge import __main__, cli
 
 def command_line():
     with tempfile.TemporaryDirectory() as folder:
-        print(folder, flush=True)
         {work}
 
 cli.main = command_line
@@ -26,8 +25,10 @@ sys.argv[1:] = ["once"]
 __main__._LEAVING_SECONDS = 0.5
 __main__.main()
 """
-ENDLESS: Final = """try:
-            time.sleep(100)
+# It says where its folder is once it is in the middle.
+WORKING: Final = "print(folder, flush=True); time.sleep({})"
+ENDLESS: Final = f"""try:
+            {WORKING.format(100)}
         finally:
             time.sleep(100)"""
 
@@ -49,7 +50,7 @@ def told(work: str, number: signal.Signals, folder: Path, *, prefix: tuple[str, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_command_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
     """Its temporary folder goes with it, and nothing is printed."""
-    status, took, left = told("time.sleep(100)", number, tmp_path)
+    status, took, left = told(WORKING.format(100), number, tmp_path)
 
     assert (status, left) == (128 + number, "")
     assert took < 5
@@ -65,7 +66,7 @@ def test_a_command_that_does_not_end(tmp_path: Path) -> None:
 
 def test_a_command_without_a_terminal(tmp_path: Path) -> None:
     """Started by nohup it lives on when the terminal goes."""
-    status, _, left = told("time.sleep(1)", signal.SIGHUP, tmp_path, prefix=("nohup",))
+    status, _, left = told(WORKING.format(1), signal.SIGHUP, tmp_path, prefix=("nohup",))
 
     assert status == 0
     assert "[" not in left

@@ -170,12 +170,16 @@ class Harness:
         return commits
 
     def _check(self, page: Page) -> None:
-        """Compare the counters with all that was scraped before: none may be smaller or gone."""
+        """Compare the counters with all that was scraped before: none may be smaller or gone.
+
+        Only a model of which nothing was ever read may be absent until its first refresh is done: nothing is stored.
+        """
         counters = {key: value for key, value in page.items() if is_counter(key[0])}
+        read = {dict(labels)["model"] for (_, labels), was in self._seen.items() if was > 0}
         self._run.lost += [
             f"{key}: {was} before, {counters.get(key)} now"
             for key, was in self._seen.items()
-            if counters.get(key, -1.0) < was
+            if dict(key[1])["model"] in read and counters.get(key, -1.0) < was
         ]
         self._run.scrapes += 1
         self._seen = counters
