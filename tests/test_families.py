@@ -37,11 +37,26 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             model_roc_auc model_log_loss model_brier_score model_mean_squared_error model_root_mean_squared_error
             model_mean_absolute_error model_r2_score model_error_ratio model_missing_ratio model_outlier_ratio
             model_drifted_features model_monitored_features model_drifted_features_ratio model_drift_detected
-            model_reconstruction_error model_reconstruction_outlier_ratio
+            model_reconstruction_error model_reconstruction_outlier_ratio model_reconstruction_error_baseline
+            model_reconstruction_drift_detected model_label_ratio model_concept_drift_detected
+            model_multivariate_drift_mmd2 model_multivariate_drift_pvalue model_multivariate_drift_detected
+            model_segments_worse model_segment_rows
         """,
     ),
     ((*WINDOW, "class"), "gauge", "model_class_precision model_class_recall model_class_f1_score"),
-    ((*WINDOW, "metric"), "gauge", "model_performance_degradation"),
+    (
+        (*WINDOW, "metric"),
+        "gauge",
+        """
+            model_performance_degradation model_estimated_performance model_estimated_degradation model_estimate_error
+            model_concept_drift_zscore model_segment_performance model_segment_degradation_lower
+        """,
+    ),
+    ((*WINDOW, "metric", "bound"), "gauge", "model_performance_bound model_estimated_performance_bound"),
+    ((*WINDOW, "metric", "part"), "gauge", "model_performance_change"),
+    ((*WINDOW, "level"), "gauge", "model_anomalous_rows_ratio"),
+    ((*WINDOW, "feature", "metric"), "gauge", "model_feature_performance_impact"),
+    ((*VERSION, "signal"), "gauge", "model_evidence_log10"),
     ((*VERSION, "metric"), "gauge", "model_performance_baseline"),
     ((*WINDOW, "quantile"), "summary", "model_latency_quantile_seconds"),
     ((*WINDOW, "feature"), "gauge", " ".join(f"model_feature_{suffix}" for suffix in DRIFT_SUFFIXES.split())),

@@ -41,6 +41,7 @@ EXCEPTIONS: Final = {
     "collector": Elsewhere(("test_collector.py",), "the parts make one page, compared with prometheus_client's"),
     "config": Elsewhere(("test_config.py",), "one table of files, each with its exact messages, covers all parts"),
     "demo/names.py": Elsewhere(("demo/test_guide.py",), "names only; the configuration must fit them"),
+    "families": Elsewhere(("test_families.py",), "one contract for the table of all"),
     "feed.py": Elsewhere(("feeds",), "a Protocol; the tests run over every feed"),
     "files.py": Elsewhere(("feeds/test_files.py",), "a feed, tested next to the others"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),

@@ -19,7 +19,7 @@ from driftgauge.families import FAMILIES, LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, 
 INTRODUCTION: Final = """\
 # Metrics
 
-<!-- Written by generate.py from exporter/driftgauge/families.py; change that file and run `make docs`. -->
+<!-- Written by generate.py from exporter/driftgauge/families; change that package and run `make docs`. -->
 
 Every metric driftgauge exposes, in the order of `/metrics`. A value that cannot be computed (too few rows, one class
 only, the deviation of a constant reference) is an absent series: never NaN, 0 or an old number.
@@ -38,11 +38,15 @@ LABELS: Final = {
     "version": "The model version as the records or their run say it, else `unknown`; for `driftgauge_build_info`, "
     "that of driftgauge.",
     "window": "The window as written in the configuration, for example `24h`. It ends at the last refresh.",
-    "segment": "The segment's name in the configuration. Series about all rows do not have this label, so "
-    '`segment=""` selects them.',
+    "segment": "The segment's name in the configuration; of `model_segment_*`, the slice. Series about all rows do not "
+    'have this label, so `segment=""` selects them.',
     "feature": "The feature's name as the records have it.",
     "class": "The class, as the labels spell it.",
     "metric": "Which performance metric; see the table below.",
+    "bound": "`lower` or `upper` end of the interval.",
+    "part": "`inputs` or `concept`: what the change comes from.",
+    "level": "`0.99` or `0.999`: the share of the reference's rows that are nearer.",
+    "signal": "What the evidence is about.",
     "quantile": "`0.5`, `0.9` or `0.99`.",
     "reason": "A short fixed word that says what was wrong; [faults.md](faults.md) lists them.",
     "run_id": "The MLflow run that produced the model version.",

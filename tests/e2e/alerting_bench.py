@@ -59,8 +59,8 @@ alerts:
   ModelFeatureDrifted: {{for: 4s, keep_firing_for: 12s}}
   ModelRowsRejected: {{within: 10s}}
   ModelBatchesRejected: {{within: 10s}}
-  DriftgaugeAbsent: {{for: 8s, keep_firing_for: 0s}}
-  DriftgaugeDown: {{for: 8s, keep_firing_for: 8s}}
+  DriftgaugeAbsent: {{for: 8s, keep_firing_for: 14s}}
+  DriftgaugeDown: {{for: 8s, keep_firing_for: 16s}}
 """
 CONFIG: Final = """
 mlflow: {{tracking_uri: "{uri}"}}

@@ -16,7 +16,7 @@ from source import fault_proxy
 from source.conftest import LIMIT, Bench, answers, bench_at
 from source.fault_proxy import Fault, FaultProxy, status
 
-TIMEOUT: Final = 2.5
+TIMEOUT: Final = 4.0
 # Longer waits for a turn are for a test of their own.
 IMPATIENT: Final = Portions(patience=1.0)
 # What a busy machine may add to the bound of a call.

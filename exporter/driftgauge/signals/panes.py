@@ -16,7 +16,7 @@ from driftgauge.signals.table import SIGNALS
 def learn_all(chunks: Sequence[Columns], reference: Reference, model: ModelConfig) -> dict[str, Learned]:
     """Return by signal what is to be stored with the reference, which was compiled from these rows."""
     return {
-        name: signal.learn(chunks, reference)
+        name: signal.learn(chunks, reference, model)
         for name, signal in SIGNALS.items()
         if signal.learn and name in model.signals
     }

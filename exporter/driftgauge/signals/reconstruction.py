@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from driftgauge.columns import Columns, FloatArray, IntArray
+from driftgauge.config import ModelConfig
 from driftgauge.reference import NumericProfile, Reference
 from driftgauge.samples import Sample, Samples
 from driftgauge.signals.signal import Basis, Learned, Signal
@@ -142,7 +143,7 @@ class FittedReconstruction:
         return [Residuals(*group) for group in zip(*(values.tolist() for values in found), strict=True)]
 
 
-def learn(chunks: Sequence[Columns], reference: Reference) -> Learned:
+def learn(chunks: Sequence[Columns], reference: Reference, _: ModelConfig) -> Learned:
     """Return scale, residual and cut of `FittedReconstruction`; or, as `reason`, why there are none."""
     scale = Scale.of(reference)
     columns = len(scale.columns)

@@ -52,8 +52,9 @@ class Signal:
 
     aggregate: what it folds rows to. fit: returns what folds, None where there is nothing to fold with.
     values: the samples of an aggregate, as (aggregate, fitted); labels are those after model, version and window.
-    learn: what `fit` needs to know of the reference's rows. It gets the decoded rows and the compiled reference, once
-    for each, in a worker process; `reason` in what it returns says why there can be none, for the log.
+    learn: what `fit` needs to know of the reference's rows. It gets the decoded rows, what they were compiled to, and
+    the model, once for each reference, in a worker process; `reason` in what it returns says why there can be none, for
+    the log.
     """
 
     name: str
@@ -61,4 +62,4 @@ class Signal:
     aggregate: type[Aggregate]
     fit: Callable[[Basis], Fitted | None]
     values: Callable[[Any, Any], Samples] = no_values
-    learn: Callable[[Sequence[Columns], Reference], Learned] | None = None
+    learn: Callable[[Sequence[Columns], Reference, ModelConfig], Learned] | None = None

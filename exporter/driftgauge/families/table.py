@@ -1,43 +1,12 @@
-"""Every metric family driftgauge exposes, as data: name, type, help, labels.
-
-The collector, the documentation, the dashboards and the rules all read this table, so none of them can name a metric
-that does not exist. Help texts are one sentence for a person who is paged at night: what the number is, its
-unit or range, and, where it matters, what its absence means. A value that cannot be computed is an absent series,
-never NaN or 0.
-
-The values of families are in `samples`, which this module re-exports. It knows no exposition format.
-"""
+"""The table of metric families."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
-FamilyType = Literal["gauge", "counter", "histogram", "gaugehistogram", "summary", "info"]
-Scope = Literal["model", "exporter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric family. `name` is what PromQL says: counters end in `_total`, info families in `_info`.
-
-    scope: `model` families say something about a model, `exporter` families about driftgauge itself.
-    group: the heading under which the documentation lists it.
-    """
-
-    name: str
-    type: FamilyType
-    help: str
-    labels: tuple[str, ...]
-    scope: Scope
-    group: str
-
-    @property
-    def segmented(self) -> bool:
-        """Whether each segment has series of its own, with a label `segment`; those about all rows have none."""
-        return "window" in self.labels
-
+from driftgauge.families.estimation import ESTIMATION
+from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 
 # What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
@@ -54,24 +23,10 @@ LABEL_DELAY_BUCKETS: Final[tuple[float, ...]] = (
     *(86400.0, 172800.0, 259200.0, 604800.0, 1209600.0, 2592000.0),
 )
 
-_MODEL: Final = ("model",)
-_VERSION: Final = ("model", "version")
-_WINDOW: Final = ("model", "version", "window")
-
-
-def _families(
-    group: str, labels: tuple[str, ...], helps: Mapping[str, str], *, kind: FamilyType = "gauge"
-) -> tuple[Family, ...]:
-    return tuple(
-        Family(name, kind, text, labels, "exporter" if name.startswith("driftgauge_") else "model", group)
-        for name, text in helps.items()
-    )
-
-
 _TRAFFIC: Final = (
-    *_families(
+    *families(
         "Traffic",
-        _VERSION,
+        VERSION,
         {
             "model_predictions_total": "Predictions read from MLflow since driftgauge first saw the model.",
             "model_prediction_errors_total": "Predictions whose request failed (their error field was not empty).",
@@ -79,9 +34,9 @@ _TRAFFIC: Final = (
         },
         kind="counter",
     ),
-    *_families(
+    *families(
         "Traffic",
-        _MODEL,
+        MODEL,
         {
             "model_batches_total": "Batches (new rows of one artifact) read from MLflow.",
             "model_files_not_read_total": "Files next to the batches that are not read because of their suffix; "
@@ -91,7 +46,7 @@ _TRAFFIC: Final = (
         },
         kind="counter",
     ),
-    *_families(
+    *families(
         "Traffic",
         ("model", "reason"),
         {
@@ -100,9 +55,9 @@ _TRAFFIC: Final = (
         },
         kind="counter",
     ),
-    *_families(
+    *families(
         "Traffic",
-        _WINDOW,
+        WINDOW,
         {
             "model_window_predictions": "Predictions made in the window: the sample size behind its drift values.",
             "model_window_labels": "Labelled predictions in the window: the sample size behind its performance values.",
@@ -111,27 +66,27 @@ _TRAFFIC: Final = (
 )
 
 _LATENCY: Final = (
-    *_families(
+    *families(
         "Latency and delay",
-        _VERSION,
+        VERSION,
         {
             "model_latency_seconds": "Time to answer a prediction request, all of them since the start, in seconds.",
             "model_label_delay_seconds": "Time from a prediction to its label, in seconds.",
         },
         kind="histogram",
     ),
-    *_families(
+    *families(
         "Latency and delay",
-        _WINDOW,
+        WINDOW,
         {
             "model_window_latency_seconds": "Time to answer a prediction request made in the window, in seconds; "
             "it shrinks as requests leave the window, so never apply rate() or increase() to it.",
         },
         kind="gaugehistogram",
     ),
-    *_families(
+    *families(
         "Latency and delay",
-        (*_WINDOW, "quantile"),
+        (*WINDOW, "quantile"),
         {
             "model_latency_quantile_seconds": "Quantile of the time to answer a request made in the window, in "
             "seconds; absent when no latency was logged.",
@@ -166,34 +121,34 @@ PERFORMANCE_GAUGES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 _PERFORMANCE: Final = (
-    *_families("Performance", _WINDOW, dict(_PERFORMANCE_TABLE.values())),
-    *_families(
+    *families("Performance", WINDOW, dict(_PERFORMANCE_TABLE.values())),
+    *families(
         "Performance",
-        (*_WINDOW, "class"),
+        (*WINDOW, "class"),
         {
             "model_class_precision": "Share of the predictions of this class that were right, 0 to 1.",
             "model_class_recall": "Share of the labels of this class that were recognised, 0 to 1.",
             "model_class_f1_score": "Harmonic mean of this class's precision and recall, 0 to 1.",
         },
     ),
-    *_families(
+    *families(
         "Performance",
-        (*_WINDOW, "metric"),
+        (*WINDOW, "metric"),
         {
             "model_performance_degradation": "How much worse than the baseline, positive is worse: absolute for "
             "scores (0.05 = five points), relative for errors (0.05 = 5%); absent without baseline or labels.",
         },
     ),
-    *_families(
+    *families(
         "Performance",
-        (*_VERSION, "metric"),
+        (*VERSION, "metric"),
         {"model_performance_baseline": "Expected performance, as configured or computed on the labelled reference."},
     ),
 )
 
-_QUALITY: Final = _families(
+_QUALITY: Final = families(
     "Data quality",
-    _WINDOW,
+    WINDOW,
     {
         "model_error_ratio": "Share of requests that failed, 0 to 1.",
         "model_missing_ratio": "Share of feature values that are missing, over all features, 0 to 1.",
@@ -201,9 +156,9 @@ _QUALITY: Final = _families(
     },
 )
 
-_DRIFT: Final = _families(
+_DRIFT: Final = families(
     "Drift of the model",
-    _WINDOW,
+    WINDOW,
     {
         "model_drifted_features": "Features flagged as drifted.",
         "model_monitored_features": "Features with enough rows to be judged: what the drifted ones are counted among.",
@@ -245,20 +200,20 @@ STATISTICS: Final[Mapping[str, str]] = MappingProxyType(
 
 def _statistics(group: str, *, prefix: str, what: str, labels: tuple[str, ...]) -> tuple[Family, ...]:
     helps = {f"{prefix}_{suffix}": text.format(what=what) for suffix, text in STATISTICS.items()}
-    return _families(group, labels, helps)
+    return families(group, labels, helps)
 
 
 _FEATURES: Final = _statistics(
-    "Drift of each feature", prefix="model_feature", what="the feature", labels=(*_WINDOW, "feature")
+    "Drift of each feature", prefix="model_feature", what="the feature", labels=(*WINDOW, "feature")
 )
 _OUTPUT: Final = _statistics(
-    "Drift of the output", prefix="model_prediction", what="the model's output (its score, if any)", labels=_WINDOW
+    "Drift of the output", prefix="model_prediction", what="the model's output (its score, if any)", labels=WINDOW
 )
 
 _IDENTITY: Final = (
-    *_families(
+    *families(
         "Freshness and identity",
-        _MODEL,
+        MODEL,
         {
             "model_last_prediction_timestamp_seconds": "Unix time of the newest prediction; absent before the first.",
             "model_last_label_timestamp_seconds": "Unix time of the newest label; absent before the first.",
@@ -269,15 +224,15 @@ _IDENTITY: Final = (
             "absent before the first: its values are no fresher.",
         },
     ),
-    *_families(
+    *families(
         "Freshness and identity",
-        (*_VERSION, "run_id", "experiment_id", "model_uri"),
+        (*VERSION, "run_id", "experiment_id", "model_uri"),
         {"model_info": "Where the model version is found in MLflow; the value is always 1."},
         kind="info",
     ),
 )
 
-_itself = partial(_families, "The exporter itself")
+_itself = partial(families, "The exporter itself")
 _EXPORTER: Final = (
     *_itself(
         ("version", "python_version"),
@@ -311,7 +266,7 @@ _EXPORTER: Final = (
         },
         kind="counter",
     ),
-    *_itself(_MODEL, {"driftgauge_segments_dropped": "Segments left out by limits.max_segments; absent without any."}),
+    *_itself(MODEL, {"driftgauge_segments_dropped": "Segments left out by limits.max_segments; absent without any."}),
     *_itself(
         (),
         {"driftgauge_series_dropped_total": "Series left out because limits.max_series was reached."},
@@ -323,7 +278,18 @@ _EXPORTER: Final = (
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     {
         family.name: family
-        for group in (_TRAFFIC, _LATENCY, _PERFORMANCE, _QUALITY, _DRIFT, _FEATURES, _OUTPUT, _IDENTITY, _EXPORTER)
+        for group in (
+            _TRAFFIC,
+            _LATENCY,
+            _PERFORMANCE,
+            ESTIMATION,
+            _QUALITY,
+            _DRIFT,
+            _FEATURES,
+            _OUTPUT,
+            _IDENTITY,
+            _EXPORTER,
+        )
         for family in group
     }
 )
