@@ -94,6 +94,22 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Codes:
+    """What was kept of the features of `n` rows that are not at hand, as a `Coding` (`estimate.coding`) made it.
+
+    coding: (n,) text, the fingerprint of that coding. values: (n,) binary. Both are null where nothing was kept.
+    """
+
+    coding: TextArray
+    values: Any
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the codes of the rows of all parts."""
+        return cls(pa.concat_arrays([part.coding for part in parts]), pa.concat_arrays([part.values for part in parts]))
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """`n` accepted rows of one file, in file order.
 
@@ -110,7 +126,7 @@ class Columns:
     whatever values they have.
     rejected: reason -> rows not usable. verdicts: (rows_read,) 0 for each row that is here, else a code of its reason;
     None where nobody asks. notes: what is to be said about the file from this chunk on.
-    facts: what else is known of the columns.
+    facts: what else is known of the columns. codes: what was kept of features that are not at hand, else None.
     """
 
     time: IntArray
@@ -131,6 +147,7 @@ class Columns:
     facts: Facts = field(default_factory=Facts)
     where: Where | None = None
     gaps: "Columns | None" = None
+    codes: Codes | None = None
 
     def __len__(self) -> int:
         """Return the number of accepted rows."""
@@ -163,6 +180,7 @@ class Columns:
             categories={name: pa.concat_arrays([part.categories[name] for part in parts]) for name in categories},
             facts=parts[0].facts,
             where=_all_places([part.where for part in parts]),
+            codes=_all_codes([part.codes for part in parts]),
         )
 
     def span(self, rows: slice) -> "Columns":
@@ -190,9 +208,15 @@ class Columns:
             categories={name: select(values) for name, values in self.categories.items()},
             facts=self.facts,
             where=self.where and Where(select(self.where.file), select(self.where.place), select(self.where.number)),
+            codes=self.codes and Codes(select(self.codes.coding), select(self.codes.values)),
         )
 
 
 def _all_places(parts: Sequence[Where | None]) -> Where | None:
     known = [part for part in parts if part is not None]
     return Where.concat(known) if len(known) == len(parts) else None
+
+
+def _all_codes(parts: Sequence[Codes | None]) -> Codes | None:
+    known = [part for part in parts if part is not None]
+    return Codes.concat(known) if len(known) == len(parts) else None

@@ -14,7 +14,7 @@ from driftgauge.config import Limits, ModelConfig
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
-from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, compile_reference
+from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, Reference, compile_reference
 from driftgauge.schema import UNKNOWN_VERSION, ReadAs
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import learn_all
@@ -74,7 +74,7 @@ def _compile(_: None, job: _Job) -> dict[str, Compiled]:
     for segment in Segments.of(model, limits).kept:
         rows = [chunk.take(segment.members(chunk)) for chunk in chunks]
         if sum(map(len, rows)) >= MIN_REFERENCE_ROWS:
-            found[segment.identity] = _compiled(rows, job, notes)
+            found[segment.identity] = _compiled(rows, job, notes, found[ALL_ROWS].reference)
     return found
 
 
@@ -100,12 +100,14 @@ def _decoded(part: tuple[Opener, str], job: _Job, kinds: Mapping[str, ReadAs] | 
         return [chunk for chunk in decoded if len(chunk) or len(job.parts) == 1]
 
 
-def _compiled(chunks: Sequence[Columns], job: _Job, notes: tuple[Note, ...]) -> Compiled:
+def _compiled(
+    chunks: Sequence[Columns], job: _Job, notes: tuple[Note, ...], whole: Reference | None = None
+) -> Compiled:
     model, limits = job.model, job.limits
     reference = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    whole = replace(reference, learned=learn_all(chunks, reference, model))
+    whole = replace(reference, learned=learn_all(chunks, reference, model, whole))
     return Compiled(whole, _baseline(chunks, model, notes), notes)
 
 

@@ -11,8 +11,9 @@ from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import BoolArray, Columns
 from driftgauge.config import ModelConfig, Window
-from driftgauge.segments import Segment
-from driftgauge.signals import Fitted
+from driftgauge.estimate.coding import Coding
+from driftgauge.segments import ALL_ROWS, Segment
+from driftgauge.signals import Fitted, FittedOnCodes
 from driftgauge.windows import AHEAD, PaneKey, Tiers
 
 # Where rows were read: run id and experiment id.
@@ -52,6 +53,11 @@ class Terms:
     def tiers(self) -> Tiers:
         """The panes of these windows."""
         return Tiers.of(self.windows)
+
+    def coding(self, version: str) -> Coding | None:
+        """Return how a version's rows are coded that wait for labels, None where no signal needs their features."""
+        fitted = signals_for(self.fitted, version, ALL_ROWS)
+        return next((each.coding for each in fitted.values() if isinstance(each, FittedOnCodes)), None)
 
     def members(self, rows: Columns) -> list[BoolArray]:
         """Return for each segment which rows (n,) are in it."""

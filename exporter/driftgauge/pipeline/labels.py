@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
-from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray
+from driftgauge.columns import BoolArray, Codes, Columns, FloatArray, IntArray
+from driftgauge.estimate.coding import nothing_kept
 from driftgauge.families import LABEL_DELAY_BUCKETS
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.panes import Usable, by_version, coded, one_array, panes_of, usable
@@ -49,12 +50,26 @@ def fold_labelled(
         answers=Totals(versions=versions),
         outcomes=panes_of(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
         waiting=(
-            *((staged_predictions(waiting, lists),) if len(waiting) else ()),
+            *((staged_predictions(waiting, lists, _kept(waiting, terms)),) if len(waiting) else ()),
             *(staged_predictions(some, gaps=True) for some in unanswered if len(some)),
         ),
         labels=(staged_labels(with_label, own=True),) if len(with_label) else (),
         torn=tuple(torn),
     )
+
+
+def _kept(rows: Columns, terms: Terms) -> Codes | None:
+    """Return what is kept of the features of rows that wait for labels, each as its version's reference codes it."""
+    versions = [(terms.coding(version), at) for version, at in by_version(coded(rows.version))]
+    if not any(coding for coding, _ in versions):
+        return None
+    parts = [
+        (coding.kept(rows if len(versions) == 1 else rows.take(at)) if coding else nothing_kept(len(at)))
+        for coding, at in versions
+    ]
+    order = np.argsort(np.concatenate([at for _, at in versions]), kind="stable")
+    found = Codes.concat(parts)
+    return found if len(parts) == 1 else Codes(found.coding.take(order), found.values.take(order))
 
 
 def torn_file(usable: Usable) -> tuple[int, ...]:
@@ -128,6 +143,7 @@ def _as_columns(table: pa.Table, terms: Terms) -> tuple[Columns, IntArray, list[
         latency=np.full(len(table), np.nan),
         failed=np.zeros(len(table), np.bool_),
         class_scores=_stored_scores(names, table["class_scores"].to_pylist()),
+        codes=Codes(one_array(table["coding"]), one_array(table["codes"])),
     )
     return rows, table["label_time"].to_numpy(), listed_members(terms.segments, one_array(table["segments"]))
 

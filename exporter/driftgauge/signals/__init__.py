@@ -11,7 +11,7 @@ To add one: CONTRIBUTING, "Add a signal". A signal knows neither windows nor oth
 """
 
 from driftgauge.signals.panes import current, fit_all, fold, fold_one, learn_all, pane_samples
-from driftgauge.signals.signal import Basis, Fitted, Rows, Signal
+from driftgauge.signals.signal import Basis, Fitted, FittedOnCodes, Rows, Signal
 from driftgauge.signals.table import AGGREGATES, SIGNALS
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "SIGNALS",
     "Basis",
     "Fitted",
+    "FittedOnCodes",
     "Rows",
     "Signal",
     "current",

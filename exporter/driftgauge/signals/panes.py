@@ -1,21 +1,30 @@
 """Signals at work: fitted for a model, folded into panes, and read from a pane as samples."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.columns import Columns, IntArray
 from driftgauge.config import ModelConfig
+from driftgauge.estimate.coding import LEARNED, coding_of
 from driftgauge.reference import Reference
 from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.signals.signal import Basis, Fitted, Learned, Rows
 from driftgauge.signals.table import SIGNALS
 
 
-def learn_all(chunks: Sequence[Columns], reference: Reference, model: ModelConfig) -> dict[str, Learned]:
-    """Return by signal what is to be stored with the reference, which was compiled from these rows."""
-    return {
+def learn_all(
+    chunks: Sequence[Columns], reference: Reference, model: ModelConfig, whole: Reference | None = None
+) -> dict[str, Learned]:
+    """Return by signal what is to be stored with the reference, which was compiled from these rows.
+
+    whole: the reference that this one is a segment's slice of, whose coding it has then.
+    """
+    shared: dict[str, Learned] = {LEARNED: coding_of(whole).to_state()} if whole else {}
+    reference = replace(reference, learned=shared)
+    return shared | {
         name: signal.learn(chunks, reference, model)
         for name, signal in SIGNALS.items()
         if signal.learn and name in model.signals

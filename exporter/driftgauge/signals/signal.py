@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from driftgauge.aggregates.protocol import Aggregate
 from driftgauge.columns import Columns, IntArray
 from driftgauge.config import Limits, ModelConfig
+from driftgauge.estimate.coding import Coding
 from driftgauge.reference import Reference
 from driftgauge.samples import Samples
 
@@ -38,6 +39,20 @@ class Fitted(Protocol):
 
         No group is empty, unless there are no rows at all.
         """
+        ...
+
+
+@runtime_checkable
+class FittedOnCodes(Fitted, Protocol):
+    """A signal of labelled rows that has to know their features, or their stratum.
+
+    While it is on, predictions that wait for labels keep their codes: `coding` reads both these and rows that are
+    whole. It is that of the whole reference also for a segment (`coding_of`).
+    """
+
+    @property
+    def coding(self) -> Coding:
+        """How rows are coded."""
         ...
 
 

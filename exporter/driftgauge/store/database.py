@@ -13,9 +13,10 @@ import pyarrow as pa
 from driftgauge.errors import StateError
 from driftgauge.schema import Task
 from driftgauge.store.opening import check_tables, connected, damaged, told
+from driftgauge.store.upgrading import upgrade
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 19
+SCHEMA_VERSION: Final = 20
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -226,7 +227,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
     elif len(found) != 1:
         raise damaged(path, f"it has {len(found)} schema versions")
-    elif found != [(SCHEMA_VERSION,)]:
+    elif not upgrade(connection, found[0][0], SCHEMA_VERSION):
         raise StateError(
             f"{path} has schema version {found[0][0]}, this driftgauge reads {SCHEMA_VERSION}: "
             "use the driftgauge that wrote it, or set state_dir to an empty directory to read MLflow from the start"
@@ -254,7 +255,7 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task, *, a
     connection.execute(
         f"CREATE TABLE predictions_{number} (key VARCHAR, version VARCHAR, time BIGINT, predicted {value}, "
         "score DOUBLE, classes VARCHAR, class_scores DOUBLE[], segments VARCHAR[], "
-        "file BIGINT, place BIGINT, number BIGINT)"
+        "file BIGINT, place BIGINT, number BIGINT, coding VARCHAR, codes BLOB)"
     )
     connection.execute(
         f"CREATE TABLE reference_{number} (version VARCHAR, identity VARCHAR, segment VARCHAR, data BLOB, metrics BLOB)"

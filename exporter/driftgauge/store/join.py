@@ -19,7 +19,10 @@ from driftgauge.store.matching import match
 from driftgauge.store.nearest import gather_stretches, match_nearest
 from driftgauge.store.staging import MATCHED, REJECTED, WAITING, label_schema, prediction_schema
 
-_ROW: Final = "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, l.label_time, l.label"
+_ROW: Final = (
+    "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, p.coding, p.codes, "
+    "l.label_time, l.label"
+)
 _LABEL: Final = "key, time, label, file, place, number, own, turn"
 
 _OF_KEY: Final = "(SELECT key, max(time) AS last FROM met GROUP BY key) USING (key)"

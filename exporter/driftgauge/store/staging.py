@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from driftgauge.columns import Columns
+from driftgauge.columns import Codes, Columns
 from driftgauge.schema import Task
 
 # What has become of a label: it has no prediction yet; it has; or it does not count, since it is late or ambiguous.
@@ -16,10 +16,13 @@ LATEST: Final = "time::HUGEINT * 9223372036854775808 + turn"
 _PLACE: Final = {"file": pa.int64(), "place": pa.int64(), "number": pa.int64()}
 
 
-def staged_predictions(columns: Columns, segments: "pa.Array | None" = None, *, gaps: bool = False) -> pa.Table:
+def staged_predictions(
+    columns: Columns, segments: "pa.Array | None" = None, codes: Codes | None = None, *, gaps: bool = False
+) -> pa.Table:
     """Return the rows as the join stores them; segments: (n,) the identities of those that each row is in, as lists.
 
-    gaps: these rows were rejected, and only take their place among those of their key.
+    codes: what is kept of their features. gaps: these rows were rejected, and only take their place among those of
+    their key.
     """
     names = () if gaps else sorted(columns.class_scores)
     count = len(columns)
@@ -39,6 +42,8 @@ def staged_predictions(columns: Columns, segments: "pa.Array | None" = None, *, 
             "class_scores": scores,
             "segments": pa.nulls(count, pa.list_(pa.string())) if segments is None else segments,
             **_place(columns),
+            "coding": pa.nulls(count, pa.string()) if codes is None else codes.coding,
+            "codes": pa.nulls(count, pa.binary()) if codes is None else codes.values,
         }
     )
 
@@ -70,6 +75,7 @@ def prediction_schema(task: Task) -> pa.Schema:
         {"key": text, "version": text, "time": pa.int64(), "predicted": _value(task), "score": number}
         | {"classes": text, "class_scores": pa.list_(number), "segments": pa.list_(text)}
         | _PLACE
+        | {"coding": text, "codes": pa.binary()}
     )
 
 
