@@ -26,7 +26,7 @@ from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack, unpack
 from driftgauge.columns import Columns
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.signals import AGGREGATES, SIGNALS
+from driftgauge.signals import AGGREGATES
 
 NAN = float("nan")
 BOUNDS = (0.1, 0.5, 1.0)
@@ -181,7 +181,7 @@ STORED = [
         Distribution.combine,
         lambda: Distribution.empty(REFERENCE.layout, limit=NAMES),
     ),
-    *(of_signal(name) for name in SIGNALS),
+    *(of_signal(name) for name in fitted(MANY_ROWS)),
     Subject("Pane of predictions", fold_pane, Pane.combine, Pane, restore_pane),
     Subject("Pane of labelled rows", fold_labelled, Pane.combine, Pane, restore_pane),
     Subject("Outcomes", lambda rows: folded(as_columns(rows)), Outcomes.combine, lambda: Outcomes.combine([])),

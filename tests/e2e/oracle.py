@@ -114,6 +114,7 @@ class Oracle:
         if reference is not None:
             self._flags(drifts, **at)
             self._reconstruction(rows, reference, **at)
+            self._impacts(rows, reference, **at)
 
     def _quality(self, rows: pd.DataFrame, **at: str) -> None:
         traffic = self._traffic
@@ -164,6 +165,22 @@ class Oracle:
         self.put("model_reconstruction_error", found.mean(), **at)
         self.put("model_reconstruction_outlier_ratio", (found > cut).mean(), **at)
 
+    def _impacts(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
+        regression = self._traffic.task == "regression"
+        error = (reference["predicted"] - reference["label"]).abs() if regression else None
+        wrong = (reference["predicted"] != reference["label"]).astype(float)
+        losses = {"accuracy": wrong} if error is None else {"mae": error, "mse": error**2}
+        for name in self._traffic.features:
+            known, now = reference[name].dropna(), rows[name].dropna()
+            if pd.api.types.is_numeric_dtype(known):
+                edges = np.unique(np.quantile(known, np.linspace(0.1, 0.9, 9)))
+                known, now = (pd.Series(edges.searchsorted(side), side.index) for side in (known, now))
+            for metric, loss in losses.items() if len(now) >= 2 else ():
+                shares = now.value_counts(normalize=True).sub(known.value_counts(normalize=True), fill_value=0)
+                self.put(
+                    "model_feature_performance_impact", weighed(shares, known, loss), feature=name, metric=metric, **at
+                )
+
     def _performance(self, rows: pd.DataFrame, **at: str) -> None:
         self.put("model_window_labels", len(rows), **at)
         found = performance(rows, self._traffic)
@@ -183,6 +200,15 @@ class Oracle:
             self.put("model_class_precision", precision, **{"class": name}, **at)
             self.put("model_class_recall", recall, **{"class": name}, **at)
             self.put("model_class_f1_score", f1, **{"class": name}, **at)
+
+
+def weighed(shares: "pd.Series[float]", known: pd.Series, loss: "pd.Series[float]") -> float:
+    """Return the sum of moved shares times the reference's mean loss; cells with fewer than 20 rows have one mean."""
+    of_rows = loss.loc[known.index]
+    few = known.map(known.value_counts()) < 20
+    common = of_rows[few] if few.sum() >= 20 else of_rows
+    means = of_rows.groupby(known).mean().where(known.value_counts() >= 20, common.mean())
+    return float((shares * means.reindex(shares.index).fillna(of_rows.mean())).sum())
 
 
 def final_labels(traffic: Traffic) -> pd.DataFrame:

@@ -5,10 +5,17 @@ from types import MappingProxyType
 from typing import Final
 
 from driftgauge.aggregates.protocol import Aggregate
-from driftgauge.signals import distribution, latency, moments, outcomes, reconstruction
+from driftgauge.signals import causes, distribution, latency, moments, outcomes, reconstruction
 from driftgauge.signals.signal import Signal
 
-_ROWS: Final = (latency.SIGNAL, moments.SIGNAL, distribution.SIGNAL, outcomes.SIGNAL, reconstruction.SIGNAL)
+_ROWS: Final = (
+    latency.SIGNAL,
+    moments.SIGNAL,
+    distribution.SIGNAL,
+    outcomes.SIGNAL,
+    reconstruction.SIGNAL,
+    causes.SIGNAL,
+)
 SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType({signal.name: signal for signal in _ROWS})
 # The class of each signal's aggregate, for reading panes back.
 AGGREGATES: Final[Mapping[str, type[Aggregate]]] = MappingProxyType(

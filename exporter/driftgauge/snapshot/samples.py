@@ -19,6 +19,7 @@ from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
 from driftgauge.signals.moments import FittedMoments
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
+from driftgauge.snapshot.caused import impacts
 from driftgauge.snapshot.drifted import put_drift
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.running_sums import RunningSums
@@ -190,7 +191,14 @@ def _drift(
         drifted = comparable(columns, model.reference, distribution, scored=scored)
     known = fitted["moments"]
     features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
-    return lambda board: put_drift(board, model, moments or Moments(), features, drifted)
+    caused = list(impacts(model.reference, distribution)) if model.reference and distribution else []
+
+    def put(board: Board) -> None:
+        put_drift(board, model, moments or Moments(), features, drifted)
+        for feature, metric, value in caused:
+            board.put("model_feature_performance_impact", value, feature, metric)
+
+    return put
 
 
 def _performance(
