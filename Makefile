@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -105,6 +105,10 @@ gateways: $(STAMP) servers
 # The tables of false and missed alarms in exporter/docs/statistics.md: minutes on one core.
 alarms: $(STAMP)
 	$(BIN)/python tests/drift_shapes.py
+
+# The table in exporter/docs/statistics.md of how often intervals hold the truth: minutes on one core.
+coverage: $(STAMP)
+	$(BIN)/python tests/interval_coverage.py
 
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py

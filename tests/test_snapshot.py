@@ -19,7 +19,8 @@ from driftgauge.collector import validate, within_limit
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
-from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
+from driftgauge.estimate.intervals import wilson
+from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS, PERFORMANCE_GAUGES
 from driftgauge.reference import Reference
 from driftgauge.samples import HistogramSample, Sample
 from driftgauge.snapshot import Identity, ModelState, SnapshotCache, model_samples
@@ -262,7 +263,34 @@ def test_performance() -> None:
         "class_f1_score 1": 0.8,
     }
     others = {"performance_degradation accuracy": 0.05, "window_predictions": 0}
-    assert on_window(found, "model_") == pytest.approx(expected | classes | others)
+    shares = {"accuracy": (3, 4), "precision": (2, 2), "recall": (2, 3), "f1": (2, 3)}
+    ends = {name: wilson(hits / of, of) for name, (hits, of) in shares.items()}
+    # F1 is 2 J / (1 + J) of the share J.
+    ends["f1"] = tuple(2 * end / (1 + end) for end in ends["f1"])
+    bounds = {
+        f"performance_bound {name} {side}": end
+        for name, of in ends.items()
+        for side, end in zip(("lower", "upper"), of, strict=True)
+    }
+    assert on_window(found, "model_") == pytest.approx(expected | classes | others | bounds)
+
+
+def test_bounds_of_degradation_can_be_joined() -> None:
+    """Each metric that is compared with a baseline has both bounds under the same name, errors too, and holds them."""
+    rng = np.random.default_rng(8)
+    label = rng.normal(0, 5, 200)
+    rows = make_columns(200, label=label, predicted=label + rng.normal(0, 2, 200))
+    outcomes = {PaneKey("1", PANE, 120): a_pane(rows, of="labelled")}
+    baseline = {"mae": 1.5, "rmse": 1.9, "mse": 3.6, "r2": 0.9, "accuracy": 0.9}
+
+    found = samples(outcomes=outcomes, baseline=baseline, settings={"task": "regression"})
+
+    worse, bounds = found["model_performance_degradation"], found["model_performance_bound"]
+    assert {(*labels, side) for labels in worse for side in ("lower", "upper")} == bounds.keys()
+    for *place, metric in worse:
+        lower, upper = (bounds[*place, metric, side] for side in ("lower", "upper"))
+        (value,) = found[PERFORMANCE_GAUGES[metric]].values()
+        assert lower < value < upper
 
 
 def test_panes_of_other_times_do_not_count() -> None:

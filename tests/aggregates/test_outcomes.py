@@ -10,6 +10,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from data_builders import folded, make_columns
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.outcomes import MAX_CLASSES, Outcomes
+from driftgauge.aggregates.spread import Spread
 from driftgauge.performance import class_counts, metrics
 
 NAN = float("nan")
@@ -98,6 +99,9 @@ def test_predictions_that_are_scores() -> None:
     assert (found.graded, found.ungraded, found.bare) == (6, 0, {})
     assert found.log_loss == pytest.approx(6 * log_loss(truth, score), rel=1e-9)
     assert found.brier == pytest.approx(6 * brier_score_loss(truth, score), rel=1e-9)
+    squares = [(one - other) ** 4 for one, other in zip(truth, score, strict=True)]
+    logs = [log_loss([one], [other], labels=[0, 1]) ** 2 for one, other in zip(truth, score, strict=True)]
+    assert found.spread == Spread(pytest.approx(sum(logs)), pytest.approx(sum(squares)))
     assert metrics(found, task="binary", average="weighted")["roc_auc"] == pytest.approx(roc_auc_score(truth, score))
     assert bare.as_scores().graded == 4
     assert rest.as_scores() is rest
@@ -136,3 +140,21 @@ def test_ids_in_place_of_classes() -> None:
     count = 2 * MAX_CLASSES
     found = folded(make_columns(count, label=["a"] * count, predicted=[f"id-{n}" for n in range(count)]))
     assert metrics(found, task="multiclass", average="weighted") == {}
+
+
+def test_what_was_stored_without_spreads() -> None:
+    """Rows of an older state have none, and a window with such rows has none in any order; one without rows has."""
+    new = folded(make_columns(3, label=np.array([1.0, 4.0, 9.0]), predicted=np.array([2.0, 2.0, 9.5])))
+    old, empty = (
+        Outcomes.from_state({name: value for name, value in of.to_state().items() if name != "spread"})
+        for of in (new, Outcomes())
+    )
+
+    assert (old.spread, empty.spread) == (None, Spread())
+    assert Outcomes.combine([Outcomes.combine([old, new]), new]).spread is None
+    assert Outcomes.combine([old, Outcomes.combine([new, new])]).spread is None
+    assert Outcomes.combine([new, empty]).spread == new.spread
+    assert Outcomes.from_state(old.to_state()).spread is None
+    bare = folded(make_columns(2, label=["1", "0"], predicted=["1", "1"]))
+    stored = Outcomes.from_state({name: value for name, value in bare.to_state().items() if name != "spread"})
+    assert stored.as_scores().spread == bare.as_scores().spread

@@ -15,6 +15,7 @@ TOLERANCES: Final = {
     "model_feature_wasserstein_distance": 1e-3,
     "model_prediction_wasserstein_distance": 1e-3,
     "model_roc_auc": 1e-4,
+    "model_performance_bound roc_auc": 1e-4,
     "model_performance_degradation roc_auc": 1e-4,
     "model_performance_baseline roc_auc": 1e-4,
     "model_latency_quantile_seconds": 1e-2,

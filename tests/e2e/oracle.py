@@ -15,6 +15,7 @@ from sklearn import metrics as sk
 from sklearn.decomposition import PCA
 
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
+from e2e import bounds
 from e2e.traffic import AT, CLASSES, DAY, HOUR, Traffic
 
 WINDOWS: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
@@ -190,6 +191,9 @@ class Oracle:
             if base is not None:
                 worse = (value - base) / base if metric in ERRORS else base - value
                 self.put("model_performance_degradation", worse, metric=metric, **at)
+        for metric, ends in bounds_of(rows, self._traffic).items():
+            for bound, value in zip(("lower", "upper"), ends, strict=True):
+                self.put("model_performance_bound", value, metric=metric, bound=bound, **at)
         if self._traffic.task != "regression" and len(rows):
             self._classes(rows, **at)
 
@@ -345,6 +349,20 @@ def performance(rows: pd.DataFrame, traffic: Traffic) -> dict[str, float]:
         "f1": sk.f1_score(truth, predicted, **averaged),
     }
     return found | (_binary_scores(rows) if traffic.task == "binary" else _class_scores(rows, traffic.average))
+
+
+def bounds_of(rows: pd.DataFrame, traffic: Traffic) -> dict[str, bounds.Ends]:
+    """Return the intervals of the task's metrics that have one."""
+    if not len(rows):
+        return {}
+    truth = rows["label"]
+    if traffic.task == "regression":
+        return bounds.regression(truth.to_numpy(float), rows["predicted"].to_numpy(float))
+    found = bounds.classes(rows, traffic.average)
+    if traffic.task == "binary":
+        return found | bounds.one_score(truth.astype(int).to_numpy(), rows["score"].to_numpy(float))
+    scores = rows[[f"proba_{name}" for name in CLASSES]].to_numpy(float)
+    return found | bounds.scores_of_classes(truth, scores, CLASSES)
 
 
 def _binary_scores(rows: pd.DataFrame) -> dict[str, float]:

@@ -4,11 +4,11 @@ Of the classes that occur the `MAX_CLASSES` alphabetically first are told apart;
 among the first of every part, so what is counted of them is exact in any order of combination.
 
 Classification keeps confusion counts, one two-column sketch of scores per class (negatives, positives) and sums of the
-proper scoring rules; regression keeps sums of errors and the moments of the labels.
+proper scoring rules; regression keeps sums of errors and the moments of the labels. Either keeps how these spread.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from driftgauge.aggregates.distribution import as_floats
 from driftgauge.aggregates.moments import Moment
 from driftgauge.aggregates.sketch import ValueSketch
+from driftgauge.aggregates.spread import Spread
 from driftgauge.columns import BoolArray, FloatArray, TextArray, ValueArray
 
 # Occupied cells per score sketch: collapsed classes of scores weigh at most 1 / limit each, so that the area under
@@ -43,6 +44,7 @@ class Outcomes:
     bare: the part of `confusion` whose rows have no score and are predicted as 0 or 1, which may be scores themselves.
     errors: rows with a numeric label and prediction; absolute and squared sum their errors; `labels` are the
     labels' moments.
+    spread: sums of squares of these losses and errors; None where some rows were stored before there were such sums.
     """
 
     rows: int = 0
@@ -59,6 +61,7 @@ class Outcomes:
     absolute: float = 0.0
     squared: float = 0.0
     labels: Moment = field(default_factory=Moment)
+    spread: Spread | None = field(default_factory=Spread)
 
     @classmethod
     def fold(
@@ -73,6 +76,7 @@ class Outcomes:
     @classmethod
     def _fold_regression(cls, label: FloatArray, predicted: FloatArray) -> Self:
         both = np.isfinite(label) & np.isfinite(predicted)
+        labels = Moment.fold(label[both])
         with np.errstate(over="ignore"):
             error = predicted[both] - label[both]
             return cls(
@@ -80,7 +84,8 @@ class Outcomes:
                 errors=int(both.sum()),
                 absolute=float(np.abs(error).sum()),
                 squared=float(np.square(error).sum()),
-                labels=Moment.fold(label[both]),
+                labels=labels,
+                spread=Spread.of_errors(error, label[both], labels.mean),
             )
 
     @classmethod
@@ -96,7 +101,9 @@ class Outcomes:
         known = np.any(list(is_class.values()), axis=0) if len(scores) > 1 else np.ones(len(label), np.bool_)
         graded = valid & present & known
         truth = np.array(list(is_class.values()), dtype=np.float64).reshape(len(scores), len(label))[:, graded]
-        log_loss, brier = _losses(probabilities[:, graded], truth)
+        losses = _losses(probabilities[:, graded], truth)
+        log_loss, brier = (float(loss.sum()) for loss in losses)
+        squares = (float(np.square(loss).sum()) for loss in losses)
         confusion, beyond, hits = _told_apart(_confusion(label, predicted))
         return cls(
             rows=len(label),
@@ -108,6 +115,7 @@ class Outcomes:
             ungraded=int((present & ~graded).sum()),
             log_loss=log_loss,
             brier=brier,
+            spread=Spread(*squares),
             bare={}
             if POSITIVE not in scores or len(scores) > 1 or present.all()
             else _bare(_told_apart(_confusion(label, _where(predicted, np.asarray(~present))))[0]),
@@ -138,16 +146,18 @@ class Outcomes:
             absolute=sum(part.absolute for part in parts),
             squared=sum(part.squared for part in parts),
             labels=labels,
+            spread=_joined([(part.spread, part.labels, part.squared) for part in parts], labels.mean),
         )
 
     def as_scores(self) -> Self:
         """Return the outcomes of a model whose predictions are scores: where there was 0 or 1 alone, that is one."""
         if not self.bare:
             return self
-        counts, log_loss, brier = np.zeros((2, 2), np.int64), 0.0, 0.0
+        counts, log_loss, squares, brier = np.zeros((2, 2), np.int64), 0.0, 0.0, 0.0
         for (true, predicted), count in self.bare.items():
             counts[int(predicted == POSITIVE), int(true == POSITIVE)] += count
-            log_loss -= count * float(np.log(1 - EPSILON if true == predicted else EPSILON))
+            loss = -float(np.log(1 - EPSILON if true == predicted else EPSILON))
+            log_loss, squares = log_loss + count * loss, squares + count * loss * loss
             brier += count * (true != predicted)
         sketch = ValueSketch.counted(np.array([0.0, 1.0]), counts, limit=SCORE_LIMIT)
         known = self.scores.get(POSITIVE)
@@ -157,6 +167,8 @@ class Outcomes:
             graded=self.graded + int(counts.sum()),
             log_loss=self.log_loss + log_loss,
             brier=self.brier + brier,
+            # The square of 0 or 1 is itself.
+            spread=_joined([(self.spread, Moment(), 0.0), (Spread(squares, brier), Moment(), 0.0)], 0.0),
             bare={},
         )
 
@@ -182,16 +194,21 @@ class Outcomes:
             "absolute": self.absolute,
             "squared": self.squared,
             "labels": [self.labels.count, self.labels.mean, self.labels.m2],
+            "spread": None if self.spread is None else astuple(self.spread),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the outcomes that `to_state` described."""
+        # What was stored before there was a spread does not know that of its rows.
+        nothing = None if state["graded"] or state["errors"] else ()
+        spread = state.get("spread", nothing)
         restored = {
             "confusion": {(true, predicted): count for true, predicted, count in state["confusion"]},
             "bare": {(true, predicted): count for true, predicted, count in state["bare"]},
             "scores": {name: ValueSketch.from_state(sketch) for name, sketch in state["scores"].items()},
             "labels": Moment(*state["labels"]),
+            "spread": None if spread is None else Spread(*spread),
         }
         return cls(**(state | restored))
 
@@ -244,12 +261,18 @@ def _fold_scores(values: FloatArray, positive: FloatArray) -> ValueSketch:
     return ValueSketch.fold(values[present], group, groups=2, limit=SCORE_LIMIT)
 
 
-def _losses(probabilities: FloatArray, truth: FloatArray) -> tuple[float, float]:
-    """Return the summed log loss and Brier score of rows (classes, n); one class means the positive of two.
+def _joined(parts: Sequence[tuple[Spread | None, Moment, float]], mean: float) -> Spread | None:
+    """Return the spread of all rows, None where that of some is not known."""
+    known = [(spread, labels, squared) for spread, labels, squared in parts if spread is not None]
+    return Spread.combine(known, mean) if len(known) == len(parts) else None
+
+
+def _losses(probabilities: FloatArray, truth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return log loss and Brier score (n,) of rows (classes, n); one class means the positive of two.
 
     As `sklearn.metrics.log_loss` and `brier_score_loss` define them: the Brier score of two classes is the squared
     error of the positive one, that of more classes the sum over all.
     """
     clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
     likelihood = np.where(truth > 0, clipped, 1 - clipped if len(truth) == 1 else 1.0)
-    return float(-np.log(likelihood).sum()), float(np.square(probabilities - truth).sum())
+    return -np.log(likelihood).sum(axis=0), np.square(probabilities - truth).sum(axis=0)

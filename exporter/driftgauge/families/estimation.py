@@ -10,8 +10,8 @@ ESTIMATION: Final = (
         "Performance with its uncertainty, and before the labels",
         (*WINDOW, "metric", "bound"),
         {
-            "model_performance_bound": "End of the 95 % interval of a performance metric; rows that come in clumps, "
-            "such as several of one customer, make it too narrow.",
+            "model_performance_bound": "End of the 95 % interval of a performance metric, in its unit; rows that come "
+            "in clumps, such as several of one customer, make it too narrow.",
             "model_estimated_performance_bound": "End of the 95 % interval of the estimated performance, if the "
             "relation of label and score is that of the reference.",
         },

@@ -11,6 +11,7 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.batch import decode, survey
 from driftgauge.columns import Columns, Note
 from driftgauge.config import Limits, ModelConfig
+from driftgauge.estimate.intervals import standard_errors
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
@@ -107,14 +108,17 @@ def _compiled(
     reference = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    whole = replace(reference, learned=learn_all(chunks, reference, model, whole))
-    return Compiled(whole, _baseline(chunks, model, notes), notes)
+    labelled = _labelled(chunks, notes)
+    errors = standard_errors(labelled, task=model.task, average=model.average)
+    learned = {**learn_all(chunks, reference, model, whole), "outcomes": {"errors": errors}}
+    found = metrics(labelled, task=model.task, average=model.average)
+    return Compiled(replace(reference, learned=learned), found, notes)
 
 
-def _baseline(chunks: Sequence[Columns], model: ModelConfig, notes: Sequence[Note]) -> dict[str, float]:
-    """Return the metrics of the labelled rows, none where the file has values that would be missing among them."""
+def _labelled(chunks: Sequence[Columns], notes: Sequence[Note]) -> Outcomes:
+    """Return the outcomes of the labelled rows, none where the file has values that would be missing among them."""
     if any(note.reason in _NO_BASELINE for note in notes):
-        return {}
+        return Outcomes()
     parts = []
     for chunk in chunks:
         rows = chunk.take(pc.is_valid(chunk.label).to_numpy(zero_copy_only=False))
@@ -122,9 +126,7 @@ def _baseline(chunks: Sequence[Columns], model: ModelConfig, notes: Sequence[Not
             Outcomes.fold(label=rows.label, predicted=rows.predicted, score=rows.score, class_scores=rows.class_scores)
         )
     found = Outcomes.combine(parts)
-    if any(chunk.facts.has_scores for chunk in chunks):
-        found = found.as_scores()
-    return metrics(found, task=model.task, average=model.average)
+    return found.as_scores() if any(chunk.facts.has_scores for chunk in chunks) else found
 
 
 def effective(computed: Mapping[str, float], model: ModelConfig) -> dict[str, float]:

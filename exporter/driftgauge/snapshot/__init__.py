@@ -4,6 +4,7 @@
     samples       every series of a model, window by window
     outputs       the model's output in a window: scores or classes
     drifted       what the families about drift say of one window
+    performed     what the families about performance say of one window
     board         where samples are collected: what cannot be computed is left out here, once, for all families
     cache         what earlier snapshots computed, so that only what changed is computed again
     running_sums  the sums of panes among that

@@ -11,8 +11,6 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.config import Limits, Window
 from driftgauge.drift import ColumnDrift, compare
-from driftgauge.families import PERFORMANCE_GAUGES
-from driftgauge.performance import class_counts, degradation, metrics
 from driftgauge.samples import Samples
 from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
@@ -22,6 +20,7 @@ from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.caused import impacts
 from driftgauge.snapshot.drifted import put_drift
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
+from driftgauge.snapshot.performed import put_performance
 from driftgauge.snapshot.running_sums import RunningSums
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
@@ -208,7 +207,7 @@ def _performance(
     _scored: bool,  # noqa: FBT001 - as above
 ) -> Callable[[Board], None]:
     outcomes = pane.find("outcomes", Outcomes) or Outcomes()
-    return lambda board: _put_performance(board, model, outcomes)
+    return lambda board: put_performance(board, model, outcomes)
 
 
 def _board(model: ModelState, place: _Place) -> Board:
@@ -247,18 +246,6 @@ def _put_version(board: Board, model: ModelState, version: str) -> None:
     identity = model.identities.get(version)
     if identity:
         board.put("model_info", 1, identity.run_id, identity.experiment_id, identity.model_uri)
-
-
-def _put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> None:
-    found = metrics(outcomes, task=model.config.task, average=model.config.average)
-    for metric, value in found.items():
-        board.put(PERFORMANCE_GAUGES[metric], value)
-    for metric, value in degradation(found, model.baseline).items():
-        board.put("model_performance_degradation", value, metric)
-    for name, counts in class_counts(outcomes).items():
-        board.put("model_class_precision", counts.precision, name)
-        board.put("model_class_recall", counts.recall, name)
-        board.put("model_class_f1_score", counts.f1, name)
 
 
 def _seconds(time: int | None) -> float | None:

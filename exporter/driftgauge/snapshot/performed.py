@@ -1,0 +1,26 @@
+"""What the labelled rows of one window say of performance: metrics, how sure these are, and classes one by one."""
+
+from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.estimate.intervals import measured
+from driftgauge.families import PERFORMANCE_GAUGES
+from driftgauge.performance import class_counts, degradation, metrics
+from driftgauge.snapshot.board import Board
+from driftgauge.snapshot.state import ModelState
+
+
+def put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> None:
+    """Add every metric that is defined, with its interval and its distance from the baseline."""
+    task, average = model.config.task, model.config.average
+    found = metrics(outcomes, task=task, average=average)
+    for metric, value in found.items():
+        board.put(PERFORMANCE_GAUGES[metric], value)
+    for metric, value in degradation(found, model.baseline).items():
+        board.put("model_performance_degradation", value, metric)
+    for metric, sure in measured(outcomes, task=task, average=average).items():
+        if metric in found:
+            board.put("model_performance_bound", sure.lower, metric, "lower")
+            board.put("model_performance_bound", sure.upper, metric, "upper")
+    for name, counts in class_counts(outcomes).items():
+        board.put("model_class_precision", counts.precision, name)
+        board.put("model_class_recall", counts.recall, name)
+        board.put("model_class_f1_score", counts.f1, name)
