@@ -44,6 +44,8 @@ EXCEPTIONS: Final = {
     "families": Elsewhere(("test_families.py",), "one contract for the table of all"),
     "feed.py": Elsewhere(("feeds",), "a Protocol; the tests run over every feed"),
     "files.py": Elsewhere(("feeds/test_files.py",), "a feed, tested next to the others"),
+    "service/expectations.py": Elsewhere(("service/test_verdicts.py",), "some of the verdicts, with all others"),
+    "service/facts.py": Elsewhere(("service/test_verdicts.py",), "what verdicts look at"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),
     "generator/annotations.py": Elsewhere(("generator/test_promtool.py",), "promtool expands the templates"),
     "generator/dashboards": Elsewhere(

@@ -110,40 +110,12 @@ def test_legends_say_what_the_query_keeps(dashboard: Json) -> None:
         assert set(labels) - consumed - named <= {"python_version"}, title
 
 
-# What was declared and has no panel yet.
-NOT_SHOWN_YET: Final = frozenset(
-    {
-        "model_performance_bound",
-        "model_estimated_performance_bound",
-        "model_estimated_performance",
-        "model_estimated_degradation",
-        "model_estimate_error",
-        "model_label_ratio",
-        "model_performance_change",
-        "model_concept_drift_zscore",
-        "model_concept_drift_detected",
-        "model_multivariate_drift_mmd2",
-        "model_multivariate_drift_pvalue",
-        "model_multivariate_drift_detected",
-        "model_reconstruction_error_baseline",
-        "model_reconstruction_drift_detected",
-        "model_anomalous_rows_ratio",
-        "model_segments_worse",
-        "model_segment_rows",
-        "model_segment_performance",
-        "model_segment_degradation_lower",
-        "model_feature_performance_impact",
-        "model_evidence_log10",
-    }
-)
-
-
 def test_every_family_is_shown() -> None:
     """Nothing that driftgauge exposes is missing from all dashboards."""
     shown = {selector.name for dashboard in DASHBOARDS.values() for _, selector in selected(dashboard)}
     bare = {re.sub(r"_(bucket|g?count|g?sum)$", "", name) for name in shown}
 
-    assert set(FAMILIES) - shown - bare == NOT_SHOWN_YET
+    assert set(FAMILIES) - shown - bare == set()
 
 
 @EACH

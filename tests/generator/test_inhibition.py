@@ -55,6 +55,35 @@ CASES = {
     "large shift of the output over the small one": Case(
         named("ModelPredictionShifted", "high", CHURN_3), named("ModelOutputDrifted", "medium", CHURN_3), muted=True
     ),
+    "what is known over what was estimated": Case(
+        {**DEGRADED, "severity": "medium"},
+        named("ModelEstimatedPerformanceDegraded", "high", CHURN_3, window="24h", metric="f1"),
+        muted=True,
+    ),
+    "what is known over its evidence, also critical": Case(
+        DEGRADED, named("ModelPerformanceEvidence", "critical", CHURN_3, signal="accuracy"), muted=True
+    ),
+    "evidence is not over what is known": Case(
+        named("ModelPerformanceEvidence", "critical", CHURN_3, signal="accuracy"), DEGRADED, muted=False
+    ),
+    "a changed relation over estimates, which rest on it": Case(
+        named("ModelConceptDrift", "high", CHURN_3, window="24h"),
+        named("ModelEstimatedPerformanceDegraded", "high", CHURN_3, window="24h", metric="accuracy"),
+        muted=True,
+    ),
+    "a changed relation over the slices where it did": Case(
+        named("ModelConceptDrift", "high", CHURN_3, window="24h"),
+        named("ModelSlicesDegraded", "medium", CHURN_3, window="24h"),
+        muted=True,
+    ),
+    "an estimate is over no flag of the labels": Case(
+        named("ModelEstimatedPerformanceDegraded", "high", CHURN_3, window="24h", metric="accuracy"),
+        named("ModelSlicesDegraded", "medium", CHURN_3, window="24h"),
+        muted=False,
+    ),
+    "several features over all together": Case(
+        SEVERAL, named("ModelMultivariateDrift", "medium", CHURN_3, window="24h"), muted=True
+    ),
     "no traffic over less traffic": Case(
         named("ModelTrafficStopped", "high", {"model": "churn"}),
         named("ModelTrafficFell", "medium", {"model": "churn"}),

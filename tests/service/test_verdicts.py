@@ -13,8 +13,9 @@ from driftgauge.generator import thresholds as settings
 from driftgauge.generator.alerts import MODEL_ALERTS
 from driftgauge.pipeline.journal import Journal
 from driftgauge.samples import Sample, Samples
+from driftgauge.service.facts import Facts
 from driftgauge.service.figures import figures
-from driftgauge.service.verdicts import _JUDGES, STATES, Facts, verdicts
+from driftgauge.service.verdicts import _JUDGES, STATES, verdicts
 from driftgauge.windows import MICROSECONDS
 
 NOW = 1_767_960_000
@@ -69,6 +70,14 @@ LIMITS: list[tuple[str, str, tuple[str, ...], float, float]] = [
     ("ModelPerformanceDegraded", "model_performance_degradation", ("1", "24h", "mae"), 0.05, 0.0501),
     ("ModelFeaturesDrifted", "model_drifted_features", ("1", "24h"), 2, 3),
     ("ModelFeaturesDrifted", "model_drifted_features_ratio", ("1", "24h"), 0.3, 0.31),
+    ("ModelPerformanceEvidence", "model_evidence_log10", ("1", "accuracy"), 3.93, 3.94),
+    ("ModelDriftEvidence", "model_evidence_log10", ("1", "inputs"), 3.93, 3.94),
+    ("ModelConceptDrift", "model_concept_drift_detected", ("1", "24h"), 0, 1),
+    ("ModelSlicesDegraded", "model_segments_worse", ("1", "24h"), 0, 1),
+    ("ModelMultivariateDrift", "model_multivariate_drift_detected", ("1", "24h"), 0, 1),
+    ("ModelMultivariateDrift", "model_reconstruction_drift_detected", ("1", "24h"), 0, 1),
+    ("ModelUnusualRows", "model_anomalous_rows_ratio", ("1", "24h", "0.99"), 0.05, 0.0501),
+    ("ModelUnusualRows", "model_anomalous_rows_ratio", ("1", "24h", "0.999"), 0.005, 0.00501),
     ("ModelOutputDrifted", "model_prediction_drift_detected", ("1", "24h"), 0, 1),
     ("ModelFeatureDrifted", "model_feature_drift_detected", ("1", "24h", "age"), 0, 1),
     ("ModelMissingValues", "model_feature_missing_ratio", ("1", "24h", "age"), 0.2, 0.21),
@@ -143,6 +152,56 @@ def test_too_few_rows_are_not_judged() -> None:
     assert [name for name, _ in said(bad)] == ["ModelPerformanceDegraded", "ModelFeaturesDrifted"]
     few = {**bad, "model_window_labels": {("1", "24h"): 299}, "model_window_predictions": {("1", "24h"): 199}}
     assert said(few) == []
+
+
+FELL: Values = {
+    **FINE,
+    "model_performance_degradation": {("1", "24h", "accuracy"): 0.2},
+    "model_performance_bound": {("1", "24h", "accuracy", "upper"): 0.86},
+    "model_window_labels": {("1", "24h"): 100},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "own", "degraded"),
+    [
+        ({}, "{}", True),
+        ({"model_performance_bound": {("1", "24h", "accuracy", "upper"): 0.88}}, "{}", False),
+        ({"model_window_labels": {("1", "24h"): 99}}, "{}", False),
+        ({"model_performance_bound": {}}, "{}", False),
+        ({}, "alerts: {ModelPerformanceDegraded: {confident: false}}", False),
+        ({"model_window_labels": {("1", "24h"): 300}}, "alerts: {ModelPerformanceDegraded: {confident: false}}", True),
+    ],
+)
+def test_intervals_decide_where_there_are_some(changed: Values, own: str, degraded: bool) -> None:  # noqa: FBT001 - a column of the table
+    """As in the alert: the better end of the interval from 100 labels on, else the figure from 300."""
+    assert (said({**FELL, **changed}, own=own) != []) is degraded
+
+
+EXPECTED: Values = {
+    **FINE,
+    "model_estimated_degradation": {("1", "24h", "accuracy"): 0.09, ("1", "24h", "mae"): 0.2},
+    "model_estimated_performance_bound": {("1", "24h", "accuracy", "upper"): 0.86, ("1", "24h", "mae", "lower"): 10.6},
+    "model_performance_baseline": {("1", "accuracy"): 0.92, ("1", "mae"): 10},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "metrics"),
+    [
+        ({}, ["accuracy"]),
+        ({"model_estimated_performance_bound": {("1", "24h", "accuracy", "upper"): 0.88}}, []),
+        ({"model_estimate_error": {("1", "7d", "accuracy"): -0.06}}, ["mae"]),
+        ({"model_estimate_error": {("1", "7d", "accuracy"): -0.06, ("1", "24h", "mae"): 0.6}}, []),
+        ({"model_estimate_error": {("1", "1h", "accuracy"): 0.3}}, ["accuracy"]),
+    ],
+)
+def test_estimates_are_believed_unless_they_erred(changed: Values, metrics: list[str]) -> None:
+    """As in the alert: what is certain decides, and a bad record of the window's or the week's labels silences it."""
+    found = said({**EXPECTED, **changed})
+
+    assert [name for name, _ in found] == ["ModelEstimatedPerformanceDegraded"] * len(metrics)
+    assert [text.split(", ")[1].split()[0] for _, text in found] == metrics
 
 
 def test_the_gravest_speaks() -> None:

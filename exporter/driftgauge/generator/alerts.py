@@ -66,10 +66,45 @@ class OnPredictions(Alert):
         return self.min_predictions
 
 
-class PerformanceDegraded(OnLabels):
-    """A metric is worse than its baseline: by metric, absolute for scores, relative for errors."""
+Degradation = Annotated[dict[Metric, Positive], BeforeValidator(watched)]
 
-    degradation: Annotated[dict[Metric, Positive], BeforeValidator(watched)]
+
+class PerformanceDegraded(OnLabels):
+    """A metric is worse than its baseline: by metric, absolute for scores, relative for errors.
+
+    confident: from `confident_labels` labels on the better end of the metric's interval decides, where there is one.
+    """
+
+    degradation: Degradation
+    confident: bool
+    confident_labels: Count
+
+
+class EstimatedDegraded(OnPredictions):
+    """The better end of an estimated metric's interval is worse than the baseline.
+
+    Silent while the estimates erred by more than `estimate_error` on at least `record_labels` labelled predictions.
+    """
+
+    degradation: Degradation
+    estimate_error: Positive
+    record_labels: Count
+
+
+class ConceptDrift(OnLabels):
+    """The relation of score or inputs to the label changed."""
+
+
+class SlicesDegraded(OnLabels):
+    """At least `segments` slices are significantly worse than in the reference."""
+
+    segments: Count
+
+
+class Evidence(Alert):
+    """Evidence of a lasting change is at least ten to the power of `log10`."""
+
+    log10: Positive
 
 
 class BelowFloor(OnLabels):
@@ -91,6 +126,12 @@ class PredictionShifted(OnPredictions):
 
 class Flagged(OnPredictions):
     """A drift flag is 1; `driftgauge.yml` says when it is set."""
+
+
+class UnusualRows(OnPredictions):
+    """More than `times` as many rows as in the reference are far from its center."""
+
+    times: Annotated[Number, Field(gt=1)]
 
 
 class MissingValues(OnPredictions):
@@ -181,10 +222,17 @@ class Alerts(Section):
 
     ModelPerformanceDegraded: PerformanceDegraded
     ModelBelowFloor: BelowFloor
+    ModelPerformanceEvidence: Evidence
+    ModelEstimatedPerformanceDegraded: EstimatedDegraded
+    ModelConceptDrift: ConceptDrift
+    ModelSlicesDegraded: SlicesDegraded
     ModelFeaturesDrifted: FeaturesDrifted
     ModelPredictionShifted: PredictionShifted
     ModelOutputDrifted: Flagged
+    ModelMultivariateDrift: Flagged
+    ModelDriftEvidence: Evidence
     ModelFeatureDrifted: Flagged
+    ModelUnusualRows: UnusualRows
     ModelMissingValues: MissingValues
     ModelUnseenCategories: UnseenCategories
     ModelOutliers: Outliers

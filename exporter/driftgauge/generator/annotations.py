@@ -7,20 +7,22 @@ because of its words. This module does not know which alert says what.
 
 from typing import Final, Literal
 
-from driftgauge.generator.promql import Target, all_rows, matcher, narrowed
+from driftgauge.generator.promql import Target, all_rows, any_of, matcher, narrowed
 from driftgauge.generator.thresholds import Links
 
 Board = Literal["fleet", "model", "features", "quality", "exporter"]
 
 # How many features a text names.
 _NAMED: Final = 5
-_FEATURE: Final = "{{ $each.Labels.feature }} ({{ printf `%.3g` $each.Value }})"
 
 
-def lookup(name: str, target: Target, *labels: str, **fixed: str) -> str:
-    """Return a selector for `query`, into which the alert's own target labels and `labels` are put at notification."""
+def lookup(name: str, target: Target, *labels: str, only: str = "", **fixed: str) -> str:
+    """Return a selector for `query`, into which the alert's own target labels and `labels` are put at notification.
+
+    only: a further matcher.
+    """
     own = [f"{label}=%q" for label in (*target.labels, *labels)]
-    return narrowed(name, (*own, *(matcher(*pair) for pair in fixed.items()), *all_rows(name)))
+    return narrowed(name, (*own, only, *(matcher(*pair) for pair in fixed.items()), *all_rows(name)))
 
 
 def query(promql: str, target: Target, *labels: str) -> str:
@@ -30,20 +32,43 @@ def query(promql: str, target: Target, *labels: str) -> str:
     return f"printf `{promql}` {' '.join(values * times)} | query"
 
 
-def figure(promql: str, target: Target, *labels: str, text: str) -> str:
-    """Return `text`, in which `.` is the sample that was found; nothing when there is none."""
-    return f"{{{{ with {query(promql, target, *labels)} }}}}{{{{ with . | first }}}}{text}{{{{ end }}}}{{{{ end }}}}"
+def figure(promql: str, target: Target, *labels: str, text: str, otherwise: str = "") -> str:
+    """Return `text`, in which `.` is the sample that was found; `otherwise` when there is none."""
+    instead = f"{{{{ else }}}}{otherwise}" if otherwise else ""
+    found = f"{{{{ with . | first }}}}{text}{{{{ end }}}}"
+    return f"{{{{ with {query(promql, target, *labels)} }}}}{found}{instead}{{{{ end }}}}"
 
 
 def worst_features(promql: str, target: Target, *labels: str) -> str:
     """Return the features with the highest values, each with its value, and how many more there are."""
-    return (
-        f"{{{{ with {query(f'sort_desc({promql})', target, *labels)} }}}}"
+    return listed(promql, target, *labels, named_by="feature", text="%s")
+
+
+def listed(promql: str, target: Target, *labels: str, named_by: str, text: str) -> str:
+    """Return `text` with the highest values in place of %s, each after its label `named_by`; empty without any."""
+    each = f"{{{{ $each.Labels.{named_by} }}}} ({{{{ printf `%.3g` $each.Value }}}})"
+    found = (
         "{{ range $place, $each := . }}"
-        f"{{{{ if lt $place {_NAMED} }}}}{{{{ if $place }}}}, {{{{ end }}}}{_FEATURE}{{{{ end }}}}"
+        f"{{{{ if lt $place {_NAMED} }}}}{{{{ if $place }}}}, {{{{ end }}}}{each}{{{{ end }}}}"
         f"{{{{ if eq $place {_NAMED} }}}} and more{{{{ end }}}}"
-        "{{ end }}{{ end }}"
+        "{{ end }}"
     )
+    asked = query(f"sort_desc({promql})", target, *labels)
+    return f"{{{{ with {asked} }}}}{text.replace('%s', found)}{{{{ end }}}}"
+
+
+def suspect(target: Target, *labels: str) -> str:
+    """Return the sentence that names the feature whose shift explains most of the expected loss; empty when none does.
+
+    By population stability index times impact, as the dashboard ranks; only what makes the loss larger counts here.
+    """
+    psi = f"max by (feature) ({lookup('model_feature_psi', target, *labels)})"
+    # One loss per task: units of squared errors would outweigh the others.
+    losses = any_of("metric", ("accuracy", "mae"))
+    impact = f"max by (feature) ({lookup('model_feature_performance_impact', target, *labels, only=losses)})"
+    found = f"topk(1, {psi} * on (feature) ({impact} > 0) > 0)"
+    said = "Most of the expected loss comes from {{ .Labels.feature }}, by its shift (PSI) times its impact: a suspect."
+    return figure(found, target, *labels, text=f"{said}\n")
 
 
 def dashboard(links: Links, board: Board, *labels: str) -> str:

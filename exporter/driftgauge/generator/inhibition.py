@@ -56,6 +56,24 @@ INHIBITIONS: Final = (
         common=_VERSION,
     ),
     Inhibition(
+        why="What the labels say is known; what was estimated before them, and their evidence, is the same fact.",
+        muted='alertname=~"ModelEstimatedPerformanceDegraded|ModelSlicesDegraded|ModelPerformanceEvidence"',
+        by='alertname="ModelPerformanceDegraded"',
+        common=_VERSION,
+    ),
+    Inhibition(
+        why="Estimates rest on a relation to the label that has changed, and slices are where it did.",
+        muted='alertname=~"ModelEstimatedPerformanceDegraded|ModelSlicesDegraded"',
+        by='alertname="ModelConceptDrift"',
+        common=_VERSION,
+    ),
+    Inhibition(
+        why="Features that moved one by one have moved together, too, and many rows are far from the reference then.",
+        muted='alertname=~"ModelMultivariateDrift|ModelDriftEvidence|ModelUnusualRows"',
+        by='alertname="ModelFeaturesDrifted"',
+        common=_VERSION,
+    ),
+    Inhibition(
         why="Less traffic is no news when there is none.",
         muted='alertname="ModelTrafficFell"',
         by='alertname="ModelTrafficStopped"',

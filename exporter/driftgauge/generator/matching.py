@@ -14,14 +14,25 @@ from driftgauge.generator.thresholds import Thresholds, Windows
 
 # Which alerts look at the window of each kind.
 _LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
-    "performance": ("ModelPerformanceDegraded", "ModelBelowFloor"),
-    "drift": ("ModelFeaturesDrifted", "ModelPredictionShifted", "ModelOutputDrifted", "ModelFeatureDrifted"),
-    "quality": ("ModelMissingValues", "ModelUnseenCategories", "ModelOutliers"),
+    "performance": (
+        *("ModelPerformanceDegraded", "ModelBelowFloor", "ModelEstimatedPerformanceDegraded"),
+        *("ModelConceptDrift", "ModelSlicesDegraded"),
+    ),
+    "drift": (
+        *("ModelFeaturesDrifted", "ModelPredictionShifted", "ModelOutputDrifted", "ModelMultivariateDrift"),
+        "ModelFeatureDrifted",
+    ),
+    "quality": ("ModelMissingValues", "ModelUnseenCategories", "ModelOutliers", "ModelUnusualRows"),
     "service": ("ModelLatencyHigh", "ModelErrorRatioHigh"),
     "traffic": ("ModelTrafficStopped", "ModelTrafficFell"),
     "labels": ("ModelLabelsLate", "ModelLabelsMissing"),
 }
-_NEED_A_REFERENCE: Final = (*_LOOK_AT["drift"], "ModelUnseenCategories", "ModelOutliers")
+_NEED_A_REFERENCE: Final = (
+    *("ModelEstimatedPerformanceDegraded", "ModelConceptDrift", "ModelSlicesDegraded"),
+    *_LOOK_AT["drift"],
+    *("ModelDriftEvidence", "ModelUnusualRows", "ModelUnseenCategories", "ModelOutliers"),
+)
+_NEED_A_BASELINE: Final = ("ModelPerformanceDegraded", "ModelPerformanceEvidence")
 
 
 def mismatches(thresholds: Thresholds, config: Config) -> list[str]:
@@ -36,8 +47,8 @@ def blind_spots(thresholds: Thresholds, config: Config) -> list[str]:
         alerts = thresholds.for_model(model.name).alerts
         enabled = [name for name in MODEL_ALERTS if getattr(alerts, name).enabled]
         lacking = [name for name in _NEED_A_REFERENCE if name in enabled] if model.reference is None else []
-        if model.reference is None and not model.baseline and "ModelPerformanceDegraded" in enabled:
-            lacking.append("ModelPerformanceDegraded")
+        if model.reference is None and not model.baseline:
+            lacking += [name for name in _NEED_A_BASELINE if name in enabled]
         if lacking:
             found.append(f"{model.name} has no reference in driftgauge.yml, so these never fire: {', '.join(lacking)}")
     return found

@@ -16,6 +16,8 @@ from driftgauge.generator.thresholds import Thresholds
 
 # Series that Prometheus and the Python client library add to those of `families`.
 TARGET_SERIES: Final = frozenset({"up", "process_start_time_seconds"})
+# About the slices that are worst: these have no series about all rows.
+_OF_SLICES: Final = frozenset({"model_segment_performance", "model_segment_rows", "model_segment_degradation_lower"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,16 @@ class Target:
         """Return the same without one of the labels, if it has it."""
         return replace(self, labels=tuple(each for each in self.labels if each != label))
 
-    def series(self, name: str, models: str = "", **labels: str) -> str:
+    def series(self, name: str, narrower: str = "", **labels: str) -> str:
         """Return the selector of a scraped series.
 
-        models: a matcher of models, empty for all of them. Raises KeyError when the series or a label does not exist.
+        narrower: a further matcher, such as one of models. Raises KeyError when the series or a label does not exist.
         """
         known = () if name in TARGET_SERIES else FAMILIES[name].labels
         if unknown := labels.keys() - set(known):
             raise KeyError(f"{name} has no label {', '.join(sorted(unknown))}")
         return narrowed(
-            name, (matcher("job", self.job), models, *all_rows(name), *(matcher(*pair) for pair in labels.items()))
+            name, (matcher("job", self.job), narrower, *all_rows(name), *(matcher(*pair) for pair in labels.items()))
         )
 
     def by(self, *labels: str) -> str:
@@ -64,8 +66,10 @@ def matcher(label: str, value: str) -> str:
 def all_rows(family: str) -> tuple[str, ...]:
     """Return the matchers of a series about all rows, where there may be others about segments: no alert is for these.
 
-    A label that a series does not have is empty to PromQL.
+    A label that a series does not have is empty to PromQL. Of families that only slices have, all of them match.
     """
+    if family in _OF_SLICES:
+        return ('segment!=""',)
     return (matcher("segment", ""),) if family in FAMILIES and FAMILIES[family].segmented else ()
 
 

@@ -6,6 +6,8 @@ Names are `level:metric:operations`. The level says which labels a series has, i
     feature    model, version, window, feature  the same
     model      model, and window where there is one
 
+How much worse than a baseline, or how wrong, is absolute for scores and relative to the baseline for errors.
+
 A number of rows that alerts compare with a minimum (`…:min`) is the smallest of `smoothing`: a bad value counts only
 when there were enough rows all the time, also on a replica that has just started. No threshold is compared here.
 """
@@ -15,8 +17,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from driftgauge.generator.promql import Target, duration
-from driftgauge.generator.thresholds import Thresholds
+from driftgauge.generator.promql import Target, any_of, duration, none_of
+from driftgauge.generator.thresholds import ERRORS, Thresholds
 
 VERSION: Final = ("model", "version", "window")
 
@@ -38,6 +40,72 @@ def _worst(family: str, *more: str, how: str = "max", **only: str) -> Recording:
         return f"{how} by {target.by(*VERSION, *more)} ({how}_over_time({recent}))"
 
     return Recording((*VERSION, *more), expr)
+
+
+_SCORES_ONLY: Final = none_of("metric", sorted(ERRORS))
+_ERRORS_ONLY: Final = any_of("metric", sorted(ERRORS))
+
+
+def _baseline(thresholds: Thresholds) -> str:
+    target = Target.of(thresholds)
+    recent = f"{target.series('model_performance_baseline')}[{duration(thresholds.smoothing)}]"
+    return f"max by {target.by('model', 'version', 'metric')} (max_over_time({recent}))"
+
+
+def _certain(bounds: str) -> Recording:
+    """Record by how much a metric is worse than its baseline at the better end of its interval.
+
+    As model_performance_degradation is: absolute for scores, relative for errors.
+    """
+
+    def expr(thresholds: Thresholds) -> str:
+        target, recent = Target.of(thresholds), duration(thresholds.smoothing)
+        labels, shared, baseline = (*VERSION, "metric"), ("model", "version", "metric"), _baseline(thresholds)
+        upper = f"min_over_time({target.series(bounds, _SCORES_ONLY, bound='upper')}[{recent}])"
+        lower = f"max_over_time({target.series(bounds, _ERRORS_ONLY, bound='lower')}[{recent}])"
+        return (
+            f"max by {target.by(*labels)} (\n"
+            f"  {baseline}\n"
+            f"  - on {target.by(*shared)} group_right ()\n"
+            f"  min by {target.by(*labels)} ({upper})\n"
+            "or\n"
+            f"  max by {target.by(*labels)} ({lower})\n"
+            f"  / on {target.by(*shared)} group_left ()\n"
+            f"  ({baseline} > 0)\n"
+            "  - 1\n"
+            ")"
+        )
+
+    return Recording((*VERSION, "metric"), expr)
+
+
+def _estimate_error(how: str) -> Recording:
+    """Record by how much estimates erred: absolute for scores, relative to the baseline for errors."""
+
+    def expr(thresholds: Thresholds) -> str:
+        target, recent = Target.of(thresholds), duration(thresholds.smoothing)
+        labels = target.by(*VERSION, "metric")
+        scores, errors = (
+            f"{how} by {labels} ({how}_over_time({target.series('model_estimate_error', only)}[{recent}]))"
+            for only in (_SCORES_ONLY, _ERRORS_ONLY)
+        )
+        return (
+            f"{how} by {labels} (\n"
+            f"  {scores}\n"
+            "or\n"
+            f"  {errors}\n"
+            f"  / on {target.by('model', 'version', 'metric')} group_left ()\n"
+            f"  ({_baseline(thresholds)} > 0)\n"
+            ")"
+        )
+
+    return Recording((*VERSION, "metric"), expr)
+
+
+def _evidence(thresholds: Thresholds) -> str:
+    target = Target.of(thresholds)
+    recent = f"{target.series('model_evidence_log10')}[{duration(thresholds.smoothing)}]"
+    return f"max by {target.by('model', 'version', 'signal')} (max_over_time({recent}))"
 
 
 def _of_model(family: str) -> Recording:
@@ -112,10 +180,21 @@ RECORDINGS: Final[Mapping[str, Recording]] = MappingProxyType(
         "version:model_window_predictions:min": _worst("model_window_predictions", how="min"),
         "version:model_window_labels:min": _worst("model_window_labels", how="min"),
         "version:model_performance_degradation:max": _worst("model_performance_degradation", "metric"),
+        "version:model_performance_degradation_lower:max": _certain("model_performance_bound"),
+        "version:model_estimated_degradation:max": _worst("model_estimated_degradation", "metric"),
+        "version:model_estimated_degradation_lower:max": _certain("model_estimated_performance_bound"),
+        "version:model_estimate_error:max": _estimate_error("max"),
+        "version:model_estimate_error:min": _estimate_error("min"),
+        "version:model_concept_drift_detected:max": _worst("model_concept_drift_detected"),
+        "version:model_segments_worse:max": _worst("model_segments_worse"),
+        "version:model_evidence_log10:max": Recording(("model", "version", "signal"), _evidence),
         "version:model_drifted_features:max": _worst("model_drifted_features"),
         "version:model_drifted_features_ratio:max": _worst("model_drifted_features_ratio"),
         "version:model_prediction_psi:max": _worst("model_prediction_psi"),
         "version:model_prediction_drift_detected:max": _worst("model_prediction_drift_detected"),
+        "version:model_multivariate_drift_detected:max": _worst("model_multivariate_drift_detected"),
+        "version:model_reconstruction_drift_detected:max": _worst("model_reconstruction_drift_detected"),
+        "version:model_anomalous_rows_ratio:max": _worst("model_anomalous_rows_ratio", "level"),
         "version:model_latency_quantile_seconds:max": _worst("model_latency_quantile_seconds", "quantile"),
         "version:model_error_ratio:max": _worst("model_error_ratio"),
         "feature:model_feature_drift_detected:max": _worst("model_feature_drift_detected", "feature"),

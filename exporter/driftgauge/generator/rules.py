@@ -10,7 +10,16 @@ from typing import Any, Final
 import yaml
 
 from driftgauge.generator.annotations import runbook
-from driftgauge.generator.definitions import drift, exporter, performance, quality, service
+from driftgauge.generator.definitions import (
+    drift,
+    estimated,
+    evidence,
+    exporter,
+    performance,
+    quality,
+    service,
+    together,
+)
 from driftgauge.generator.promql import duration
 from driftgauge.generator.recording import RECORDINGS
 from driftgauge.generator.rule import Definition
@@ -24,10 +33,17 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
     {
         "ModelPerformanceDegraded": performance.performance_degraded,
         "ModelBelowFloor": performance.below_floor,
+        "ModelPerformanceEvidence": evidence.performance,
+        "ModelEstimatedPerformanceDegraded": estimated.degraded,
+        "ModelConceptDrift": estimated.concept_drift,
+        "ModelSlicesDegraded": estimated.slices_degraded,
         "ModelFeaturesDrifted": drift.features_drifted,
         "ModelPredictionShifted": drift.prediction_shifted,
         "ModelOutputDrifted": drift.output_drifted,
+        "ModelMultivariateDrift": together.multivariate_drift,
+        "ModelDriftEvidence": evidence.drift,
         "ModelFeatureDrifted": drift.feature_drifted,
+        "ModelUnusualRows": together.unusual_rows,
         "ModelMissingValues": quality.missing_values,
         "ModelUnseenCategories": quality.unseen_categories,
         "ModelOutliers": quality.outliers,

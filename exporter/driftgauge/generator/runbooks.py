@@ -101,4 +101,6 @@ def settings(alert: Alert) -> dict[str, str]:
 def _shown(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(name, each)}" for name, each in value.items()) or "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return (format_duration(value) if value else "0s") if key in _DURATIONS else f"{value:g}"

@@ -13,7 +13,8 @@ from driftgauge.generator.annotations import runbook
 from driftgauge.generator.thresholds import Thresholds, shipped
 from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.samples import Samples
-from driftgauge.service.verdicts import STATES, Facts, Verdict, is_judged, verdicts
+from driftgauge.service.facts import Facts
+from driftgauge.service.verdicts import STATES, Verdict, is_judged, verdicts
 from driftgauge.windows import MICROSECONDS
 
 # The metrics shown of a model, by task, as far as there are values; the first stands for its performance.

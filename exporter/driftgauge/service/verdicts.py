@@ -5,26 +5,31 @@ traffic of a week before, is left out. So the page says at once what an alert sa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from driftgauge.config import Config, ModelConfig, Window
 from driftgauge.families import PERFORMANCE_GAUGES
-from driftgauge.generator.alerts import SEVERITIES, Alerts, OnLabels, OnPredictions, Severity
+from driftgauge.generator.alerts import SEVERITIES, Alerts, OnPredictions, Severity
 from driftgauge.generator.annotations import runbook
-from driftgauge.generator.thresholds import ERRORS, ModelThresholds, Thresholds
-from driftgauge.pipeline.journal import Journal
-from driftgauge.samples import Sample, Samples
+from driftgauge.service import expectations
+from driftgauge.service.facts import Facts, watched
 from driftgauge.windows import MICROSECONDS
 
 # The word of the landing page for each alert; of several that hold, the gravest speaks.
 STATES: Final[Mapping[str, str]] = {
     "ModelPerformanceDegraded": "degraded",
     "ModelBelowFloor": "degraded",
+    "ModelPerformanceEvidence": "degraded",
+    "ModelEstimatedPerformanceDegraded": "probably degraded",
+    "ModelConceptDrift": "concept drift",
+    "ModelSlicesDegraded": "slices degraded",
     "ModelFeaturesDrifted": "drifting",
     "ModelPredictionShifted": "drifting",
     "ModelOutputDrifted": "drifting",
+    "ModelMultivariateDrift": "drifting",
+    "ModelDriftEvidence": "drifting",
     "ModelFeatureDrifted": "drifting",
+    "ModelUnusualRows": "unusual rows",
     "ModelTrafficStopped": "waiting",
     "ModelMissingValues": "values missing",
     "ModelUnseenCategories": "unseen categories",
@@ -46,49 +51,6 @@ class Verdict:
     severity: Severity
     text: str
     runbook: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a model: its samples, its journal, `now` in µs, and the thresholds of all models.
-
-    looked_up: what `values` has returned, for a family of each feature is long and is asked for often.
-    """
-
-    model: ModelConfig
-    config: Config
-    samples: Samples
-    journal: Journal
-    now: int
-    thresholds: Thresholds
-    looked_up: dict[str, dict[tuple[str, ...], float]] = field(default_factory=dict)
-
-    @property
-    def own(self) -> ModelThresholds:
-        """The thresholds of this model."""
-        return self.thresholds.for_model(self.model.name)
-
-    def values(self, family: str) -> dict[tuple[str, ...], float]:
-        """Return the values of a family for all rows, by the labels after the model's name."""
-        if family not in self.looked_up:
-            found = self.samples.get(family, ())
-            values = {s.labels[1:]: s.value for s in found if isinstance(s, Sample) and not s.segment}
-            self.looked_up[family] = values
-        return self.looked_up[family]
-
-    def value(self, family: str, *labels: str) -> float | None:
-        """Return one of them."""
-        return self.values(family).get(labels)
-
-    def window(self, kind: str) -> str:
-        """Return the window of a kind of alert, or the one nearest to it where the exporter has no such window."""
-        wanted: Window = getattr(self.own.windows, kind)
-        return min(self.config.windows, key=lambda w: (abs(w.seconds - wanted.seconds), w.name != wanted.name)).name
-
-    @property
-    def versions(self) -> list[str]:
-        """The versions, that of the newest prediction first."""
-        return [labels[0] for labels in self.values("model_predictions_total")]
 
 
 def verdicts(facts: Facts) -> list[Verdict]:
@@ -113,34 +75,8 @@ def is_judged(facts: Facts) -> bool:
     return any(labels.get(key[:2], 0) >= least for key in facts.values("model_performance_degradation"))
 
 
-def _current(facts: Facts) -> list[str]:
-    """Return the versions that alerts look at: only the newest one, if others are no longer asked."""
-    traffic = facts.window("traffic")
-    asked = [v for v in facts.versions if facts.value("model_window_predictions", v, traffic)]
-    return asked or facts.versions[:1]
-
-
-def _watched(facts: Facts, kind: str, limits: OnLabels | OnPredictions) -> Iterator[tuple[str, str]]:
-    """Yield the versions that have enough rows in the window of an alert, with that window."""
-    window = facts.window(kind)
-    family = "model_window_labels" if isinstance(limits, OnLabels) else "model_window_predictions"
-    for version in _current(facts):
-        if (facts.value(family, version, window) or 0) >= limits.least:
-            yield version, window
-
-
-def _degraded(facts: Facts, alerts: Alerts) -> Iterator[str]:
-    limits = alerts.ModelPerformanceDegraded
-    for version, window in _watched(facts, "performance", limits):
-        for metric, limit in limits.degradation.items():
-            worse = facts.value("model_performance_degradation", version, window, metric)
-            if worse is not None and worse > limit:
-                how = f"{worse:.1%} above" if metric in ERRORS else f"{worse:.3f} below"
-                yield f"version {version}: {metric} is {how} its baseline in {window}"
-
-
 def _below_floor(facts: Facts, alerts: Alerts) -> Iterator[str]:
-    for version, window in _watched(facts, "performance", alerts.ModelBelowFloor):
+    for version, window in watched(facts, "performance", alerts.ModelBelowFloor):
         for bounds, sign in ((facts.own.floors, 1), (facts.own.ceilings, -1)):
             for metric, bound in bounds.items():
                 value = facts.value(PERFORMANCE_GAUGES[metric], version, window)
@@ -150,7 +86,7 @@ def _below_floor(facts: Facts, alerts: Alerts) -> Iterator[str]:
 
 def _features_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
     limits = alerts.ModelFeaturesDrifted
-    for version, window in _watched(facts, "drift", limits):
+    for version, window in watched(facts, "drift", limits):
         drifted = facts.value("model_drifted_features", version, window) or 0
         ratio = facts.value("model_drifted_features_ratio", version, window) or 0
         if drifted >= limits.features or ratio > limits.ratio:
@@ -159,20 +95,20 @@ def _features_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
 
 def _prediction_shifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
     limits = alerts.ModelPredictionShifted
-    for version, window in _watched(facts, "drift", limits):
+    for version, window in watched(facts, "drift", limits):
         psi = facts.value("model_prediction_psi", version, window) or 0
         if psi > limits.psi and facts.value("model_prediction_drift_detected", version, window):
             yield f"version {version}: the PSI of the output is {psi:.3g} in {window}"
 
 
 def _output_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
-    for version, window in _watched(facts, "drift", alerts.ModelOutputDrifted):
+    for version, window in watched(facts, "drift", alerts.ModelOutputDrifted):
         if facts.value("model_prediction_drift_detected", version, window):
             yield f"version {version}: the output drifted in {window}"
 
 
 def _feature_drifted(facts: Facts, alerts: Alerts) -> Iterator[str]:
-    for version, window in _watched(facts, "drift", alerts.ModelFeatureDrifted):
+    for version, window in watched(facts, "drift", alerts.ModelFeatureDrifted):
         flags = facts.values("model_feature_drift_detected")
         drifted = [name for (v, w, name), flag in flags.items() if (v, w) == (version, window) and flag]
         if drifted:
@@ -188,7 +124,7 @@ def _worst_feature(
     def judge(facts: Facts, alerts: Alerts) -> Iterator[str]:
         limits, limit = limits_of(alerts)
         flags = facts.values("model_feature_drift_detected") if moved else {}
-        for version, window in _watched(facts, "quality", limits):
+        for version, window in watched(facts, "quality", limits):
             of_window = {
                 k[2]: v for k, v in facts.values(family).items() if k[:2] == (version, window) and flags.get(k) != 0
             }
@@ -201,7 +137,7 @@ def _worst_feature(
 
 def _latency(facts: Facts, alerts: Alerts) -> Iterator[str]:
     limits = alerts.ModelLatencyHigh
-    for version, window in _watched(facts, "service", limits):
+    for version, window in watched(facts, "service", limits):
         p99 = facts.value("model_latency_quantile_seconds", version, window, "0.99") or 0
         if p99 > limits.p99:
             yield f"version {version}: one request in a hundred took longer than {p99:.3g} s in {window}"
@@ -209,7 +145,7 @@ def _latency(facts: Facts, alerts: Alerts) -> Iterator[str]:
 
 def _errors(facts: Facts, alerts: Alerts) -> Iterator[str]:
     limits = alerts.ModelErrorRatioHigh
-    for version, window in _watched(facts, "service", limits):
+    for version, window in watched(facts, "service", limits):
         ratio = facts.value("model_error_ratio", version, window) or 0
         if ratio > limits.error_ratio:
             yield f"version {version}: {ratio:.1%} of the requests failed in {window}"
@@ -262,12 +198,19 @@ def _by_count(counts: Mapping[str, int]) -> str:
 
 
 _JUDGES: Final[Mapping[str, Callable[[Facts, Alerts], Iterator[str]]]] = {
-    "ModelPerformanceDegraded": _degraded,
+    "ModelPerformanceDegraded": expectations.degraded,
     "ModelBelowFloor": _below_floor,
+    "ModelPerformanceEvidence": expectations.performance_evidence,
+    "ModelEstimatedPerformanceDegraded": expectations.estimated_degraded,
+    "ModelConceptDrift": expectations.concept_drift,
+    "ModelSlicesDegraded": expectations.slices_degraded,
     "ModelFeaturesDrifted": _features_drifted,
     "ModelPredictionShifted": _prediction_shifted,
     "ModelOutputDrifted": _output_drifted,
+    "ModelMultivariateDrift": expectations.multivariate_drift,
+    "ModelDriftEvidence": expectations.drift_evidence,
     "ModelFeatureDrifted": _feature_drifted,
+    "ModelUnusualRows": expectations.unusual_rows,
     "ModelTrafficStopped": _stopped,
     "ModelMissingValues": _worst_feature(
         "model_feature_missing_ratio",

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
+from driftgauge.generator.dashboards.features_together import together
 from driftgauge.generator.dashboards.links import of_field, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
 from driftgauge.generator.dashboards.panels import About, Heat, PanelScale, figure, heat, lines, states
@@ -36,7 +37,7 @@ def features(marks: Marks) -> Contents:
             _now(marks),
             Row("All features over time", [(12, _psi_heat(marks)), (12, _flags())], height=11),
             Row("Most drifted first", [(24, _table(marks))], height=11),
-            Row("Numeric features together", [(12, panel) for panel in _together()]),
+            Row("All features together", [(8, panel) for panel in together(SCOPE, marks)], height=7),
             Row("Feature: $feature", [(4, panel) for panel in _figures(marks)], height=4),
             Row("Feature: $feature, window against reference", [(8, panel) for panel in _details(marks)]),
         ],
@@ -142,31 +143,6 @@ def _table(marks: Marks) -> Panel:
     )
     chosen = with_value("features", "model", "version", "window", feature=of_field("feature"))
     return ranking(about, columns, keys=by, links=[chosen])
-
-
-def _together() -> list[Panel]:
-    wanted = [
-        (
-            "Reconstruction error",
-            "In standard deviations, by version. It changes with correlations, also when no feature moves.",
-            "model_reconstruction_error",
-            scales.NUMBER,
-        ),
-        (
-            "Rows unlike the reference",
-            "Share of rows with a larger error than 99 % of rows like the reference's, by version.",
-            "model_reconstruction_outlier_ratio",
-            scales.SHARE,
-        ),
-    ]
-    return [
-        lines(
-            About(title, text, "No reference, or too few numeric features or rows in it", to_board("model")),
-            Query(highest(SCOPE.of(family), "version"), "{{version}}"),
-            scale=scale,
-        )
-        for title, text, family, scale in wanted
-    ]
 
 
 def _figures(marks: Marks) -> list[Panel]:

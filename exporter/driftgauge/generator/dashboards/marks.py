@@ -32,11 +32,18 @@ class Mark:
 class Marks:
     """All marks of the dashboards, and the other settings they share with the alerts.
 
-    degradation: by metric, absolute for scores and relative for errors. Ratios are 0 to 1; ages and latency in seconds.
+    degradation: by metric, absolute for scores and relative for errors; expected: of estimates, alike. unusual: how
+    many times as many rows. Ratios are 0 to 1; ages and latency in seconds.
     window: the one that dashboards show first.
     """
 
     degradation: Mapping[str, Mark]
+    expected: Mapping[str, Mark]
+    evidence: Mark
+    segments_worse: Mark
+    unusual: Mark
+    concept: Mark
+    together: Mark
     got_worse: Mark
     drifted_feature: Mark
     drifted_features: Mark
@@ -65,16 +72,31 @@ class Marks:
 
     def of_metrics(self, metrics: Sequence[str]) -> Mark | None:
         """Return the lowest mark of those metrics that are watched, None if none is."""
-        return min((self.degradation[name] for name in metrics if name in self.degradation), default=None)
+        return _lowest(self.degradation, metrics)
+
+    def of_expected(self, metrics: Sequence[str]) -> Mark | None:
+        """Return the lowest mark of those metrics whose estimates are watched, None if none is."""
+        return _lowest(self.expected, metrics)
+
+
+def _lowest(marks: Mapping[str, Mark], metrics: Sequence[str]) -> Mark | None:
+    return min((marks[name] for name in metrics if name in marks), default=None)
 
 
 def marks_of(thresholds: Thresholds) -> Marks:
     """Return the marks that follow from the thresholds that hold for all models."""
     alerts = thresholds.alerts
     performance = alerts.ModelPerformanceDegraded
+    expected = alerts.ModelEstimatedPerformanceDegraded
     drifted = alerts.ModelFeaturesDrifted
     return Marks(
         degradation={name: Mark(value, performance.severity) for name, value in performance.degradation.items()},
+        expected={name: Mark(value, expected.severity) for name, value in expected.degradation.items()},
+        evidence=Mark(alerts.ModelPerformanceEvidence.log10, alerts.ModelPerformanceEvidence.severity),
+        segments_worse=Mark(alerts.ModelSlicesDegraded.segments, alerts.ModelSlicesDegraded.severity),
+        unusual=Mark(alerts.ModelUnusualRows.times, alerts.ModelUnusualRows.severity),
+        concept=Mark(1, alerts.ModelConceptDrift.severity),
+        together=Mark(1, alerts.ModelMultivariateDrift.severity),
         got_worse=Mark(1, performance.severity),
         drifted_feature=Mark(1, alerts.ModelFeatureDrifted.severity),
         drifted_features=Mark(drifted.features, drifted.severity),

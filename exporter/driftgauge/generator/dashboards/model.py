@@ -1,19 +1,22 @@
 """The dashboard of one model: is it right, did its output change, is it fast, do labels come, and which version is it.
 
-Its panels about performance are in `model_performance`, those about latency, labels and versions in `model_service`.
+Its panels about performance are in `model_performance`, `model_expected` and `model_why`, those about latency, labels
+and versions in `model_service`.
 """
 
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from driftgauge.generator.dashboards import scales
+from driftgauge.generator.dashboards import model_expected, scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance
 from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import Marks
+from driftgauge.generator.dashboards.model_expected import pairs, trust
 from driftgauge.generator.dashboards.model_performance import classes, classification, degradations, regression
 from driftgauge.generator.dashboards.model_service import SCOPE, labels, service, versions
+from driftgauge.generator.dashboards.model_why import causes, concept, parts, since, slices
 from driftgauge.generator.dashboards.panels import About, PanelScale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
 
@@ -37,7 +40,11 @@ def model(marks: Marks) -> Contents:
         scope=SCOPE,
         rows=[
             _now(marks),
-            Row("Worse than the baseline", [(12, panel) for panel in degradations(marks)], height=7),
+            Row("Worse than the baseline: known so far, and expected today", _known_and_expected(marks), height=7),
+            Row("Known so far, beside expected today", [(6, panel) for panel in (*pairs(), *trust())], height=6),
+            Row("Why: inputs or concept", [(6, panel) for panel in (*parts(), *concept())], height=7),
+            Row("Why: slices and causes", [(12, slices()), (12, causes(marks))], height=7),
+            Row("Since when", [(12, panel) for panel in since(marks)], height=7),
             Row("Classification", list(zip(_WIDTHS, classification(marks), strict=True))),
             Row("Regression", [(6, panel) for panel in regression(marks)], height=6),
             Row("Classes", [(12, panel) for panel in classes()]),
@@ -48,6 +55,12 @@ def model(marks: Marks) -> Contents:
         ],
         alerts='model="$model"',
     )
+
+
+def _known_and_expected(marks: Marks) -> list[tuple[int, Panel]]:
+    """Return both sides by side: scores first, then errors."""
+    found = zip(degradations(marks), model_expected.degradations(marks), strict=True)
+    return [(12, panel) for pair in found for panel in pair]
 
 
 def _now(marks: Marks) -> Row:

@@ -9,14 +9,14 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import COLOURS, Marks
 from driftgauge.generator.dashboards.model_service import SCOPE
-from driftgauge.generator.dashboards.panels import About, Dashed, lines
+from driftgauge.generator.dashboards.panels import FROM, TO, About, Dashed, lines
 from driftgauge.generator.dashboards.queries import Query, highest, lowest
 from driftgauge.generator.dashboards.tables import percent, ranking
 
 _NO_BASELINE: Final = "No labels in the window, or no baseline"
 _NO_LABELS: Final = "No labels in the window"
 _NOT_THIS_TASK: Final = "No labels in the window, or another task"
-_NAMES: Final = {
+NAMES: Final = {
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",
@@ -43,7 +43,10 @@ _MEANINGS: Final = {
     "r2": "Share of the target's variance that the model explains; below 0 it is worse than the mean",
 }
 _CLASSIFICATION: Final = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier_score")
-_LINES: Final = (Dashed("baseline"), Dashed("alert", COLOURS["critical"]))
+_LINES: Final = (
+    *(Dashed("baseline"), Dashed("alert", COLOURS["critical"])),
+    *(Dashed(end, COLOURS["none"], (2, 4)) for end in (FROM, TO)),
+)
 
 
 def degradations(marks: Marks) -> list[Panel]:
@@ -86,20 +89,28 @@ def _against_baseline(metric: str, marks: Marks) -> Panel:
     value = highest(SCOPE.of(PERFORMANCE_GAUGES[metric]), "version")
     # All versions of a model are measured against the same baseline.
     baseline = highest(SCOPE.of("model_performance_baseline", metric=metric))
-    queries = [Query(value, "{{version}}"), Query(baseline, "baseline")]
+    queries = [Query(value, "{{version}}"), Query(baseline, "baseline"), *interval("model_performance_bound", metric)]
     allowed = marks.degradation.get(metric)
     if allowed:
         limit = f"{baseline} * {1 + allowed.value:g}" if metric in scales.ERRORS else f"{baseline} - {allowed.value:g}"
         queries.append(Query(limit, "alert"))
     line = "the red line is where the alert begins" if allowed else "no alert watches it"
     about = About(
-        _NAMES[metric],
-        f"{_MEANINGS[metric]}. By version; grey is the baseline, {line}.",
+        NAMES[metric],
+        f"{_MEANINGS[metric]}. By version; grey is the baseline, dotted the 95 % interval, {line}.",
         _NOT_THIS_TASK,
         to_board("fleet"),
     )
     scale = scales.SCORE if metric in scales.SCORES else scales.NUMBER
     return lines(about, *queries, scale=scale, dashed=_LINES)
+
+
+def interval(family: str, metric: str) -> tuple[Query, Query]:
+    """Return both ends of a metric's interval: of several versions the lowest and the highest."""
+    return (
+        Query(lowest(SCOPE.of(family, metric=metric, bound="lower")), FROM),
+        Query(highest(SCOPE.of(family, metric=metric, bound="upper")), TO),
+    )
 
 
 def classes() -> list[Panel]:

@@ -46,10 +46,11 @@ class PanelScale:
 
 @dataclass(frozen=True, slots=True)
 class Dashed:
-    """A line that is no measurement: what it is called, and its colour."""
+    """A line that is no measurement: what it is called, its colour, and the lengths of dash and gap."""
 
     name: str
     colour: str = NEUTRAL
+    dash: tuple[int, int] = (6, 6)
 
 
 def lines(
@@ -67,9 +68,34 @@ def lines(
         show_points=common.VisibilityMode.NEVER,
         thresholds_style=common.GraphThresholdsStyleConfig(style),
     )
-    dash = common.LineStyle("dash", [6, 6])
-    overrides = [override(each.name, color=_fixed(each.colour), lineStyle=dash) for each in dashed]
+    overrides = [
+        override(each.name, color=_fixed(each.colour), lineStyle=common.LineStyle("dash", list(each.dash)))
+        for each in dashed
+    ]
     return _over_time(about, queries, scale=scale, custom=custom, links=links, overrides=overrides)
+
+
+# Ends of an interval, as series are called.
+FROM: Final = "95 % from"
+TO: Final = "95 % to"
+
+
+def band(about: About, value: Query, *, lower: str, upper: str, scale: PanelScale) -> Panel:
+    """Return values over time within their interval, which is filled.
+
+    Everything in the panel is filled down to the interval's lower end, since the published schema of dashboards has no
+    such setting for a single series; so nothing else can be in it.
+    """
+    custom = timeseries.FieldConfig(
+        draw_style=common.GraphDrawStyle.LINE,
+        line_width=1,
+        fill_opacity=18,
+        fill_below_to=FROM,
+        show_points=common.VisibilityMode.NEVER,
+    )
+    ends = [override(name, color=_fixed(NEUTRAL), lineStyle=common.LineStyle("dash", [2, 4])) for name in (FROM, TO)]
+    queries = [value, Query(lower, FROM), Query(upper, TO)]
+    return _over_time(about, queries, scale=scale, custom=custom, links=(), overrides=ends)
 
 
 def bars(about: About, *queries: Query, scale: PanelScale, links: Sequence[Link] = ()) -> Panel:

@@ -21,6 +21,7 @@ IN_THRESHOLDS: Final = PanelScale(unit="short", decimals=2, least=0, thresholds=
 
 _BAD: Final = COLOURS["high"]
 VERDICT: Final[Words] = {0: ("same", GOOD), 1: ("drifted", COLOURS["medium"])}
+CONCEPT: Final[Words] = {0: ("holds", GOOD), 1: ("changed", COLOURS["high"])}
 FLAG: Final[Words] = {0: ("no", GOOD), 1: ("drifted", COLOURS["low"])}
 HEALTH: Final[Words] = {0: ("failing", _BAD), 1: ("fine", GOOD)}
 
@@ -53,6 +54,16 @@ def degradation(marks: Marks) -> PanelScale:
 def error_rise(marks: Marks) -> PanelScale:
     """Return the scale of how much an error rose above its baseline, relative to it."""
     return PanelScale(unit="percentunit", decimals=1, thresholds=steps(marks.of_metrics(ERRORS)))
+
+
+def expected_degradation(marks: Marks) -> PanelScale:
+    """Return the scale of how much worse than the baseline a score is expected to be."""
+    return PanelScale(unit="percentunit", decimals=1, thresholds=steps(marks.of_expected(SCORES)))
+
+
+def expected_rise(marks: Marks) -> PanelScale:
+    """Return the scale of how much an error is expected to have risen above its baseline, relative to it."""
+    return PanelScale(unit="percentunit", decimals=1, thresholds=steps(marks.of_expected(ERRORS)))
 
 
 def drifted(marks: Marks) -> PanelScale:

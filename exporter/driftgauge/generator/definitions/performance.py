@@ -6,10 +6,11 @@ from typing import Final
 
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.generator.alerts import BelowFloor, PerformanceDegraded
-from driftgauge.generator.annotations import figure, lookup
+from driftgauge.generator.annotations import figure, listed, lookup, suspect
 from driftgauge.generator.cases import Case, by_case, cases
 from driftgauge.generator.definitions.watching import (
     IN_WINDOW,
+    Judged,
     chain,
     of_case,
     percent,
@@ -34,40 +35,71 @@ def performance_degraded(thresholds: Thresholds) -> Alarm | None:
         for case in cases(thresholds, lambda alerts: alerts.ModelPerformanceDegraded, lambda w: w.performance.name)
         if case.limits.degradation
     ]
-    baseline = lookup("model_performance_baseline", target, "model", "version", "metric")
-    of_baseline = figure(
-        f"max({baseline})", target, "model", "version", "metric", text=" of {{ . | value | printf `%.4g` }}"
-    )
-    off = f"{{{{ if {_IS_ERROR} }}}}{{{{ $value | humanizePercentage }}}} above"
-    off += "{{ else }}{{ printf `%.3f` $value }} below{{ end }}"
     return version_alarm(
         thresholds,
         found,
-        condition=_degraded,
+        condition=lambda case: _degraded(target, case),
         summary="A model performs worse than its baseline",
-        facts=f"{{{{ $labels.metric }}}} {IN_WINDOW} is {off} its baseline{of_baseline}; "
-        f"the limit is {by_case(found, _limit)}",
-        look=_FIRST,
+        facts=f"{{{{ $labels.metric }}}} {IN_WINDOW} is "
+        f"{off(target, 'version:model_performance_degradation_lower:max')}; "
+        f"the limit is {by_case(found, lambda case: limit_of(case.limits.degradation))}",
+        look=f"{_parts(target)}{suspect(target, *VERSION)}{_FIRST}",
         board="model",
     )
 
 
-def _degraded(case: Case[PerformanceDegraded]) -> Iterator[str]:
-    for limit, metrics in _by_limit(case.limits.degradation).items():
-        series = of_case("version:model_performance_degradation:max", case, any_of("metric", metrics))
-        yield f"{series} > {number(limit)}"
+def off(target: Target, certain: str) -> str:
+    """Return by how much `$value` is off the baseline, and how much of that is certain by the recording `certain`."""
+    baseline = lookup("model_performance_baseline", target, "model", "version", "metric")
+    of_baseline = figure(
+        f"max({baseline})", target, "model", "version", "metric", text=" of {{ . | value | printf `%.4g` }}"
+    )
+    far = f"{{{{ if {_IS_ERROR} }}}}{{{{ $value | humanizePercentage }}}} above"
+    far += "{{ else }}{{ printf `%.3f` $value }} below{{ end }}"
+    # `.` is the sample here, and `$labels` still the alert's.
+    least = f"{{{{ if {_IS_ERROR} }}}}{{{{ . | value | humanizePercentage }}}}"
+    least += "{{ else }}{{ . | value | printf `%.3f` }}{{ end }}"
+    labels = (*VERSION, "metric")
+    sure = figure(
+        f"{lookup(certain, target, *labels)} > 0", target, *labels, text=f", at least {least} at 95 % confidence"
+    )
+    return f"{far} its baseline{of_baseline}{sure}"
 
 
-def _by_limit(degradation: Mapping[str, float]) -> dict[float, list[str]]:
+def _parts(target: Target) -> str:
+    """Return the line that splits a degradation into inputs and concept; empty when there is no estimate for that."""
+    parts = f"max by (part) ({lookup('model_performance_change', target, *VERSION, 'metric')})"
+    said = "Of this comes, by part: %s; concept is a changed relation to the label.\n"
+    return listed(parts, target, *VERSION, "metric", named_by="part", text=said)
+
+
+def _degraded(target: Target, case: Case[PerformanceDegraded]) -> Iterator[str | Judged]:
+    """Compare the figure; where it has an interval and that decides, what is certain of it as well."""
+    labels = target.by(*VERSION, "metric")
+    for limit, metrics in by_limit(case.limits.degradation).items():
+        figures, certain = (
+            of_case(f"version:model_performance_degradation{end}:max", case, any_of("metric", metrics))
+            for end in ("", "_lower")
+        )
+        beyond = f"{figures} > {number(limit)}"
+        if case.limits.confident:
+            yield Judged(f"{beyond}\nand on {labels} {certain} > {number(limit)}", case.limits.confident_labels)
+            beyond += f"\nunless on {labels} {certain}"
+        yield beyond
+
+
+def by_limit(degradation: Mapping[str, float]) -> dict[float, list[str]]:
+    """Return metrics by their limit."""
     groups: dict[float, list[str]] = {}
     for metric, limit in degradation.items():
         groups.setdefault(limit, []).append(metric)
     return groups
 
 
-def _limit(case: Case[PerformanceDegraded]) -> str:
+def limit_of(degradation: Mapping[str, float]) -> str:
+    """Return the limit of the alert's metric as people say it."""
     texts: dict[str, list[str]] = {}
-    for metric, limit in case.limits.degradation.items():
+    for metric, limit in degradation.items():
         texts.setdefault(percent(limit) if metric in ERRORS else number(limit), []).append(metric)
     return chain([(f"eq $labels.metric {' '.join(map(quoted, metrics))}", text) for text, metrics in texts.items()])
 

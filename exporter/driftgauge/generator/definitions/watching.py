@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from driftgauge.generator.alerts import OnLabels, OnPredictions
 from driftgauge.generator.annotations import Board, dashboard, figure, lookup, mlflow_experiment, mlflow_run, query
@@ -13,6 +13,14 @@ from driftgauge.generator.rule import Alarm
 from driftgauge.generator.thresholds import Links, Thresholds
 
 RowsT = TypeVar("RowsT", bound=OnLabels | OnPredictions)
+
+
+class Judged(NamedTuple):
+    """A comparison that needs another number of rows than its alert: fewer, for what is certain on few."""
+
+    comparison: str
+    least: int
+
 
 SUBJECT: Final = "{{ $labels.model }} version {{ $labels.version }}"
 MODEL: Final = "{{ $labels.model }}"
@@ -42,7 +50,7 @@ def version_alarm(
     thresholds: Thresholds,
     found: Sequence[Case[RowsT]],
     *,
-    condition: Callable[[Case[RowsT]], Iterable[str]],
+    condition: Callable[[Case[RowsT]], Iterable[str | Judged]],
     summary: str,
     facts: str,
     look: str,
@@ -57,12 +65,14 @@ def version_alarm(
         return None
     target = Target.of(thresholds)
     count = _COUNTS[isinstance(found[0].limits, OnLabels)]
-    expr = either(
-        f"{each}\n"
-        f"and on {target.by(*VERSION)} {count.series} >= {case.limits.least}\n"
-        f"unless on {target.by('model', 'version')} version:model_predictions:replaced"
+    judged_by = [
+        each if isinstance(each, Judged) else Judged(each, case.limits.least)
         for case in found
         for each in condition(case)
+    ]
+    expr = either(
+        f"{comparison}\nand on {target.by(*VERSION)} {count.series} >= {least}\n{unless_replaced(target)}"
+        for comparison, least in judged_by
     )
     judged = figure(
         lookup(count.series, target, *VERSION),
@@ -71,6 +81,11 @@ def version_alarm(
         text=f" Judged on {{{{ . | value | printf `%.0f` }}}} {count.rows}.",
     )
     return Alarm(expr, summary, f"{SUBJECT}: {facts}.{judged}\n{look}", version_links(thresholds, board))
+
+
+def unless_replaced(target: Target) -> str:
+    """Return the end of an expression about versions: those that were replaced are left out."""
+    return f"unless on {target.by('model', 'version')} version:model_predictions:replaced"
 
 
 def version_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
