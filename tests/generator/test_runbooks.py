@@ -135,6 +135,8 @@ def test_settings_are_those_of_the_file() -> None:
         "`for`": "15m",
         "`keep_firing_for`": "30m",
         "`degradation`": "accuracy 0.08, roc_auc 0.05, mae 0.05, rmse 0.05",
+        "`confident`": "true",
+        "`confident_labels`": "100",
         "`min_labels`": "300",
         "`min_labels` for churn\\|eu": "50",
     }
