@@ -33,11 +33,18 @@ BOUNDS = (0.1, 0.5, 1.0)
 # Small limits, so that sketches collapse and unseen categories are cut off within a few rows.
 KEYS, NAMES = 4, 2
 REFERENCE = a_reference(features(x=np.array([0.0, 1.0, 2.0, 50.0]), plan=["a", "a", "b", "c"]), max_categories=2)
+SCORES = np.random.default_rng(3).random(600).round(3)
 MANY_ROWS = a_reference(
-    features(
-        x=np.random.default_rng(1).integers(0, 3, 300).astype(float),
-        amount=np.random.default_rng(2).normal(0, 500, 300),
-        plan=["a", "b", "c"] * 100,
+    make_columns(
+        600,
+        score=SCORES,
+        predicted=(SCORES >= 0.5).astype(int).astype(str).tolist(),
+        label=(np.random.default_rng(4).random(600) < SCORES).astype(int).astype(str).tolist(),
+        numbers={
+            "x": np.random.default_rng(1).integers(0, 3, 600).astype(float),
+            "amount": np.random.default_rng(2).normal(0, 500, 600),
+        },
+        categories={"plan": ["a", "b", "c"] * 200},
     )
 )
 OTHER = a_reference(features(x=np.array([0.0, 1.0, 3.0, 50.0]), plan=["a", "a", "b", "c"]), max_categories=2)

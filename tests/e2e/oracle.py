@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 from sklearn.decomposition import PCA
 
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
-from e2e import bounds
+from e2e import bounds, expected
 from e2e.traffic import AT, CLASSES, DAY, HOUR, Traffic
 
 WINDOWS: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
@@ -34,6 +34,8 @@ NAMES: Final = {
 }
 ERRORS: Final = ("log_loss", "brier_score", "mse", "rmse", "mae")
 EFFECTS: Final = {"ks_statistic": 0.1, "total_variation_distance": 0.1, "psi": 0.2}
+# Half the width of a 95 % interval in standard errors.
+Z: Final = float(stats.norm.ppf(0.975))
 # Rows of a column, and the tests that it is judged by: p-values and the effects that they are of.
 Judged = tuple[int, list[tuple[float, dict[str, float]]]]
 
@@ -68,7 +70,14 @@ class Oracle:
                 here = {**place, "window": window}
                 self._predictions(rows[_inside(rows["time"], length)], **here)
                 self._performance(answered[_inside(counted, length)], **here)
+                self._label_ratio(rows[_inside(rows["time"], length)], **here)
         return self.series
+
+    def _label_ratio(self, rows: pd.DataFrame, **at: str) -> None:
+        own = "request_id" not in rows and "session" not in rows
+        labelled = rows["label_time"].notna()
+        if (own or not self._traffic.by_label_time) and labelled.any():
+            self.put("model_label_ratio", labelled.mean(), **at)
 
     def _totals(self, rows: pd.DataFrame, labelled: pd.DataFrame, **at: str) -> None:
         self.put("model_predictions_total", len(rows), **at)
@@ -115,6 +124,8 @@ class Oracle:
         if reference is not None:
             self._flags(drifts, **at)
             self._reconstruction(rows, reference, **at)
+            if self._traffic.task == "binary":
+                self._estimates(expected.Rows.of(rows), **at)
             self._impacts(rows, reference, **at)
 
     def _quality(self, rows: pd.DataFrame, **at: str) -> None:
@@ -182,6 +193,32 @@ class Oracle:
                     "model_feature_performance_impact", weighed(shares, known, loss), feature=name, metric=metric, **at
                 )
 
+    def _expected(self, rows: expected.Rows) -> dict[str, tuple[float, float]]:
+        assert self._traffic.reference is not None
+        return expected.estimates(expected.Rows.of(self._traffic.reference), rows) if len(rows.score) else {}
+
+    def _estimates(self, rows: expected.Rows, **at: str) -> None:
+        for metric, (value, error) in self._expected(rows).items():
+            self.put("model_estimated_performance", value, metric=metric, **at)
+            self.put("model_estimated_degradation", self._baseline[metric] - value, metric=metric, **at)
+            for bound, end in (("lower", value - Z * error), ("upper", value + Z * error)):
+                clipped = min(max(end, 0.0), 1.0)
+                self.put("model_estimated_performance_bound", clipped, metric=metric, bound=bound, **at)
+
+    def _record(self, rows: pd.DataFrame, realised: Mapping[str, float], **at: str) -> None:
+        flagged = []
+        for metric, (value, error) in self._expected(expected.Rows.of(rows)).items():
+            concept = value - realised[metric]
+            self.put("model_estimate_error", -concept, metric=metric, **at)
+            inputs = self._baseline[metric] - value
+            for part, size in (("inputs", inputs), ("concept", concept)):
+                self.put("model_performance_change", size, metric=metric, part=part, **at)
+            if len(rows) >= 100:
+                self.put("model_concept_drift_zscore", concept / error, metric=metric, **at)
+                flagged.append(abs(concept) >= max(0.02, 3 * error))
+        if flagged:
+            self.put("model_concept_drift_detected", any(flagged), **at)
+
     def _performance(self, rows: pd.DataFrame, **at: str) -> None:
         self.put("model_window_labels", len(rows), **at)
         found = performance(rows, self._traffic)
@@ -196,6 +233,8 @@ class Oracle:
                 self.put("model_performance_bound", value, metric=metric, bound=bound, **at)
         if self._traffic.task != "regression" and len(rows):
             self._classes(rows, **at)
+        if self._traffic.task == "binary" and len(rows):
+            self._record(rows, found, **at)
 
     def _classes(self, rows: pd.DataFrame, **at: str) -> None:
         names = sorted({*rows["label"], *rows["predicted"]})

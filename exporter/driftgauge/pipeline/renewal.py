@@ -97,6 +97,9 @@ def _say_what_there_is(state: ModelState, compiled: Reference, uri: str) -> None
     unlearned = _unlearned(compiled)
     for signal, reason in unlearned.items():
         log.info("signal left out", signal=signal, reason=reason)
+    for signal, found in compiled.learned.items():
+        if "warning" in found:
+            log.warning("reference learned with doubt", signal=signal, hint=found["warning"])
     for each in state.slices:
         for signal, reason in _unlearned(each.reference).items():
             if signal not in unlearned:

@@ -5,7 +5,7 @@
     panes         rows -> panes, and a pane's values as samples of metric families
     rows          numbers and texts of decoded rows, the model's output among them
     latency, moments, distribution, outcomes   the signals that every model has
-    reconstruction   the others, one module each
+    reconstruction, confidence   the others, one module each or two signals that share one
 
 To add one: CONTRIBUTING, "Add a signal". A signal knows neither windows nor other signals.
 """

@@ -69,7 +69,7 @@ class Signal:
     values: the samples of an aggregate, as (aggregate, fitted); labels are those after model, version and window.
     learn: what `fit` needs to know of the reference's rows. It gets the decoded rows, what they were compiled to, and
     the model, once for each reference, in a worker process; `reason` in what it returns says why there can be none, for
-    the log.
+    the log, and `warning` what may be wrong with the reference.
     """
 
     name: str

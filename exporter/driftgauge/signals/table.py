@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from driftgauge.aggregates.protocol import Aggregate
-from driftgauge.signals import causes, distribution, latency, moments, outcomes, reconstruction
+from driftgauge.signals import causes, confidence, distribution, latency, moments, outcomes, reconstruction
 from driftgauge.signals.signal import Signal
 
 _ROWS: Final = (
@@ -15,6 +15,8 @@ _ROWS: Final = (
     outcomes.SIGNAL,
     reconstruction.SIGNAL,
     causes.SIGNAL,
+    confidence.ESTIMATE,
+    confidence.CONCEPT,
 )
 SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType({signal.name: signal for signal in _ROWS})
 # The class of each signal's aggregate, for reading panes back.

@@ -1,5 +1,7 @@
 """What the labelled rows of one window say of performance: metrics, how sure these are, and classes one by one."""
 
+from collections.abc import Mapping
+
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.estimate.intervals import measured
 from driftgauge.families import PERFORMANCE_GAUGES
@@ -8,8 +10,8 @@ from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.state import ModelState
 
 
-def put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> None:
-    """Add every metric that is defined, with its interval and its distance from the baseline."""
+def put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> Mapping[str, float]:
+    """Add every metric that is defined, with its interval and its distance from the baseline; return the metrics."""
     task, average = model.config.task, model.config.average
     found = metrics(outcomes, task=task, average=average)
     for metric, value in found.items():
@@ -24,3 +26,4 @@ def put_performance(board: Board, model: ModelState, outcomes: Outcomes) -> None
         board.put("model_class_precision", counts.precision, name)
         board.put("model_class_recall", counts.recall, name)
         board.put("model_class_f1_score", counts.f1, name)
+    return found

@@ -19,6 +19,7 @@ from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.caused import impacts
 from driftgauge.snapshot.drifted import put_drift
+from driftgauge.snapshot.estimated import estimates_of, label_ratio, put_estimates, put_record
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.performed import put_performance
 from driftgauge.snapshot.running_sums import RunningSums
@@ -89,12 +90,11 @@ def model_samples(
         if (place.window, place.segment) == (longest, ALL_ROWS)
     }
     samples_of = partial(_samples_of, subjects, fitted, scored)
-    seen = _computed(cache.seen, terms, panes, scored, partial(samples_of, _drift))
+    seen = _computed(cache.seen, with_baseline, panes, scored, partial(samples_of, _drift))
     judged = _computed(cache.judged, with_baseline, labelled, scored, partial(samples_of, _performance))
     for place in places:
         here = replace(board.under(place.version, place.window), segment=place.segment)
-        here.put("model_window_predictions", sum(pane.rows for pane in panes[place]))
-        here.put("model_window_labels", sum(part.rows for part in labelled[place]))
+        _put_counts(here, model, _rows(panes[place]), _rows(labelled[place]))
         for samples in (seen.get(place, {}), judged.get(place, {})):
             here.add(samples)
     return board.samples
@@ -191,9 +191,11 @@ def _drift(
     known = fitted["moments"]
     features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
     caused = list(impacts(model.reference, distribution)) if model.reference and distribution else []
+    estimates = estimates_of(pane, fitted, "predictions", scored=scored)
 
     def put(board: Board) -> None:
         put_drift(board, model, moments or Moments(), features, drifted)
+        put_estimates(board, model.baseline, estimates)
         for feature, metric, value in caused:
             board.put("model_feature_performance_impact", value, feature, metric)
 
@@ -202,12 +204,27 @@ def _drift(
 
 def _performance(
     model: ModelState,
-    _: Mapping[str, Fitted],
+    fitted: Mapping[str, Fitted],
     pane: Pane,
-    _scored: bool,  # noqa: FBT001 - as above
+    scored: bool,  # noqa: FBT001 - as above
 ) -> Callable[[Board], None]:
     outcomes = pane.find("outcomes", Outcomes) or Outcomes()
-    return lambda board: put_performance(board, model, outcomes)
+    estimates = estimates_of(pane, fitted, "labelled", scored=scored)
+
+    def put(board: Board) -> None:
+        put_record(board, model.baseline, put_performance(board, model, outcomes), estimates, rows=pane.rows)
+
+    return put
+
+
+def _put_counts(board: Board, model: ModelState, predictions: int, labelled: int) -> None:
+    board.put("model_window_predictions", predictions)
+    board.put("model_window_labels", labelled)
+    board.put("model_label_ratio", label_ratio(model.config, predictions=predictions, labelled=labelled))
+
+
+def _rows(parts: Sequence[Pane]) -> int:
+    return sum(part.rows for part in parts)
 
 
 def _board(model: ModelState, place: _Place) -> Board:
