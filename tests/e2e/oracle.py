@@ -235,6 +235,31 @@ class Oracle:
             self._classes(rows, **at)
         if self._traffic.task == "binary" and len(rows):
             self._record(rows, found, **at)
+        if self._traffic.reference is not None and len(rows):
+            self._slices(rows, self._traffic.reference, **at)
+
+    def _slices(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
+        regression = self._traffic.task == "regression"
+        pvalues, rises = [], []
+        for name in self._traffic.features:
+            sides = [
+                losses.groupby(codes).agg(["size", "mean", "sem"])
+                for losses, codes in (
+                    (
+                        (side["predicted"] - side["label"]).abs() if regression else side["predicted"] != side["label"],
+                        of,
+                    )
+                    for side, of in zip((reference, rows), sliced(reference[name], rows[name]), strict=True)
+                )
+            ]
+            for _, one in sides[0].join(sides[1], lsuffix="0", rsuffix="1", how="inner").iterrows():
+                if min(one["size0"], one["size1"]) >= 50:
+                    pvalue, rise = (errors_rose if regression else shares_rose)(one)
+                    pvalues.append(pvalue)
+                    rises.append(rise)
+        if pvalues:
+            significant = stats.false_discovery_control(pvalues) <= 0.005
+            self.put("model_segments_worse", (significant & (np.array(rises) >= 0.05)).sum(), **at)
 
     def _classes(self, rows: pd.DataFrame, **at: str) -> None:
         names = sorted({*rows["label"], *rows["predicted"]})
@@ -243,6 +268,38 @@ class Oracle:
             self.put("model_class_precision", precision, **{"class": name}, **at)
             self.put("model_class_recall", recall, **{"class": name}, **at)
             self.put("model_class_f1_score", f1, **{"class": name}, **at)
+
+
+def sliced(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return in which slice the rows of both sides are: a tenth of the reference, one of ten categories, or neither."""
+    if pd.api.types.is_numeric_dtype(reference):
+        edges = np.unique(np.quantile(reference.dropna(), np.linspace(0.1, 0.9, 9)))
+        found = [pd.Series(edges.searchsorted(side), side.index) for side in (reference, window)]
+        return found[0].where(reference.notna(), -1), found[1].where(window.notna(), -1)
+    counts = reference.value_counts()
+    largest = sorted(counts.index, key=lambda name: (-counts[name], name))[:10]
+    one, other = (
+        side.where(side.isin(largest), "others").where(side.notna(), "missing") for side in (reference, window)
+    )
+    return one, other
+
+
+def shares_rose(one: "pd.Series[float]") -> tuple[float, float]:
+    """Return the one-sided p-value of the likelihood ratio of two shares of wrong predictions, and the rise."""
+    rise = one["mean1"] - one["mean0"]
+    wrong = np.array([one["mean0"] * one["size0"], one["mean1"] * one["size1"]]).round()
+    table = np.stack([wrong, np.array([one["size0"], one["size1"]]) - wrong])
+    if not table.all(axis=None) and not table.sum(axis=1).all():
+        return 0.5, rise
+    both = stats.chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue
+    return (both / 2 if rise > 0 else 1 - both / 2), rise
+
+
+def errors_rose(one: "pd.Series[float]") -> tuple[float, float]:
+    """Return the p-value of Student's t of the log ratio of two mean errors, and the relative rise."""
+    error = np.hypot(one["sem0"] / one["mean0"], one["sem1"] / one["mean1"])
+    t = np.log(one["mean1"] / one["mean0"]) / error
+    return float(stats.t.sf(t, min(one["size0"], one["size1"]) - 1)), one["mean1"] / one["mean0"] - 1
 
 
 def weighed(shares: "pd.Series[float]", known: pd.Series, loss: "pd.Series[float]") -> float:

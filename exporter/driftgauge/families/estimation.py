@@ -86,7 +86,8 @@ ESTIMATION: Final = (
         "Slices and causes",
         WINDOW,
         {
-            "model_segments_worse": "Slices whose loss rose beyond chance against the same slice of the reference.",
+            "model_segments_worse": "Slices (drift bins, large categories) whose loss rose beyond chance, and by 0.05 "
+            "or more, against the same slice of the reference; slices overlap.",
             "model_segment_rows": "Labelled predictions of a slice that is among the worst.",
         },
     ),
@@ -97,7 +98,7 @@ ESTIMATION: Final = (
             "model_segment_performance": "Performance of a slice that is among the worst; the worst of many is "
             "exaggerated.",
             "model_segment_degradation_lower": "By how much at least the loss of a slice that is among the worst rose "
-            "against the same slice of the reference.",
+            "against the same slice of the reference, relative to it for errors.",
         },
     ),
     *families(
@@ -105,7 +106,7 @@ ESTIMATION: Final = (
         (*WINDOW, "feature", "metric"),
         {
             "model_feature_performance_impact": "How much the expected loss moved because the feature's mix did, as "
-            "if no other had; impacts do not add up, and the first is a suspect.",
+            "if no other had, positive is worse; impacts do not add up, and the first is a suspect.",
         },
     ),
     *families(

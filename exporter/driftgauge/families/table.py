@@ -10,7 +10,7 @@ from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 
 # What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
-OPTIONAL_SIGNALS: Final = ("reconstruction", "causes", "estimate", "concept")
+OPTIONAL_SIGNALS: Final = ("reconstruction", "causes", "slices", "estimate", "concept")
 
 # Seconds. Finest where online models answer; the top end is where clients have long given up.
 LATENCY_BUCKETS: Final[tuple[float, ...]] = (

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from driftgauge.aggregates.protocol import Aggregate
-from driftgauge.signals import causes, confidence, distribution, latency, moments, outcomes, reconstruction
+from driftgauge.signals import causes, confidence, distribution, latency, moments, outcomes, reconstruction, slices
 from driftgauge.signals.signal import Signal
 
 _ROWS: Final = (
@@ -15,6 +15,7 @@ _ROWS: Final = (
     outcomes.SIGNAL,
     reconstruction.SIGNAL,
     causes.SIGNAL,
+    slices.SIGNAL,
     confidence.ESTIMATE,
     confidence.CONCEPT,
 )

@@ -36,9 +36,10 @@ class Latest(Generic[A]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotCache:
-    """Sums of panes, and the samples that each window's predictions (`seen`) and outcomes (`judged`) gave."""
+    """Sums of panes, and the samples that each window gave: predictions (`seen`), outcomes (`judged`), slices."""
 
     prediction_sums: RunningSums = field(default_factory=RunningSums)
     outcome_sums: RunningSums = field(default_factory=RunningSums)
     seen: Latest[Samples] = field(default_factory=Latest)
     judged: Latest[Samples] = field(default_factory=Latest)
+    sliced: Latest[Samples] = field(default_factory=Latest)

@@ -15,6 +15,7 @@ from driftgauge.samples import Samples
 from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
 from driftgauge.signals.moments import FittedMoments
+from driftgauge.signals.slices import FittedSlices
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.caused import impacts
@@ -23,6 +24,7 @@ from driftgauge.snapshot.estimated import estimates_of, label_ratio, put_estimat
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.performed import put_performance
 from driftgauge.snapshot.running_sums import RunningSums
+from driftgauge.snapshot.sliced import Visible, put_slices
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
 
@@ -83,21 +85,28 @@ def model_samples(
     references = {id(of.reference): of.reference for of in subjects.values()}
     signals = {name: fit_all(Basis(model.config, limits, reference)) for name, reference in references.items()}
     fitted = {name: signals[id(of.reference)] for name, of in subjects.items()}
-    longest = max(windows, key=lambda window: window.seconds).name
-    scored = {
-        place.version: any(map(holds_scores, panes[place]))
-        for place in places
-        if (place.window, place.segment) == (longest, ALL_ROWS)
-    }
+    scored = _scored(panes)
     samples_of = partial(_samples_of, subjects, fitted, scored)
     seen = _computed(cache.seen, with_baseline, panes, scored, partial(samples_of, _drift))
     judged = _computed(cache.judged, with_baseline, labelled, scored, partial(samples_of, _performance))
+    visible = Visible.of(model.outcomes, windows, now)
+    sliced = _computed(cache.sliced, terms, labelled, scored, partial(_sliced, subjects, fitted, visible))
     for place in places:
         here = replace(board.under(place.version, place.window), segment=place.segment)
         _put_counts(here, model, _rows(panes[place]), _rows(labelled[place]))
-        for samples in (seen.get(place, {}), judged.get(place, {})):
+        for samples in (seen.get(place, {}), judged.get(place, {}), sliced.get(place, {})):
             here.add(samples)
     return board.samples
+
+
+def _scored(panes: Mapping[_Place, tuple[Pane, ...]]) -> dict[str, bool]:
+    """Return of each version whether its predictions are scores, as all rows of its longest window say."""
+    longest = max((place.seconds for place in panes), default=0)
+    return {
+        place.version: any(map(holds_scores, parts))
+        for place, parts in panes.items()
+        if (place.seconds, place.segment) == (longest, ALL_ROWS)
+    }
 
 
 def _parts(
@@ -225,6 +234,22 @@ def _put_counts(board: Board, model: ModelState, predictions: int, labelled: int
 
 def _rows(parts: Sequence[Pane]) -> int:
     return sum(part.rows for part in parts)
+
+
+def _sliced(
+    subjects: Mapping[_Subject, ModelState],
+    fitted_of: Mapping[_Subject, Mapping[str, Fitted]],
+    visible: Visible,
+    _: tuple[Pane, ...],
+    places: Sequence[_Place],
+) -> dict[_Place, Samples]:
+    """Return what is said of the slices of all rows; windows that hold the same have panes of different lengths."""
+    boards = {place: _board(subjects[place.subject], place) for place in places}
+    for place, board in boards.items():
+        signal = fitted_of[place.subject].get("slices")
+        if isinstance(signal, FittedSlices) and place.segment == ALL_ROWS:
+            put_slices(board, signal, *visible.panes(place.version, place.seconds))
+    return {place: board.samples for place, board in boards.items()}
 
 
 def _board(model: ModelState, place: _Place) -> Board:
