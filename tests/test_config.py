@@ -816,3 +816,55 @@ def test_a_shard_has_its_models_and_shows_no_secret() -> None:
         assert "hunter2" not in redacted(shard)
         assert len(shard.masked) == len(shard.models)
     assert (whole.shard, whole.elsewhere) == (Shard(), {})
+
+
+def test_groups_of_segments() -> None:
+    """`each` stands for a segment of each value, `between` for one of each range, and both for each combination."""
+    config = parsed(
+        model(
+            "segments: {plan: {plan: {each: [A, 2, true]}}, age: {age: {between: [30, 50.5]}, tenure: {below: 1}},"
+            " offer: {plan: {each: [A, B]}, region: {each: [EU, US]}}, germany: {country: DE}}"
+        )
+    )
+
+    assert {
+        name: {feature: condition.written for feature, condition in conditions.items()}
+        for name, conditions in config.models[0].segments.items()
+    } == {
+        "plan: A": {"plan": "A"},
+        "plan: 2": {"plan": 2},
+        "plan: true": {"plan": True},
+        "age: below 30": {"age": {"below": 30}, "tenure": {"below": 1}},
+        "age: 30 to 50.5": {"age": {"at_least": 30, "below": 50.5}, "tenure": {"below": 1}},
+        "age: 50.5 and above": {"age": {"at_least": 50.5}, "tenure": {"below": 1}},
+        "offer: A, EU": {"plan": "A", "region": "EU"},
+        "offer: A, US": {"plan": "A", "region": "US"},
+        "offer: B, EU": {"plan": "B", "region": "EU"},
+        "offer: B, US": {"plan": "B", "region": "US"},
+        "germany": {"country": "DE"},
+    }
+    assert parsed(redacted(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        (
+            "[plan, [plan, region]]",
+            "segments: must be named conditions, like plan: {plan: {each: [A, B]}}, but is a list",
+        ),
+        ("{p: {plan: {each: A}}}", 'segments.p.plan.each: must be a list of values, but is "A"'),
+        ("{p: {plan: {each: []}}}", "segments.p.plan.each: must be a list of values, but is a list"),
+        ("{p: {age: {between: [x]}}}", "segments.p.age.between: must be a list of numbers, but is a list"),
+        ("{p: {age: {between: [2, 1]}}}", "segments.p.age.between: must be numbers that rise"),
+        ("{p: {age: {between: [2], below: 1}}}", "segments.p.age: each and between go with nothing else; keep one"),
+        ("{p: {a: {each: [1, 1]}}}", 'segments.p: gives two segments the name "p: 1"; rename one'),
+        (f"{{p: {{a: {{each: {list(range(40))}}}, b: {{each: {list(range(40))}}}}}}}", "stands for 1600 segments"),
+    ],
+)
+def test_groups_that_are_wrong(segments: str, message: str) -> None:
+    """A group that cannot be meant is refused with its place and what to do."""
+    with pytest.raises(ConfigError) as refused:
+        parsed(model(f"segments: {segments}"))
+
+    assert message in str(refused.value)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 from structlog.testing import capture_logs
 
 from driftgauge.config import Config
-from pipeline.conftest import NOW, PREDICTIONS, SECONDS, Bench, a_model
+from pipeline.conftest import LABELS, NOW, PREDICTIONS, SECONDS, Bench, Values, a_model, label, prediction
 
 ERROR = ("model_reconstruction_error", "unknown", "1h")
 MINUTE = 60_000_000
@@ -65,3 +66,38 @@ def test_a_signal_that_cannot_be_learned_is_said_once(bench: Bench) -> None:
     assert said[1] == []
     assert ERROR not in values
     assert ("model_feature_ks_statistic", "unknown", "1h", "age") in values
+
+
+def of_slices(values: Values) -> dict[str, float]:
+    """Return rows and performance of the slices that are shown in the last hour."""
+    return {
+        f"{key[0].removeprefix('model_segment_')} {key[-1].removeprefix('segment ')}": value
+        for key, value in values.items()
+        if key[0] in ("model_segment_rows", "model_segment_performance") and key[2] == "1h"
+    }
+
+
+@pytest.mark.parametrize("window_by", ["label_time", "prediction_time"])
+def test_late_and_corrected_labels_reach_slices(bench: Bench, window_by: str) -> None:
+    """Labels that come late find the slices of rows that are gone, a correction moves them, and a restart nothing."""
+    plans = ["A", "B", "C", "C"]
+    path = bench.folder / "reference.csv"
+    lines = [f"{plans[at % 4]},{int(at % 10 > 0)},1" for at in range(2000)]
+    path.write_text("\n".join(["plan,prediction,label", *lines]))
+    labels = {"experiment": LABELS, "window_by": window_by}
+    segments = {"plan": {"plan": {"each": ["B", "C"]}}}
+    config = bench.config(a_model(reference={"uri": str(path)}, labels=labels, segments=segments))
+    bench.run(LABELS)
+    found = [prediction(at, 0.9, ago=1200, features={"plan": plans[at % 4]}) for at in range(800)]
+    bench.log(PREDICTIONS, "predictions.jsonl", found)
+    _, before = bench.refreshed(config)
+    wrong = [at for at in range(800) if plans[at % 4] == "B" and at % 8 == 1]
+    bench.log(LABELS, "labels.jsonl", [label(at, int(at not in wrong)) for at in range(800)])
+    _, after = bench.refreshed(config)
+    bench.log(LABELS, "labels-corrected.jsonl", [label(at, 1, ago=20) for at in wrong[:50]])
+    _, corrected = bench.refreshed(config)
+
+    assert of_slices(before) == {}
+    assert of_slices(after) == {"rows plan = B": 200, "performance plan = B": 0.5}
+    assert of_slices(corrected) == {"rows plan = B": 200, "performance plan = B": 0.75}
+    assert bench.refreshed(config)[1] == corrected

@@ -227,7 +227,7 @@ def _condition(value: object) -> Condition:
     if not values:
         raise RuleError("must have at least one value")
     for position, each in enumerate(values):
-        if not _is_scalar(each):
+        if not is_scalar(each):
             at = (position,) if isinstance(value, list) else ()
             raise RuleError(f"must be a text, a number, true or false, but is {shown(each)}", at=at)
     return Condition(values=tuple(values))
@@ -239,7 +239,7 @@ def _range(bounds: Mapping[str, object]) -> Condition:
     for key, bound in bounds.items():
         if key not in _BOUNDS:
             raise RuleError(f"unknown key {quoted(key)}; {suggestion(key, _BOUNDS, 'keys')}", at=(key,))
-        if not _is_number(bound):
+        if not is_number(bound):
             raise RuleError(f"must be a finite number, but is {shown(bound)}", at=(key,))
     found = Condition(at_least=_bound(bounds, "at_least"), below=_bound(bounds, "below"))
     if found.at_least is not None and found.below is not None and found.at_least >= found.below:
@@ -251,13 +251,14 @@ def _bound(bounds: Mapping[str, Any], name: str) -> float | None:
     return float(bounds[name]) if name in bounds else None
 
 
-def _is_scalar(value: object) -> bool:
+def is_scalar(value: object) -> bool:
+    """Whether it is a text, a number, true or false."""
     if isinstance(value, str):
         return value != "" and not any("\ud800" <= character <= "\udfff" for character in value)
-    return _is_number(value) or isinstance(value, bool)
+    return is_number(value) or isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """Whether it is a number that a double can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 

@@ -38,6 +38,7 @@ from driftgauge.config.fields import (
     at_least_one,
     seconds_between,
 )
+from driftgauge.config.groups import ungrouped
 from driftgauge.config.section import Section, WholeFile
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import RuleError
@@ -246,6 +247,11 @@ class ModelConfig(Section):
     @classmethod
     def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
         return _one_role_each(columns)
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _ungrouped(cls, segments: object) -> object:
+        return ungrouped(segments)
 
     @field_validator("segments")
     @classmethod

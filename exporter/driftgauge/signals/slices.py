@@ -13,7 +13,7 @@ import numpy as np
 
 from driftgauge.aggregates.losses import SliceLosses
 from driftgauge.columns import Columns, IntArray
-from driftgauge.config import ModelConfig
+from driftgauge.config import ModelConfig, Scalar
 from driftgauge.estimate.coding import LEARNED, CategoryCodes, Coding, NumericCodes, coding_of
 from driftgauge.estimate.losses import METRICS, losses, unlearnable
 from driftgauge.reference import Reference
@@ -96,7 +96,12 @@ def fit(basis: Basis) -> FittedSlices | None:
 def _configured(model: ModelConfig) -> frozenset[str]:
     """Return the slices of categories that segments name: these may be shown."""
     named = (item for conditions in model.segments.values() for item in conditions.items())
-    return frozenset(f"{feature} = {value}" for feature, condition in named for value in condition.values)
+    return frozenset(f"{feature} = {_as_text(value)}" for feature, condition in named for value in condition.values)
+
+
+def _as_text(value: Scalar) -> str:
+    """Return a value as a categorical column has it."""
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else f"{value:.17g}"
 
 
 SIGNAL: Final = Signal(NAME, "labelled", SliceLosses, fit, learn=learn)
