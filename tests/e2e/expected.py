@@ -45,8 +45,12 @@ def estimates(reference: Rows, window: Rows) -> dict[str, tuple[float, float]]:
         for name, (value, error) in _single(reference.take(others), apart, calibrated=calibrated).items():
             realised = METRICS[name](apart.label, apart.predicted, apart.score)
             ratios[name].append(((realised - value) / error) ** 2)
-    found = _single(reference, window, calibrated=calibrated)
-    return {name: (value, error * np.sqrt(max(1.0, np.mean(ratios[name])))) for name, (value, error) in found.items()}
+    found = {}
+    itself = _single(reference, reference, calibrated=calibrated)
+    for name, (value, error) in _single(reference, window, calibrated=calibrated).items():
+        bias = itself[name][0] - METRICS[name](reference.label, reference.predicted, reference.score)
+        found[name] = value, float(error * np.sqrt(max(1.0, np.mean(ratios[name]))) + abs(bias) / 1.959964)
+    return found
 
 
 def _single(reference: Rows, window: Rows, *, calibrated: bool) -> dict[str, tuple[float, float]]:

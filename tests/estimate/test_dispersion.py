@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftgauge.estimate.binary import BinaryEstimator, BinaryRows
-from driftgauge.estimate.dispersion import dispersion
+from driftgauge.estimate.dispersion import Spread, dispersion
 
 
 def rows(seed: int, wandering: float, blocks: int = 100) -> BinaryRows:
@@ -45,3 +45,15 @@ def test_few_rows(count: int) -> None:
 
     assert dispersion(some, learned, "binary").keys() >= {"accuracy", "f1", "roc_auc"}
     assert dispersion(alone, learned, "binary") == {}
+
+
+def test_a_map_that_follows_chance() -> None:
+    """The area of the reference itself is estimated too large, the more so the smaller it is; bounds know of it."""
+    small, large = (Spread.of(rows(5, 0.0).take(np.arange(count)), learned, "binary") for count in (500, 10_000))
+
+    assert small.bias["roc_auc"] > 2 * large.bias["roc_auc"] > 0
+    spread = Spread({"roc_auc": 4.0}, {"roc_auc": -0.0196})
+    assert spread.error("roc_auc", 0.01**2) == pytest.approx(0.02 + 0.01, abs=1e-6)
+    assert spread.error("f1", 0.01**2) == pytest.approx(0.01)
+    assert spread.error("f1", None) is None
+    assert spread.error("f1", 0.0) is None

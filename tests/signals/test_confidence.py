@@ -8,6 +8,7 @@ import pytest
 
 from data_builders import a_pane, a_reference, features, fitted
 from driftgauge.codec import pack, unpack
+from driftgauge.estimate import dispersion
 from driftgauge.reference import Reference
 from driftgauge.signals import confidence
 from estimated_windows import Monitored, Said, decoded, monitored, scored_frame
@@ -41,7 +42,7 @@ def model() -> Monitored:
 def no_dispersion(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes longest where only values matter."""
     if "nannyml" in request.node.name:
-        monkeypatch.setattr(confidence, "dispersion", lambda *_: {})
+        monkeypatch.setattr(dispersion, "dispersion", lambda *_: {})
 
 
 def of_nannyml(name: str, score: str, predicted: str, *, average: str = "binary") -> tuple[Monitored, pd.DataFrame]:

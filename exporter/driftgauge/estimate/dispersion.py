@@ -5,7 +5,8 @@ learned of the other blocks, and the squared errors compared with the variances.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -14,6 +15,38 @@ from driftgauge.schema import Average
 BLOCKS: Final = 20
 # Fewer rows say little about a block.
 _ROWS: Final = 50
+# The half width of a 95 % interval in standard errors.
+Z: Final = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How much further than its variance says an estimate may be off, by metric.
+
+    dispersion: what variances are multiplied with. bias: estimated minus realised on the reference itself. A map that
+    was fitted to a small reference follows its chance, which makes the area under the ROC curve too large.
+    """
+
+    dispersion: Mapping[str, float]
+    bias: Mapping[str, float]
+
+    @classmethod
+    def of(cls, rows: Any, learned: Callable[[Any], Any], average: Average) -> Self:
+        """Return that of a reference; the arguments are those of `dispersion`."""
+        estimator, realised = learned(rows), rows.realised(average)
+        judged = estimator.judge(estimator.tally_of(rows), average)
+        bias = {name: float(value - realised[name]) for name, (value, _) in judged.items() if name in realised}
+        return cls(dispersion(rows, learned, average), bias)
+
+    def error(self, metric: str, variance: float | None) -> float | None:
+        """Return the standard error of a metric, with which the 95 % interval is wider by the bias on either side.
+
+        As intervals are that know of a bias (Armstrong and Kolesár 2018). None where the variance is not known, or 0.
+        """
+        if not variance:
+            return None
+        scattered = float(np.sqrt(variance * self.dispersion.get(metric, 1.0)))
+        return scattered + abs(self.bias.get(metric, 0.0)) / Z
 
 
 def dispersion(rows: Any, learned: Callable[[Any], Any], average: Average) -> dict[str, float]:

@@ -5,7 +5,7 @@ Both count rows on the cells of one estimator, which is learned from the referen
 left of a window would be a biased remainder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from driftgauge.columns import BoolArray, Columns, FloatArray, IntArray, TextArr
 from driftgauge.config import ModelConfig
 from driftgauge.estimate.binary import BinaryEstimator, BinaryRows
 from driftgauge.estimate.calibration import PERFECT_RANKING, calibration_helps
-from driftgauge.estimate.dispersion import dispersion
+from driftgauge.estimate.dispersion import Spread
 from driftgauge.estimate.estimator import Estimate, Estimates
 from driftgauge.estimate.multiclass import ClassRows, MulticlassEstimator
 from driftgauge.grid import ends_among
@@ -54,11 +54,11 @@ class _Split:
 
 @dataclass(frozen=True, eq=False)
 class FittedBinary:
-    """The estimator of a binary model, by `average`, with the `dispersion` of its variances by metric."""
+    """The estimator of a binary model, by `average`, and how far it may be off."""
 
     estimator: BinaryEstimator
     average: Average
-    dispersion: Mapping[str, float]
+    spread: Spread
 
     @property
     def fingerprint(self) -> str:
@@ -77,7 +77,7 @@ class FittedBinary:
         if not isinstance(aggregate, Expected) or aggregate.rows != rows:
             return {}
         bare = self._as_scores(aggregate) if scored else aggregate
-        return _estimates(self.estimator.judge(bare, self.average), bare, self.dispersion)
+        return _estimates(self.estimator.judge(bare, self.average), bare, self.spread)
 
     def _as_scores(self, expected: Expected) -> Expected:
         """Return them with rows that have the class 0 or 1 alone counted as if that were the score."""
@@ -100,7 +100,7 @@ class FittedMulticlass:
     classes: tuple[str, ...]
     estimator: MulticlassEstimator
     average: Average
-    dispersion: Mapping[str, float]
+    spread: Spread
 
     @property
     def fingerprint(self) -> str:
@@ -118,7 +118,7 @@ class FittedMulticlass:
         """Return the estimates of a window, as `Estimator` describes them."""
         if not isinstance(aggregate, Expected) or aggregate.rows != rows:
             return {}
-        return _estimates(self.estimator.judge(aggregate, self.average), aggregate, self.dispersion)
+        return _estimates(self.estimator.judge(aggregate, self.average), aggregate, self.spread)
 
 
 def learn(chunks: Sequence[Columns], _: Reference, model: ModelConfig) -> Learned:
@@ -136,24 +136,18 @@ def fit(basis: Basis) -> FittedBinary | FittedMulticlass | None:
     learned = basis.reference.learned.get("estimate") if basis.reference else None
     if learned is None or "reason" in learned:
         return None
-    average, scatter = basis.model.average, learned["dispersion"]
+    average, spread = basis.model.average, Spread(learned["dispersion"], learned["bias"])
     if "classes" in learned:
         estimator = MulticlassEstimator.from_arrays(learned)
-        return FittedMulticlass(tuple(learned["classes"]), estimator, average, scatter)
-    return FittedBinary(BinaryEstimator.from_arrays(learned), average, scatter)
+        return FittedMulticlass(tuple(learned["classes"]), estimator, average, spread)
+    return FittedBinary(BinaryEstimator.from_arrays(learned), average, spread)
 
 
-def _estimates(
-    judged: Mapping[str, tuple[float, float | None]], expected: Expected, scatter: Mapping[str, float]
-) -> Estimates:
+def _estimates(judged: Mapping[str, tuple[float, float | None]], expected: Expected, spread: Spread) -> Estimates:
     """Return the metrics with their standard errors, none where some rows could not be judged."""
     if expected.unusable or expected.zeros or expected.ones:
         return {}
-    errors = {name: (variance or 0.0) * scatter.get(name, 1.0) for name, (_, variance) in judged.items()}
-    return {
-        name: Estimate(value, float(np.sqrt(errors[name])) if errors[name] > 0 else None)
-        for name, (value, _) in judged.items()
-    }
+    return {name: Estimate(value, spread.error(name, variance)) for name, (value, variance) in judged.items()}
 
 
 def _valid(scores: FloatArray) -> BoolArray:
@@ -220,7 +214,7 @@ def _learn_binary(chunks: Sequence[Columns], average: Average) -> Learned:
         return BinaryEstimator.of(some, calibrated=helps)
 
     realised = rows.realised("binary")
-    found = learned(rows).arrays | {"dispersion": dispersion(rows, learned, average)}
+    found = learned(rows).arrays | _spread_of(rows, learned, average)
     perfect = realised.get("roc_auc", 0.0) > PERFECT_RANKING or realised["accuracy"] == 1
     return found | {"warning": _TRAINED_ON} if perfect else found
 
@@ -253,9 +247,13 @@ def _learn_multiclass(chunks: Sequence[Columns], average: Average) -> Learned:
     def learned(some: ClassRows) -> MulticlassEstimator:
         return MulticlassEstimator.of(some, calibrated=helps)
 
-    scatter = dispersion(rows, learned, average)
-    found = learned(rows).arrays | {"classes": classes, "dispersion": scatter}
+    found = learned(rows).arrays | {"classes": classes} | _spread_of(rows, learned, average)
     return found | {"warning": _TRAINED_ON} if rows.realised(average)["accuracy"] == 1 else found
+
+
+def _spread_of(rows: Any, learned: Callable[[Any], Any], average: Average) -> dict[str, Any]:
+    found = Spread.of(rows, learned, average)
+    return {"dispersion": found.dispersion, "bias": found.bias}
 
 
 def _class_scores(rows: Columns, classes: Sequence[str]) -> FloatArray:

@@ -10,13 +10,12 @@ from typing import Final
 
 from driftgauge.aggregates.pane import Pane
 from driftgauge.config import ModelConfig
+from driftgauge.estimate.dispersion import Z
 from driftgauge.estimate.estimator import Estimates, Estimator
 from driftgauge.performance import SCORES, degradation
 from driftgauge.signals import SIGNALS, Fitted, Rows
 from driftgauge.snapshot.board import Board
 
-# The half width of a 95 % interval in standard errors.
-_Z: Final = 1.959963984540054
 # Labelled rows from which on the concept is judged, and what is flagged: so many standard errors and so large a part.
 MIN_LABELLED: Final = 100
 _FAR: Final = 3.0
@@ -40,7 +39,7 @@ def put_estimates(board: Board, baseline: Mapping[str, float], estimates: Estima
         if estimate.stderr is None:
             continue
         for bound, sign in (("lower", -1), ("upper", 1)):
-            end = max(0.0, estimate.value + sign * _Z * estimate.stderr)
+            end = max(0.0, estimate.value + sign * Z * estimate.stderr)
             board.put("model_estimated_performance_bound", min(end, 1.0) if metric in SCORES else end, metric, bound)
     for metric, worse in degradation({name: each.value for name, each in estimates.items()}, baseline).items():
         board.put("model_estimated_degradation", worse, metric)
