@@ -1,10 +1,10 @@
-"""Bands of estimates under covariate shift, and what is called concept drift: `python -m tests.benchmarks.estimating TABLE`.
+"""Bands of estimates under covariate shift, and what is called concept drift.
 
-Run with PYTHONPATH=tests; prints the two tables of exporter/docs/statistics.md. For the first, rows of a model that is too bold are simulated, and
-a window's scores are shifted. For the second, one half of a reference of NannyML's data is the reference and windows
-are drawn from the other, so that the relation of label and score is the same; they are tilted by a random column, up to
-e² times as often at one end, or have 4 % of their labels flipped. Seeds and rows are others than those by which the
-method was chosen.
+`PYTHONPATH=tests python -m tests.benchmarks.estimating bands` or `concept` prints a table of docs/statistics.md.
+For the first, rows of a model that is too bold are simulated, and a window's scores are shifted. For the second, a
+random half of one of NannyML's references is the reference, and windows are drawn from the other half, so that the
+relation of label and score is the same; another half each 20 windows. Windows are tilted by a random column, up to e²
+times as often at one end, or have 4 % of their labels flipped. Seeds are others than those the method was chosen with.
 """
 
 import argparse
