@@ -37,15 +37,17 @@ TOLERANCES: Final = {
 
 # Which slices are shown depends on panes, of which raw rows know nothing: tests/snapshot/test_sliced.py has them.
 _OF_SHOWN_SLICES: Final = ("model_segment_rows", "model_segment_performance", "model_segment_degradation_lower")
+# Their frequencies are drawn, from a seed that only the product knows; test_frequencies.py computes them.
+DRAWN: Final = ("model_multivariate_drift_mmd2", "model_multivariate_drift_pvalue", "model_multivariate_drift_detected")
 
 
 def about_models(families: Iterable[Metric]) -> Series:
-    """Return the series about models of a parsed page, but for those of the slices that are shown."""
+    """Return the series about models of a parsed page, but for those of drawn numbers and shown slices."""
     samples = (
         sample
         for family in families
         for sample in family.samples
-        if sample.name.startswith("model_") and sample.name not in _OF_SHOWN_SLICES
+        if sample.name.startswith("model_") and sample.name not in (*DRAWN, *_OF_SHOWN_SLICES)
     )
     return {(sample.name, frozenset(_canonical(sample.labels).items())): sample.value for sample in samples}
 

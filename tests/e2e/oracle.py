@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn import metrics as sk
+from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
@@ -123,7 +124,7 @@ class Oracle:
             self.put("model_prediction_drift_detected", flag, **at)
         if reference is not None:
             self._flags(drifts, **at)
-            self._reconstruction(rows, reference, **at)
+            self._together(rows, reference, **at)
             if self._traffic.task == "binary":
                 self._estimates(expected.Rows.of(rows), **at)
             self._impacts(rows, reference, **at)
@@ -168,14 +169,24 @@ class Oracle:
             self.put("model_drifted_features_ratio", np.mean(list(judged.values())), **at)
             self.put("model_drift_detected", any(judged.values()), **at)
 
-    def _reconstruction(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
-        columns = [name for name in self._traffic.numeric if reference[name].std() > 0]
-        if len(columns) < 2 or len(reference) < max(200, 10 * len(columns)) or len(rows) < 2:
-            return
-        cut, components = reconstruction(reference[columns])
-        found = left_over(standardised(rows[columns], reference[columns]), components)
-        self.put("model_reconstruction_error", found.mean(), **at)
-        self.put("model_reconstruction_outlier_ratio", (found > cut).mean(), **at)
+    def _together(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
+        features, few = reference[self._traffic.features], len(rows) < 2
+        known, found = (columns_of_shares(side[features.columns], features) for side in (reference, rows))
+        if known.shape[1] >= 2 and len(known) >= max(200, 10 * known.shape[1]) and not few:
+            judged = Reconstruction(known)
+            errors = judged.errors(found)
+            self.put("model_reconstruction_error", errors.mean(), **at)
+            self.put("model_reconstruction_error_baseline", judged.baseline, **at)
+            self.put("model_reconstruction_outlier_ratio", (errors > judged.cut).mean(), **at)
+            if len(rows) >= 500:
+                self.put("model_reconstruction_drift_detected", judged.is_drifted(found), **at)
+        known, found = (columns_of_ranks(side[features.columns], features) for side in (reference, rows))
+        if known.shape[1] >= 2 and len(known) >= max(400, 2 * known.shape[1]) and not few:
+            fitted = LedoitWolf().fit(known[::2])
+            levels = [0.99, 0.999] if len(known[1::2]) >= 2_000 else [0.99]
+            cuts = np.quantile(fitted.mahalanobis(known[1::2]), levels, method="weibull")
+            for level, cut in zip(levels, cuts, strict=True):
+                self.put("model_anomalous_rows_ratio", (fitted.mahalanobis(found) > cut).mean(), level=str(level), **at)
 
     def _impacts(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
         regression = self._traffic.task == "regression"
@@ -347,24 +358,67 @@ def numeric_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:
     } | _divergences(p, q)
 
 
-def standardised(rows: pd.DataFrame, reference: pd.DataFrame) -> Floats:
-    """Return numeric columns as deviations from the reference's mean, in its standard deviations, 0 where missing."""
-    return ((rows - reference.mean()) / reference.std(ddof=0)).fillna(0.0).to_numpy(np.float64)
+def columns_of_shares(rows: pd.DataFrame, reference: pd.DataFrame) -> Floats:
+    """Return the columns (n, d) that components are of: numbers, and categories as their share, as NannyML has them."""
+    columns = []
+    for name, known in reference.items():
+        numeric = pd.api.types.is_numeric_dtype(known)
+        usual = known.mean() if numeric else known.mode()[0]
+        sides = [side.fillna(usual) for side in (known, rows[name])]
+        if not numeric:
+            shares = sides[0].value_counts(normalize=True)
+            sides = [side.map(shares).fillna(0.0) for side in sides]
+        columns.append(_standardised(*sides))
+    return np.column_stack([column for column in columns if column is not None])
 
 
-def left_over(rows: Floats, components: Floats) -> Floats:
-    """Return the norm of what components leave of each row."""
-    return np.asarray(np.linalg.norm(rows - rows @ components.T @ components, axis=1))
+def columns_of_ranks(rows: pd.DataFrame, reference: pd.DataFrame) -> Floats:
+    """Return the columns (n, d) that distances are of: numbers, and categories as the midrank of their cell."""
+    columns = []
+    for name, known in reference.items():
+        sides = [known, rows[name]]
+        if not pd.api.types.is_numeric_dtype(known):
+            counts = sorted(known.value_counts().items(), key=lambda item: (-item[1], item[0]))
+            ends = np.cumsum([count for _, count in counts])
+            ranks = {name: (end - count / 2) / ends[-1] for (name, count), end in zip(counts, ends, strict=True)}
+            sides = [side.map(ranks).where(side.isna() | side.isin(list(ranks)), 1.0) for side in sides]
+        columns.append(_standardised(*(side.fillna(sides[0].mean()) for side in sides)))
+    return np.column_stack([column for column in columns if column is not None])
 
 
-def reconstruction(reference: pd.DataFrame) -> tuple[float, Floats]:
-    """Return the error that 99 % of rows do not exceed by components of the other half, and those of all rows."""
-    rows = standardised(reference, reference)
+def _standardised(known: pd.Series, column: pd.Series) -> Floats | None:
+    deviation = known.std(ddof=0)
+    return ((column - known.mean()) / deviation).to_numpy(np.float64) if deviation > 1e-12 else None
+
+
+class Reconstruction:
+    """Errors by the components of all reference rows (n, d), and a test by those of one half of them."""
+
+    def __init__(self, known: Floats) -> None:
+        self._whole = _components(known)
+        self._half = _components(known[::2])
+        self._of_other = _left_over(known[1::2], self._half)
+        both = np.concatenate([_left_over(known[::2], _components(known[1::2])), self._of_other])
+        self.cut, self.baseline = float(np.quantile(both, 0.99)), float(both.mean())
+
+    def errors(self, rows: Floats) -> Floats:
+        """Return the error of each row."""
+        return _left_over(rows, self._whole)
+
+    def is_drifted(self, rows: Floats) -> bool:
+        """Tell whether the mean error of rows moved by a tenth of its deviation, beyond chance (Welch's test)."""
+        found = _left_over(rows, self._half)
+        moved = abs(found.mean() - self._of_other.mean()) >= 0.1 * self._of_other.std()
+        return bool(moved and stats.ttest_ind(found, self._of_other, equal_var=False).pvalue < 0.005)
+
+
+def _components(rows: Floats) -> Floats:
     pca = PCA(n_components=0.65).fit(rows)
-    kept = min(pca.n_components_, rows.shape[1] - 1)
-    halves = rows[::2], rows[1::2]
-    errors = [left_over(halves[at], PCA(kept).fit(halves[1 - at]).components_) for at in (0, 1)]
-    return float(np.quantile(np.concatenate(errors), 0.99)), pca.components_[:kept]
+    return np.asarray(pca.components_[: min(pca.n_components_, rows.shape[1] - 1)])
+
+
+def _left_over(rows: Floats, components: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(rows - rows @ components.T @ components, axis=1))
 
 
 def category_drift(reference: pd.Series, window: pd.Series) -> dict[str, float]:

@@ -10,7 +10,7 @@ from inspection.files import a_model, facts
 
 def absent(predictions: Facts, labels: Facts | None = None, **rest: Any) -> dict[str, str]:
     """Return why each family is absent where nothing at all is published."""
-    settings = {"samples": {}, "reference": None, "problem": "", "unlearned": "", "min_samples": 50, **rest}
+    settings = {"samples": {}, "reference": None, "problem": "", "unlearned": {}, "min_samples": 50, **rest}
     model = settings.pop("model", a_model())
     found = publication(Given(model=model, predictions=predictions, labels=labels, **settings), at=0, said=())
     return {name: absence.why for absence in found.absent for name in absence.families}
@@ -53,7 +53,7 @@ def test_references_that_do_not_do() -> None:
 
     broken = absent(rows, model=model, problem="reference r.csv: gone")
     assert {broken[name] for name in ("model_feature_psi", "model_performance_baseline")} == {"reference r.csv: gone"}
-    fine = absent(rows, model=model, reference=reference, unlearned="one column")
+    fine = absent(rows, model=model, reference=reference, unlearned={"reconstruction": "one column"})
     assert fine["model_prediction_psi"] == "the reference has no predictions"
     assert fine["model_feature_drift_detected"].startswith("fewer than 50 rows")
     assert fine["model_reconstruction_error"] == "no reconstruction: one column"
@@ -68,7 +68,7 @@ def test_what_is_published() -> None:
     }
     given = Given(
         model=a_model(), predictions=facts([{"y_pred": 1}]), labels=None, samples=samples, reference=None, problem="",
-        unlearned="", min_samples=50,
+        unlearned={}, min_samples=50,
     )  # fmt: skip
     found = publication(given, at=1_767_614_400_000_000, said=())
 

@@ -61,7 +61,9 @@ def test_a_signal_that_cannot_be_learned_is_said_once(bench: Bench) -> None:
             _, values = bench.refreshed(config, now=NOW + minute * MINUTE)
         said.append([(line["signal"], line["reason"]) for line in logs if line["event"] == "signal left out"])
 
-    assert ("reconstruction", "needs 200 reference rows for 2 numeric features, but has 199") in said[0]
+    needed = {"reconstruction": 200, "multivariate": 500, "anomalies": 400}
+    for name, least in needed.items():
+        assert (name, f"needs {least} reference rows for 2 features, but has 199") in said[0]
     assert len(said[0]) == len(set(said[0]))
     assert said[1] == []
     assert ERROR not in values

@@ -195,6 +195,7 @@ class ModelConfig(Section):
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
     signals: tuple[Signal, ...] = ALL_SIGNALS
+    keep_request_ids: bool = True
 
     @field_validator("signals", mode="before")
     @classmethod

@@ -66,12 +66,14 @@ ESTIMATION: Final = (
         {
             "model_multivariate_drift_mmd2": "Distance of the joint distribution of the features from the "
             "reference's, squared, 0 (same) to 2; it reacts to the drift of single features too.",
-            "model_multivariate_drift_pvalue": "p-value of the joint distribution's distance from the reference's.",
+            "model_multivariate_drift_pvalue": "p-value of the joint distribution's distance from the reference's; "
+            "with many rows any small distance is significant.",
             "model_multivariate_drift_detected": "1 if the joint distribution moved both far and beyond chance, else "
-            "0; absent below 500 predictions.",
-            "model_reconstruction_error_baseline": "Mean reconstruction error of rows of the reference.",
-            "model_reconstruction_drift_detected": "1 if the reconstruction error differs from the reference's beyond "
-            "chance, else 0; lower is drift as well.",
+            "0; absent below 500 predictions or 2,000 reference rows.",
+            "model_reconstruction_error_baseline": "Mean reconstruction error of reference rows, by components "
+            "that were not fitted on them.",
+            "model_reconstruction_drift_detected": "1 if the reconstruction error differs from the reference's by "
+            "much and beyond chance, else 0; lower is drift as well; absent below 500 predictions.",
         },
     ),
     *families(

@@ -10,7 +10,7 @@ from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 
 # What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
-OPTIONAL_SIGNALS: Final = ("reconstruction", "causes", "slices", "estimate", "concept")
+OPTIONAL_SIGNALS: Final = ("reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept")
 
 # Seconds. Finest where online models answer; the top end is where clients have long given up.
 LATENCY_BUCKETS: Final[tuple[float, ...]] = (
@@ -165,7 +165,7 @@ _DRIFT: Final = families(
         "model_drifted_features_ratio": "Share of the monitored features flagged as drifted, 0 to 1.",
         "model_drift_detected": "1 if any feature drifted, else 0; absent when none had enough rows to be judged.",
         "model_reconstruction_error": "Mean error of rows rebuilt from the reference's principal components, in "
-        "standard deviations: it changes when correlations between numeric features do.",
+        "standard deviations: it changes when correlations between features do.",
         "model_reconstruction_outlier_ratio": "Share of rows whose reconstruction error exceeds that of 99 % of rows "
         "like the reference's, 0 to 1; about 0.01 without drift.",
     },

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -49,13 +49,13 @@ class Looked:
 class ReferenceLook:
     """A reference: what it holds and the kinds of its features as compiled.
 
-    problem: why it cannot be used. unlearned: why it has no principal components.
+    problem: why it cannot be used. unlearned: by signal, why it could not be learned.
     """
 
     facts: Facts | None = None
     kinds: Mapping[str, ReadAs] | None = None
     problem: str = ""
-    unlearned: str = ""
+    unlearned: Mapping[str, str] = field(default_factory=dict)
 
 
 class Bench:
@@ -140,8 +140,10 @@ class Inspector:
             facts = Facts.combine([self._look(part.opener, part.name, "reference", kinds) for part in found.parts])
         except DriftgaugeError as error:
             return ReferenceLook(problem=f"reference {hidden(self.reference_uri)}: {error}")
-        learned = compiled.reference.learned.get("reconstruction", {})
-        return ReferenceLook(facts, kinds, unlearned=str(learned.get("reason", "")))
+        unlearned = {
+            name: str(found["reason"]) for name, found in compiled.reference.learned.items() if "reason" in found
+        }
+        return ReferenceLook(facts, kinds, unlearned=unlearned)
 
     def samples(self, looked: Looked) -> tuple[Samples, int, tuple[str, ...]]:
         """Return what a refresh of the chosen files publishes, at which time (µs), and what it warns of.

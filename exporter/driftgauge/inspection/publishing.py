@@ -1,6 +1,6 @@
 """What a refresh would publish, found out by doing one, and why the rest would be absent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -10,13 +10,21 @@ from driftgauge.families import FAMILIES, PERFORMANCE_GAUGES, Family
 from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.findings import Absence, Publication, PublishedGroup
 from driftgauge.samples import Sample, Samples
+from driftgauge.signals.multivariate import MIN_ROWS
 
 _OF_REGRESSION: Final = frozenset(PERFORMANCE_GAUGES[name] for name in ("mse", "rmse", "mae", "r2"))
 _OF_SCORES: Final = frozenset(PERFORMANCE_GAUGES[name] for name in ("roc_auc", "log_loss", "brier_score"))
 _OF_FEATURES: Final = frozenset({"model_missing_ratio", "model_outlier_ratio"})
 _OF_NUMBERS: Final = ("_ks_", "_wasserstein", "_mean", "_stddev", "_outlier")
 _OF_CATEGORIES: Final = ("_chi2_", "_total_variation", "_unseen")
-_GROUPS_OF_DRIFT: Final = ("Drift of the model", "Drift of each feature", "Drift of the output")
+_GROUPS_OF_DRIFT: Final = (
+    "Drift of the model",
+    "Drift of each feature",
+    "Drift of the output",
+    "All features together",
+)
+# The signals that look at all features together, by a part of their families' names.
+_JOINT: Final = {"reconstruction": "reconstruction", "multivariate": "multivariate", "anomalous": "anomalies"}
 # Numbers worth showing where there are any.
 _VALUES: Final = ("model_window_predictions", "model_window_labels", *PERFORMANCE_GAUGES.values())
 
@@ -25,7 +33,7 @@ _VALUES: Final = ("model_window_predictions", "model_window_labels", *PERFORMANC
 class Given:
     """What is there to compute from. problem: why there is no reference, "" when there is one or none is configured.
 
-    unlearned: why the reference has no principal components.
+    unlearned: by signal, why it could not be learned from the reference.
     """
 
     model: ModelConfig
@@ -34,7 +42,7 @@ class Given:
     samples: Samples
     reference: Facts | None
     problem: str
-    unlearned: str
+    unlearned: Mapping[str, str]
     min_samples: int
 
 
@@ -180,8 +188,11 @@ def _why_no_drift(family: Family, given: Given) -> str:
 
 
 def _why_no_statistic(family: Family, given: Given) -> str:
-    if "reconstruction" in family.name:
-        return given.unlearned and f"no reconstruction: {given.unlearned}"
+    joint = next((signal for part, signal in _JOINT.items() if part in family.name), "")
+    if joint in given.unlearned:
+        return f"no {joint}: {given.unlearned[joint]}"
+    if joint:
+        return f"fewer than {MIN_ROWS} rows in every window" if family.name.endswith("detected") else ""
     if family.name.endswith("drift_detected") or "drifted" in family.name:
         return f"fewer than {given.min_samples} rows in every window (drift.min_samples)"
     kinds = _OF_NUMBERS, _OF_CATEGORIES

@@ -22,7 +22,7 @@ from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
 # Bumped when the same file and settings would compile to something else.
-_COMPILER: Final = "5"
+_COMPILER: Final = "6"
 
 
 def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:

@@ -12,7 +12,9 @@ from driftgauge.segments import Segments
 _READER: Final = "1"
 # What the rows do not depend on. All other settings of a model count, those that will come included. Of a reference and
 # of signals the panes themselves know by what they were folded.
-_PRESENTATION: Final = frozenset({"name", "reference", "baseline", "average", "drift", "segments", "signals"})
+_PRESENTATION: Final = frozenset(
+    {"name", "reference", "baseline", "average", "drift", "segments", "signals", "keep_request_ids"}
+)
 
 
 def settings_of(model: ModelConfig, windows: Sequence[Window], limits: Limits) -> str:

@@ -5,7 +5,9 @@
     panes         rows -> panes, and a pane's values as samples of metric families
     rows          numbers and texts of decoded rows, the model's output among them
     latency, moments, distribution, outcomes   the signals that every model has
-    reconstruction, confidence   the others, one module each or two signals that share one
+    reconstruction, multivariate, anomalies   what looks at all features of a row together
+    joint         one pass over rows for these
+    causes, confidence   the others, one module each or two signals that share one
 
 To add one: CONTRIBUTING, "Add a signal". A signal knows neither windows nor other signals.
 """

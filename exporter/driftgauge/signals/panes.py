@@ -11,6 +11,7 @@ from driftgauge.config import ModelConfig
 from driftgauge.estimate.coding import LEARNED, coding_of
 from driftgauge.reference import Reference
 from driftgauge.samples import HistogramSample, Sample, Samples
+from driftgauge.signals.joint import JointFitted, fold_jointly
 from driftgauge.signals.signal import Basis, Fitted, Learned, Rows
 from driftgauge.signals.table import SIGNALS
 
@@ -49,7 +50,9 @@ def fold(rows: Columns, groups: Sequence[IntArray], fitted: Mapping[str, Fitted]
     rows = rows if np.array_equal(order, np.arange(len(rows))) else rows.take(order)
     chosen = {name: signal for name, signal in fitted.items() if SIGNALS[name].rows == of}
     fingerprints = {name: signal.fingerprint for name, signal in chosen.items()}
-    folded = {name: signal.fold(rows, ends) for name, signal in chosen.items()}
+    joint = {name: signal for name, signal in chosen.items() if isinstance(signal, JointFitted)}
+    folded = {name: signal.fold(rows, ends) for name, signal in chosen.items() if name not in joint}
+    folded |= fold_jointly(joint, rows, ends)
     return [
         Pane(len(group), {name: aggregates[at] for name, aggregates in folded.items()}, fingerprints)
         for at, group in enumerate(groups)

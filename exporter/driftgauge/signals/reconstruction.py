@@ -1,49 +1,53 @@
 """How well rows keep to the reference's correlations: their error after reconstruction from its principal components.
 
-The numeric features are standardised by the reference's mean and standard deviation, and the components that explain
-65 % of its variance are kept, as NannyML does (`DataReconstructionDriftCalculator`). A row's error is the norm of what
-these leave of it, in standard deviations. A missing value counts as the mean. Columns that are constant in the
-reference are left out; with fewer than two others, or too few rows, there is no such signal.
+The error is NannyML's (see `estimate.components`): its mean over a window is by the components of all reference rows.
+A window is judged by those of one half of the reference, with the error of the other half as baseline: a mean over rows
+that were fitted is too low, and every window would seem to have drifted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
+from math import isfinite, sqrt
 from typing import Any, Final, Self
 
 import numpy as np
 
-from driftgauge.columns import Columns, FloatArray, IntArray
+from driftgauge.columns import Columns, IntArray
 from driftgauge.config import ModelConfig
-from driftgauge.reference import NumericProfile, Reference
+from driftgauge.estimate.components import Components, errors
+from driftgauge.estimate.rows import Block, RowMatrix, digest_of, halves, too_few
+from driftgauge.reference import Reference
 from driftgauge.samples import Sample, Samples
+from driftgauge.signals.joint import fold_jointly
 from driftgauge.signals.signal import Basis, Learned, Signal
 
-# Share of the variance that the kept components explain.
-_EXPLAINED: Final = 0.65
 # Of rows like the reference's, this share has an error up to the cut.
 _INSIDE: Final = 0.99
 # Rows that a reference needs in all, and for each column: the cut is a high quantile, fitted twice on half of them.
 _FEW_ROWS: Final = 200
 _ROWS_PER_COLUMN: Final = 10
-# A larger reference is fitted on rows at even distances, with this many values in all: 134 MB.
-_MOST_VALUES: Final = 2**24
 # An error in standard deviations below which everything is rounding, as of columns that determine each other.
 _ROUNDING: Final = 1e-6
-# Values standardised at a time, so that they stay in the processor's cache.
-_AT_ONCE: Final = 2**17
 _MIN_ROWS: Final = 2
+# A change of fewer rows is not judged, as in `multivariate`.
+MIN_ROWS: Final = 500
+# A change that is large, in standard deviations of the errors of rows.
+LEAST_EFFECT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Residuals:
-    """`rows` with the `total` of their errors, that of the squares, and how many were `above` the reference's cut."""
+    """`rows` with the `total` of their errors, that of the squares, and how many were `above` the reference's cut.
+
+    half_total, half_squares: of errors by the components of one half of the reference.
+    """
 
     rows: int = 0
     total: float = 0.0
     squares: float = 0.0
     above: int = 0
+    half_total: float = 0.0
+    half_squares: float = 0.0
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -53,16 +57,18 @@ class Residuals:
             sum(part.total for part in parts),
             sum(part.squares for part in parts),
             sum(part.above for part in parts),
+            sum(part.half_total for part in parts),
+            sum(part.half_squares for part in parts),
         )
 
     @property
     def size(self) -> int:
-        """Four numbers are of no account."""
+        """Six numbers are of no account."""
         return 0
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
-        return {"rows": self.rows, "total": self.total, "squares": self.squares, "above": self.above}
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -70,149 +76,151 @@ class Residuals:
         return cls(**state)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scale:
-    """Means and standard deviations (d,) of the reference's `columns`."""
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Errors of `rows` reference rows by components that were not fitted on them: their mean and variance.
 
-    columns: tuple[str, ...]
-    means: FloatArray
-    deviations: FloatArray
+    whole: the mean of these and of the other half's, which stands for errors by the components of all rows.
+    cut: the error that 1 % of rows like the reference's exceed.
+    """
 
-    @classmethod
-    def of(cls, reference: Reference) -> Self:
-        """Return that of the numeric features that vary."""
-        found = {
-            name: (profile.mean, profile.stddev)
-            for name, profile in reference.profiles.items()
-            if name in reference.features and isinstance(profile, NumericProfile) and not profile.constant
-            if np.isfinite([profile.mean, profile.stddev]).all() and profile.stddev > 0
-        }
-        means, deviations = np.array(list(found.values())).reshape(-1, 2).T
-        return cls(tuple(found), means, deviations)
+    rows: int
+    mean: float
+    variance: float
+    whole: float
+    cut: float
 
-    def standardised(self, numbers: Mapping[str, FloatArray], rows: int) -> Iterator[FloatArray]:
-        """Yield the columns (d, m) of m of the rows after each other, 0 where missing, in the same memory each time."""
-        step = max(1, _AT_ONCE // len(self.columns))
-        found = np.empty((len(self.columns), min(step, rows)))
-        for start in range(0, rows, step):
-            some = found[:, : min(step, rows - start)]
-            for at, name in enumerate(self.columns):
-                if name not in numbers:
-                    some[at] = 0.0
-                    continue
-                values = numbers[name][start : start + step]
-                with np.errstate(over="ignore", invalid="ignore"):
-                    np.subtract(values, self.means[at], out=some[at])
-                    some[at] /= self.deviations[at]
-                finite = np.isfinite(values)
-                if not finite.all():
-                    some[at, ~finite] = 0.0
-            yield some
+    def score(self, residuals: Residuals) -> tuple[float, float] | None:
+        """Return by how much the mean error of some rows, at least 2, differs: in standard errors, and in deviations.
+
+        None where errors do not vary or are too large.
+        """
+        mean = residuals.half_total / residuals.rows
+        variance = residuals.half_squares / residuals.rows - mean * mean
+        if not isfinite(variance) or not self.variance:
+            return None
+        error = sqrt(max(0.0, variance) / (residuals.rows - 1) + self.variance / self.rows)
+        return (mean - self.mean) / error, (mean - self.mean) / sqrt(self.variance)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedReconstruction:
-    """What the kept components leave is what lies in the directions of `residual` (r, d), which are orthonormal.
+    """whole, half: the components of all reference rows, and of one half of them. digest: of these and the cut.
 
-    cut: the error that 1 % of rows like the reference's exceed.
+    significance: of the flag. by_effect: the flag asks for a large change too.
     """
 
-    scale: Scale
-    residual: FloatArray
-    cut: float
+    matrix: RowMatrix
+    whole: Components
+    half: Components
+    baseline: Baseline
+    digest: str
+    significance: float
+    by_effect: bool
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Errors from other components, or counted above another cut, do not add."""
-        arrays = (self.scale.means, self.scale.deviations, self.residual, np.array([self.cut]))
-        parts = (repr(self.scale.columns).encode(), *(array.astype("<f8").tobytes() for array in arrays))
-        return blake2b(b"".join(parts), digest_size=16).hexdigest()
+        return self.digest
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Residuals]:
         """Add up the errors of each group."""
-        if not len(rows):
-            return [Residuals() for _ in ends]
-        errors = np.concatenate(
-            [_norms(self.residual, some) for some in self.scale.standardised(rows.numbers, len(rows))]
-        )
-        starts = np.concatenate([[0], ends[:-1]])
+        return [found for found in fold_jointly({"": self}, rows, ends)[""] if isinstance(found, Residuals)]
+
+    def begin(self, rows: Columns, ends: IntArray) -> "_Adding":  # noqa: ARG002 - of the seam
+        """Return sums of nothing."""
+        return _Adding(self, ends)
+
+    def is_detected(self, residuals: Residuals, *, significance: float) -> bool | None:
+        """Tell whether a window's mean error changed, at this significance; None where it cannot be judged."""
+        from scipy import special
+
+        found = self.baseline.score(residuals) if residuals.rows >= MIN_ROWS else None
+        if found is None:
+            return None
+        score, effect = found
+        least = LEAST_EFFECT if self.by_effect else 0.0
+        return bool(abs(effect) >= least and 2 * special.ndtr(-abs(score)) < significance)
+
+
+class _Adding:
+    def __init__(self, fitted: FittedReconstruction, ends: IntArray) -> None:
+        self._fits = [fitted.whole, fitted.half]
+        self._cut = fitted.baseline.cut
+        self._rows = np.diff(ends, prepend=0)
+        self._sums = np.zeros((4, len(ends)))
+        self._above = np.zeros((1, len(ends)), np.int64)
+
+    def add(self, block: Block) -> None:
+        whole, half = errors(self._fits, block.shares)
         with np.errstate(over="ignore"):
-            sums = [np.add.reduceat(values, starts) for values in (errors, np.square(errors))]
-        above = np.add.reduceat(errors > self.cut, starts, dtype=np.int64)
-        found = (np.diff(ends, prepend=0), *sums, above)
-        return [Residuals(*group) for group in zip(*(values.tolist() for values in found), strict=True)]
+            block.add_to(self._sums, np.stack([whole, np.square(whole), half, np.square(half)]))
+        block.add_to(self._above, (whole > self._cut)[np.newaxis])
+
+    def aggregates(self) -> Sequence[Residuals]:
+        found = zip(self._rows.tolist(), *self._sums.tolist(), *self._above.tolist(), strict=True)
+        return [
+            Residuals(rows, total, squares, above, half_total, half_squares)
+            for rows, total, squares, half_total, half_squares, above in found
+        ]
 
 
-def learn(chunks: Sequence[Columns], reference: Reference, _: ModelConfig) -> Learned:
-    """Return scale, residual and cut of `FittedReconstruction`; or, as `reason`, why there are none."""
-    scale = Scale.of(reference)
-    columns = len(scale.columns)
-    if columns < 2:
-        return {"reason": f"needs 2 numeric features that vary in the reference, but has {columns}"}
-    needed = max(_FEW_ROWS, _ROWS_PER_COLUMN * columns)
-    if reference.rows < needed:
-        return {"reason": f"needs {needed} reference rows for {columns} numeric features, but has {reference.rows}"}
-    rows = _sampled(scale, chunks, reference.rows)
-    kept, directions = _components(rows)
-    # No row is measured by components that were fitted on it: that would make the cut too low.
-    halves = rows[::2], rows[1::2]
-    errors = [_norms(_components(halves[1 - at])[1][kept:], half.T) for at, half in enumerate(halves)]
-    cut = float(np.quantile(np.concatenate(errors), _INSIDE))
-    scaled = {"columns": scale.columns, "means": scale.means, "deviations": scale.deviations}
-    return {**scaled, "residual": directions[kept:], "cut": max(cut, _ROUNDING)}
+def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) -> Learned:
+    """Return what `FittedReconstruction` is made of; or, as `reason`, why there is none."""
+    matrix = RowMatrix.of(reference)
+    reason = too_few(reference, len(matrix.share_names), rows=_FEW_ROWS, per_column=_ROWS_PER_COLUMN)
+    if reason:
+        return {"reason": reason}
+    shares, _ = matrix.sample(chunks, reference.rows)
+    whole = Components.fit(shares)
+    # No row is measured by components that were fitted on it: that would make the cut and the baseline too low.
+    one, other = halves(shares)
+    half = Components.fit(one)
+    (of_other,), (of_one,) = errors([half], other), errors([Components.fit(other)], one)
+    both = np.concatenate([of_one, of_other])
+    cut = max(float(np.quantile(both, _INSIDE)), _ROUNDING)
+    baseline = {
+        "rows": len(of_other),
+        "mean": float(of_other.mean()),
+        "variance": float(of_other.var()),
+        "whole": float(both.mean()),
+        "cut": cut,
+    }
+    arrays = whole.directions, half.directions, np.array([cut, whole.kept, half.kept])
+    digest = digest_of("halves", matrix.fingerprint, *arrays)
+    return {"digest": digest, "whole": whole.to_state(), "half": half.to_state(), "baseline": baseline}
 
 
 def fit(basis: Basis) -> FittedReconstruction | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
     learned = basis.reference.learned.get("reconstruction") if basis.reference else None
-    if learned is None or "reason" in learned:
+    # What earlier versions learned has no digest.
+    if basis.reference is None or learned is None or "digest" not in learned:
         return None
-    scale = Scale(tuple(learned["columns"]), learned["means"], learned["deviations"])
-    return FittedReconstruction(scale, learned["residual"], learned["cut"])
+    drift = basis.model.drift
+    return FittedReconstruction(
+        RowMatrix.of(basis.reference),
+        Components.from_state(learned["whole"]),
+        Components.from_state(learned["half"]),
+        Baseline(**learned["baseline"]),
+        learned["digest"],
+        # Two flags look at the same rows, so each has half of the false alarms.
+        drift.significance / 2,
+        by_effect=drift.rule == "effect",
+    )
 
 
-def values(residuals: Residuals, _: FittedReconstruction) -> Samples:
-    """Return the mean error, and the share of rows above the cut, from 2 rows on."""
+def values(residuals: Residuals, fitted: FittedReconstruction) -> Samples:
+    """Return the mean error and what it was, the share of rows above the cut, from 2 rows on, and the flag."""
     if residuals.rows < _MIN_ROWS:
         return {}
-    return {
-        "model_reconstruction_error": [Sample((), residuals.total / residuals.rows)],
-        "model_reconstruction_outlier_ratio": [Sample((), residuals.above / residuals.rows)],
+    said = {
+        "model_reconstruction_error": residuals.total / residuals.rows,
+        "model_reconstruction_error_baseline": fitted.baseline.whole,
+        "model_reconstruction_outlier_ratio": residuals.above / residuals.rows,
+        "model_reconstruction_drift_detected": fitted.is_detected(residuals, significance=fitted.significance),
     }
-
-
-def _norms(residual: FloatArray, standard: FloatArray) -> FloatArray:
-    """Return the error of each row (m,) of standardised columns (d, m), infinite where a value is too far out."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        left = residual @ standard
-        norms: FloatArray = np.sqrt(np.square(left, out=left).sum(axis=0))
-    norms[np.isnan(norms)] = np.inf
-    return norms
-
-
-def _sampled(scale: Scale, chunks: Sequence[Columns], rows: int) -> FloatArray:
-    """Return rows (n, d) of the reference, standardised: all of them, or some at even distances."""
-    step = -(-rows * len(scale.columns) // _MOST_VALUES)
-    found, before = [], 0
-    for chunk in chunks:
-        chosen = slice(-before % step, None, step)
-        numbers = {name: chunk.numbers[name][chosen] for name in scale.columns if name in chunk.numbers}
-        found += [some.T.copy() for some in scale.standardised(numbers, len(range(len(chunk))[chosen]))]
-        before += len(chunk)
-    return np.concatenate(found)
-
-
-def _components(rows: FloatArray) -> tuple[int, FloatArray]:
-    """Return how many components are kept, and all directions (d, d), those that explain most first.
-
-    One direction is always left, which matters for two columns that hardly correlate.
-    """
-    from sklearn.decomposition import PCA
-
-    fitted = PCA(svd_solver="covariance_eigh").fit(rows)
-    # scikit-learn's rule for `n_components=0.65`.
-    kept = int(np.searchsorted(fitted.explained_variance_ratio_.cumsum(), _EXPLAINED, side="right")) + 1
-    return min(kept, rows.shape[1] - 1), np.asarray(fitted.components_, np.float64)
+    return {family: [Sample((), float(value))] for family, value in said.items() if value is not None}
 
 
 SIGNAL: Final = Signal("reconstruction", "predictions", Residuals, fit, values, learn)

@@ -5,7 +5,18 @@ from types import MappingProxyType
 from typing import Final
 
 from driftgauge.aggregates.protocol import Aggregate
-from driftgauge.signals import causes, confidence, distribution, latency, moments, outcomes, reconstruction, slices
+from driftgauge.signals import (
+    anomalies,
+    causes,
+    confidence,
+    distribution,
+    latency,
+    moments,
+    multivariate,
+    outcomes,
+    reconstruction,
+    slices,
+)
 from driftgauge.signals.signal import Signal
 
 _ROWS: Final = (
@@ -14,6 +25,8 @@ _ROWS: Final = (
     distribution.SIGNAL,
     outcomes.SIGNAL,
     reconstruction.SIGNAL,
+    multivariate.SIGNAL,
+    anomalies.SIGNAL,
     causes.SIGNAL,
     slices.SIGNAL,
     confidence.ESTIMATE,

@@ -5,6 +5,7 @@
     outputs       the model's output in a window: scores or classes
     drifted       what the families about drift say of one window
     performed     what the families about performance say of one window
+    unusual       the most unusual rows of a window, for reports
     board         where samples are collected: what cannot be computed is left out here, once, for all families
     cache         what earlier snapshots computed, so that only what changed is computed again
     running_sums  the sums of panes among that
@@ -16,5 +17,17 @@ rounding of another order of addition.
 from driftgauge.snapshot.cache import SnapshotCache
 from driftgauge.snapshot.samples import model_samples
 from driftgauge.snapshot.state import Grown, Identity, Joining, ModelState, Slice, Standard
+from driftgauge.snapshot.unusual import UnusualRow, unusual_rows
 
-__all__ = ["Grown", "Identity", "Joining", "ModelState", "Slice", "SnapshotCache", "Standard", "model_samples"]
+__all__ = [
+    "Grown",
+    "Identity",
+    "Joining",
+    "ModelState",
+    "Slice",
+    "SnapshotCache",
+    "Standard",
+    "UnusualRow",
+    "model_samples",
+    "unusual_rows",
+]
