@@ -93,7 +93,7 @@ def planted(share: float, rows: int, repeats: int) -> dict[str, float]:
 def causes(drift: float, noise: float, rows: tuple[int, int], repeats: int) -> dict[str, Any]:
     """Return how often the column that moved is first, or among three, in three orders."""
     rng = np.random.default_rng([SEED, int(100 * drift), int(100 * noise), *rows])
-    hits = {name: np.zeros(2) for name in ("PSI", "impact", "PSI x impact")}
+    hits = {name: np.zeros(2) for name in ("PSI", "impact", "PSI x impact", "root of PSI x impact")}
     edges = special.ndtri(np.arange(1, BINS) / BINS)
     for repeat in range(repeats):
         cause = repeat % 4
@@ -111,9 +111,10 @@ def causes(drift: float, noise: float, rows: tuple[int, int], repeats: int) -> d
             p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
             psi[f"x{at}"] = float(((q - p) * np.log(q / p)).sum())
         ones = dict.fromkeys(psi, 1.0)
-        for name, order in (
-            ("PSI", ranked(psi, ones)), ("impact", ranked(ones, impacts)), ("PSI x impact", ranked(psi, impacts)),
-        ):  # fmt: skip
+        rooted = {at: value**0.5 for at, value in psi.items()}
+        pairs = ((psi, ones), (ones, impacts), (psi, impacts), (rooted, impacts))
+        for name, pair in zip(hits, pairs, strict=True):
+            order = ranked(*pair)
             hits[name] += np.array([order[0] == f"x{cause}", f"x{cause}" in order[:3]])
     return {name: (of / repeats).round(3).tolist() for name, of in hits.items()}
 
@@ -131,7 +132,7 @@ def main(repeats: int) -> None:
         say([f"planted change found, {rows:,} rows", *(f"in {share:.0%}" for share in shares)])
         for kind in LOSSES:
             say([kind, *(f"{of[kind]:.2f}" for of in found)])
-    say(["true column moved / noise moved, rows", "PSI", "impact", "PSI x impact"])
+    say(["true column moved / noise moved, rows", "PSI", "impact", "PSI x impact", "root of PSI x impact"])
     for drift, noise, sizes in (
         (0.8, 1.0, (20_000, 3000)), (0.5, 1.0, (20_000, 3000)), (0.5, 1.0, (5000, 1000)), (0.3, 0.6, (20_000, 3000)),
     ):  # fmt: skip
