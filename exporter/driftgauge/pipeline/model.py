@@ -224,40 +224,47 @@ class ModelRefresh:
                 step.deltas.append(reading.delta)
                 for outcome in reading.files:
                     step.take(left.popleft(), outcome, contents, now)
+                # While the next one is read, memory is needed for that.
+                del reading
                 if step.is_full:
                     self._commit(step, terms)
-                    step.clear()
                     self._turn.makes_room()
                 if is_late():
                     break
         return []
 
     def _commit(self, step: Step, terms: Terms, finish: Finish | None = None) -> None:
+        """Commit a step, if it has anything, and clear it."""
         if not step.records:
             return
-        memory, pace, delta = self._memory, self._means.pace, Delta.combine(step.deltas)
+        memory, pace = self._memory, self._means.pace
+        records, delta = step.records, Delta.combine(step.deltas)
+        step.clear()
         memory.repeated = Totals.combine([memory.repeated, delta.repeated])
         memory.state, notes = commit(
             self._store,
             memory.state,
             delta,
-            records=step.records,
+            records=records,
             known=memory.files,
             terms=terms,
             finish=finish,
             few_cells=pace.few_cells,
         )
+        rows = delta.rows_read
+        # So that it can be returned to the operating system.
+        del delta
         if finish is None:
             say_notes(memory, notes, terms.now)
-        memory.files |= {(record.source, record.path): record for record in step.records}
+        memory.files |= {(record.source, record.path): record for record in records}
         # A smaller step leaves too little behind to be worth the time.
-        is_large = delta.rows_read >= pace.step_rows
+        is_large = rows >= pace.step_rows
         self._store.settle(after_large=is_large)
         if is_large:
             trim()
         say_doubts(memory, terms.now)
-        name, files, waiting = memory.state.config.name, len(step.records), memory.state.joining.predictions
-        _log.info("batches committed", model=name, files=files, rows=delta.rows_read, waiting=waiting)
+        name, files, waiting = memory.state.config.name, len(records), memory.state.joining.predictions
+        _log.info("batches committed", model=name, files=files, rows=rows, waiting=waiting)
 
     def _conclude(self, step: Step, cursor: Cursor, terms: Terms, noted: _Noted) -> None:
         """Commit the last step; with it remember how far the feed has looked, and forget what is old.
