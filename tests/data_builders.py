@@ -60,10 +60,17 @@ def features(**values: Any) -> Columns:
     return make_columns(len(next(iter(values.values()))), numbers=numbers, categories=categories)
 
 
-def a_reference(rows: Columns, *, max_features: int = 500, max_categories: int = 200, **drift: Any) -> Reference:
-    """Compile rows to a reference; `drift` are settings of that section."""
+def a_reference(
+    rows: Columns,
+    *,
+    max_features: int = 500,
+    max_categories: int = 200,
+    model: ModelConfig | None = None,
+    **drift: Any,
+) -> Reference:
+    """Compile rows to a reference; `drift` are settings of that section, `model` is a binary one by default."""
     found = compile_reference([rows], drift=Drift(**drift), max_features=max_features, max_categories=max_categories)
-    return replace(found, learned=learn_all([rows], found, a_model()))
+    return replace(found, learned=learn_all([rows], found, model or a_model()))
 
 
 def counted(reference: Reference, rows: Columns, *, limit: int = CATEGORY_LIMIT) -> Distribution:

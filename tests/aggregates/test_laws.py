@@ -15,18 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders import a_pane, a_reference, counted, features, fitted, folded, make_columns
+from data_builders import a_model, a_pane, a_reference, counted, features, fitted, folded, make_columns
 from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.distribution import Distribution, Unseen
 from driftgauge.aggregates.moments import Moments
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.sketch import ValueSketch
+from driftgauge.aggregates.strata import StrataSums
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.codec import pack, unpack
 from driftgauge.columns import Columns
+from driftgauge.config import Limits
+from driftgauge.estimate.coding import coding_of, nothing_kept
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.signals import AGGREGATES
+from driftgauge.signals import AGGREGATES, Basis, fit_all
 
 NAN = float("nan")
 BOUNDS = (0.1, 0.5, 1.0)
@@ -47,6 +50,14 @@ MANY_ROWS = a_reference(
         categories={"plan": ["a", "b", "c"] * 200},
     )
 )
+AMOUNTS = np.random.default_rng(5).uniform(-1e3, 1e3, 800)
+REGRESSION = a_reference(
+    make_columns(800, predicted=AMOUNTS, label=AMOUNTS * (1 + np.sin(AMOUNTS)), numbers={"x": AMOUNTS.round(-2)}),
+    model=a_model(task="regression"),
+)
+TREE = coding_of(REGRESSION).tree
+assert TREE
+LEAVES = TREE.leaves
 OTHER = a_reference(features(x=np.array([0.0, 1.0, 3.0, 50.0]), plan=["a", "a", "b", "c"]), max_categories=2)
 
 Row = dict[str, Any]
@@ -124,6 +135,16 @@ def fold_regression(rows: Sequence[Row]) -> Outcomes:
     return folded(make_columns(len(rows), label=amounts, predicted=predicted))
 
 
+def fold_strata(rows: Sequence[Row]) -> StrataSums:
+    """Add up the errors of amounts predicted by `x`, some of them in rows that come back without codes."""
+    signal: Any = fit_all(Basis(a_model(task="regression"), Limits(), REGRESSION))["strata_outcomes"]
+    amounts, predicted = np.array([row["amount"] for row in rows]), np.array([row["x"] for row in rows])
+    columns = make_columns(len(rows), label=amounts, predicted=predicted, numbers={"x": predicted})
+    lost = np.array([row["failed"] for row in rows], np.bool_)
+    parts = [columns.take(~lost), replace(columns.take(lost), numbers={}, codes=nothing_kept(int(lost.sum())))]
+    return StrataSums.combine([signal.fold(part, np.array([len(part)]))[0] for part in parts])
+
+
 def fold_totals(rows: Sequence[Row]) -> Totals:
     """Count rows under two versions, as the pipeline does."""
     versions = {}
@@ -195,6 +216,7 @@ STORED = [
     Subject("Outcomes", lambda rows: folded(as_columns(rows)), Outcomes.combine, lambda: Outcomes.combine([])),
     Subject("Outcomes, multiclass", fold_multiclass, Outcomes.combine, lambda: Outcomes.combine([])),
     Subject("Outcomes, regression", fold_regression, Outcomes.combine, lambda: Outcomes.combine([])),
+    Subject("Strata", fold_strata, StrataSums.combine, lambda: StrataSums.fold(np.zeros(0, int), None, leaves=LEAVES)),
     Subject("Totals", fold_totals, Totals.combine, lambda: Totals.combine([])),
 ]
 # Stored inside a Distribution, so that it has no state of its own.
@@ -312,6 +334,11 @@ LAYOUT, OTHER_LAYOUT = REFERENCE.layout, OTHER.layout
         (ValueSketch.empty(groups=1, limit=8), ValueSketch.empty(groups=2, limit=8), ["(1, 8)", "(2, 8)"]),
         (ValueSketch.empty(groups=1, limit=8), ValueSketch.empty(groups=1, limit=9), ["(1, 8)", "(1, 9)"]),
         (
+            StrataSums.fold(np.array([0]), None, leaves=2),
+            StrataSums.fold(np.array([0]), None, leaves=3),
+            ["[2, 3]"],
+        ),
+        (
             Distribution.empty(LAYOUT, limit=2),
             Distribution.empty(OTHER_LAYOUT, limit=2),
             [LAYOUT.fingerprint, OTHER_LAYOUT.fingerprint],
@@ -327,7 +354,7 @@ LAYOUT, OTHER_LAYOUT = REFERENCE.layout, OTHER.layout
             ["distribution", f"{LAYOUT.fingerprint}:2", f"{OTHER_LAYOUT.fingerprint}:2"],
         ),
     ],
-    ids=["bounds", "groups", "limit of keys", "layout", "limit of names", "pane"],
+    ids=["bounds", "groups", "limit of keys", "strata", "layout", "limit of names", "pane"],
 )
 def test_refuses_what_does_not_fit(one: Any, other: Any, named: list[str]) -> None:
     """Aggregates with different parameters are not combined, and the message names both."""

@@ -16,7 +16,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
 from driftgauge.families import LABEL_DELAY_BUCKETS, LATENCY_BUCKETS
-from e2e import bounds, expected
+from e2e import bounds, expected, expected_errors
 from e2e.traffic import AT, CLASSES, DAY, HOUR, Traffic
 
 WINDOWS: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
@@ -53,6 +53,11 @@ class Oracle:
         self._traffic = traffic
         reference = performance(traffic.reference, traffic) if traffic.reference is not None else {}
         self._baseline = {**reference, **baseline}
+        self._errors = (
+            expected_errors.Expected(traffic.reference, traffic.numeric, traffic.categorical)
+            if traffic.task == "regression" and traffic.reference is not None
+            else None
+        )
 
     def put(self, name: str, value: float | None, **labels: str) -> None:
         """Expect a series; one without a finite value must be absent."""
@@ -127,6 +132,8 @@ class Oracle:
             self._together(rows, reference, **at)
             if self._traffic.task == "binary":
                 self._estimates(expected.Rows.of(rows), **at)
+            if self._errors:
+                self._estimated_errors(self._errors.of(rows.drop(columns="label")), **at)
             self._impacts(rows, reference, **at)
 
     def _quality(self, rows: pd.DataFrame, **at: str) -> None:
@@ -230,6 +237,29 @@ class Oracle:
         if flagged:
             self.put("model_concept_drift_detected", any(flagged), **at)
 
+    def _estimated_errors(self, found: Mapping[str, tuple[float, float]], **at: str) -> None:
+        for metric, (value, error) in found.items():
+            self.put("model_estimated_performance", value, metric=metric, **at)
+            base = self._baseline[metric]
+            self.put("model_estimated_degradation", (value - base) / base, metric=metric, **at)
+            for bound, end in (("lower", value - Z * error), ("upper", value + Z * error)):
+                self.put("model_estimated_performance_bound", max(end, 0.0), metric=metric, bound=bound, **at)
+
+    def _record_of_errors(
+        self, found: Mapping[str, tuple[float, float]], rows: int, realised: Mapping[str, float], **at: str
+    ) -> None:
+        flagged = []
+        for metric, (value, error) in found.items():
+            base, concept = self._baseline[metric], realised[metric] - value
+            self.put("model_estimate_error", concept, metric=metric, **at)
+            for part, size in (("inputs", value - base), ("concept", concept)):
+                self.put("model_performance_change", size / base, metric=metric, part=part, **at)
+            if rows >= 100:
+                self.put("model_concept_drift_zscore", concept / error, metric=metric, **at)
+                flagged.append(abs(concept) >= max(0.02 * base, 3 * error))
+        if flagged:
+            self.put("model_concept_drift_detected", any(flagged), **at)
+
     def _performance(self, rows: pd.DataFrame, **at: str) -> None:
         self.put("model_window_labels", len(rows), **at)
         found = performance(rows, self._traffic)
@@ -248,6 +278,8 @@ class Oracle:
             self._record(rows, found, **at)
         if self._traffic.reference is not None and len(rows):
             self._slices(rows, self._traffic.reference, **at)
+        if self._errors and len(rows):
+            self._record_of_errors(self._errors.of(rows), len(rows), found, **at)
 
     def _slices(self, rows: pd.DataFrame, reference: pd.DataFrame, **at: str) -> None:
         regression = self._traffic.task == "regression"

@@ -11,17 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_builders import a_reference, features
+from data_builders import a_reference, features, make_columns
 from driftgauge.aggregates.outcomes import Outcomes
+from driftgauge.aggregates.strata import StrataSums
 from driftgauge.columns import Columns, IntArray, Where
-from driftgauge.config import ModelConfig, Window
+from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.estimate.coding import Coding, coding_of
 from driftgauge.pipeline.commit import commit
 from driftgauge.pipeline.delta import Delta, Signals, Terms, own_key
 from driftgauge.pipeline.labels import fold_labels
 from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.segments import Segment
-from driftgauge.signals import Fitted, FittedOnCodes
+from driftgauge.signals import Basis, Fitted, FittedOnCodes, fit_all
 from driftgauge.signals.outcomes import FittedOutcomes
 from driftgauge.snapshot import ModelState
 from driftgauge.store import Store
@@ -251,3 +252,40 @@ def test_one_byte_a_feature(tmp_path: Path) -> None:
     run.step(by(FIRST), served=predictions())
 
     assert [len(codes) for _, codes in run.stored()] == [2] * ROWS
+
+
+def regression(label: Sequence[float] | None = None, **more: Any) -> Columns:
+    """Return the same rows of a regression."""
+    rows = predictions(versions=["1"])
+    known = pa.nulls(ROWS, pa.float64()) if label is None else pa.array(label, pa.float64())
+    return replace(rows, predicted=pa.array(np.arange(ROWS, dtype=np.float64)), label=known, **more)
+
+
+def test_strata_of_late_labels(tmp_path: Path) -> None:
+    """A regression's strata say of labels that come a process later, and are corrected, what they say of early ones."""
+    random = np.random.default_rng(4)
+    x = random.normal(size=800)
+    model = ModelConfig.model_validate(a_model(labels={}, task="regression"))
+    known = make_columns(800, predicted=x, label=x + x * random.normal(size=800), numbers={"x": x})
+    reference = a_reference(known, model=model)
+    fitted: Signals = {"": fit_all(Basis(model, Limits(), reference))}
+    truth = random.normal(size=ROWS) * 30
+    told = replace(labels("1"), predicted=pa.nulls(ROWS, pa.float64()), label=pa.array(truth + 1))
+    corrected = replace(labels("1", file=3, ago=200), predicted=told.predicted, label=pa.array(truth))
+    runs = []
+    for name, steps in (
+        ("late", [(regression(), None), (None, told), (None, corrected)]),
+        ("same row", [(regression(truth.tolist()), None)]),
+    ):
+        run = Run(tmp_path / name)
+        run.model = model
+        run.state = ModelState(model, reference=reference)
+        for served, labelled in steps:
+            run.step(fitted, served=served, told=labelled)
+        found = [pane.find("strata_outcomes", StrataSums) for pane in run.state.outcomes.values()]
+        runs.append(StrataSums.combine([each for each in found if each]))
+
+    late, early = runs
+    assert (late.rows, late.known, late.unknown) == (ROWS, ROWS, 0)
+    assert late.counts.tolist() == early.counts.tolist()
+    assert late.losses.ravel() == pytest.approx(early.losses.ravel(), rel=1e-12)

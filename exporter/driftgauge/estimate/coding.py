@@ -5,7 +5,8 @@ labelled rows can still ask which slice of the inputs a row was in. Codes of ano
 that have such codes count as rows of which nothing is known.
 
 A number's code is its PSI bin, counted from 0. A category's code is its place among the reference's largest, and one
-more for all others. `MISSING` stands for a missing value.
+more for all others. `MISSING` stands for a missing value. Where the reference has strata (`strata`), one more byte says
+in which of them a row is, which is decided by the features themselves and by the prediction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftgauge.aggregates.distribution import as_floats
 from driftgauge.columns import BoolArray, CodeArray, Codes, Columns, FloatArray, TextArray
+from driftgauge.estimate.tree import SingleArray, Tree, single
 from driftgauge.grid import DOUBLE, CategoryGrid, in_precision
 from driftgauge.reference import NumericProfile, Reference
 
@@ -28,6 +31,8 @@ MISSING: Final = 255
 MOST_CATEGORIES: Final = 10
 # Where a reference that is a slice of another one has the coding of that: among what was learned.
 LEARNED: Final = "coding"
+# Where the tree is that divides rows into strata: in what was learned under this name, as `tree`.
+STRATA: Final = "strata"
 # Digits of a bin's ends in its name; more where these would not tell two ends apart.
 _DIGITS: Final = 4
 _MOST_DIGITS: Final = 17
@@ -100,14 +105,25 @@ Column = NumericCodes | CategoryCodes
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """How the features of one reference are coded: d `columns`, in the reference's order."""
+    """How the features of one reference are coded: d `columns`, in the reference's order.
+
+    tree: of strata, over these columns and the prediction; None where there are none.
+    """
 
     columns: tuple[Column, ...]
+    tree: Tree | None = None
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
         """Return the coding of a whole reference, of all features that every batch should have."""
-        return cls(tuple(_column(name, reference) for name in reference.features))
+        tree = reference.learned.get(STRATA, {}).get("tree")
+        columns = tuple(_column(name, reference) for name in reference.features)
+        return cls(columns, tree and Tree.from_state(tree))
+
+    @property
+    def width(self) -> int:
+        """How many bytes are kept of a row."""
+        return len(self.columns) + (self.tree is not None)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -119,6 +135,8 @@ class Coding:
                 digest.update(f"{column.bits}:".encode() + column.edges.astype("<f8").tobytes())
             else:
                 digest.update(repr(column.categories).encode())
+        if self.tree is not None:
+            digest.update(self.tree.fingerprint.encode())
         return digest.hexdigest()
 
     def known(self, rows: Columns) -> BoolArray:
@@ -127,17 +145,15 @@ class Coding:
             return np.ones(len(rows), np.bool_)
         is_ours = pc.and_(
             pc.equal(rows.codes.coding, self.fingerprint),
-            pc.equal(pc.binary_length(rows.codes.values), len(self.columns)),
+            pc.equal(pc.binary_length(rows.codes.values), self.width),
         )
         return np.asarray(pc.fill_null(is_ours, fill_value=False).to_numpy(zero_copy_only=False))
 
     def codes(self, rows: Columns) -> CodeArray:
         """Return the codes (n, d) of rows, of which those that are not `known` have nothing but `MISSING`."""
-        found = np.full((len(rows), len(self.columns)), MISSING, np.uint8)
         if rows.codes is not None:
-            known = self.known(rows)
-            found[known] = _bytes_of(rows.codes.values.filter(pa.array(known)), len(self.columns))
-            return found
+            return self._stored(rows)[:, : len(self.columns)]
+        found = np.full((len(rows), len(self.columns)), MISSING, np.uint8)
         for at, column in enumerate(self.columns):
             if isinstance(column, NumericCodes) and column.name in rows.numbers:
                 bits = rows.facts.precision.get(column.name, DOUBLE)
@@ -146,14 +162,57 @@ class Coding:
                 found[:, at] = column.of(rows.categories[column.name])
         return found
 
+    def strata(self, rows: Columns) -> CodeArray:
+        """Return the leaf of the tree that each row (n,) is in, `MISSING` where that is not known.
+
+        Where rows have no column of a name that the tree asks for, nothing is known: that is no missing value.
+        """
+        if self.tree is None:
+            raise ValueError("this coding has no strata")
+        if rows.codes is not None:
+            return self._stored(rows)[:, -1]
+        asked = [self.columns[at].name for at in self.tree.columns if at < len(self.columns)]
+        if not {*rows.numbers, *rows.categories}.issuperset(asked):
+            return np.full(len(rows), MISSING, np.uint8)
+        return self.tree.apply(self.inputs(rows), len(rows)).astype(np.uint8)
+
+    def inputs(self, rows: Columns) -> list[SingleArray]:
+        """Return what the tree divides rows (n,) by: numbers as they are, categories by code, and the prediction.
+
+        Columns that a tree does not ask for are empty.
+        """
+        wanted = range(len(self.columns) + 1) if self.tree is None else self.tree.columns
+        found = [np.zeros(0, np.float32)] * (len(self.columns) + 1)
+        for at in wanted:
+            column = self.columns[at] if at < len(self.columns) else None
+            if column is None:
+                found[at] = single(as_floats(rows.predicted))
+            elif isinstance(column, NumericCodes):
+                found[at] = single(rows.numbers.get(column.name, np.full(len(rows), np.nan)))
+            elif column.name in rows.categories:
+                codes = column.of(rows.categories[column.name]).astype(np.float32)
+                found[at] = np.where(codes == MISSING, np.float32(np.nan), codes)
+            else:
+                found[at] = np.full(len(rows), np.nan, np.float32)
+        return found
+
     def kept(self, rows: Columns) -> Codes:
-        """Return what is to be kept of rows whose features are at hand: d bytes of each."""
-        found = np.ascontiguousarray(self.codes(rows))
-        ends = np.arange(len(rows) + 1, dtype=np.int32) * np.int32(found.shape[1])
-        values = pa.BinaryArray.from_buffers(
-            pa.binary(), len(rows), [None, pa.py_buffer(ends), pa.py_buffer(found.reshape(-1))]
-        )
+        """Return what is to be kept of rows whose features are at hand: `width` bytes of each."""
+        found = self.codes(rows)
+        if self.tree is not None:
+            found = np.column_stack([found, self.strata(rows)])
+        ends = np.arange(len(rows) + 1, dtype=np.int32) * np.int32(self.width)
+        flat = np.ascontiguousarray(found).reshape(-1)
+        values = pa.BinaryArray.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(ends), pa.py_buffer(flat)])
         return Codes(pa.repeat(pa.scalar(self.fingerprint), len(rows)), values)
+
+    def _stored(self, rows: Columns) -> CodeArray:
+        """Return the bytes (n, width) of rows that come back, `MISSING` where they are not `known`."""
+        found = np.full((len(rows), self.width), MISSING, np.uint8)
+        if rows.codes is not None:
+            known = self.known(rows)
+            found[known] = _bytes_of(rows.codes.values.filter(pa.array(known)), self.width)
+        return found
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields as `codec` takes them."""
@@ -163,20 +222,20 @@ class Coding:
                 if isinstance(column, NumericCodes)
                 else {"name": column.name, "categories": column.categories}
                 for column in self.columns
-            ]
+            ],
+            "tree": self.tree and self.tree.to_state(),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Return the coding that `to_state` described."""
-        return cls(
-            tuple(
-                NumericCodes(column["name"], column["edges"], column["bits"])
-                if "edges" in column
-                else CategoryCodes(column["name"], tuple(column["categories"]))
-                for column in state["columns"]
-            )
+        columns = tuple(
+            NumericCodes(column["name"], column["edges"], column["bits"])
+            if "edges" in column
+            else CategoryCodes(column["name"], tuple(column["categories"]))
+            for column in state["columns"]
         )
+        return cls(columns, state["tree"] and Tree.from_state(state["tree"]))
 
 
 def coding_of(reference: Reference) -> Coding:

@@ -10,7 +10,10 @@ from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 
 # What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
-OPTIONAL_SIGNALS: Final = ("reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept")
+OPTIONAL_SIGNALS: Final = (
+    *("reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept"),
+    *("strata", "strata_outcomes"),
+)
 
 # Seconds. Finest where online models answer; the top end is where clients have long given up.
 LATENCY_BUCKETS: Final[tuple[float, ...]] = (

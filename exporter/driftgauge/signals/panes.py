@@ -21,10 +21,11 @@ def learn_all(
 ) -> dict[str, Learned]:
     """Return by signal what is to be stored with the reference, which was compiled from these rows.
 
-    whole: the reference that this one is a segment's slice of, whose coding it has then.
+    whole: the reference that this one is a segment's slice of. Then it has the coding of that, and to learn from, what
+    was learned of that.
     """
     shared: dict[str, Learned] = {LEARNED: coding_of(whole).to_state()} if whole else {}
-    reference = replace(reference, learned=shared)
+    reference = replace(reference, learned={**(whole.learned if whole else {}), **shared})
     return shared | {
         name: signal.learn(chunks, reference, model)
         for name, signal in SIGNALS.items()

@@ -16,6 +16,7 @@ from driftgauge.signals import (
     outcomes,
     reconstruction,
     slices,
+    strata,
 )
 from driftgauge.signals.signal import Signal
 
@@ -31,6 +32,8 @@ _ROWS: Final = (
     slices.SIGNAL,
     confidence.ESTIMATE,
     confidence.CONCEPT,
+    strata.SIGNAL,
+    strata.OUTCOMES,
 )
 SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType({signal.name: signal for signal in _ROWS})
 # The class of each signal's aggregate, for reading panes back.
