@@ -52,6 +52,19 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             model_concept_drift_zscore model_segment_performance model_segment_degradation_lower
         """,
     ),
+    ((*WINDOW, "class", "predicted"), "gauge", "model_class_confusion"),
+    ((*WINDOW, "class", "kind"), "gauge", "model_class_share"),
+    ((*WINDOW, "feature", "kind"), "gaugehistogram", "model_feature_distribution"),
+    (
+        WINDOW,
+        "gauge",
+        """
+            model_label_ks_statistic model_label_ks_pvalue model_label_chi2_statistic model_label_chi2_pvalue
+            model_label_psi model_label_js_distance model_label_wasserstein_distance model_label_mean_shift
+            model_label_total_variation_distance model_label_drift_detected model_label_outlier_ratio
+            model_label_unseen_ratio
+        """,
+    ),
     ((*WINDOW, "metric", "bound"), "gauge", "model_performance_bound model_estimated_performance_bound"),
     ((*WINDOW, "metric", "part"), "gauge", "model_performance_change"),
     ((*WINDOW, "level"), "gauge", "model_anomalous_rows_ratio"),

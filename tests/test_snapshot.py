@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from data_builders import MICROS, a_model, a_pane, a_reference, features, make_columns
 from driftgauge.aggregates.buckets import Buckets
@@ -15,7 +16,7 @@ from driftgauge.aggregates.distribution import Distribution
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.batch import decode
-from driftgauge.collector import validate, within_limit
+from driftgauge.collector import validate, within_limit, written
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.drift import compare
@@ -261,6 +262,12 @@ def test_performance() -> None:
         "class_recall 1": 2 / 3,
         "class_f1_score 0": 2 / 3,
         "class_f1_score 1": 0.8,
+        "class_share 0 label": 0.25,
+        "class_share 1 label": 0.75,
+        "class_confusion 0 0": 1,
+        "class_confusion 0 1": 0,
+        "class_confusion 1 0": 1,
+        "class_confusion 1 1": 2,
     }
     others = {"performance_degradation accuracy": 0.05, "window_predictions": 0}
     shares = {"accuracy": (3, 4), "precision": (2, 2), "recall": (2, 3), "f1": (2, 3)}
@@ -330,6 +337,83 @@ def test_numbers_that_overflow_are_left_out() -> None:
     found = on_window(samples(predictions=predictions(rows)), "model_feature_")
 
     assert found == {"mean x": 0, "missing_ratio x": 0}
+
+
+def test_classes_of_a_window() -> None:
+    """Every pair of classes has its count, zeros too, and shares are told by what they are of."""
+    rows = make_columns(5, label=["a", "b", "a", "c", "b"], predicted=["a", "a", "a", "b", "b"])
+    panes = {"outcomes": {PaneKey("1", PANE, 120): a_pane(rows, of="labelled")}, "predictions": predictions(rows)}
+
+    found = samples(**panes, settings={"task": "multiclass"})
+
+    counts = {("a", "a"): 2, ("b", "a"): 1, ("b", "b"): 1, ("c", "b"): 1}
+    assert on_window(found, "model_class_confusion") == {
+        f" {true} {other}": counts.get((true, other), 0) for true in "abc" for other in "abc"
+    }
+    shares = {" a label": 0.4, " b label": 0.4, " c label": 0.2, " a predicted": 0.6, " b predicted": 0.4}
+    assert on_window(found, "model_class_share") == pytest.approx(shares)
+
+
+@pytest.mark.parametrize(("classes", "pairs"), [(20, 400), (21, 0)])
+def test_confusion_of_many_classes(classes: int, pairs: int) -> None:
+    """Of more than 20 classes there is no matrix, and what is of each class is still there."""
+    names = [f"c{number:02}" for number in range(classes)]
+    rows = make_columns(classes, label=names, predicted=names)
+    found = samples(outcomes={PaneKey("1", PANE, 120): a_pane(rows, of="labelled")}, settings={"task": "multiclass"})
+
+    assert len(found.get("model_class_confusion", {})) == pairs
+    assert len(found["model_class_share"]) == len(found["model_class_recall"]) == classes
+
+
+def test_hostile_classes() -> None:
+    """Quotes, lines and long names of classes are escaped as other labels are, and the page can be read."""
+    names = ['say "x"', "two\nlines", "back\\slash", "x" * 10_000]
+    rows = make_columns(8, label=names * 2, predicted=names[::-1] * 2)
+    state = ModelState(
+        a_model(task="multiclass"),
+        totals=Totals(versions={"1": VersionTotals(last_prediction=NOW)}),
+        predictions=predictions(rows),
+        outcomes={PaneKey("1", PANE, 120): a_pane(rows, of="labelled")},
+    )
+    found = model_samples(state, windows=[HOUR], limits=LIMITS, now=NOW)
+    validate(found)
+
+    page = written(found, openmetrics=False).decode()
+    read = {family.name: family.samples for family in text_string_to_metric_families(page)}
+    for name in ("model_class_confusion", "model_class_share"):
+        assert {one.labels["class"] for one in read[name]} == set(names)
+    assert {one.labels["predicted"] for one in read["model_class_confusion"]} == set(names)
+
+
+def test_drift_of_labels() -> None:
+    """Labels are compared with those of the reference like any other column, where it has some."""
+    before = make_columns(1000, label=["0"] * 800 + ["1"] * 200, predicted=["0"] * 1000)
+    now = make_columns(100, label=["0"] * 40 + ["1"] * 60, predicted=["0"] * 100)
+    reference = a_reference(before)
+    found = samples(reference=reference, outcomes={PaneKey("1", PANE, 120): a_pane(now, reference, of="labelled")})
+    moved = on_window(found, "model_label_")
+
+    assert moved["total_variation_distance"] == pytest.approx(0.4)
+    assert moved["drift_detected"] == 1
+    assert moved["unseen_ratio"] == 0
+    assert moved.keys() == {
+        *("chi2_statistic", "chi2_pvalue", "total_variation_distance", "psi", "js_distance"),
+        *("drift_detected", "unseen_ratio"),
+    }
+    unlabelled = a_reference(make_columns(1000, predicted=["0"] * 1000))
+    outcomes = {PaneKey("1", PANE, 120): a_pane(now, unlabelled, of="labelled")}
+    assert on_window(samples(reference=unlabelled, outcomes=outcomes), "model_label_") == {}
+
+
+def test_baseline_errors() -> None:
+    """A computed baseline has the standard errors of the reference's rows, a configured one none."""
+    reference = replace(
+        a_reference(features(x=np.arange(9.0))), learned={"outcomes": {"errors": {"accuracy": 0.01, "f1": 0.02}}}
+    )
+    state = ModelState(a_model(baseline={"accuracy": 0.9}), reference=reference)
+
+    assert state.baseline_errors == {"f1": 0.02}
+    assert ModelState(a_model()).baseline_errors == {}
 
 
 ACCURACY = {"model_accuracy": [Sample(("m", str(version), "1h"), 0.5) for version in range(3)]}
@@ -408,7 +492,8 @@ def test_what_is_known_already_is_not_computed_again(monkeypatch: pytest.MonkeyP
     assert same == model_samples(state, windows=windows, limits=LIMITS, now=NOW)
     assert asked(predictions=first | pane(5))[0] == 1
     assert asked(predictions=state.predictions | pane(0))[0] == 2
-    assert asked(baseline={"accuracy": 0.9})[0] == 0
+    # The estimated degradation is measured from it.
+    assert asked(baseline={"accuracy": 0.9})[0] == 2
     assert asked(config=a_model(drift={"ks": 0.5}))[0] == 2
     other = a_reference(features(x=rng.normal(size=100)))
     assert asked(reference=other, predictions=pane(0, other))[0] == 1
@@ -452,3 +537,18 @@ def plain(found: Samples) -> dict[str, float]:
         for sample in samples
         if isinstance(sample, Sample)
     }
+
+
+def test_distributions_and_confusions_go_before_other_details() -> None:
+    """What has many series for each feature or class is left out first, and a histogram counts with its buckets."""
+    bins = HistogramSample(("m", "1", "1h", "a", "window"), (1.0, 2.0), (0.1, 0.2, 0.7), 1.5)
+    cells = [Sample(("m", "1", "1h", "x", other), 3.0) for other in "xy"]
+    bulky: Samples = {"model_feature_distribution": [bins], "model_class_confusion": cells}
+
+    found, dropped = within_limit([bulky | FEATURES, OTHER], max_series=9)
+
+    assert {name: len(of) for name, of in found.items()} == {
+        "model_accuracy": 1, "model_feature_psi": 3, "model_class_recall": 1, "model_class_confusion": 2,
+    }  # fmt: skip
+    assert dropped == 5
+    assert within_limit([bulky | FEATURES, OTHER], max_series=12)[1] == 0

@@ -42,6 +42,8 @@ LABELS: Final = {
     'have this label, so `segment=""` selects them.',
     "feature": "The feature's name as the records have it.",
     "class": "The class, as the labels spell it.",
+    "predicted": "The class that was predicted, as the predictions spell it.",
+    "kind": "Of what it is: `predicted`, `label` or `reference` of a class, `window` or `reference` of a feature.",
     "metric": "Which performance metric; see the table below.",
     "bound": "`lower` or `upper` end of the interval.",
     "part": "`inputs` or `concept`: what the change comes from.",

@@ -29,6 +29,8 @@ from driftgauge.lookup import Lookup
 OUTPUT: Final = "\x00output"
 # The same for the classes of rows without a score, where the output is a score.
 CLASS: Final = "\x00class"
+# The labels, on a layout of their own.
+LABEL: Final = "\x00label"
 # Occupied cells (k,) in ascending order, how many values fell on each, and their sums (of numbers: from `center` on).
 Tally = tuple[IntArray, IntArray, FloatArray]
 # Bits of the floats that all is counted in.

@@ -155,20 +155,24 @@ def compile_reference(chunks: Sequence[Columns], *, drift: Drift, max_features: 
     for name in (*names[:max_features], *in_roles):
         if name in numbers:
             grids[name], profiles[name] = _numeric(numbers[name], drift, facts.precision.get(name, DOUBLE))
-        elif _names_each_row(categories[name]):
+        elif names_each_row(categories[name]):
             readings[name] = "left_out"
         else:
             grids[name], profiles[name] = _categorical(categories[name], max_categories)
     for name, output in _outputs(chunks, facts).items():
-        grids[name], profiles[name] = (
-            _numeric(output, drift, facts.precision.get(OUTPUT, DOUBLE))
-            if isinstance(output, np.ndarray)
-            else _categorical(output, max_categories)
-        )
+        bits = facts.precision.get(OUTPUT, DOUBLE)
+        grids[name], profiles[name] = compile_column(output, drift, bits, max_categories)
     if not grids:
         raise ReferenceUnusable("the reference has no feature and no prediction column to compare with")
     dropped = tuple(names[max_features:])
     return Reference(Layout(grids), profiles, rows, dropped, readings=readings, roles=facts.roles, output=facts.output)
+
+
+def compile_column(
+    values: FloatArray | TextArray, drift: Drift, bits: int, max_categories: int
+) -> tuple[NumericGrid | CategoryGrid, Profile]:
+    """Return the grid of one column, numbers (n,) of so many bits or texts, and the reference's own counts on it."""
+    return _numeric(values, drift, bits) if isinstance(values, np.ndarray) else _categorical(values, max_categories)
 
 
 def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[str, TextArray]]:
@@ -189,7 +193,7 @@ def _gathered(chunks: Sequence[Columns]) -> tuple[dict[str, FloatArray], dict[st
     return numbers, categories
 
 
-def _names_each_row(text: TextArray) -> bool:
+def names_each_row(text: TextArray) -> bool:
     """Tell whether every value is another, of enough to know: then it is an identifier, or text that people wrote."""
     present = len(text) - text.null_count
     return bool(present >= _MANY_ROWS and pc.count_distinct(text, mode="only_valid").as_py() == present)

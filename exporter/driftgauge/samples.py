@@ -15,6 +15,11 @@ class Sample:
     value: float
     segment: str = ""
 
+    @property
+    def series(self) -> int:
+        """It is one series."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True)
 class HistogramSample:
@@ -29,6 +34,11 @@ class HistogramSample:
     counts: tuple[float, ...]
     sum: float
     segment: str = ""
+
+    @property
+    def series(self) -> int:
+        """Series that it takes: buckets, the last of them unbounded, and count and sum."""
+        return len(self.counts) + 2
 
 
 Samples = Mapping[str, Sequence[Sample | HistogramSample]]

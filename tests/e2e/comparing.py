@@ -12,8 +12,10 @@ EXACT: Final = 1e-9
 TOLERANCES: Final = {
     "model_feature_ks_statistic": 1e-12,
     "model_prediction_ks_statistic": 1e-12,
+    "model_label_ks_statistic": 1e-12,
     "model_feature_wasserstein_distance": 1e-3,
     "model_prediction_wasserstein_distance": 1e-3,
+    "model_label_wasserstein_distance": 1e-3,
     "model_roc_auc": 1e-4,
     "model_performance_bound roc_auc": 1e-4,
     "model_performance_degradation roc_auc": 1e-4,

@@ -123,6 +123,7 @@ class Oracle:
             drifts[name] = self._column("model_feature", rows[name], known, feature=name, **at)
         output = "score" if self._traffic.task == "binary" else "predicted"
         known = None if reference is None else reference[output]
+        self._mix(rows, **at)
         answered = rows.loc[~rows["failed"], output]
         drift = self._column("model_prediction", answered, known, **at)
         for flag in flags({"": drift}).values():
@@ -152,6 +153,10 @@ class Oracle:
             self.put(f"{prefix}_stddev", values.std(ddof=0), **at)
         if reference is None or not len(values):
             return 0, []
+        return self._moved(prefix, values, reference, **at)
+
+    def _moved(self, prefix: str, values: pd.Series, reference: pd.Series, **at: str) -> Judged:
+        numeric = pd.api.types.is_numeric_dtype(values)
         if numeric:
             self.put(f"{prefix}_outlier_ratio", _outliers(values, reference).mean(), **at)
         else:
@@ -272,6 +277,7 @@ class Oracle:
         for metric, ends in bounds_of(rows, self._traffic).items():
             for bound, value in zip(("lower", "upper"), ends, strict=True):
                 self.put("model_performance_bound", value, metric=metric, bound=bound, **at)
+        self._labels(rows, **at)
         if self._traffic.task != "regression" and len(rows):
             self._classes(rows, **at)
         if self._traffic.task == "binary" and len(rows):
@@ -304,8 +310,33 @@ class Oracle:
             significant = stats.false_discovery_control(pvalues) <= 0.005
             self.put("model_segments_worse", (significant & (np.array(rises) >= 0.05)).sum(), **at)
 
+    def _labels(self, rows: pd.DataFrame, **at: str) -> None:
+        reference = self._traffic.reference
+        if reference is not None and len(rows):
+            judged = self._moved("model_label", rows["label"], reference["label"], **at)
+            for flag in flags({"": judged}).values():
+                self.put("model_label_drift_detected", flag, **at)
+
+    def _mix(self, rows: pd.DataFrame, **at: str) -> None:
+        if self._traffic.task != "regression":
+            self._shares(rows.loc[~rows["failed"], "predicted"], "predicted", **at)
+            if self._traffic.reference is not None:
+                self._shares(self._traffic.reference["label"], "reference", **at)
+
+    def _shares(self, classes: pd.Series, kind: str, **at: str) -> None:
+        for name, share in classes.value_counts(normalize=True).items():
+            self.put("model_class_share", share, kind=kind, **{"class": str(name)}, **at)
+
     def _classes(self, rows: pd.DataFrame, **at: str) -> None:
         names = sorted({*rows["label"], *rows["predicted"]})
+        for (true, predicted), count in np.ndenumerate(
+            sk.confusion_matrix(rows["label"], rows["predicted"], labels=names)
+        ):
+            pair = {"class": names[true], "predicted": names[predicted]}
+            self.put("model_class_confusion", count, **pair, **at)
+            self.put(
+                "model_class_share", (rows["label"] == names[true]).mean(), kind="label", **{"class": names[true]}, **at
+            )
         table = sk.precision_recall_fscore_support(rows["label"], rows["predicted"], labels=names, zero_division=np.nan)
         for name, precision, recall, f1, _ in zip(names, *table, strict=True):
             self.put("model_class_precision", precision, **{"class": name}, **at)

@@ -194,6 +194,7 @@ class ModelConfig(Section):
     features: Features = Features()
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
+    publish_bins: bool = False
     signals: tuple[Signal, ...] = ALL_SIGNALS
     keep_request_ids: bool = True
 

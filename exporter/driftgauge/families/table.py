@@ -1,6 +1,6 @@
 """The table of metric families."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +11,7 @@ from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 # What rows are folded to (`driftgauge.signals`): what every model has, and what the configuration can leave out.
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
 OPTIONAL_SIGNALS: Final = (
-    *("reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept"),
+    *("classes", "labels", "reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept"),
     *("strata", "strata_outcomes"),
 )
 
@@ -136,6 +136,22 @@ _PERFORMANCE: Final = (
     ),
     *families(
         "Performance",
+        (*WINDOW, "class", "predicted"),
+        {
+            "model_class_confusion": "Labelled predictions of this class that were predicted as that one; absent with "
+            "more than 20 classes.",
+        },
+    ),
+    *families(
+        "Performance",
+        (*WINDOW, "class", "kind"),
+        {
+            "model_class_share": "Share of the class among the predictions (predicted), the labels (label), or the "
+            "labels of the reference (reference), 0 to 1.",
+        },
+    ),
+    *families(
+        "Performance",
         (*WINDOW, "metric"),
         {
             "model_performance_degradation": "How much worse than the baseline, positive is worse: absolute for "
@@ -201,8 +217,14 @@ STATISTICS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def _statistics(group: str, *, prefix: str, what: str, labels: tuple[str, ...]) -> tuple[Family, ...]:
-    helps = {f"{prefix}_{suffix}": text.format(what=what) for suffix, text in STATISTICS.items()}
+# Labels have no value for a row that has none yet, and of a regression no moments beside those of the errors.
+_OF_LABELS: Final = frozenset(STATISTICS) - {"mean", "stddev", "missing_ratio"}
+
+
+def _statistics(
+    group: str, *, prefix: str, what: str, labels: tuple[str, ...], only: Collection[str] = STATISTICS
+) -> tuple[Family, ...]:
+    helps = {f"{prefix}_{suffix}": text.format(what=what) for suffix, text in STATISTICS.items() if suffix in only}
     return families(group, labels, helps)
 
 
@@ -211,6 +233,20 @@ _FEATURES: Final = _statistics(
 )
 _OUTPUT: Final = _statistics(
     "Drift of the output", prefix="model_prediction", what="the model's output (its score, if any)", labels=WINDOW
+)
+
+_LABEL: Final = _statistics(
+    "Drift of the labels", prefix="model_label", what="the label", labels=WINDOW, only=_OF_LABELS
+)
+
+_BINS: Final = families(
+    "Drift of each feature",
+    (*WINDOW, "feature", "kind"),
+    {
+        "model_feature_distribution": "Share of the values of a numeric feature up to each edge of the PSI bins, in "
+        "the window or in the reference, 0 to 1; only with publish_bins, and never for rate().",
+    },
+    kind="gaugehistogram",
 )
 
 _IDENTITY: Final = (
@@ -289,7 +325,9 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             _QUALITY,
             _DRIFT,
             _FEATURES,
+            _BINS,
             _OUTPUT,
+            _LABEL,
             _IDENTITY,
             _EXPORTER,
         )

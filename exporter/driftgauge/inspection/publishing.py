@@ -109,6 +109,8 @@ def _why(family: Family, given: Given) -> str:
     """Return why a family has no series, "" where nobody would expect one."""
     if not given.predictions.usable:
         return "no row is usable"
+    if family.name == "model_feature_distribution" and not given.model.publish_bins:
+        return ""
     if family.group == "Performance":
         return _why_no_performance(family, given) if _fits_task(family, given.model) else ""
     if family.group in _GROUPS_OF_DRIFT or family.name in _OF_FEATURES:

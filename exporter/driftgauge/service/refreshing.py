@@ -173,4 +173,4 @@ def shown_of(memory: Memory, config: Config, samples: Samples, *, now: int) -> d
 
 def count(samples: Samples) -> int:
     """Return how many series there are."""
-    return sum(len(found) for found in samples.values())
+    return sum(sample.series for found in samples.values() for sample in found)

@@ -4,6 +4,7 @@
     samples       every series of a model, window by window
     outputs       the model's output in a window: scores or classes
     drifted       what the families about drift say of one window
+    bins          the distributions of features, where these are asked for
     performed     what the families about performance say of one window
     unusual       the most unusual rows of a window, for reports
     board         where samples are collected: what cannot be computed is left out here, once, for all families

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from driftgauge.aggregates.moments import Moments
 from driftgauge.drift import ColumnDrift, flags
-from driftgauge.grid import OUTPUT
+from driftgauge.grid import LABEL, OUTPUT
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.state import ModelState
 
@@ -26,6 +26,13 @@ def put_drift(
     if values:
         board.put("model_outlier_ratio", sum(column.outliers or 0 for column in fenced) / values)
     _put_flags(board, model, {name: drifted[name] for name in features if name in drifted}, drifted.get(OUTPUT))
+
+
+def put_label_drift(board: Board, model: ModelState, labels: ColumnDrift) -> None:
+    """Add how far the labels of a window have moved, judged like any other column."""
+    _put_column(board, "model_label", labels)
+    for drifted in flags({LABEL: labels}, model.config.drift).values():
+        board.put("model_label_drift_detected", drifted)
 
 
 def _put_column(board: Board, prefix: str, drift: ColumnDrift, *labels: str) -> None:

@@ -11,15 +11,18 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
 from driftgauge.config import Limits, Window
 from driftgauge.drift import ColumnDrift, compare
+from driftgauge.grid import LABEL
 from driftgauge.samples import Samples
 from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
+from driftgauge.signals.labels import FittedLabels
 from driftgauge.signals.moments import FittedMoments
 from driftgauge.signals.slices import FittedSlices
+from driftgauge.snapshot.bins import put_bins
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.caused import impacts
-from driftgauge.snapshot.drifted import put_drift
+from driftgauge.snapshot.drifted import put_drift, put_label_drift
 from driftgauge.snapshot.estimated import estimates_of, label_ratio, put_estimates, put_record
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.performed import put_performance
@@ -207,6 +210,8 @@ def _drift(
         put_estimates(board, model.baseline, estimates)
         for feature, metric, value in caused:
             board.put("model_feature_performance_impact", value, feature, metric)
+        if model.config.publish_bins and model.reference and distribution:
+            put_bins(board, model.reference, distribution, features)
 
     return put
 
@@ -220,8 +225,13 @@ def _performance(
     outcomes = pane.find("outcomes", Outcomes) or Outcomes()
     estimates = estimates_of(pane, fitted, "labelled", scored=scored)
 
+    known, counted = fitted.get("labels"), pane.find("labels", Distribution)
+    labels = compare(known.reference, counted)[LABEL] if isinstance(known, FittedLabels) and counted else None
+
     def put(board: Board) -> None:
         put_record(board, model.baseline, put_performance(board, model, outcomes), estimates, rows=pane.rows)
+        if labels:
+            put_label_drift(board, model, labels)
 
     return put
 
