@@ -117,8 +117,8 @@ def _area(label: Floats, _: Floats, score: Floats) -> float:
 METRICS: dict[str, Metric] = {
     "accuracy": _accuracy,
     "precision": _by_support(lambda support, told, hits: hits / told if told else 0.0),  # noqa: ARG005
-    "recall": _by_support(lambda support, told, hits: hits / support),  # noqa: ARG005
-    "f1": _by_support(lambda support, told, hits: 2 * hits / (support + told)),
+    "recall": _by_support(lambda support, told, hits: hits / support if support else 0.0),  # noqa: ARG005
+    "f1": _by_support(lambda support, told, hits: 2 * hits / (support + told) if support + told else 0.0),
     "roc_auc": _area,
 }
 

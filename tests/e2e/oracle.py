@@ -224,13 +224,15 @@ class Oracle:
         for metric, (value, error) in self._expected(rows).items():
             self.put("model_estimated_performance", value, metric=metric, **at)
             self.put("model_estimated_degradation", self._baseline[metric] - value, metric=metric, **at)
-            for bound, end in (("lower", value - Z * error), ("upper", value + Z * error)):
+            for bound, end in (("lower", value - Z * error), ("upper", value + Z * error)) if error else ():
                 clipped = min(max(end, 0.0), 1.0)
                 self.put("model_estimated_performance_bound", clipped, metric=metric, bound=bound, **at)
 
     def _record(self, rows: pd.DataFrame, realised: Mapping[str, float], **at: str) -> None:
         flagged = []
         for metric, (value, error) in self._expected(expected.Rows.of(rows)).items():
+            if metric not in realised:
+                continue
             concept = value - realised[metric]
             self.put("model_estimate_error", -concept, metric=metric, **at)
             inputs = self._baseline[metric] - value
