@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check

@@ -228,6 +228,28 @@ def test_reset(tmp_path: Path) -> None:
         assert 'model_predictions_total{model="churn",version="unknown"} 10.0' in page.stdout
 
 
+def test_reset_of_evidence(tmp_path: Path) -> None:
+    """Evidence alone begins anew, of a version or signal if one is given, and nothing is read again."""
+    (tmp_path / "in").mkdir()
+    now = datetime.now(UTC).timestamp()
+    rows = [{"timestamp": now - 60, "model_version": "1", "prediction": n % 2, "label": 1} for n in range(100)]
+    (tmp_path / "in" / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = _files(tmp_path, baseline={"accuracy": 0.9})
+    series = 'model_evidence_log10{model="churn",version="1",signal="accuracy"}'
+    assert series in driftgauge("once", f"--config.file={config}").stdout
+    for arguments, said in [
+        (["--signal=inputs"], "churn: there is no such evidence\n"),
+        (["--version=2"], "churn: there is no such evidence\n"),
+        (["--version=1", "--signal=accuracy"], "churn: evidence begins anew of version 1: accuracy\n"),
+        (["--evidence"], "churn: there is no such evidence\n"),
+    ]:
+        reset = driftgauge("reset", f"--config.file={config}", "--model=churn", *arguments)
+        assert (reset.returncode, reset.stdout) == (0, said)
+    page = driftgauge("once", f"--config.file={config}")
+    assert series not in page.stdout
+    assert "reset was asked for" not in page.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

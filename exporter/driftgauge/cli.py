@@ -31,7 +31,7 @@ from driftgauge.service.logs import Logs, configure_logging, printable
 from driftgauge.serving import ADDRESS, Web, run_service, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,9 +77,15 @@ def once(config_path: Path, at: str | None, shard: str, level: str, style: str) 
 @main.command()
 @config_file
 @click.option("--model", required=True, help="Its name in the configuration.")
-def reset(config_path: Path, model: str) -> None:
-    """Have a model read again at the next start, with counters that go on; stop a running exporter before."""
-    from driftgauge.store import Store
+@click.option("--evidence", "evidence", is_flag=True, help="Have its evidence begin anew, and read nothing again.")
+@click.option("--version", "version", default="", help="The same, of this version only.")
+@click.option("--signal", "signal", default="", help="The same, of this `signal` of model_evidence_log10 only.")
+def reset(config_path: Path, model: str, version: str, signal: str, *, evidence: bool) -> None:
+    """Have a model read again at the next start, with counters that go on and evidence that begins anew.
+
+    Stop a running exporter before.
+    """
+    from driftgauge.store import Store, reset_evidence
 
     try:
         config = reader(config_path)().parsed()
@@ -87,14 +93,21 @@ def reset(config_path: Path, model: str) -> None:
         if model not in names:
             raise ConfigError(f"--model: {config_path} has no model {model!r}; it has {', '.join(names)}")
         with closing(Store.open(config.state_dir)) as store:
-            known = bool(store.readings(model))
-            store.reset(model)
+            said = _said_of_evidence(reset_evidence(store, model, version=version, signal=signal))
+            if not (evidence or version or signal):
+                said = "will be read again at the next start" if store.readings(model) else "nothing was read of it yet"
+                store.reset(model)
     except StateInUse as error:
         remedy = "stop it, reset the model, and start it. After a change of the configuration SIGHUP is enough"
         give_up(StateError(f"{error}. If that is an exporter: {remedy}"))
     except DriftgaugeError as error:
         give_up(error)
-    click.echo(f"{model}: " + ("will be read again at the next start" if known else "nothing was read of it yet"))
+    click.echo(f"{model}: {said}")
+
+
+def _said_of_evidence(gone: "Mapping[str, Sequence[str]]") -> str:
+    found = [f"version {version}: {', '.join(signals)}" for version, signals in gone.items()]
+    return f"evidence begins anew of {'; '.join(found)}" if found else "there is no such evidence"
 
 
 @main.command()

@@ -109,10 +109,11 @@ def _effects(statistics: Mapping[str, float]) -> dict[str, float]:
     return {row.effect: statistics[row.name] for row in TABLE if row.effect and row.name in statistics}
 
 
-def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
+def flags(columns: Mapping[str, ColumnDrift], drift: Drift, *, level: float | None = None) -> dict[str, bool]:
     """Return which columns drifted, of those with enough rows to be judged; the others have no verdict.
 
     By default a column must have moved far (effect) and not by luck (significance, corrected over these columns).
+    level: takes the place of the significance, as of a yearly budget (`estimate.budget`).
     """
     judged = {
         name: _pvalue(column, drift)
@@ -120,9 +121,10 @@ def flags(columns: Mapping[str, ColumnDrift], drift: Drift) -> dict[str, bool]:
         if column.rows >= drift.min_samples and column.evidence
     }
     values = list(judged.values())
-    corrected = drift.rule == "effect" and drift.correction == "benjamini-hochberg"
+    corrected = drift.rule != "significance" and drift.correction == "benjamini-hochberg"
     adjusted = benjamini_hochberg(values) if corrected else values
-    return {name: pvalue < drift.significance for name, pvalue in zip(judged, adjusted, strict=True)}
+    significance = drift.significance if level is None else level
+    return {name: pvalue < significance for name, pvalue in zip(judged, adjusted, strict=True)}
 
 
 def _pvalue(column: ColumnDrift, drift: Drift) -> float:

@@ -23,6 +23,7 @@ def _older(folder: Path) -> None:
         for (number,) in connection.execute("SELECT id FROM models").fetchall():
             connection.execute(f"ALTER TABLE predictions_{number} DROP COLUMN coding")
             connection.execute(f"ALTER TABLE predictions_{number} DROP COLUMN codes")
+            connection.execute(f"DROP TABLE evidence_{number}")
         connection.execute("UPDATE meta SET schema_version = 19")
 
 
@@ -41,6 +42,9 @@ def test_predictions_from_before_codes_have_none(tmp_path: Path) -> None:
     ]
     with duckdb.connect(str(tmp_path / FILE_NAME)) as connection:
         assert connection.execute("SELECT schema_version FROM meta").fetchall() == [(SCHEMA_VERSION,)]
+        assert (
+            connection.execute("FROM evidence_1").fetchall() == connection.execute("FROM evidence_2").fetchall() == []
+        )
 
 
 def test_a_step_that_fails_leaves_the_state(tmp_path: Path) -> None:

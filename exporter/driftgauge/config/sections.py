@@ -170,8 +170,14 @@ class Drift(Section):
     min_samples: Whole = Field(50, ge=2)
     bins: Whole = Field(10, ge=2, le=100)
     binning: Literal["quantile", "uniform"] = "quantile"
-    rule: Literal["effect", "significance"] = "effect"
+    rule: Literal["effect", "budget", "significance"] = "effect"
     grid: Whole = Field(10_000, ge=100, le=1_000_000)
+
+
+class Alarms(Section):
+    """How many false alarms a year are put up with, for each window (exporter/docs/statistics.md)."""
+
+    per_year: Number = Field(1.0, gt=0, le=1000)
 
 
 class ModelConfig(Section):
@@ -195,6 +201,7 @@ class ModelConfig(Section):
     segments: dict[Name, dict[Text, ConditionField]] = Field(default_factory=dict)
     drift: Drift = Drift()
     publish_bins: bool = False
+    alarms: Alarms = Alarms()
     signals: tuple[Signal, ...] = ALL_SIGNALS
     keep_request_ids: bool = True
 

@@ -12,7 +12,7 @@ from driftgauge.families.family import MODEL, VERSION, WINDOW, Family, families
 BASIC_SIGNALS: Final = ("latency", "moments", "distribution", "outcomes")
 OPTIONAL_SIGNALS: Final = (
     *("classes", "labels", "reconstruction", "multivariate", "anomalies", "causes", "slices", "estimate", "concept"),
-    *("strata", "strata_outcomes"),
+    *("strata", "strata_outcomes", "evidence"),
 )
 
 # Seconds. Finest where online models answer; the top end is where clients have long given up.

@@ -10,6 +10,7 @@ from typing import Final
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.columns import Note
+from driftgauge.pipeline.betting import bet_on
 from driftgauge.pipeline.delta import Delta, Terms, merged
 from driftgauge.pipeline.labels import fold_joined
 from driftgauge.pipeline.pace import USUAL
@@ -18,6 +19,7 @@ from driftgauge.pipeline.recount import NOTHING, recount
 from driftgauge.pipeline.unjoined import unjoined
 from driftgauge.snapshot import Grown, ModelState
 from driftgauge.store import FileRecord, Joined, Store, Transaction
+from driftgauge.store.evidence import write_evidence
 from driftgauge.store.expiry import expire, last_expiry
 from driftgauge.store.join import join, kept
 from driftgauge.store.ledger import write_files
@@ -63,18 +65,18 @@ def commit(
     with store.transaction(state.config.name, state.config.task, again=state.apart is not None) as tx:
         joined = _join(tx, delta, terms)
         addition = fold_joined(joined.fresh, terms) if joined else Delta()
-        rejected = Totals(rejected=joined.rejected if joined else {})
-        state = _counted(state, delta.totals, [delta.answers, addition.totals, rejected])
+        state = _counted(state, delta.totals, [delta.answers, addition.totals, _rejected(joined)])
         recounted = recount(tx, joined.corrected, state.outcomes, terms) if joined else NOTHING
         # A recounted pane was read back after the join, so it has what this step adds to it already.
         added = recounted.outside(merged([delta.outcomes, addition.outcomes]))
         outcomes = {**merged([_only(state.outcomes, added), added]), **recounted.panes}
-        # All that were there before and are to be replaced are among them.
         delete_panes(tx, "predictions", joined_parts)
+        # All that were there before and are to be replaced are among them.
         write_panes(tx, "predictions", predictions, known=(), ahead=ahead)
         delete_panes(tx, "outcomes", recounted.replaced - outcomes.keys())
         write_panes(tx, "outcomes", outcomes, known=state.outcomes)
         _write_counters(tx, state)
+        state = _bet(tx, state, delta, addition)
         write_files(tx, records, known=known)
         state = replace(
             state,
@@ -91,6 +93,17 @@ def _counted(state: ModelState, rows: Totals, labels: Sequence[Totals]) -> Model
     if state.apart is None:
         return replace(state, totals=Totals.combine([state.totals, rows, *labels]))
     return replace(state, totals=Totals.combine([state.totals, rows]), apart=Totals.combine([state.apart, *labels]))
+
+
+def _bet(tx: Transaction, state: ModelState, delta: Delta, addition: Delta) -> ModelState:
+    """Return the state with the evidence of what a step adds, which is written; addition: what its join has."""
+    evidence = bet_on(state, delta, addition.outcomes)
+    write_evidence(tx, evidence)
+    return replace(state, evidence={**state.evidence, **evidence})
+
+
+def _rejected(joined: Joined | None) -> Totals:
+    return Totals(rejected=joined.rejected if joined else {})
 
 
 def _write_counters(tx: Transaction, state: ModelState) -> None:
@@ -138,6 +151,7 @@ def forget(tx: Transaction, state: ModelState, terms: Terms) -> ModelState:
             totals=replace(state.totals, versions={name: state.totals.versions[name] for name in versions}),
             predictions=_of(versions, state.predictions),
             outcomes=_of(versions, state.outcomes),
+            evidence={name: found for name, found in state.evidence.items() if name in versions},
         )
     predictions, left_predictions = _joined_up(state.predictions, terms)
     outcomes, left_outcomes = _joined_up(state.outcomes, terms)

@@ -16,6 +16,7 @@ from driftgauge.segments import ALL_ROWS, Segment
 from driftgauge.signals import Fitted, FittedOnCodes
 from driftgauge.windows import AHEAD, PaneKey, Tiers
 
+Panes = Mapping[PaneKey, Pane]
 # Where rows were read: run id and experiment id.
 Origin = tuple[str, str]
 # By segment, and under `ALL_ROWS`: the fitted signals by name. Those of a version with a reference of its own are there
@@ -75,6 +76,7 @@ class Delta:
 
     answers: counts of labels that came with their predictions. repeated: of rows that had counted before.
     torn: files with rows that could not be read at all.
+    new: see `news`, None where it is all of the panes.
     """
 
     totals: Totals = field(default_factory=Totals)
@@ -86,6 +88,12 @@ class Delta:
     rows_read: int = 0
     answers: Totals = field(default_factory=Totals)
     repeated: Totals = field(default_factory=Totals)
+    new: tuple[Panes, Panes] | None = None
+
+    @property
+    def news(self) -> tuple[Panes, Panes]:
+        """Panes of predictions, and of labelled ones, with rows only that no earlier reading had."""
+        return (self.predictions, self.outcomes) if self.new is None else self.new
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
@@ -100,7 +108,16 @@ class Delta:
             rows_read=sum(part.rows_read for part in parts),
             answers=Totals.combine([part.answers for part in parts]),
             repeated=Totals.combine([part.repeated for part in parts]),
+            new=_news(parts),
         )
+
+
+def _news(parts: Sequence[Delta]) -> tuple[Panes, Panes] | None:
+    """Return what is new of several deltas; None where all of it is."""
+    if all(part.new is None for part in parts):
+        return None
+    predictions, outcomes = zip(*(part.news for part in parts), strict=True)
+    return merged(predictions), merged(outcomes)
 
 
 def merged(parts: Sequence[Mapping[PaneKey, Pane]]) -> dict[PaneKey, Pane]:

@@ -32,15 +32,12 @@ def fold_labelled(
 
     gaps: rejected rows. torn: files with rows whose key is not known.
     """
-    labelled = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
-    joined = np.zeros(len(rows), np.bool_)
-    if terms.model.labels:
-        joined = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
+    labelled, joined = pc.is_valid(rows.label).to_numpy(zero_copy_only=False), _is_joined(rows, terms)
     if not (labelled.any() or joined.any() or gaps or torn):
         return Delta()
-    is_direct, is_waiting = labelled & ~joined, joined & ~rows.failed
+    counts_now, is_waiting = labelled & ~joined, joined & ~rows.failed
     unanswered = [*gaps, rows.take(joined & rows.failed)]
-    direct, waiting = rows.take(is_direct), rows.take(is_waiting)
+    direct, waiting = rows.take(counts_now), rows.take(is_waiting)
     lists = listed(terms.segments, [mask[is_waiting] for mask in members], rows=len(waiting))
     with_label = rows.take(joined & ~rows.failed & labelled)
     last_label = int(rows.time[labelled].max()) if labelled.any() else None
@@ -48,7 +45,7 @@ def fold_labelled(
     return Delta(
         totals=Totals(last_label=last_label),
         answers=Totals(versions=versions),
-        outcomes=panes_of(direct, direct.time, terms, [mask[is_direct] for mask in members], of="labelled"),
+        outcomes=panes_of(direct, direct.time, terms, [mask[counts_now] for mask in members], of="labelled"),
         waiting=(
             *((staged_predictions(waiting, lists, _kept(waiting, terms)),) if len(waiting) else ()),
             *(staged_predictions(some, gaps=True) for some in unanswered if len(some)),
@@ -70,6 +67,20 @@ def _kept(rows: Columns, terms: Terms) -> Codes | None:
     order = np.argsort(np.concatenate([at for _, at in versions]), kind="stable")
     found = Codes.concat(parts)
     return found if len(parts) == 1 else Codes(found.coding.take(order), found.values.take(order))
+
+
+def is_direct(rows: Columns, terms: Terms) -> BoolArray:
+    """Return which rows (n,) have a label that counts as it came, without a join."""
+    labelled: BoolArray = pc.is_valid(rows.label).to_numpy(zero_copy_only=False)
+    return labelled & ~_is_joined(rows, terms)
+
+
+def _is_joined(rows: Columns, terms: Terms) -> BoolArray:
+    """Return which rows (n,) meet their label in the store."""
+    if not terms.model.labels:
+        return np.zeros(len(rows), np.bool_)
+    keyed: BoolArray = pc.is_valid(rows.key).to_numpy(zero_copy_only=False)
+    return keyed
 
 
 def torn_file(usable: Usable) -> tuple[int, ...]:

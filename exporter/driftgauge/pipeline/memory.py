@@ -8,6 +8,7 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Config, Limits, Window
 from driftgauge.feed import Cursor
 from driftgauge.hiding import hidden, hidden_known
+from driftgauge.pipeline.betting import with_current
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal, Remark
@@ -166,7 +167,7 @@ class Memory:
         if is_stale(state, fitted, limits):
             return False
         self.fitted, self.shared = fitted, None
-        self.state, self.own_identities[version] = with_signals(state, fitted), identity
+        self.state, self.own_identities[version] = with_current(with_signals(state, fitted)), identity
         return True
 
     def newest(self, limits: Limits, *, after: Totals | None = None) -> list[str]:
@@ -182,7 +183,7 @@ class Memory:
         own = {version: found for version, found in self.state.own.items() if version not in gone}
         state = replace(self.state, own=own)
         self.fitted, self.shared = fitted_signals(state, limits), None
-        self.state = with_signals(state, self.fitted)
+        self.state = with_current(with_signals(state, self.fitted))
         for version in gone:
             self.own_identities.pop(version, None)
             self.ask_at.pop(version, None)
@@ -191,4 +192,5 @@ class Memory:
         """Compare with another reference and its slices from now on. Shared signals are to be released before."""
         state = compared_with(self.state, references)
         self.fitted, self.shared = fitted_signals(state, limits), None
-        self.state, self.reference_identity = with_signals(state, self.fitted), identity
+        self.state = with_current(with_signals(state, self.fitted))
+        self.reference_identity = identity

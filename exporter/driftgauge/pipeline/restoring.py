@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from driftgauge.aggregates.pane import Pane
 from driftgauge.config import Limits, ModelConfig, Window
 from driftgauge.feed import Cursor
+from driftgauge.pipeline.betting import with_current
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.memory import Memory
 from driftgauge.pipeline.settings import settings_of
@@ -18,6 +19,7 @@ from driftgauge.pipeline.standards import (
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.snapshot import Joining, ModelState, Slice
 from driftgauge.store import Reading, Store, Transaction
+from driftgauge.store.evidence import read_evidence
 from driftgauge.store.join import kept
 from driftgauge.store.ledger import read_cursor, read_files, read_journal
 from driftgauge.store.panes import read, write_segments, write_windows
@@ -81,6 +83,7 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         stored, apart = read(tx), read_apart(tx)
         files, cursor = read_files(tx), Cursor(read_cursor(tx))
         journal = Journal.from_json(read_journal(tx))
+        evidence = read_evidence(tx)
         joining = kept(tx) if model.labels else Joining()
     is_shown = reading.task == model.task
     segments = [segment for segment in Segments.of(model, limits).kept if segment.identity in stored.segments]
@@ -93,6 +96,7 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         slices=tuple(map(Slice, segments)),
         apart=apart,
         joining=joining,
+        evidence=evidence if is_shown else {},
     )
     compared = model.reference is not None
     state = compared_with(state, stored.references if compared else {})
@@ -100,7 +104,7 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         state = with_own(state, version, references)
     fitted = fitted_signals(state, limits)
     return Memory(
-        with_signals(state, fitted),
+        with_current(with_signals(state, fitted)),
         stored.reference_identity if compared else "",
         files,
         cursor,

@@ -1,6 +1,7 @@
 """Prediction rows: what they add to counters and panes, with the labels that came with them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,10 +9,10 @@ from driftgauge.aggregates.buckets import Buckets
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import BoolArray, Columns
 from driftgauge.families import LATENCY_BUCKETS
-from driftgauge.pipeline.delta import Delta, Origin, Terms
-from driftgauge.pipeline.labels import fold_labelled, torn_file
+from driftgauge.pipeline.delta import Delta, Origin, Panes, Terms
+from driftgauge.pipeline.labels import fold_labelled, is_direct, torn_file
 from driftgauge.pipeline.panes import Coded, by_version, coded, panes_of, usable
-from driftgauge.pipeline.seen import ACCEPTED, FAILED, TIMED
+from driftgauge.pipeline.seen import ACCEPTED, FAILED, LABELLED, TIMED
 from driftgauge.pipeline.shares import Share
 
 
@@ -37,7 +38,20 @@ def fold_together(shares: Sequence[Share], terms: Terms) -> Delta:
     rejected = [Delta(totals=Totals(rejected=reasons)) for share in shares if (reasons := share.rejected)]
     gaps = [share.usable.rows.gaps for share in shares if share.usable.rows.gaps]
     torn = [file for share in shares for file in torn_file(share.usable)]
-    return Delta.combine([counted, *rejected, fold_labelled(rows, terms, members, gaps=gaps, torn=torn)])
+    found = Delta.combine([counted, *rejected, fold_labelled(rows, terms, members, gaps=gaps, torn=torn)])
+    has_counted = any(share.before is not None for share in shares)
+    return replace(found, new=_news(rows, shares, terms)) if has_counted else found
+
+
+def _news(rows: Columns, shares: Sequence[Share], terms: Terms) -> tuple[Panes, Panes]:
+    """Fold the rows that no earlier reading had: predictions, and those whose labels came with them."""
+    whole = replace(terms, segments=())
+    seen, labelled = (rows.take(_new(shares, counter)) for counter in (ACCEPTED, LABELLED))
+    labelled = labelled.take(is_direct(labelled, terms))
+    return (
+        panes_of(seen, seen.time, whole, (), of="predictions"),
+        panes_of(labelled, labelled.time, whole, (), of="labelled"),
+    )
 
 
 def _version_totals(rows: Columns, versions: Coded, shares: Sequence[Share]) -> dict[str, VersionTotals]:

@@ -13,7 +13,18 @@ _READER: Final = "1"
 # What the rows do not depend on. All other settings of a model count, those that will come included. Of a reference and
 # of signals the panes themselves know by what they were folded.
 _PRESENTATION: Final = frozenset(
-    {"name", "reference", "baseline", "average", "drift", "segments", "signals", "keep_request_ids", "publish_bins"}
+    {
+        "name",
+        "reference",
+        "baseline",
+        "average",
+        "drift",
+        "alarms",
+        "segments",
+        "signals",
+        "keep_request_ids",
+        "publish_bins",
+    }
 )
 
 

@@ -11,6 +11,7 @@ from driftgauge.signals import (
     classes,
     confidence,
     distribution,
+    evidence,
     labels,
     latency,
     moments,
@@ -38,6 +39,7 @@ _ROWS: Final = (
     confidence.CONCEPT,
     strata.SIGNAL,
     strata.OUTCOMES,
+    evidence.SIGNAL,
 )
 SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType({signal.name: signal for signal in _ROWS})
 # The class of each signal's aggregate, for reading panes back.

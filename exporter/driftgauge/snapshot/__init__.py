@@ -3,6 +3,7 @@
     state         what is known of a model
     samples       every series of a model, window by window
     outputs       the model's output in a window: scores or classes
+    closing       windows as they were when their last pane closed, for flags that are judged then
     drifted       what the families about drift say of one window
     bins          the distributions of features, where these are asked for
     performed     what the families about performance say of one window

@@ -36,10 +36,15 @@ class Latest(Generic[A]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotCache:
-    """Sums of panes, and the samples that each window gave: predictions (`seen`), outcomes (`judged`), slices."""
+    """Sums of panes, and the samples that each window gave: predictions (`seen`), outcomes (`judged`), slices.
+
+    closed_sums, flagged: the same of windows as they were when their last pane closed, where flags are judged then.
+    """
 
     prediction_sums: RunningSums = field(default_factory=RunningSums)
     outcome_sums: RunningSums = field(default_factory=RunningSums)
+    closed_sums: RunningSums = field(default_factory=RunningSums)
     seen: Latest[Samples] = field(default_factory=Latest)
     judged: Latest[Samples] = field(default_factory=Latest)
     sliced: Latest[Samples] = field(default_factory=Latest)
+    flagged: Latest[Samples] = field(default_factory=Latest)

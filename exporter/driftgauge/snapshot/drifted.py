@@ -25,7 +25,8 @@ def put_drift(
     values = sum(column.rows for column in fenced)
     if values:
         board.put("model_outlier_ratio", sum(column.outliers or 0 for column in fenced) / values)
-    _put_flags(board, model, {name: drifted[name] for name in features if name in drifted}, drifted.get(OUTPUT))
+    if model.config.drift.rule != "budget":
+        put_flags(board, model, features, drifted)
 
 
 def put_label_drift(board: Board, model: ModelState, labels: ColumnDrift) -> None:
@@ -43,21 +44,26 @@ def _put_column(board: Board, prefix: str, drift: ColumnDrift, *labels: str) -> 
         board.put(f"{prefix}_unseen_ratio", _ratio(drift.unseen, drift.rows), *labels)
 
 
-def _put_flags(
-    board: Board, model: ModelState, features: Mapping[str, ColumnDrift], output: ColumnDrift | None
+def put_flags(
+    board: Board,
+    model: ModelState,
+    features: Sequence[str],
+    drifted: Mapping[str, ColumnDrift],
+    level: float | None = None,
 ) -> None:
-    judged = flags(features, model.config.drift)
-    for name, drifted in judged.items():
-        board.put("model_feature_drift_detected", drifted, name)
+    """Add which columns are drifted; level: of one look, where it is not the configured significance."""
+    judged = flags({name: drifted[name] for name in features if name in drifted}, model.config.drift, level=level)
+    for name, is_drifted in judged.items():
+        board.put("model_feature_drift_detected", is_drifted, name)
     if judged:
         board.put("model_drifted_features", sum(judged.values()))
         board.put("model_drifted_features_ratio", sum(judged.values()) / len(judged))
         board.put("model_drift_detected", any(judged.values()))
     if model.reference:
         board.put("model_monitored_features", len(judged))
-    if output:
-        for drifted in flags({OUTPUT: output}, model.config.drift).values():
-            board.put("model_prediction_drift_detected", drifted)
+    if OUTPUT in drifted:
+        for is_drifted in flags({OUTPUT: drifted[OUTPUT]}, model.config.drift, level=level).values():
+            board.put("model_prediction_drift_detected", is_drifted)
 
 
 def _ratio(part: int | None, whole: int) -> float | None:

@@ -22,7 +22,8 @@ from driftgauge.snapshot.bins import put_bins
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.cache import Latest, SnapshotCache
 from driftgauge.snapshot.caused import impacts
-from driftgauge.snapshot.drifted import put_drift, put_label_drift
+from driftgauge.snapshot.closing import closed_parts, levels
+from driftgauge.snapshot.drifted import put_drift, put_flags, put_label_drift
 from driftgauge.snapshot.estimated import estimates_of, label_ratio, put_estimates, put_record
 from driftgauge.snapshot.outputs import as_scores, comparable, holds_scores
 from driftgauge.snapshot.performed import put_performance
@@ -84,22 +85,30 @@ def model_samples(
     labelled = {place: outcomes.get(place.source, ()) for place in places}
     terms = {name: (model.config, of.reference, limits) for name, of in subjects.items()}
     with_baseline = {name: (*terms[name], of.baseline) for name, of in subjects.items()}
-    # Versions without a reference of their own share one.
-    references = {id(of.reference): of.reference for of in subjects.values()}
-    signals = {name: fit_all(Basis(model.config, limits, reference)) for name, reference in references.items()}
-    fitted = {name: signals[id(of.reference)] for name, of in subjects.items()}
-    scored = _scored(panes)
+    fitted, scored = _fitted(subjects, limits), _scored(panes)
     samples_of = partial(_samples_of, subjects, fitted, scored)
     seen = _computed(cache.seen, with_baseline, panes, scored, partial(samples_of, _drift))
     judged = _computed(cache.judged, with_baseline, labelled, scored, partial(samples_of, _performance))
+    judged_at_close = model.predictions if model.config.drift.rule == "budget" else {}
+    closed = closed_parts(judged_at_close, cache.closed_sums, windows, now, grown)
+    at_close = {place: closed.get(place.source, ()) for place in places}
+    flags_of = partial(_flags_of, subjects, fitted, scored, levels(windows, model.config.alarms.per_year))
+    flagged = _computed(cache.flagged, terms, at_close, scored, flags_of)
     visible = Visible.of(model.outcomes, windows, now)
     sliced = _computed(cache.sliced, terms, labelled, scored, partial(_sliced, subjects, fitted, visible))
     for place in places:
         here = replace(board.under(place.version, place.window), segment=place.segment)
         _put_counts(here, model, _rows(panes[place]), _rows(labelled[place]))
-        for samples in (seen.get(place, {}), judged.get(place, {}), sliced.get(place, {})):
-            here.add(samples)
+        for found in (seen, judged, sliced, flagged):
+            here.add(found.get(place, {}))
     return board.samples
+
+
+def _fitted(subjects: Mapping[_Subject, ModelState], limits: Limits) -> dict[_Subject, Mapping[str, Fitted]]:
+    """Return the signals of each; versions without a reference of their own share theirs."""
+    of_reference = {id(of.reference): of for of in subjects.values()}
+    signals = {name: fit_all(Basis(of.config, limits, of.reference)) for name, of in of_reference.items()}
+    return {name: signals[id(of.reference)] for name, of in subjects.items()}
 
 
 def _scored(panes: Mapping[_Place, tuple[Pane, ...]]) -> dict[str, bool]:
@@ -196,12 +205,7 @@ def _drift(
     scored: bool,  # noqa: FBT001 - by position, in a table
 ) -> Callable[[Board], None]:
     distribution, moments = pane.find("distribution", Distribution), pane.find("moments", Moments)
-    drifted: Mapping[str, ColumnDrift] = {}
-    if model.reference and distribution:
-        columns = compare(model.reference, distribution)
-        drifted = comparable(columns, model.reference, distribution, scored=scored)
-    known = fitted["moments"]
-    features = known.names(moments) if isinstance(known, FittedMoments) and moments else []
+    features, drifted = _features(fitted, pane), _moved(model, pane, scored=scored)
     caused = list(impacts(model.reference, distribution)) if model.reference and distribution else []
     estimates = estimates_of(pane, fitted, "predictions", scored=scored)
 
@@ -214,6 +218,36 @@ def _drift(
             put_bins(board, model.reference, distribution, features)
 
     return put
+
+
+def _features(fitted: Mapping[str, Fitted], pane: Pane) -> list[str]:
+    known, moments = fitted["moments"], pane.find("moments", Moments)
+    return known.names(moments) if isinstance(known, FittedMoments) and moments else []
+
+
+def _moved(model: ModelState, pane: Pane, *, scored: bool) -> Mapping[str, ColumnDrift]:
+    distribution = pane.find("distribution", Distribution)
+    if not (model.reference and distribution):
+        return {}
+    return comparable(compare(model.reference, distribution), model.reference, distribution, scored=scored)
+
+
+def _flags_of(
+    subjects: Mapping[_Subject, ModelState],
+    fitted_of: Mapping[_Subject, Mapping[str, Fitted]],
+    scored: Mapping[str, bool],
+    levels: Mapping[str, float],
+    parts: tuple[Pane, ...],
+    places: Sequence[_Place],
+) -> dict[_Place, Samples]:
+    """Return the flags of windows of one subject that held these parts when their last pane closed."""
+    model, has_scores = subjects[places[0].subject], scored[places[0].version]
+    pane = as_scores(Pane.combine(parts), model.reference) if has_scores else Pane.combine(parts)
+    features, drifted = _features(fitted_of[places[0].subject], pane), _moved(model, pane, scored=has_scores)
+    boards = {place: _board(model, place) for place in places}
+    for place, board in boards.items():
+        put_flags(board, model, features, drifted, levels[place.window])
+    return {place: board.samples for place, board in boards.items()}
 
 
 def _performance(
@@ -295,6 +329,8 @@ def _put_version(board: Board, model: ModelState, version: str) -> None:
     board.histogram("model_label_delay_seconds", totals.label_delay)
     for metric, value in model.of(version).baseline.items():
         board.put("model_performance_baseline", value, metric)
+    for signal, evidence in model.evidence.get(version, {}).items():
+        board.put("model_evidence_log10", evidence.log10, signal)
     identity = model.identities.get(version)
     if identity:
         board.put("model_info", 1, identity.run_id, identity.experiment_id, identity.model_uri)

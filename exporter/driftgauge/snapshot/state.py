@@ -7,6 +7,7 @@ from typing import Self
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals
 from driftgauge.config import ModelConfig
+from driftgauge.estimate.evidence import Evidence
 from driftgauge.reference import Reference
 from driftgauge.segments import ALL_ROWS, Segment
 from driftgauge.windows import PaneKey
@@ -74,7 +75,7 @@ class ModelState:
     """All that is known of one model.
 
     reference, baseline: of all rows. slices: those of the segments in effect, in the order of the configuration.
-    own: by version, what takes the place of these three.
+    own: by version, what takes the place of these three. evidence: by version and signal, of all rows.
     grown: which panes have grown since the last snapshot, as far as is known. apart: of a reading that is not served
     yet, what it has counted of labels; None of one that is.
     """
@@ -91,6 +92,7 @@ class ModelState:
     apart: Totals | None = None
     joining: Joining = field(default_factory=Joining)
     own: Mapping[str, Standard] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
 
     def of(self, version: str) -> Self:
         """Return the model as a version sees it, with the reference and baseline that it is compared with."""

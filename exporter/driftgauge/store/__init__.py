@@ -3,6 +3,7 @@
     database   opening, locking, transactions, the schema
     ledger     which files were read how far, and how far feeds have looked
     staging, join, matching, nearest, expiry   predictions and labels that wait for each other
+    evidence   what bets on rows have come to, by version
     panes      panes, totals and the compiled reference
     readings   the reading that is served, and the one that is built to take its place
 
@@ -10,8 +11,9 @@ Only this package imports DuckDB.
 """
 
 from driftgauge.store.database import Reading, Store, Transaction
+from driftgauge.store.evidence import reset_evidence
 from driftgauge.store.join import Joined
 from driftgauge.store.ledger import FileRecord
 from driftgauge.store.readings import forget
 
-__all__ = ["FileRecord", "Joined", "Reading", "Store", "Transaction", "forget"]
+__all__ = ["FileRecord", "Joined", "Reading", "Store", "Transaction", "forget", "reset_evidence"]

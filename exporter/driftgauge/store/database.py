@@ -16,7 +16,7 @@ from driftgauge.store.opening import check_tables, connected, damaged, told
 from driftgauge.store.upgrading import upgrade
 
 FILE_NAME: Final = "driftgauge.duckdb"
-SCHEMA_VERSION: Final = 20
+SCHEMA_VERSION: Final = 21
 # How much memory DuckDB may use; larger joins spill into `<file>.tmp` next to the state file. DuckDB's default is most
 # of the machine's memory, so a burst of labels could leave too little for the rest of the exporter.
 MEMORY_LIMIT: Final = "512MiB"
@@ -101,6 +101,11 @@ class Transaction:
     def reference(self) -> str:
         """The table with this model's compiled references: a row for all of one, and one for each segment's slice."""
         return f"reference_{self.model}"
+
+    @property
+    def evidence(self) -> str:
+        """The table with the evidence of each version."""
+        return f"evidence_{self.model}"
 
     def panes(self, length: int) -> str:
         """Return the table of this model's panes of `length` seconds; `models.pane_lengths` lists the lengths."""
@@ -266,4 +271,5 @@ def _model_id(connection: duckdb.DuckDBPyConnection, name: str, task: Task, *, a
     )
     connection.execute(f"CREATE TABLE pairs_{number} (file BIGINT, place BIGINT, label_time BIGINT, label {value})")
     connection.execute(f"CREATE TABLE torn_{number} (file BIGINT)")
+    connection.execute(f"CREATE TABLE evidence_{number} (version VARCHAR, data BLOB)")
     return int(number)

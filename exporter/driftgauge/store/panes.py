@@ -16,6 +16,7 @@ from driftgauge.reference import Compiled, Reference
 from driftgauge.signals import AGGREGATES
 from driftgauge.store import ledger
 from driftgauge.store.database import Transaction
+from driftgauge.store.evidence import delete_evidence
 from driftgauge.windows import PaneKey
 
 # In place of a version: all that have no reference of their own.
@@ -141,10 +142,11 @@ def delete_panes(tx: Transaction, kind: Kind, keys: Iterable[PaneKey]) -> None:
 
 
 def delete_versions(tx: Transaction, versions: Iterable[str]) -> None:
-    """Remove the panes of model versions."""
+    """Remove the panes of model versions, and their evidence."""
     names = list(versions)
     for length in _lengths(tx):
         tx.run(f"DELETE FROM {tx.panes(length)} WHERE version IN (SELECT unnest(?::VARCHAR[]))", [names])
+    delete_evidence(tx, names)
 
 
 def write_segments(tx: Transaction, identities: Sequence[str]) -> None:

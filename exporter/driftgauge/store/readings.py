@@ -17,7 +17,8 @@ def write_settings(tx: Transaction, settings: str) -> None:
 def begin(tx: Transaction, *, totals: Totals, back_to: int) -> None:
     """Make the transaction's reading, which is empty, one that is built next to the served one.
 
-    It starts with these counters, the compiled reference, and the files whose rows are from before `back_to` (µs).
+    It starts with these counters, the compiled reference, the evidence, and the files whose rows are from before
+    `back_to` (µs).
     """
     served = _served(tx)
     tx.run(
@@ -27,6 +28,7 @@ def begin(tx: Transaction, *, totals: Totals, back_to: int) -> None:
     )
     write_apart(tx, Totals())
     tx.run(f"INSERT INTO {tx.reference} FROM reference_{served}")
+    tx.run(f"INSERT INTO {tx.evidence} FROM evidence_{served}")
     tx.run(
         "INSERT INTO files SELECT ?, * EXCLUDE (model) FROM files "
         "WHERE model = ? AND rows_read > 0 AND failures = 0 AND read_at < ?",
@@ -86,7 +88,7 @@ def _served(tx: Transaction) -> int:
 def _delete(tx: Transaction, number: int) -> None:
     gone = tx.fetch_all("SELECT pane_lengths FROM models WHERE id = ?", [number])
     lengths = gone[0][0] if isinstance(gone[0][0], list) else []
-    tables = [f"{name}_{number}" for name in ("predictions", "labels", "pairs", "torn", "reference")]
+    tables = [f"{name}_{number}" for name in ("predictions", "labels", "pairs", "torn", "reference", "evidence")]
     for table in (*tables, *(f"panes_{number}_{length}" for length in lengths)):
         tx.run(f"DROP TABLE {table}")
     tx.run("DELETE FROM files WHERE model = ?", [number])

@@ -18,8 +18,16 @@ def _with_codes(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"ALTER TABLE predictions_{number} ADD COLUMN codes BLOB")
 
 
+def _with_evidence(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let versions have evidence; it begins with the rows that come now."""
+    for (number,) in connection.execute("SELECT id FROM models").fetchall():
+        connection.execute(f"CREATE TABLE evidence_{number} (version VARCHAR, data BLOB)")
+
+
 # By the version that a state has, the step to the next one.
-_STEPS: Final[Mapping[int, Callable[[duckdb.DuckDBPyConnection], None]]] = MappingProxyType({19: _with_codes})
+_STEPS: Final[Mapping[int, Callable[[duckdb.DuckDBPyConnection], None]]] = MappingProxyType(
+    {19: _with_codes, 20: _with_evidence}
+)
 
 
 def upgrade(connection: duckdb.DuckDBPyConnection, found: int, wanted: int) -> bool:
