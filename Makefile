@@ -110,6 +110,10 @@ alarms: $(STAMP)
 coverage: $(STAMP)
 	$(BIN)/python tests/interval_coverage.py
 
+# The tables of rules over many looks in exporter/docs/statistics.md: twenty minutes on one core.
+looks: $(STAMP)
+	cd tests && ../$(BIN)/python -m benchmarks.looks
+
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py
 

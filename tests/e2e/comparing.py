@@ -41,15 +41,18 @@ TOLERANCES: Final = {
 _OF_SHOWN_SLICES: Final = ("model_segment_rows", "model_segment_performance", "model_segment_degradation_lower")
 # Their frequencies are drawn, from a seed that only the product knows; test_frequencies.py computes them.
 DRAWN: Final = ("model_multivariate_drift_mmd2", "model_multivariate_drift_pvalue", "model_multivariate_drift_detected")
+# Evidence depends on the steps in which rows came; tests/pipeline/test_betting.py and tests/estimate/test_evidence.py
+# have its oracles.
+_OF_THE_ORDER: Final = ("model_evidence_log10",)
 
 
 def about_models(families: Iterable[Metric]) -> Series:
-    """Return the series about models of a parsed page, but for those of drawn numbers and shown slices."""
+    """Return the series about models of a parsed page, but for drawn numbers, shown slices and evidence."""
     samples = (
         sample
         for family in families
         for sample in family.samples
-        if sample.name.startswith("model_") and sample.name not in (*DRAWN, *_OF_SHOWN_SLICES)
+        if sample.name.startswith("model_") and sample.name not in (*DRAWN, *_OF_SHOWN_SLICES, *_OF_THE_ORDER)
     )
     return {(sample.name, frozenset(_canonical(sample.labels).items())): sample.value for sample in samples}
 
