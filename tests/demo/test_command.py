@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from driftgauge.demo.directory import MARKER
-from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT
+from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, EXPECTED
 
 # What takes a minute and a half alone may take much longer on a machine that is busy with much else.
 PATIENCE: Final = 600.0
@@ -166,10 +166,11 @@ def _shown_in_order(terminal: Terminal) -> None:
 
 
 def _resolved_in_order(terminal: Terminal, broken: int) -> None:
-    """Follow the drop in quality after the feed broke, and both alerts to their end."""
-    drop, repaired = (terminal.wait_for(words) for words in (rf"FIRING\s+CRITICAL  {DEGRADED}", first_words(3)))
-    assert broken < drop.start() < repaired.start()
-    over = terminal.wait_for(first_words(4))
+    """Follow the drop in quality after the feed broke, expected and then known, and the alerts to their end."""
+    expected, labels = (terminal.wait_for(words) for words in (rf"FIRING\s+HIGH  {EXPECTED}", first_words(3)))
+    drop, repaired = (terminal.wait_for(words) for words in (rf"FIRING\s+CRITICAL  {DEGRADED}", first_words(4)))
+    assert broken < expected.start() < labels.start() < drop.start() < repaired.start()
+    over = terminal.wait_for(first_words(5))
     shown = SHOWN.findall(terminal.text[: over.start()])
     assert shown.count(("FIRING", "CRITICAL", DEGRADED)) == shown.count(("RESOLVED", "CRITICAL", DEGRADED)) > 0
     assert shown.count(("FIRING", "HIGH", DRIFT)) == shown.count(("RESOLVED", "HIGH", DRIFT)) > 0

@@ -1,12 +1,12 @@
 """Chapters: in order, as long as they should be, each with its defects."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from driftgauge.demo.replay import HOUR_SECONDS, Hour
-from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, play
+from driftgauge.demo.story import CHAPTERS, DEGRADED, DRIFT, EXPECTED, play
 
 NIGHT = pd.DataFrame()
 
@@ -49,7 +49,9 @@ def test_with_nobody_on_call() -> None:
     said: list[str] = []
     found = [(state(hour), len(said)) for hour in play(some_hours(400)[:-1], on_call=None, say=said.append)]
     expected = []
-    for number, (chapter, words) in enumerate(zip(CHAPTERS, ("", "recoded", "recoded lost", "", ""), strict=True)):
+    for number, (chapter, words) in enumerate(
+        zip(CHAPTERS, ("", "recoded", *["recoded lost"] * 2, "", ""), strict=True)
+    ):
         expected += [(words, number + 1)] * (chapter.hours + chapter.lingers)
     assert found[: len(expected)] == expected
     assert set(found[len(expected) :]) == {("", len(CHAPTERS))}
@@ -58,21 +60,35 @@ def test_with_nobody_on_call() -> None:
 
 
 def test_chapters_wait_for_alerts() -> None:
-    """The feed breaks after drift was notified, is repaired after degradation was; the story ends when both ended."""
+    """The feed breaks after drift was notified, labels come after a fall was expected; repaired after it was known."""
     somebody, said = Somebody(), list[str]()
     story = play(some_hours(500), on_call=somebody, say=said.append)
     assert {state(next(story)) for _ in range(CHAPTERS[0].hours)} == {""}
     assert {state(next(story)) for _ in range(100)} == {"recoded"}
     somebody.begun.add(DRIFT)
     assert [state(next(story)) for _ in range(CHAPTERS[1].lingers + 1)][-2:] == ["recoded", "recoded lost"]
+    somebody.begun.add(EXPECTED)
+    assert {state(next(story)) for _ in range(CHAPTERS[2].lingers + 1)} == {"recoded lost"}
+    assert len(said) == 4
     somebody.begun.add(DEGRADED)
-    assert [state(next(story)) for _ in range(CHAPTERS[2].lingers + 1)][-2:] == ["recoded lost", ""]
+    assert [state(next(story)) for _ in range(CHAPTERS[3].lingers + 1)][-2:] == ["recoded lost", ""]
     somebody.ended.add(DEGRADED)
     assert {state(next(story)) for _ in range(200)} == {""}
-    assert len(said) == 4
+    assert len(said) == 5
     somebody.ended.add(DRIFT)
     next(story)
-    assert len(said) == 5
+    assert len(said) == 6
+
+
+def test_labels_that_wait_come_once() -> None:
+    """While a fall is only expected no label comes; then all come, each once and in their order."""
+    whole = [replace(hour, landings=pd.DataFrame({"flight": [n]})) for n, hour in enumerate(some_hours(400)[:-1])]
+    found = list(play(whole, on_call=None, say=lambda _: None))
+    begins = sum(chapter.hours + chapter.lingers for chapter in CHAPTERS[:2])
+    waits = CHAPTERS[2].hours + CHAPTERS[2].lingers
+
+    assert [len(hour.landings) for hour in found[begins - 1 : begins + waits + 2]] == [1, *[0] * waits, waits + 1, 1]
+    assert list(pd.concat([hour.landings for hour in found])["flight"]) == list(range(399))
 
 
 def test_nobody_is_waited_for_forever() -> None:

@@ -116,7 +116,11 @@ class Picture:
         rows = min(len(named), _LEGEND_ROWS)
         axes = self._inner(frame, left=46, bottom=24 + 12 * rows)
         stacked = field["custom"]["drawStyle"] == "bars"
-        beneath = np.zeros(len(self._grid()))
+        # Bars of either sign are stacked from 0 for themselves.
+        beneath = np.zeros((2, len(self._grid())))
+        # All of a panel is filled down to one of its series, the lower end of an interval.
+        lowest = field["custom"].get("fillBelowTo")
+        floor = next((self._on_grid(points) for name, points in named if name == lowest), None)
         for row, (name, points) in enumerate(named):
             special = of_name(panel, name)
             fixed = special.get("color", {}).get("fixedColor")
@@ -124,11 +128,15 @@ class Picture:
             values = self._on_grid(points)
             if stacked:
                 heights = np.nan_to_num(values)
-                axes.bar(self._hours(), heights, width=0.9 * self._timing.interval / 3600, bottom=beneath, color=paint)
-                beneath += heights
+                width, lows = 0.9 * self._timing.interval / 3600, np.where(heights < 0, beneath[1], beneath[0])
+                axes.bar(self._hours(), heights, width=width, bottom=lows, color=paint)
+                beneath += np.array([np.maximum(heights, 0), np.minimum(heights, 0)])
             else:
                 dash = "--" if "custom.lineStyle" in special else "-"
                 axes.plot(self._hours(), values, dash, color=paint, linewidth=1.4)
+                if floor is not None:
+                    opacity = field["custom"]["fillOpacity"] / 100
+                    axes.fill_between(self._hours(), floor, values, color=paint, alpha=opacity, linewidth=0)
             if row < _LEGEND_ROWS:
                 self._legend_row(
                     frame, rows - 1 - row, paint, name, shown(points[-1][1], field["unit"], field.get("decimals"))

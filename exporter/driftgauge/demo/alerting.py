@@ -47,7 +47,12 @@ notifications:
   default_team: terminal
 alerts:
   # Alerts that a critical alert mutes must last longer, or nobody would be notified of their end.
-  ModelPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_labels: 1500}
+  ModelPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_labels: 1500, confident_labels: 1500}
+  ModelEstimatedPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_predictions: 1500}
+  ModelConceptDrift: {for: $patient, keep_firing_for: $short, min_labels: 1500}
+  # They count real hours, of which the demo lasts none, and last until they are reset.
+  ModelPerformanceEvidence: {enabled: false}
+  ModelDriftEvidence: {enabled: false}
   ModelFeaturesDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
   ModelPredictionShifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
   ModelOutputDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}

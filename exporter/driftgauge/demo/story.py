@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Protocol
 
+import pandas as pd
+
 from driftgauge.demo.defects import Defect, icao_codes, no_departure_delay
 from driftgauge.demo.replay import Hour
 
 DRIFT: Final = "ModelFeaturesDrifted"
+EXPECTED: Final = "ModelEstimatedPerformanceDegraded"
 DEGRADED: Final = "ModelPerformanceDegraded"
 # A chapter ends after this many hours even if its alerts do not come.
 _LONGEST: Final = 900
@@ -33,7 +36,8 @@ class Chapter:
     """words: announced as it begins. defects: applied to the features. hours: its length when nobody is on call.
 
     fires, resolves: the alerts whose notifications it waits for; without any, it ends after its `hours`. lingers: how
-    many hours it goes on after that, so that the notification can be read.
+    many hours it goes on after that, so that the notification can be read. labels: whether those of flights that land
+    come; otherwise they wait for the next chapter in which they do.
     """
 
     words: str
@@ -42,6 +46,7 @@ class Chapter:
     fires: tuple[str, ...] = ()
     resolves: tuple[str, ...] = ()
     lingers: int = 0
+    labels: bool = True
 
     def over(self, fed: int, on_call: OnCall | None) -> bool:
         """Whether it ends after `fed` of its hours were fed."""
@@ -70,7 +75,17 @@ CHAPTERS: Final = (
     ),
     Chapter(
         "The feed breaks: the join with the gates finds nothing any more, and dep_delay arrives empty.\n"
-        "The model needs it most. The labels show it, as the flights land.",
+        "The model needs it most. No labels come for now; but the scores tell flights apart no more, so ROC AUC is "
+        "expected to fall.",
+        30,
+        defects=(icao_codes, no_departure_delay),
+        fires=(EXPECTED,),
+        lingers=12,
+        labels=False,
+    ),
+    Chapter(
+        "The labels come, also those that were late: the model is worse, and by more than was expected.\n"
+        "Without dep_delay it is sure of itself and wrong, which no estimate from scores can see.",
         45,
         defects=(icao_codes, no_departure_delay),
         fires=(DEGRADED,),
@@ -88,12 +103,22 @@ CHAPTERS: Final = (
 
 def play(coming: Iterable[Hour], *, on_call: OnCall | None, say: Callable[[str], None]) -> Iterator[Hour]:
     """Yield the hours as they arrive at the model; `say` announces each chapter before its first hour."""
-    hours = iter(coming)
+    hours, late = iter(coming), list[pd.DataFrame]()
     for chapter in CHAPTERS:
         say(chapter.words)
         for hour in _of(chapter, hours, on_call):
-            yield chapter.broken(hour)
+            yield chapter.broken(_with_labels(hour, late, come=chapter.labels))
     yield from hours
+
+
+def _with_labels(hour: Hour, late: list[pd.DataFrame], *, come: bool) -> Hour:
+    """Return the hour with its landings and those that were late, or without any; `late` keeps what is held back."""
+    late.append(hour.landings)
+    if not come:
+        return replace(hour, landings=hour.landings.iloc[:0])
+    landings = pd.concat(late) if len(late) > 1 else hour.landings
+    late.clear()
+    return replace(hour, landings=landings)
 
 
 def _of(chapter: Chapter, hours: Iterator[Hour], on_call: OnCall | None) -> Iterator[Hour]:
