@@ -189,7 +189,29 @@ class Picture:
         if target.get("legendFormat"):
             frame.text(0.5, 0.14, legend(target, labels), ha="center", va="center", color=FAINT)
 
+    def _matrix(self, panel: Json, frame: Axes, series: list[Series]) -> None:
+        options, field = panel["transformations"][0]["options"], panel["fieldConfig"]["defaults"]
+        cells = {(of[options["rowField"]], of[options["columnField"]]): points[-1][1] for of, points in series}
+        rows, columns = (sorted({key[place] for key in cells}) for place in (0, 1))
+        high = frame.get_position().height * self._pixels[1]
+        corner = f"{options['rowField']}\\{options['columnField']}"
+        wide = 1 / (len(columns) + 1)
+        for place, name in enumerate((corner, *columns)):
+            frame.text(0.012 + wide * place, 1 - 32 / high, name, va="center", color=NAMED["blue"])
+        for line, row in enumerate(rows):
+            y = 1 - (51 + 17 * line) / high
+            frame.text(0.012, y, row, va="center")
+            for place, column in enumerate(columns, start=1):
+                if (row, column) in cells:
+                    value, x = cells[row, column], wide * place
+                    shade = mpl.colormaps["BuPu_r"](value)
+                    frame.barh(y, 0.97 * wide, left=x, height=16 / high, color=shade)
+                    frame.text(x + 0.01, y, shown(value, field["unit"], field.get("decimals")), va="center")
+
     def _table(self, panel: Json, frame: Axes, found: list[tuple[Json, list[Series]]]) -> None:
+        if panel["transformations"][0]["id"] == "groupingToMatrix":
+            self._matrix(panel, frame, found[0][1])
+            return
         options = panel["transformations"][1]["options"]
         columns, rows = table(found, options["renameByName"], options["indexByName"])
         rows = rows[: int((frame.get_position().height * self._pixels[1] - 50) // 17)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grafana_foundation_sdk.models import common, table
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, FieldColor, FieldColorModeId, Panel
 
 from driftgauge.generator.dashboards.links import Link
 from driftgauge.generator.dashboards.marks import Mark, steps
@@ -80,5 +80,25 @@ def ranking(about: About, columns: Sequence[Column], *, keys: Sequence[str], lin
         DataTransformerConfig(
             "organize", options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
         ),
+    ]
+    return panel
+
+
+def matrix(about: About, expr: str, *, row: str, column: str, links: Sequence[Link] = ()) -> Panel:
+    """Return a table of shares with a row and a column per value of two labels, coloured by the share."""
+    panel = composed(
+        "table",
+        about,
+        [Query(expr, form="table", instant=True)],
+        options=table.Options(show_header=True, cell_height=common.TableCellHeight.SM),
+        scale=PanelScale(unit="percentunit", decimals=1, least=0, most=1),
+        custom=table.FieldConfig(cell_options=common.TableColoredBackgroundCellOptions()),
+        links=links,
+    )
+    panel.field_config.defaults.color = FieldColor(FieldColorModeId.CONTINUOUS_BL_PU)
+    panel.transformations = [
+        DataTransformerConfig(
+            "groupingToMatrix", options={"rowField": row, "columnField": column, "valueField": "Value"}
+        )
     ]
     return panel
