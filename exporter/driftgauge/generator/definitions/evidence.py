@@ -55,7 +55,7 @@ def _evidence(
         description=f"{SUBJECT}: the evidence {what} is 10 to the power of {{{{ printf `%.2f` $value }}}}; "
         f"the limit is {by_case(found, lambda case: number(case.limits.log10))}. It holds however often one "
         f"looks.\n{look}\n"
-        "It stays until better rows have paid it back; `driftgauge reset --evidence` ends it when the matter is settled.",
+        "It stays until better rows have paid it back; `driftgauge reset --evidence` ends it when all is settled.",
         links={
             "dashboard_url": dashboard(thresholds.links, "model", "job", "model", "version"),
             "mlflow_url": mlflow_run(thresholds.links, target),
