@@ -4,6 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
+from driftgauge.families import FAMILIES
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.features_together import together
@@ -40,6 +41,7 @@ def features(marks: Marks) -> Contents:
             Row("All features together", [(8, panel) for panel in together(SCOPE, marks)], height=7),
             Row("Feature: $feature", [(4, panel) for panel in _figures(marks)], height=4),
             Row("Feature: $feature, window against reference", [(8, panel) for panel in _details(marks)]),
+            *_distribution(),
         ],
         alerts='model="$model"',
     )
@@ -143,6 +145,25 @@ def _table(marks: Marks) -> Panel:
     )
     chosen = with_value("features", "model", "version", "window", feature=of_field("feature"))
     return ranking(about, columns, keys=by, links=[chosen])
+
+
+def _distribution() -> list[Row]:
+    """Return the feature's distribution itself, where its family is."""
+    if "model_feature_distribution" not in FAMILIES:
+        return []
+    panels = [_histogram("window", "in the window"), _histogram("reference", "of the reference")]
+    return [Row("Feature: $feature, its distribution", [(12, panel) for panel in panels])]
+
+
+def _histogram(kind: str, words: str) -> Panel:
+    about = About(
+        f"Distribution {words}",
+        "Share of the feature's values in each of the PSI's bins, over time; of several versions the highest.",
+        "Off by default: write `publish_bins: true` for the model in driftgauge.yml",
+        to_board("model"),
+    )
+    buckets = highest(SCOPE.of("model_feature_distribution", "_bucket", kind=kind), "le")
+    return heat(about, Query(buckets, "{{le}}", form="heatmap"), scale=scales.NUMBER, colours=Heat(scheme="Blues"))
 
 
 def _figures(marks: Marks) -> list[Panel]:

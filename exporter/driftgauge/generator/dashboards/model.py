@@ -8,7 +8,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from driftgauge.generator.dashboards import model_expected, scales
+from driftgauge.generator.dashboards import model_expected, model_labels, scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance
 from driftgauge.generator.dashboards.links import to_board
@@ -47,7 +47,8 @@ def model(marks: Marks) -> Contents:
             Row("Since when", [(12, panel) for panel in since(marks)], height=7),
             Row("Classification", list(zip(_WIDTHS, classification(marks), strict=True))),
             Row("Regression", [(6, panel) for panel in regression(marks)], height=6),
-            Row("Classes", [(12, panel) for panel in classes()]),
+            Row("Classes", [(12, panel) for panel in (*classes(), *model_labels.classes())]),
+            *_drift_of_labels(marks),
             Row("Output", [(6, panel) for panel in _output(marks)]),
             Row("Latency and failures", [(12, panel) for panel in service(marks)]),
             Row("Traffic and labels", [(8, panel) for panel in labels(marks)]),
@@ -55,6 +56,11 @@ def model(marks: Marks) -> Contents:
         ],
         alerts='model="$model"',
     )
+
+
+def _drift_of_labels(marks: Marks) -> list[Row]:
+    panels = model_labels.drift(marks)
+    return [Row("Labels against the reference", [(8, panel) for panel in panels], height=7)] if panels else []
 
 
 def _known_and_expected(marks: Marks) -> list[tuple[int, Panel]]:

@@ -34,7 +34,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelScale:
-    """How numbers are shown: unit (Grafana's name), decimals, ends of the axis, colours, words in place of 0 and 1."""
+    """How numbers are shown: unit (Grafana's name), decimals, ends of the axis, colours, words in place of 0 and 1.
+
+    colours: by default of series by name in graphs, and by thresholds elsewhere.
+    """
 
     unit: str
     decimals: int | None = None
@@ -42,6 +45,7 @@ class PanelScale:
     most: float | None = None
     thresholds: sdk.ThresholdsConfig | None = None
     words: Words | None = None
+    colours: sdk.FieldColorModeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ def composed(
 ) -> Panel:
     """Return a panel of Grafana's `kind` with what all kinds have in common."""
     by_name = kind == "timeseries"
-    mode = sdk.FieldColorModeId.PALETTE_CLASSIC_BY_NAME if by_name else sdk.FieldColorModeId.THRESHOLDS
+    usual = sdk.FieldColorModeId.PALETTE_CLASSIC_BY_NAME if by_name else sdk.FieldColorModeId.THRESHOLDS
     defaults = sdk.FieldConfig(
         unit=scale.unit,
         decimals=scale.decimals,
@@ -219,7 +223,7 @@ def composed(
         max_val=scale.most,
         thresholds=scale.thresholds or steps(below=NEUTRAL),
         mappings=[_mapping(scale.words)] if scale.words else None,
-        color=sdk.FieldColor(mode),
+        color=sdk.FieldColor(scale.colours or usual),
         no_value=about.nothing,
         links=[_link(link) for link in links] or None,
         custom=custom,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grafana_foundation_sdk.models import common, table
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, FieldColor, FieldColorModeId, Panel
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, FieldColorModeId, Panel
 
 from driftgauge.generator.dashboards.links import Link
 from driftgauge.generator.dashboards.marks import Mark, steps
@@ -86,16 +86,19 @@ def ranking(about: About, columns: Sequence[Column], *, keys: Sequence[str], lin
 
 def matrix(about: About, expr: str, *, row: str, column: str, links: Sequence[Link] = ()) -> Panel:
     """Return a table of shares with a row and a column per value of two labels, coloured by the share."""
+    coloured = common.TableColoredBackgroundCellOptions(
+        mode=common.TableCellBackgroundDisplayMode.BASIC, apply_to_row=False, wrap_text=False
+    )
+    blue = FieldColorModeId.CONTINUOUS_BL_PU
     panel = composed(
         "table",
         about,
         [Query(expr, form="table", instant=True)],
         options=table.Options(show_header=True, cell_height=common.TableCellHeight.SM),
-        scale=PanelScale(unit="percentunit", decimals=1, least=0, most=1),
-        custom=table.FieldConfig(cell_options=common.TableColoredBackgroundCellOptions()),
+        scale=PanelScale(unit="percentunit", decimals=1, least=0, most=1, colours=blue),
+        custom=table.FieldConfig(cell_options=coloured),
         links=links,
     )
-    panel.field_config.defaults.color = FieldColor(FieldColorModeId.CONTINUOUS_BL_PU)
     panel.transformations = [
         DataTransformerConfig(
             "groupingToMatrix", options={"rowField": row, "columnField": column, "valueField": "Value"}
