@@ -110,34 +110,12 @@ def test_legends_say_what_the_query_keeps(dashboard: Json) -> None:
         assert set(labels) - consumed - named <= {"python_version"}, title
 
 
-# What was declared and has no panel yet.
-NOT_SHOWN_YET: Final = frozenset(
-    {
-        "model_class_confusion",
-        "model_class_share",
-        "model_feature_distribution",
-        "model_label_ks_statistic",
-        "model_label_ks_pvalue",
-        "model_label_chi2_statistic",
-        "model_label_chi2_pvalue",
-        "model_label_psi",
-        "model_label_js_distance",
-        "model_label_wasserstein_distance",
-        "model_label_mean_shift",
-        "model_label_total_variation_distance",
-        "model_label_drift_detected",
-        "model_label_outlier_ratio",
-        "model_label_unseen_ratio",
-    }
-)
-
-
 def test_every_family_is_shown() -> None:
     """Nothing that driftgauge exposes is missing from all dashboards."""
     shown = {selector.name for dashboard in DASHBOARDS.values() for _, selector in selected(dashboard)}
     bare = {re.sub(r"_(bucket|g?count|g?sum)$", "", name) for name in shown}
 
-    assert set(FAMILIES) - shown - bare == NOT_SHOWN_YET
+    assert set(FAMILIES) - shown - bare == set()
 
 
 @EACH
