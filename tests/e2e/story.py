@@ -33,6 +33,7 @@ models:
     labels: {{experiment: /churn, artifacts: "labels*"}}
     reference: {{uri: "{folder}/references/churn.parquet"}}
     average: binary
+    publish_bins: true
     segments: {{young: {{age: {{below: 35}}}}}}
   - name: eta
     task: regression
