@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -75,6 +75,10 @@ alerting: $(STAMP) servers
 # One hundred kills of the exporter against a real MLflow server; `make test` runs six.
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --kills 100
+
+# Fifty kills of the hook that starts retraining, between what Alertmanager sends; `make test` runs two.
+hook-crash: $(STAMP)
+	$(BIN)/python -m tests.hook.crash --kills 50
 
 # A hundred thousand predictions from processes that are killed, through an MLflow server that is killed; `make test` logs
 # a tenth of them.

@@ -26,6 +26,7 @@ from driftgauge.arguments import (
     shard_flag,
 )
 from driftgauge.errors import ConfigError, DriftgaugeError, StateError, StateInUse
+from driftgauge.hook.commands import hook
 from driftgauge.inspection.commands import check_config, inspect
 from driftgauge.service.logs import Logs, configure_logging, printable
 from driftgauge.serving import ADDRESS, Web, run_service, serve
@@ -43,6 +44,7 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(inspect)
 main.add_command(check_config)
+main.add_command(hook)
 
 
 @main.command()
