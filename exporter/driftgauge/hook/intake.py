@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+from driftgauge.errors import StateError
 from driftgauge.hook.incoming import parse
 from driftgauge.hook.journal import opened
 from driftgauge.hook.metrics import Metrics
@@ -28,7 +30,8 @@ class Intake:
 
     def refused(self, reason: str) -> None:
         """Count a request that was refused."""
-        with opened(self._settings.state_dir) as journal:
+        # Where that cannot be written, the answer matters more.
+        with suppress(StateError), opened(self._settings.state_dir) as journal:
             journal.refused(reason)
 
     def page(self, openmetrics: bool) -> bytes:  # noqa: FBT001 - as the routes call it

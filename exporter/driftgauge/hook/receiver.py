@@ -53,15 +53,7 @@ def create_app(
             await run_in_threadpool(refused, "too_large")
             # The rest of it is not read.
             return PlainTextResponse(f"{_TOO_LARGE}\n", status_code=413, headers={"Connection": "close"})
-        try:
-            return JSONResponse(await run_in_threadpool(receive, body))
-        except BodyRefused as error:
-            await run_in_threadpool(refused, "no_notification")
-            return PlainTextResponse(f"{error}\n", status_code=400)
-        except StateError as error:
-            # Alertmanager sends it again.
-            _log.error("a notification could not be kept", error=str(error), remedy="is the disk full?")
-            return PlainTextResponse("the journal cannot be written\n", status_code=503)
+        return await run_in_threadpool(_answer, body, receive, refused)
 
     async def page(request: Request) -> Response:
         openmetrics, content_type = exposition(request.headers.get("accept", ""))
@@ -81,6 +73,18 @@ def create_app(
             Route("/-/ready", is_ready),
         ]
     )
+
+
+def _answer(body: bytes, receive: Callable[[bytes], dict[str, int]], refused: Callable[[str], None]) -> Response:
+    try:
+        return JSONResponse(receive(body))
+    except BodyRefused as error:
+        refused("no_notification")
+        return PlainTextResponse(f"{error}\n", status_code=400)
+    except StateError as error:
+        # Alertmanager sends it again.
+        _log.error("a notification could not be kept", error=str(error), remedy="is the disk full?")
+        return PlainTextResponse("the journal cannot be written\n", status_code=503)
 
 
 async def _body(request: Request) -> bytes | None:
