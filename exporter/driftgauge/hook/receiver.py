@@ -4,7 +4,7 @@ A notification is answered once it is in the journal: Alertmanager sends again w
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,29 @@ def create_app(
     is done. token_file: has the bearer token that senders must show, read again each time.
     """
 
+    async def page(request: Request) -> Response:
+        openmetrics, content_type = exposition(request.headers.get("accept", ""))
+        return Response(await run_in_threadpool(metrics, openmetrics), headers={"Content-Type": content_type})
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("Healthy\n")
+
+    async def is_ready(_: Request) -> Response:
+        return PlainTextResponse("Ready\n") if ready() else PlainTextResponse("Not ready\n", status_code=503)
+
+    return Starlette(
+        routes=[
+            Route(ALERTS_PATH, _alerts(receive, refused, token_file), methods=["POST"]),
+            Route("/metrics", page),
+            Route("/-/healthy", healthy),
+            Route("/-/ready", is_ready),
+        ]
+    )
+
+
+def _alerts(
+    receive: Callable[[bytes], dict[str, int]], refused: Callable[[str], None], token_file: Path | None
+) -> Callable[[Request], Awaitable[Response]]:
     async def alerts(request: Request) -> Response:
         if token_file is not None and not await run_in_threadpool(_is_known, request, token_file):
             await run_in_threadpool(refused, "no_token")
@@ -55,24 +78,7 @@ def create_app(
             return PlainTextResponse(f"{_TOO_LARGE}\n", status_code=413, headers={"Connection": "close"})
         return await run_in_threadpool(_answer, body, receive, refused)
 
-    async def page(request: Request) -> Response:
-        openmetrics, content_type = exposition(request.headers.get("accept", ""))
-        return Response(await run_in_threadpool(metrics, openmetrics), headers={"Content-Type": content_type})
-
-    async def healthy(_: Request) -> Response:
-        return PlainTextResponse("Healthy\n")
-
-    async def is_ready(_: Request) -> Response:
-        return PlainTextResponse("Ready\n") if ready() else PlainTextResponse("Not ready\n", status_code=503)
-
-    return Starlette(
-        routes=[
-            Route(ALERTS_PATH, alerts, methods=["POST"]),
-            Route("/metrics", page),
-            Route("/-/healthy", healthy),
-            Route("/-/ready", is_ready),
-        ]
-    )
+    return alerts
 
 
 def _answer(body: bytes, receive: Callable[[bytes], dict[str, int]], refused: Callable[[str], None]) -> Response:
