@@ -235,7 +235,7 @@ def test_reset_of_evidence(tmp_path: Path) -> None:
     rows = [{"timestamp": now - 60, "model_version": "1", "prediction": n % 2, "label": 1} for n in range(100)]
     (tmp_path / "in" / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = _files(tmp_path, baseline={"accuracy": 0.9})
-    series = 'model_evidence_log10{model="churn",version="1",signal="accuracy"}'
+    series = 'model_evidence_log10{model="churn",signal="accuracy",version="1"}'
     assert series in driftgauge("once", f"--config.file={config}").stdout
     for arguments, said in [
         (["--signal=inputs"], "churn: there is no such evidence\n"),
