@@ -37,7 +37,10 @@ class Rows(NamedTuple):
 
 
 def estimates(reference: Rows, window: Rows) -> dict[str, tuple[float, float]]:
-    """Return by metric what is expected of the window, and its standard error with the reference's dispersion."""
+    """Return by metric what is expected of the window, and its standard error with the reference's dispersion.
+
+    An error of 0 stays 0, which says that nothing is known of it: of the area where all scores are the same.
+    """
     calibrated, ratios = _helps(reference), {name: [] for name in METRICS}  # type: ignore[var-annotated]
     blocks = np.array_split(np.arange(len(reference.score)), 20)
     for block in blocks:
@@ -49,7 +52,8 @@ def estimates(reference: Rows, window: Rows) -> dict[str, tuple[float, float]]:
     itself = _single(reference, reference, calibrated=calibrated)
     for name, (value, error) in _single(reference, window, calibrated=calibrated).items():
         bias = itself[name][0] - METRICS[name](reference.label, reference.predicted, reference.score)
-        found[name] = value, float(error * np.sqrt(max(1.0, np.mean(ratios[name]))) + abs(bias) / 1.959964)
+        scattered = float(error * np.sqrt(max(1.0, np.mean(ratios[name]))) + abs(bias) / 1.959964)
+        found[name] = value, scattered if error > 1e-9 else 0.0
     return found
 
 

@@ -238,7 +238,7 @@ class Oracle:
             inputs = self._baseline[metric] - value
             for part, size in (("inputs", inputs), ("concept", concept)):
                 self.put("model_performance_change", size, metric=metric, part=part, **at)
-            if len(rows) >= 100:
+            if len(rows) >= 100 and error:
                 self.put("model_concept_drift_zscore", concept / error, metric=metric, **at)
                 flagged.append(abs(concept) >= max(0.02, 3 * error))
         if flagged:

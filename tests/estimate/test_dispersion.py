@@ -57,3 +57,4 @@ def test_a_map_that_follows_chance() -> None:
     assert spread.error("f1", 0.01**2) == pytest.approx(0.01)
     assert spread.error("f1", None) is None
     assert spread.error("f1", 0.0) is None
+    assert spread.error("roc_auc", 3e-34) is None

@@ -15,6 +15,8 @@ from driftgauge.schema import Average
 BLOCKS: Final = 20
 # Fewer rows say little about a block.
 _ROWS: Final = 50
+# Less is the rounding of a variance of 0: that of an area under the ROC curve where all scores are the same.
+_NOTHING: Final = 1e-18
 # The half width of a 95 % interval in standard errors.
 Z: Final = 1.959963984540054
 
@@ -43,7 +45,7 @@ class Spread:
 
         As intervals are that know of a bias (Armstrong and Kolesár 2018). None where the variance is not known, or 0.
         """
-        if not variance:
+        if variance is None or variance < _NOTHING:
             return None
         scattered = float(np.sqrt(variance * self.dispersion.get(metric, 1.0)))
         return scattered + abs(self.bias.get(metric, 0.0)) / Z
