@@ -126,10 +126,11 @@ def one_score(truth: Floats, score: Floats) -> dict[str, Ends]:
     return found | ({"roc_auc": area(truth, score)} if 0 < truth.mean() < 1 else {})
 
 
-def scores_of_classes(truth: pd.Series, scores: Floats, names: tuple[str, ...]) -> dict[str, Ends]:
-    """Return the intervals of the metrics of a score for each class, which are averaged alike (macro)."""
+def scores_of_classes(truth: pd.Series, scores: Floats, names: tuple[str, ...], average: str) -> dict[str, Ends]:
+    """Return the intervals of the metrics of a score for each class, averaged alike (macro) or by support."""
     is_class = np.array([truth == name for name in names]).T
     losses = -np.log(scores[is_class])
-    ends = np.mean([area(is_class[:, at].astype(int), scores[:, at]) for at in range(len(names))], axis=0)
+    areas = [area(is_class[:, at].astype(int), scores[:, at]) for at in range(len(names))]
+    ends = np.average(areas, axis=0, weights=is_class.sum(axis=0) if average == "weighted" else None)
     brier = mean(((is_class - scores) ** 2).sum(axis=1), most=2.0)
     return {"log_loss": mean(losses), "brier_score": brier, "roc_auc": (float(ends[0]), float(ends[1]))}

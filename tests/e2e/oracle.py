@@ -35,6 +35,8 @@ NAMES: Final = {
 }
 ERRORS: Final = ("log_loss", "brier_score", "mse", "rmse", "mae")
 EFFECTS: Final = {"ks_statistic": 0.1, "total_variation_distance": 0.1, "psi": 0.2}
+# Labelled rows that a reference needs for estimates.
+LEARNED_FROM: Final = 500
 # Half the width of a 95 % interval in standard errors.
 Z: Final = float(stats.norm.ppf(0.975))
 # Rows of a column, and the tests that it is judged by: p-values and the effects that they are of.
@@ -55,7 +57,7 @@ class Oracle:
         self._baseline = {**reference, **baseline}
         self._errors = (
             expected_errors.Expected(traffic.reference, traffic.numeric, traffic.categorical)
-            if traffic.task == "regression" and traffic.reference is not None
+            if traffic.task == "regression" and traffic.reference is not None and len(traffic.reference) >= LEARNED_FROM
             else None
         )
 
@@ -217,8 +219,10 @@ class Oracle:
                 )
 
     def _expected(self, rows: expected.Rows) -> dict[str, tuple[float, float]]:
-        assert self._traffic.reference is not None
-        return expected.estimates(expected.Rows.of(self._traffic.reference), rows) if len(rows.score) else {}
+        reference = self._traffic.reference
+        assert reference is not None
+        is_known = len(rows.score) and len(reference) >= LEARNED_FROM
+        return expected.estimates(expected.Rows.of(reference), rows) if is_known else {}
 
     def _estimates(self, rows: expected.Rows, **at: str) -> None:
         for metric, (value, error) in self._expected(rows).items():
@@ -577,7 +581,7 @@ def bounds_of(rows: pd.DataFrame, traffic: Traffic) -> dict[str, bounds.Ends]:
     if traffic.task == "binary":
         return found | bounds.one_score(truth.astype(int).to_numpy(), rows["score"].to_numpy(float))
     scores = rows[[f"proba_{name}" for name in CLASSES]].to_numpy(float)
-    return found | bounds.scores_of_classes(truth, scores, CLASSES)
+    return found | bounds.scores_of_classes(truth, scores, CLASSES, traffic.average)
 
 
 def _binary_scores(rows: pd.DataFrame) -> dict[str, float]:

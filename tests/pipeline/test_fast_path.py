@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from prometheus_client import parser
 
-from data_builders import MICROS, a_model, a_reference, folded, make_columns, signals
+from data_builders import MICROS, a_model, a_reference, folded, make_columns
 from driftgauge.aggregates.totals import Totals
 from driftgauge.collector import render
 from driftgauge.columns import Columns
@@ -20,6 +20,8 @@ from driftgauge.performance import metrics
 from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.rows import fold_predictions
 from driftgauge.schema import Task
+from driftgauge.segments import ALL_ROWS
+from driftgauge.signals import Basis, fit_all
 from driftgauge.snapshot import ModelState, model_samples
 from e2e.comparing import about_models, beyond_tolerance, deviations
 from e2e.oracle import WINDOWS, Oracle, Series
@@ -130,9 +132,9 @@ def _published(rng: np.random.Generator, traffic: Traffic) -> Series:
     model = a_model(task=traffic.task, average=traffic.average)
     windows, now = [Window(name, length) for name, length in WINDOWS.items()], AT * MICROS
     known = _columns(traffic, traffic.reference)
-    reference = a_reference(known)
+    reference = a_reference(known, model=model)
     baseline = metrics(folded(known), task=traffic.task, average=model.average)
-    terms = Terms(model, windows, signals(reference), now)
+    terms = Terms(model, windows, {ALL_ROWS: fit_all(Basis(model, Limits(), reference))}, now)
     pieces = rng.integers(0, 4, len(traffic.predictions))
     parts = [
         fold_predictions(_columns(traffic, piece, version=str(version)), terms, origin=("", ""))

@@ -33,7 +33,8 @@ class SliceLosses:
         known = np.isfinite(losses)
         group = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))[known]
         codes, losses = codes[known], losses[known]
-        weights = [None, losses] if is_binary else [None, losses, np.square(losses)]
+        with np.errstate(over="ignore"):
+            weights = [None, losses] if is_binary else [None, losses, np.square(losses)]
         found: list[list[Any]] = [[] for _ in weights]
         for column, count in enumerate(counts):
             width = count + 1
