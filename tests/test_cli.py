@@ -243,7 +243,7 @@ def test_reset_of_evidence(tmp_path: Path) -> None:
         (["--version=1", "--signal=accuracy"], "churn: evidence begins anew of version 1: accuracy\n"),
         (["--evidence"], "churn: there is no such evidence\n"),
     ]:
-        reset = driftgauge("reset", f"--config.file={config}", "--model=churn", *arguments)
+        reset = command("reset", f"--config.file={config}", "--model=churn", *arguments)
         assert (reset.returncode, reset.stdout) == (0, said)
     page = driftgauge("once", f"--config.file={config}")
     assert series not in page.stdout
