@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats
 
 from data_builders import a_model, a_reference, fitted, make_columns
 from driftgauge.codec import pack, unpack
 from driftgauge.columns import Columns, Note
+from driftgauge.config import ModelConfig
 from driftgauge.drift import ColumnDrift, compare, flags
 from driftgauge.grid import LABEL
 from driftgauge.reference import Reference
@@ -21,9 +23,14 @@ def labelled(label: Any, **fields: Any) -> Columns:
     return make_columns(len(label), label=label, numbers={"x": np.zeros(len(label))}, **fields)
 
 
+def model_of(rows: Columns) -> ModelConfig:
+    """Return a model of the task that has such labels."""
+    return a_model(task="regression" if pa.types.is_floating(rows.label.type) else "multiclass")
+
+
 def drift_of(reference: Columns, window: Columns) -> ColumnDrift:
     """Return how far the window's labels are from the reference's."""
-    found = fitted(a_reference(reference))["labels"]
+    found = fitted(a_reference(reference, model=model_of(reference)))["labels"]
     assert isinstance(found, FittedLabels)
     (counted,) = found.fold(window, np.array([len(window)]))
     return compare(found.reference, counted)[LABEL]
@@ -84,7 +91,7 @@ def test_labels_like_the_references_are_not_flagged(seed: int) -> None:
 )
 def test_undefined(description: str, rows: Columns, reason: str) -> None:
     """Without labels that can be compared with there is no signal, and it is said why."""
-    found = a_reference(rows)
+    found = a_reference(rows, model=model_of(rows))
 
     assert reason in found.learned["labels"]["reason"], description
     assert labels_of(found) is None
@@ -98,7 +105,7 @@ def test_undefined(description: str, rows: Columns, reason: str) -> None:
 def test_stored_with_the_reference(label: Any) -> None:
     """What was learned survives the reference's state, and folds as before; so do constant labels."""
     rows = labelled(label)
-    reference = a_reference(rows)
+    reference = a_reference(rows, model=model_of(rows))
     restored = Reference.from_state(unpack(pack(reference.to_state())))
 
     one, two = (fitted(of)["labels"] for of in (reference, restored))
