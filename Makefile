@@ -78,7 +78,7 @@ soak: $(STAMP)
 
 # Fifty kills of the hook that starts retraining, between what Alertmanager sends; `make test` runs two.
 hook-crash: $(STAMP)
-	$(BIN)/python -m tests.hook.crash --kills 50
+	PYTHONPATH=tests $(BIN)/python -m hook.crash --kills 50
 
 # A hundred thousand predictions from processes that are killed, through an MLflow server that is killed; `make test` logs
 # a tenth of them.

@@ -22,7 +22,7 @@ from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.front import Front
 from driftgauge.service.logs import Logs
 
-PATIENCE: Final = 60
+PATIENCE: Final = 180
 ROWS: Final = tuple({"prediction": 0.9, "label": n % 2, "features": {"age": 30 + n}} for n in range(10))
 MODELS: Final = ("churn", "fraud")
 REFRESHED: Final = "model_last_refresh_timestamp_seconds"

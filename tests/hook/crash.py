@@ -1,4 +1,4 @@
-"""Incidents for a hook that is killed again and again: `python -m tests.hook.crash [--kills 50]`.
+"""Incidents for a hook that is killed again and again: `PYTHONPATH=tests python -m hook.crash [--kills 50]`.
 
 As Alertmanager does, each alert is posted until it is taken, and again and again while it fires. Actions are commands
 that write a line. In the end each incident has exactly one line.
