@@ -15,7 +15,6 @@ from driftgauge.performance import (
     ClassCounts,
     class_counts,
     degradation,
-    degradation_errors,
     metrics,
     no_class_in_common,
     roc_auc,
@@ -289,22 +288,3 @@ def test_no_class_in_common(description: str, confusion: dict[tuple[str, str], i
     assert (no_class_in_common(confusion) is not None) == apart, description
     if apart:
         assert metrics(Outcomes(rows=1, confusion=confusion), task="multiclass", average="weighted") == {}
-
-
-def test_error_of_a_degradation() -> None:
-    """It is the deviation of the degradation over samples of both sides; what is configured adds nothing."""
-    rng = np.random.default_rng(61)
-    found, baseline = {"accuracy": 0.85, "mae": 2.4}, {"accuracy": 0.9, "mae": 2.0, "r2": 0.7}
-    errors, before = {"accuracy": 0.02, "mae": 0.12}, {"accuracy": 0.01, "mae": 0.08}
-    drawn = {
-        side: {name: rng.normal(values[name], of[name], 40_000) for name in errors}
-        for side, values, of in (("found", found, errors), ("baseline", baseline, before))
-    }
-    expected = {
-        "accuracy": (drawn["baseline"]["accuracy"] - drawn["found"]["accuracy"]).std(),
-        "mae": (drawn["found"]["mae"] / drawn["baseline"]["mae"] - 1).std(),
-    }
-
-    assert degradation_errors(found, errors, baseline, before) == pytest.approx(expected, rel=0.02)
-    assert degradation_errors(found, errors, baseline, {}) == pytest.approx({"accuracy": 0.02, "mae": 0.06})
-    assert degradation_errors(found, {"mae": 0.1}, {"mae": 0.0}, {}) == {}

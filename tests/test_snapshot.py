@@ -405,17 +405,6 @@ def test_drift_of_labels() -> None:
     assert on_window(samples(reference=unlabelled, outcomes=outcomes), "model_label_") == {}
 
 
-def test_baseline_errors() -> None:
-    """A computed baseline has the standard errors of the reference's rows, a configured one none."""
-    reference = replace(
-        a_reference(features(x=np.arange(9.0))), learned={"outcomes": {"errors": {"accuracy": 0.01, "f1": 0.02}}}
-    )
-    state = ModelState(a_model(baseline={"accuracy": 0.9}), reference=reference)
-
-    assert state.baseline_errors == {"f1": 0.02}
-    assert ModelState(a_model()).baseline_errors == {}
-
-
 ACCURACY = {"model_accuracy": [Sample(("m", str(version), "1h"), 0.5) for version in range(3)]}
 FEATURES = {"model_feature_psi": [Sample(("m", "1", "1h", name), 0.1) for name in "abc"]}
 OTHER = {"model_accuracy": [Sample(("n", "1", "1h"), 0.7)], "model_class_recall": [Sample(("n", "1", "1h", "x"), 0.9)]}

@@ -116,27 +116,6 @@ def degradation(found: Mapping[str, float], baseline: Mapping[str, float]) -> di
     return worse
 
 
-def degradation_errors(
-    found: Mapping[str, float],
-    errors: Mapping[str, float],
-    baseline: Mapping[str, float],
-    baseline_errors: Mapping[str, float],
-) -> dict[str, float]:
-    """Return the standard error of each `degradation`, √(se² + se₀²) from that of both sides, in its unit.
-
-    errors: of the metrics `found`, as of `estimate.intervals.standard_errors`. baseline_errors: the same of the
-    labelled reference; a baseline that is not among them was configured and has none.
-    """
-    pooled = {}
-    for name in degradation(found, baseline).keys() & errors.keys():
-        own, before, base = errors[name], baseline_errors.get(name, 0.0), baseline[name]
-        scale = 1.0 if name in SCORES else base
-        # The ratio of two errors moves with its denominator too.
-        before *= 1.0 if name in SCORES else found[name] / base
-        pooled[name] = float(np.hypot(own, before) / scale)
-    return pooled
-
-
 def roc_auc(sketch: ValueSketch) -> float | None:
     """Return the area under the ROC curve of scores in two groups (negatives, positives); None with one group.
 

@@ -1,6 +1,5 @@
 """From a batch in MLflow to the right person, once, and to the end of it: with real servers all the way."""
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from typing import Final
 import pytest
 import yaml
 
-from driftgauge.families.estimation import ESTIMATION
 from e2e.alerting_bench import FEATURES, MODELS, Stack, rows, stack
 from e2e.paging import Notification
-from generator.promql_trees import Selected, parsed, selectors
+from generator.promql_trees import is_estimated, parsed, selectors, written
 
 # On loopback there is no TLS to ask for.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -191,31 +189,17 @@ def test_dead_mans_switch_is_told(story: Story) -> None:
 def test_every_rule_has_its_series(story: Story) -> None:
     """Prometheus has data for every selector of every rule, as it stands there, but for those of renamed labels.
 
-    What is estimated needs larger references than this story has: `test_estimated_alerts` has them.
+    What is estimated needs larger references than this story has: `test_estimated_alerts` looks for its series.
     """
     files = sorted(story.servers.rules.glob("*.rules.yml"))
     groups = [group for file in files for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
     ruled = [rule for group in groups for rule in group["rules"]]
     texts = {rule["expr"] for rule in ruled if rule.get("alert") != "DriftgaugeLabelsRenamed"}
-    wanted = {_selector(found) for text in texts for found in selectors(parsed(text)) if _is_here(found.name)}
+    wanted = {written(found) for text in texts for found in selectors(parsed(text)) if not is_estimated(found)}
     empty = [each for each in sorted(wanted) if not story.servers.query(f"count(last_over_time({each}[15m]))")]
 
     assert len(wanted) > 40
     assert empty == []
-
-
-ESTIMATED: Final = frozenset(family.name for family in ESTIMATION)
-
-
-def _is_here(series: str) -> bool:
-    """Tell whether the story has what a series, recorded or not, is made of."""
-    return ESTIMATED.isdisjoint(series.split(":"))
-
-
-def _selector(found: Selected) -> str:
-    signs = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-    matchers = [f"{label}{signs[sign]}{json.dumps(value)}" for label, (sign, value) in found.matchers.items()]
-    return f"{found.name}{{{','.join(matchers)}}}"
 
 
 def test_table(story: Story) -> None:

@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from driftgauge.generator.outputs import outputs
 from driftgauge.generator.thresholds import parse
 from e2e.exporter import serving
 from e2e.grafana import Prometheus
 from e2e.watching import SCRAPES, prometheus
+from generator.promql_trees import is_estimated, parsed, selectors, written
 from mlflow_servers import free_port
 
 HOURS: Final = 6
@@ -96,20 +98,25 @@ MODELS: Final[Mapping[str, Callable[[np.random.Generator], Rows]]] = {
     "apart": apart,
     "strange": strange,
 }
-# What has to fire. Slices, evidence and all features together come with their signals: see `MODELS` for their rows.
+# What has to fire.
 FIRES: Final = {
     ("flipped", "ModelPerformanceDegraded"),
+    ("flipped", "ModelPerformanceEvidence"),
     ("flipped", "ModelConceptDrift"),
+    ("flipped", "ModelSlicesDegraded"),
     ("unsure", "ModelEstimatedPerformanceDegraded"),
+    ("unsure", "ModelDriftEvidence"),
+    ("apart", "ModelMultivariateDrift"),
+    ("strange", "ModelUnusualRows"),
 }
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What fires, and the exporter's page."""
+    """What fires, and the expressions of all rules."""
 
     prometheus: Prometheus
-    page: str
+    rules: frozenset[str]
 
     def firing(self) -> set[tuple[str, str]]:
         """Return model and name of the alerts that fire."""
@@ -136,14 +143,27 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     models = "".join(MODEL.format(name=name, folder=folder) for name in MODELS)
     config.write_text(CONFIG.format(folder=folder) + models, encoding="utf-8")
     (folder / "rules").mkdir()
+    rules = set[str]()
     for path, text in outputs(parse(THRESHOLDS, filename="thresholds.yml")).items():
         if path.endswith(".rules.yml"):
             (folder / "rules" / Path(path).name).write_text(text, encoding="utf-8")
+            rules |= {rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]}
     with serving(config, port) as exporter:
         exporter.wait_until_ready()
-        page = exporter.get("/metrics")[1]
         with prometheus(folder, SCRAPES.format(folder=folder, target=f"127.0.0.1:{port}")) as url:
-            yield Watched(Prometheus(url), page)
+            yield Watched(Prometheus(url), frozenset(rules))
+
+
+def test_every_rule_has_its_series(watched: Watched) -> None:
+    """There is data for every selector of what is estimated, as it stands in a rule, but for those of regressions."""
+    estimated = {written(each) for text in watched.rules for each in selectors(parsed(text)) if is_estimated(each)}
+    wanted = [selector for selector in sorted(estimated) if "mae" not in selector]
+    deadline = time.monotonic() + PATIENCE
+    while empty := [each for each in wanted if not watched.prometheus.instant(f"count({each})", time.time())]:
+        assert time.monotonic() < deadline, empty
+        time.sleep(1)
+
+    assert len(wanted) > 15
 
 
 def test_each_fires_where_it_must_and_nothing_where_all_is_well(watched: Watched) -> None:

@@ -1,10 +1,13 @@
 """PromQL of rendered texts as trees, for tests that look into queries."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import promql_parser
+
+from driftgauge.families.estimation import ESTIMATION
 
 # Stand in for Grafana's variables where a duration must be; unlike any that is written out.
 RATE_INTERVAL: Final = 8_869_990
@@ -66,3 +69,18 @@ def groupings(node: Any) -> Iterator[tuple[list[str], Any]]:
             yield from groupings(node.rhs)
         case "ParenExpr" | "UnaryExpr" | "SubqueryExpr":
             yield from groupings(node.expr)
+
+
+ESTIMATED: Final = frozenset(family.name for family in ESTIMATION)
+
+
+def is_estimated(found: Selected) -> bool:
+    """Tell whether a series, recorded or not, is of what is estimated, tested or searched for."""
+    return found.name is not None and not ESTIMATED.isdisjoint(found.name.split(":"))
+
+
+def written(found: Selected) -> str:
+    """Return a selector as PromQL has it."""
+    signs = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+    matchers = [f"{label}{signs[sign]}{json.dumps(value)}" for label, (sign, value) in found.matchers.items()]
+    return f"{found.name}{{{','.join(matchers)}}}"

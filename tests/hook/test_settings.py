@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftgauge.errors import ConfigError
+from driftgauge.hook.settings import Secret
 
 from .samples import alert, one_action, settings
 
@@ -32,6 +33,12 @@ def test_a_file() -> None:
     found = settings(FILE, Path("/etc/driftgauge"))
 
     assert found.state_dir == Path("/etc/driftgauge/state")
+    assert settings("bearer_token_file: token\n" + FILE, Path("/etc/driftgauge")).bearer_token_file == Path(
+        "/etc/driftgauge/token"
+    )
+    http = settings(FILE.replace("/run/secrets/github", "github"), Path("/etc/driftgauge")).actions[0].http
+    assert http is not None
+    assert http.headers["Authorization"] == Secret(file=Path("/etc/driftgauge/github"), prefix="Bearer ")
     assert [(a.name, a.cool_down, a.per_day, a.timeout) for a in found.actions] == [
         ("rebuild", 172_800, 5, 600),
         ("others", 86_400, 5, 600),
@@ -69,6 +76,10 @@ def test_the_first_action_that_fits(labels: dict[str, str], expected: str | None
         ("actions: [{name: a, matchers: ['m=x'], http: {url: ftp://x}}]", "must begin with http:// or https://"),
         ("actions: [{name: a, matchers: ['m=x'], command: ['{{ modl }}']}]", "'modl' is undefined"),
         ("actions: [{name: a, matchers: ['m=x'], command: [x], cool_down: soon}]", "cool_down"),
+        (
+            "actions: [{name: a, matchers: ['m=x'], job: {namespace: ml, manifest: {metadata: x}}}]",
+            "job.manifest.metadata: must be a mapping",
+        ),
         (
             "actions: [{name: a, matchers: ['m=x'], command: [x]}, {name: a, matchers: ['m=x'], command: [x]}]",
             "is the name of an action before it",

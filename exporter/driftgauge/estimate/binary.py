@@ -17,7 +17,7 @@ from driftgauge.aggregates.expected import Expected
 from driftgauge.columns import FloatArray, IntArray
 from driftgauge.estimate.calibration import Calibration
 from driftgauge.estimate.scores import Told, area, area_slopes, binary_metrics, binary_slopes
-from driftgauge.grid import NumericGrid, tallied
+from driftgauge.grid import NumericGrid, Tally, tallied
 from driftgauge.schema import Average
 
 # Bins of equal count, by which the reference's own error is known.
@@ -108,10 +108,10 @@ class BinaryEstimator:
         """The grid of scores; a cell of the estimator is twice one of it, and one more if predicted positive."""
         return NumericGrid(self.points)
 
-    def tally(self, scores: FloatArray, predicted: FloatArray, ends: IntArray) -> list[tuple[IntArray, ...]]:
+    def tally(self, scores: FloatArray, predicted: FloatArray, ends: IntArray) -> list[Tally]:
         """Count each group of rows (n,), of which `ends` (p,) says where it ends; the sums are of scores."""
         cells = 2 * self.grid.locate(scores) + predicted.astype(np.int64)
-        return tallied(cells, scores, ends, width=2 * self.grid.cells)  # type: ignore[return-value]  # named there
+        return tallied(cells, scores, ends, width=2 * self.grid.cells)
 
     def tally_of(self, rows: BinaryRows) -> Expected:
         """Count rows of the reference."""

@@ -1,8 +1,5 @@
 """How sure a realised metric is: 95 % intervals and standard errors, from the counts and sums of `Outcomes`.
 
-Others who compare a realised metric with anything take its standard error from `standard_errors`, and that of how much
-worse than a baseline it is from `performance.degradation_errors`.
-
 Rows are taken as independent. Several of one customer or one day make every interval here too narrow. Formulas and how
 often they hold the truth are in docs/statistics.md, oracles in `tests/estimate/test_intervals.py`.
 """
@@ -153,11 +150,6 @@ def measured(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, M
         _errors_of(outcomes) if task == "regression" else _classes_of(outcomes, average) | _scores_of(outcomes, average)
     )
     return {name: one for name, one in found.items() if one is not None and isfinite(one.lower + one.upper + one.error)}
-
-
-def standard_errors(outcomes: Outcomes, *, task: Task, average: Average) -> dict[str, float]:
-    """Return the standard error of each realised metric of a task, by the names of the label `metric`."""
-    return {name: one.error for name, one in measured(outcomes, task=task, average=average).items()}
 
 
 def _classes_of(outcomes: Outcomes, average: Average) -> dict[str, Measured | None]:

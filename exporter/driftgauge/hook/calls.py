@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from driftgauge.errors import ConfigError
 from driftgauge.hiding import hidden, hidden_known
@@ -90,8 +91,6 @@ def _judged(response: requests.Response, kind: str) -> Outcome:
 
 def _was_refused(error: requests.ConnectionError) -> bool:
     """Tell whether no connection was made at all, so that nothing was heard."""
-    from urllib3.exceptions import NewConnectionError  # noqa: PLC0415
-
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     return isinstance(reason, NewConnectionError)
 
@@ -109,7 +108,7 @@ def _run(arguments: list[str], variables: Mapping[str, str], timeout: float) -> 
     with tempfile.TemporaryFile() as output:
         try:
             # A session of its own, so that the whole group can be killed.
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import Final
@@ -124,11 +125,10 @@ class Dispatcher:
     def _spawn(self, trigger: Trigger, plan: Plan) -> None:
         command = [sys.executable, "-m", "driftgauge.hook.worker", str(self._folder), trigger.id]
         # In a session of its own it gets no Ctrl-C, and goes on when this process is gone.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
-        assert process.stdin is not None  # noqa: S101
-        with process.stdin as stdin:
+        with tempfile.TemporaryFile() as stdin:
             stdin.write(plan.to_json().encode())
-        self._workers[trigger.id] = process
+            stdin.seek(0)
+            self._workers[trigger.id] = subprocess.Popen(command, stdin=stdin, start_new_session=True)
 
     def _reap(self, journal: Journal) -> None:
         for identity, process in list(self._workers.items()):
@@ -172,7 +172,7 @@ class Dispatcher:
         waiting = [identity for identity in journal.unrecorded(now) if identity not in self._workers]
         for identity in waiting[: _RECORDERS if where else None]:
             if where is None:
-                journal.recorded(identity, run_id="")
+                journal.recorded(identity)
             elif trigger := journal.find(identity):
                 # It has ended, so that its worker cannot claim it and does nothing but record.
                 self._spawn(trigger, Plan("dry_run", {}, 0.0, mlflow=where))

@@ -34,7 +34,7 @@ class Intake:
         with suppress(StateError), opened(self._settings.state_dir) as journal:
             journal.refused(reason)
 
-    def page(self, openmetrics: bool) -> bytes:  # noqa: FBT001 - as the routes call it
+    def page(self, *, openmetrics: bool) -> bytes:
         """Return the metrics."""
         with opened(self._settings.state_dir) as journal:
             return Metrics(self._settings, journal.counts).page(openmetrics=openmetrics)

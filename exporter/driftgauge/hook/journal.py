@@ -41,9 +41,9 @@ CREATE TABLE IF NOT EXISTS totals (
     name TEXT, label TEXT, value TEXT, count INTEGER NOT NULL, PRIMARY KEY (name, label, value)
 );
 """
-_COLUMNS: Final = (
-    "id, action, fingerprint, starts_at, labels, annotations, received, state, not_before, postponed, attempts, "
-    "started, ended, answer"
+# What a trigger is made of, beside its alert.
+_OWN: Final = (
+    *("id", "action", "received", "state", "not_before", "postponed", "attempts", "started", "ended", "answer"),
 )
 
 
@@ -98,6 +98,7 @@ class Journal:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_SCHEMA)
@@ -207,14 +208,13 @@ class Journal:
 
     def unrecorded(self, now: float) -> list[str]:
         """Return the triggers that ended and that MLflow has not been told of yet, if it is time to try."""
-        query = f"SELECT id FROM triggers WHERE recorded = 0 AND record_at <= ? AND state IN {ENDS!r} LIMIT 100"  # noqa: S608
+        query = f"SELECT id FROM triggers WHERE recorded = 0 AND record_at <= ? AND state IN {ENDS!r} LIMIT 100"
         return [row[0] for row in self._connection.execute(query, (now,))]
 
-    def recorded(self, trigger: str, *, run_id: str) -> None:
-        """Note that MLflow knows of it; empty where it need not."""
+    def recorded(self, trigger: str) -> None:
+        """Note that MLflow knows of it, or need not."""
         with self._transaction() as run:
             run.execute("UPDATE triggers SET recorded = 1 WHERE id = ?", (trigger,))
-            _add(run, "recorded", "", "yes" if run_id else "no", 1)
 
     def record_later(self, trigger: str, *, at: float) -> None:
         """Have MLflow told of it at another time."""
@@ -238,21 +238,21 @@ class Journal:
         for action, state, postponed, count in connection.execute(query):
             now[action, postponed or state] = now.get((action, postponed or state), 0) + count
         last = dict(connection.execute("SELECT action, max(started) FROM triggers WHERE started > 0 GROUP BY action"))
-        ((unrecorded,),) = connection.execute(f"SELECT count(*) FROM triggers WHERE recorded = 0 AND state IN {ENDS!r}")  # noqa: S608
+        ((unrecorded,),) = connection.execute(f"SELECT count(*) FROM triggers WHERE recorded = 0 AND state IN {ENDS!r}")
         return Counts(totals, now, last, unrecorded)
 
     def prune(self) -> None:
         """Forget the oldest triggers that ended, beyond what is kept."""
         with self._transaction() as run:
             run.execute(
-                f"DELETE FROM triggers WHERE state IN {ENDS!r} AND id NOT IN "  # noqa: S608
+                f"DELETE FROM triggers WHERE state IN {ENDS!r} AND id NOT IN "
                 "(SELECT id FROM triggers ORDER BY received DESC LIMIT ?)",
                 (_MOST_KEPT,),
             )
 
     def _triggers(self, condition: str, *values: object) -> list[Trigger]:
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM triggers WHERE {condition}", values)  # noqa: S608
-        return [_trigger(*row) for row in rows]
+        rows = self._connection.execute(f"SELECT * FROM triggers WHERE {condition}", values)
+        return [_trigger(row) for row in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -270,11 +270,10 @@ class Journal:
             raise StateError(f"{self._path}: the journal cannot be written: {error}") from error
 
 
-def _trigger(
-    identity: str, action: str, fingerprint: str, starts_at: str, labels: str, annotations: str, *rest: object
-) -> Trigger:
-    alert = Alert(fingerprint, starts_at, firing=True, labels=json.loads(labels), annotations=json.loads(annotations))
-    return Trigger(identity, action, alert, *rest)  # type: ignore[arg-type] # SQLite has the types of the schema
+def _trigger(row: sqlite3.Row) -> Trigger:
+    labels, annotations = (json.loads(row[name]) for name in ("labels", "annotations"))
+    alert = Alert(row["fingerprint"], row["starts_at"], firing=True, labels=labels, annotations=annotations)
+    return Trigger(alert=alert, **{name: row[name] for name in _OWN})
 
 
 def _add(run: sqlite3.Connection, name: str, label: str, value: str, count: int) -> None:

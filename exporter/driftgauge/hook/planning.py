@@ -1,10 +1,11 @@
 """From an action and the alert that triggers it to what a worker is given to do."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from driftgauge.hook.journal import Trigger
 from driftgauge.hook.plans import Plan
-from driftgauge.hook.settings import Action, Settings, context_of
+from driftgauge.hook.settings import Action, Job, Settings, context_of
 from driftgauge.hook.templates import filled, filled_url
 
 _API: Final = "{server}/apis/batch/v1/namespaces/{namespace}/jobs"
@@ -42,17 +43,20 @@ def _what(trigger: Trigger, action: Action) -> tuple[str, dict[str, Any]]:
             "DRIFTGAUGE_ALERT": context["alertname"],
         }
         return "command", {"arguments": filled(list(action.command), context), "variables": variables}
-    assert action.job is not None  # noqa: S101 - `Action` has one of the three
-    manifest = filled(action.job.manifest, context)
+    return "job", _job(action.job, trigger, context) if action.job else {}
+
+
+def _job(job: Job, trigger: Trigger, context: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = filled(job.manifest, context)
     # The name is what makes it start once: the API server refuses a second one.
     metadata = {**manifest.get("metadata", {}), "name": f"driftgauge-{trigger.id}"}
     metadata.pop("generateName", None)
-    job = {"apiVersion": "batch/v1", "kind": "Job", **manifest, "metadata": metadata}
-    namespace = filled_url(action.job.namespace, context)
-    return "job", {
+    body = {"apiVersion": "batch/v1", "kind": "Job", **manifest, "metadata": metadata}
+    namespace = filled_url(job.namespace, context)
+    return {
         "method": "POST",
-        "url": _API.format(server=action.job.api_server.rstrip("/"), namespace=namespace),
-        "headers": {"Authorization": {"file": str(action.job.token_file), "prefix": "Bearer "}},
-        "body": job,
-        "ca_file": str(action.job.ca_file),
+        "url": _API.format(server=job.api_server.rstrip("/"), namespace=namespace),
+        "headers": {"Authorization": {"file": str(job.token_file), "prefix": "Bearer "}},
+        "body": body,
+        "ca_file": str(job.ca_file),
     }

@@ -6,7 +6,7 @@ A notification is answered once it is in the journal: Alertmanager sends again w
 import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from starlette.applications import Starlette
@@ -26,11 +26,18 @@ ALERTS_PATH: Final = "/alerts"
 _TOO_LARGE: Final = f"the body is larger than {MAX_BYTES} bytes; set max_alerts in webhook_configs"
 
 
+class Page(Protocol):
+    """Makes the page of metrics."""
+
+    def __call__(self, *, openmetrics: bool) -> bytes:
+        """Return it as OpenMetrics, or as text."""
+
+
 def create_app(
     *,
     receive: Callable[[bytes], dict[str, int]],
     refused: Callable[[str], None],
-    metrics: Callable[[bool], bytes],
+    metrics: Page,
     ready: Callable[[], bool],
     token_file: Path | None,
 ) -> Starlette:
@@ -43,7 +50,9 @@ def create_app(
 
     async def page(request: Request) -> Response:
         openmetrics, content_type = exposition(request.headers.get("accept", ""))
-        return Response(await run_in_threadpool(metrics, openmetrics), headers={"Content-Type": content_type})
+        return Response(
+            await run_in_threadpool(metrics, openmetrics=openmetrics), headers={"Content-Type": content_type}
+        )
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("Healthy\n")

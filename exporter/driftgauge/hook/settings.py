@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from driftgauge.config.document import read
 from driftgauge.config.fields import Name, Text, TrackingUri, Whole, at_least_one, seconds_between
@@ -61,13 +61,17 @@ class Http(Section):
 class Job(Section):
     """A Kubernetes Job: what `kubectl create -f` would be given, without a name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     namespace: Text
     manifest: dict[str, Any]
     api_server: Text = "https://kubernetes.default.svc"
     token_file: Path = _SERVICE_ACCOUNT / "token"
     ca_file: Path = _SERVICE_ACCOUNT / "ca.crt"
+
+    @model_validator(mode="after")
+    def _has_metadata(self) -> "Job":
+        if not isinstance(self.manifest.get("metadata", {}), dict):
+            raise RuleError("must be a mapping", at=("manifest", "metadata"))
+        return self
 
 
 class Action(Section):
@@ -167,4 +171,25 @@ def parse_settings(text: str, *, filename: str, environ: Mapping[str, str]) -> S
     """
     document = read(text, filename=filename, environ=environ)
     found = checked(Settings, document.values, document=document, filename=filename, mistakes=list(document.mistakes))
-    return found.model_copy(update={"state_dir": Path(filename).parent / found.state_dir})
+    base = Path(filename).parent
+    return found.model_copy(
+        update={
+            "state_dir": base / found.state_dir,
+            "bearer_token_file": found.bearer_token_file and base / found.bearer_token_file,
+            "actions": tuple(_from(base, action) for action in found.actions),
+        }
+    )
+
+
+def _from(base: Path, action: Action) -> Action:
+    """Return an action whose secrets are found from the folder of its file."""
+    if action.job:
+        files = {name: base / getattr(action.job, name) for name in ("token_file", "ca_file")}
+        return action.model_copy(update={"job": action.job.model_copy(update=files)})
+    if action.http is None:
+        return action
+    headers = {
+        name: value if isinstance(value, str) else value.model_copy(update={"file": base / value.file})
+        for name, value in action.http.headers.items()
+    }
+    return action.model_copy(update={"http": action.http.model_copy(update={"headers": headers})})

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from driftgauge.errors import SourceError
+from driftgauge.hiding import guard_output
 from driftgauge.hook.calls import Outcome, carry_out
 from driftgauge.hook.journal import Journal, opened
 from driftgauge.hook.plans import Plan
@@ -69,23 +71,21 @@ def record(journal: Journal, trigger: str, plan: Plan) -> None:
     if known is None or known.ended is None:
         return
     if plan.mlflow is None:
-        journal.recorded(trigger, run_id="")
+        journal.recorded(trigger)
         return
-    from driftgauge.hook.recording import record_run  # noqa: PLC0415 - MLflow takes a second to import
+    from driftgauge.hook.recording import record_run
 
     try:
-        run_id = record_run(known, **plan.mlflow)
-    except Exception as error:  # noqa: BLE001 - whatever MLflow raises: the trigger itself is not to suffer from it
-        print(f"driftgauge: {trigger}: not recorded in MLflow: {error}", file=sys.stderr)  # noqa: T201
+        record_run(known, **plan.mlflow)
+    except SourceError as error:
+        sys.stderr.write(f"driftgauge: {trigger}: not recorded in MLflow: {error}\n")
         journal.record_later(trigger, at=time.time() + _RECORD_AGAIN)
     else:
-        journal.recorded(trigger, run_id=run_id)
+        journal.recorded(trigger)
 
 
 def main() -> None:
     """Run a worker; see above."""
-    from driftgauge.hiding import guard_output  # noqa: PLC0415
-
     guard_output()
     folder, trigger = sys.argv[1:]
     work(Path(folder), trigger, Plan.from_json(sys.stdin.read()))

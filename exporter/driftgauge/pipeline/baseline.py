@@ -11,7 +11,6 @@ from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.batch import decode, survey
 from driftgauge.columns import Columns, Note
 from driftgauge.config import Limits, ModelConfig
-from driftgauge.estimate.intervals import standard_errors
 from driftgauge.feed import Opener
 from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
@@ -108,11 +107,8 @@ def _compiled(
     reference = compile_reference(
         chunks, drift=model.drift, max_features=limits.max_features, max_categories=limits.max_categories
     )
-    labelled = _labelled(chunks, notes)
-    errors = standard_errors(labelled, task=model.task, average=model.average)
-    learned = {**learn_all(chunks, reference, model, whole), "outcomes": {"errors": errors}}
-    found = metrics(labelled, task=model.task, average=model.average)
-    return Compiled(replace(reference, learned=learned), found, notes)
+    found = metrics(_labelled(chunks, notes), task=model.task, average=model.average)
+    return Compiled(replace(reference, learned=learn_all(chunks, reference, model, whole)), found, notes)
 
 
 def _labelled(chunks: Sequence[Columns], notes: Sequence[Note]) -> Outcomes:

@@ -20,7 +20,7 @@ from driftgauge.estimate.distances import LEVELS, Surroundings
 from driftgauge.estimate.rows import Block, RowMatrix, digest_of, too_few
 from driftgauge.reference import Reference
 from driftgauge.samples import Sample, Samples
-from driftgauge.signals.joint import fold_jointly
+from driftgauge.signals.joint import fold_alone
 from driftgauge.signals.signal import Basis, Learned, Signal
 
 # Rows that are kept of a pane or window, and columns that are named of a row.
@@ -111,7 +111,7 @@ class FittedAnomalies:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Anomalies]:
         """Count and choose the unusual rows of each group."""
-        return [found for found in fold_jointly({"": self}, rows, ends)[""] if isinstance(found, Anomalies)]
+        return fold_alone(self, Anomalies, rows, ends)
 
     def begin(self, rows: Columns, ends: IntArray) -> "_Adding":
         """Return counts of nothing."""
@@ -194,10 +194,11 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
 
 def fit(basis: Basis) -> FittedAnomalies | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
-    learned = basis.reference.learned.get("anomalies") if basis.reference else None
-    if basis.reference is None or learned is None or "digest" not in learned:
+    found = basis.learned("anomalies", "digest")
+    if found is None:
         return None
-    matrix, surroundings = RowMatrix.of(basis.reference), Surroundings.from_state(learned)
+    reference, learned = found
+    matrix, surroundings = RowMatrix.of(reference), Surroundings.from_state(learned)
     return FittedAnomalies(matrix, surroundings, learned["digest"], basis.model.keep_request_ids)
 
 

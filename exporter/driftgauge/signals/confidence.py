@@ -133,9 +133,10 @@ def learn(chunks: Sequence[Columns], _: Reference, model: ModelConfig) -> Learne
 
 def fit(basis: Basis) -> FittedBinary | FittedMulticlass | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
-    learned = basis.reference.learned.get("estimate") if basis.reference else None
-    if learned is None or "reason" in learned:
+    found = basis.learned("estimate", "dispersion")
+    if found is None:
         return None
+    _, learned = found
     average, spread = basis.model.average, Spread(learned["dispersion"], learned["bias"])
     if "classes" in learned:
         estimator = MulticlassEstimator.from_arrays(learned)

@@ -5,12 +5,14 @@ each block of the matrix once and gives it to all of them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from driftgauge.aggregates.protocol import Aggregate
 from driftgauge.columns import Columns, IntArray
 from driftgauge.estimate.rows import Block, RowMatrix
-from driftgauge.signals.signal import Fitted
+from driftgauge.signals.signal import Basis, Fitted
+
+A = TypeVar("A", bound=Aggregate)
 
 
 class Adding(Protocol):
@@ -50,3 +52,17 @@ def fold_jointly(fitted: Mapping[str, JointFitted], rows: Columns, ends: IntArra
             for name in names:
                 adding[name].add(block)
     return {name: sums.aggregates() for name, sums in adding.items()}
+
+
+def fold_alone(signal: JointFitted, kind: type[A], rows: Columns, ends: IntArray) -> list[A]:
+    """Return the aggregates, which are of this kind, of a signal that is folded without others."""
+    return [found for found in fold_jointly({"": signal}, rows, ends)[""] if isinstance(found, kind)]
+
+
+def terms_of(basis: Basis) -> tuple[float, bool]:
+    """Return the significance of a flag of all features together, and whether it asks for a large change too.
+
+    Two flags look at the same rows, so each has half of the false alarms.
+    """
+    drift = basis.model.drift
+    return drift.significance / 2, drift.rule != "significance"

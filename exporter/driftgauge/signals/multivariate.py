@@ -12,7 +12,7 @@ from driftgauge.estimate.frequencies import VALUES, Comparison, Spectrum, is_det
 from driftgauge.estimate.rows import Block, RowMatrix, digest_of, too_few
 from driftgauge.reference import Reference
 from driftgauge.samples import Sample, Samples
-from driftgauge.signals.joint import fold_jointly
+from driftgauge.signals.joint import fold_alone, terms_of
 from driftgauge.signals.signal import Basis, Learned, Signal
 
 # A change of fewer rows is not judged, nor one from a reference of fewer rows: with 500, up to 7 % of windows without
@@ -71,7 +71,7 @@ class FittedMultivariate:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Frequencies]:
         """Add up φ over each group."""
-        return [found for found in fold_jointly({"": self}, rows, ends)[""] if isinstance(found, Frequencies)]
+        return fold_alone(self, Frequencies, rows, ends)
 
     def begin(self, rows: Columns, ends: IntArray) -> "_Adding":  # noqa: ARG002 - of the seam
         """Return sums of nothing."""
@@ -121,18 +121,12 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
 
 def fit(basis: Basis) -> FittedMultivariate | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
-    learned = basis.reference.learned.get("multivariate") if basis.reference else None
-    if basis.reference is None or learned is None or "digest" not in learned:
+    found = basis.learned("multivariate", "digest")
+    if found is None:
         return None
-    drift = basis.model.drift
-    return FittedMultivariate(
-        RowMatrix.of(basis.reference),
-        Spectrum.from_state(learned),
-        learned["digest"],
-        # Two flags look at the same rows, so each has half of the false alarms.
-        drift.significance / 2,
-        by_effect=drift.rule == "effect",
-    )
+    reference, learned = found
+    matrix, spectrum = RowMatrix.of(reference), Spectrum.from_state(learned)
+    return FittedMultivariate(matrix, spectrum, learned["digest"], *terms_of(basis))
 
 
 def values(found: Frequencies, fitted: FittedMultivariate) -> Samples:

@@ -18,7 +18,7 @@ from driftgauge.estimate.components import Components, errors
 from driftgauge.estimate.rows import Block, RowMatrix, digest_of, halves, too_few
 from driftgauge.reference import Reference
 from driftgauge.samples import Sample, Samples
-from driftgauge.signals.joint import fold_jointly
+from driftgauge.signals.joint import fold_alone, terms_of
 from driftgauge.signals.signal import Basis, Learned, Signal
 
 # Of rows like the reference's, this share has an error up to the cut.
@@ -125,7 +125,7 @@ class FittedReconstruction:
 
     def fold(self, rows: Columns, ends: IntArray) -> Sequence[Residuals]:
         """Add up the errors of each group."""
-        return [found for found in fold_jointly({"": self}, rows, ends)[""] if isinstance(found, Residuals)]
+        return fold_alone(self, Residuals, rows, ends)
 
     def begin(self, rows: Columns, ends: IntArray) -> "_Adding":  # noqa: ARG002 - of the seam
         """Return sums of nothing."""
@@ -193,21 +193,13 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
 
 def fit(basis: Basis) -> FittedReconstruction | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
-    learned = basis.reference.learned.get("reconstruction") if basis.reference else None
-    # What earlier versions learned has no digest.
-    if basis.reference is None or learned is None or "digest" not in learned:
+    found = basis.learned("reconstruction", "digest")
+    if found is None:
         return None
-    drift = basis.model.drift
-    return FittedReconstruction(
-        RowMatrix.of(basis.reference),
-        Components.from_state(learned["whole"]),
-        Components.from_state(learned["half"]),
-        Baseline(**learned["baseline"]),
-        learned["digest"],
-        # Two flags look at the same rows, so each has half of the false alarms.
-        drift.significance / 2,
-        by_effect=drift.rule == "effect",
-    )
+    reference, learned = found
+    whole, half = (Components.from_state(learned[name]) for name in ("whole", "half"))
+    baseline = Baseline(**learned["baseline"])
+    return FittedReconstruction(RowMatrix.of(reference), whole, half, baseline, learned["digest"], *terms_of(basis))
 
 
 def values(residuals: Residuals, fitted: FittedReconstruction) -> Samples:

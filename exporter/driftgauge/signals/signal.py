@@ -25,6 +25,14 @@ class Basis:
     limits: Limits
     reference: Reference | None
 
+    def learned(self, name: str, key: str) -> "tuple[Reference, Learned] | None":
+        """Return the reference and what a signal has learned from it, None where there is none.
+
+        key: that it has if it was learned, and that what an earlier version stored may lack.
+        """
+        found = self.reference.learned.get(name, {}) if self.reference else {}
+        return (self.reference, found) if self.reference and key in found else None
+
 
 class Fitted(Protocol):
     """A signal that is ready to fold. Immutable, and sent to the processes that fold."""

@@ -4,7 +4,7 @@ Rows whose label came late have the bytes that the label store kept of their fea
 segment is a slice already.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -86,11 +86,12 @@ def learn(chunks: Sequence[Columns], reference: Reference, model: ModelConfig) -
 
 def fit(basis: Basis) -> FittedSlices | None:
     """Return the slices of a reference that has labels, None of others."""
-    learned: Mapping[str, object] = basis.reference.learned.get(NAME, {}) if basis.reference else {}
-    if basis.reference is None or "rows" not in learned:
+    found = basis.learned(NAME, "rows")
+    if found is None:
         return None
+    reference, learned = found
     known = SliceLosses.from_state(dict(learned))
-    return FittedSlices(coding_of(basis.reference), known, METRICS[basis.model.task][0], _configured(basis.model))
+    return FittedSlices(coding_of(reference), known, METRICS[basis.model.task][0], _configured(basis.model))
 
 
 def _configured(model: ModelConfig) -> frozenset[str]:

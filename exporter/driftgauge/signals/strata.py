@@ -129,10 +129,8 @@ def fit_labelled(basis: Basis) -> FittedLabelledStrata | None:
 
 
 def _fitted(basis: Basis) -> tuple[Coding, Strata] | None:
-    learned = basis.reference.learned.get(STRATA, {}) if basis.reference else {}
-    if basis.reference is None or "means" not in learned:
-        return None
-    return coding_of(basis.reference), Strata.from_arrays(learned)
+    found = basis.learned(STRATA, "means")
+    return found and (coding_of(found[0]), Strata.from_arrays(found[1]))
 
 
 def _learn_part(rows: Sequence[Columns], errors: FloatArray, coding: Coding, whole: Learned) -> Learned:

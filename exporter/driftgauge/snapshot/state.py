@@ -102,13 +102,6 @@ class ModelState:
         return replace(self, reference=own.reference, baseline=own.baseline, slices=own.slices)
 
     @property
-    def baseline_errors(self) -> dict[str, float]:
-        """The standard error of each metric of the baseline that was computed; one that is configured has none."""
-        known = self.reference.learned.get("outcomes", {}) if self.reference else {}
-        configured = self.config.baseline or {}
-        return {name: error for name, error in known.get("errors", {}).items() if name not in configured}
-
-    @property
     def subjects(self) -> dict[str, Self]:
         """The model as each segment sees it, with its own reference and baseline; first as all rows do."""
         of_segments = {

@@ -4,7 +4,6 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from driftgauge.families import FAMILIES
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.features_together import together
@@ -148,9 +147,7 @@ def _table(marks: Marks) -> Panel:
 
 
 def _distribution() -> list[Row]:
-    """Return the feature's distribution itself, where its family is."""
-    if "model_feature_distribution" not in FAMILIES:
-        return []
+    """Return the feature's distribution itself."""
     panels = [_histogram("window", "in the window"), _histogram("reference", "of the reference")]
     return [Row("Feature: $feature, its distribution", [(12, panel) for panel in panels])]
 

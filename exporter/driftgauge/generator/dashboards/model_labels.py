@@ -1,13 +1,9 @@
-"""Panels of the Model dashboard about labels: what is confused with what, which classes come, and their drift.
-
-A panel is there where its families are (`families`): some of them belong to signals of their own.
-"""
+"""Panels of the Model dashboard about labels: what is confused with what, which classes come, and their drift."""
 
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
-from driftgauge.families import FAMILIES
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import Marks
@@ -18,7 +14,6 @@ from driftgauge.generator.dashboards.tables import matrix, percent, ranking
 
 _CONFUSION: Final = "model_class_confusion"
 _SHARE: Final = "model_class_share"
-_DRIFT: Final = "model_label_drift_detected"
 _NO_CLASSES: Final = "No labels in the window, no classes, or more than 20 of them"
 _NO_LABELS: Final = "No labels in the window or in the reference, or too few"
 _DISTANCES: Final = {
@@ -32,7 +27,7 @@ _DISTANCES: Final = {
 
 def classes() -> list[Panel]:
     """Return what is confused with what, and how often each class is predicted and true."""
-    return [_confusion(), _shares()] if {_CONFUSION, _SHARE} <= FAMILIES.keys() else []
+    return [_confusion(), _shares()]
 
 
 def _confusion() -> Panel:
@@ -65,8 +60,6 @@ def _shares() -> Panel:
 
 def drift(marks: Marks) -> list[Panel]:
     """Return how the labels differ from those of the reference."""
-    if _DRIFT not in FAMILIES:
-        return []
     return [_distances(marks), _significance(), _flag(), _size(), _chi_square(), _quality()]
 
 

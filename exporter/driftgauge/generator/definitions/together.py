@@ -51,8 +51,8 @@ def unusual_rows(thresholds: Thresholds) -> Alarm | None:
         facts=f"{{{{ printf `%.1f` $value }}}} times as many rows {IN_WINDOW} as in the reference are far from its "
         "center; "
         f"the limit is {by_case(found, lambda case: number(case.limits.times))} times",
-        look="Look at the most unusual rows in the report; plain drift makes more rows unusual as well, which are not "
-        "wrong by that.",
+        look="Look which features have outliers or missing values; plain drift makes more rows unusual as well, which "
+        "are not wrong by that.",
         board="features",
     )
 
