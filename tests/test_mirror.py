@@ -54,6 +54,9 @@ EXCEPTIONS: Final = {
     ),
     "generator/definitions": Elsewhere(("generator/test_promtool.py",), "promtool evaluates each alert's story"),
     "generator/outputs.py": Elsewhere(("generator/test_generate.py",), "the table is what the command writes"),
+    "generator/prose.py": Elsewhere(
+        ("generator/test_runbooks.py", "generator/test_playbook.py"), "seen in the pages that are rendered"
+    ),
     "generator/recording.py": Elsewhere(
         ("generator/test_promtool.py",), "promtool evaluates recordings with the alerts"
     ),

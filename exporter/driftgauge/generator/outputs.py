@@ -9,6 +9,7 @@ from typing import Final
 
 from driftgauge.generator.alertmanager import alertmanager
 from driftgauge.generator.dashboards import dashboards
+from driftgauge.generator.playbook import playbook
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.runbooks import runbooks
 from driftgauge.generator.table import table
@@ -18,7 +19,7 @@ from driftgauge.generator.thresholds import Thresholds
 Texts = Mapping[str, str]
 Part = Callable[[Thresholds], Texts]
 
-PARTS: Final[tuple[Part, ...]] = (rule_files, alertmanager, dashboards, runbooks, table)
+PARTS: Final[tuple[Part, ...]] = (rule_files, alertmanager, dashboards, runbooks, playbook, table)
 
 
 def outputs(thresholds: Thresholds) -> dict[str, str]:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from driftgauge.config.units import format_duration
 from driftgauge.generator.alerts import ALERTS, Alert
 from driftgauge.generator.dashboards.links import TITLES, Board, uid
+from driftgauge.generator.duties import Duty
+from driftgauge.generator.prose import prose
 from driftgauge.generator.thresholds import Thresholds
 
 FOLDER: Final = "alerting-rules/runbooks"
@@ -56,22 +58,15 @@ def _runbook(name: str, thresholds: Thresholds) -> str:
 
 @cache
 def _prose() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("driftgauge.generator", "text/runbooks"),
-        autoescape=False,  # noqa: S701 - Markdown, in which only the cells of a table need escapes
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
-    return environment
+    return prose("text/runbooks")
 
 
 def _facts(name: str, thresholds: Thresholds) -> Iterator[Fact]:
     alert = thresholds.alert(name)
     yield Fact("severity", alert.severity if alert.enabled else f"{alert.severity}, but switched off")
     yield Fact("goes to", _delivered(alert, thresholds))
+    if alert.severity != "none":
+        yield Fact("answered by", _answered(getattr(thresholds.playbook, alert.severity)))
     common = settings(alert)
     yield from (Fact(f"`{key}`", value) for key, value in common.items())
     for model in sorted(thresholds.models):
@@ -90,6 +85,11 @@ def _delivered(alert: Alert, thresholds: Thresholds) -> str:
         return "nobody"
     channels, again = ", ".join(route.channels), format_duration(route.repeat_interval)
     return f"{channels}; again every {again}"
+
+
+def _answered(duty: Duty) -> str:
+    looks, acts = (format_duration(seconds) for seconds in (duty.look_within, duty.act_within))
+    return f"{duty.who}, who looks within {looks} and acts within {acts}"
 
 
 def settings(alert: Alert) -> dict[str, str]:

@@ -24,6 +24,7 @@ from driftgauge.config.section import Section
 from driftgauge.config.units import format_duration
 from driftgauge.config.wording import Mistake, RuleError, suggestion
 from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched
+from driftgauge.generator.duties import Duties
 from driftgauge.generator.notifications import Notifications
 
 SHIPPED: Final = "thresholds.yml"
@@ -110,6 +111,7 @@ class Thresholds(Section):
     smoothing: Duration
     activity: Duration
     notifications: Notifications
+    playbook: Duties
     alerts: Alerts
     models: dict[Name, ModelThresholds]
 
