@@ -28,6 +28,7 @@ PATIENCE: Final = 240
 ALERTS: Final = (
     *("ModelPerformanceDegraded", "ModelPerformanceEvidence", "ModelEstimatedPerformanceDegraded"),
     *("ModelConceptDrift", "ModelSlicesDegraded", "ModelMultivariateDrift", "ModelDriftEvidence", "ModelUnusualRows"),
+    "ModelLabelDrift",
 )
 THRESHOLDS: Final = "exporter: {refresh_interval: 1s}\nsmoothing: 1s\nalerts:\n" + "".join(
     f"  {alert}: {{for: 3s}}\n" for alert in ALERTS
@@ -91,12 +92,20 @@ def strange(rng: np.random.Generator) -> Rows:
     return found.assign(feature_third=np.where(odd, 9.0, found["feature_third"]))
 
 
+def early(rng: np.random.Generator) -> Rows:
+    """Return rows of which the labels of one class came, and few of the other: none of them is wrong."""
+    found = rows(rng)
+    waits = (found["label"] == 0) & (rng.random(len(found)) < 0.7)
+    return found.assign(label=found["label"].mask(waits))
+
+
 MODELS: Final[Mapping[str, Callable[[np.random.Generator], Rows]]] = {
     "quiet": rows,
     "flipped": flipped,
     "unsure": unsure,
     "apart": apart,
     "strange": strange,
+    "early": early,
 }
 # What has to fire.
 FIRES: Final = {
@@ -108,6 +117,7 @@ FIRES: Final = {
     ("unsure", "ModelDriftEvidence"),
     ("apart", "ModelMultivariateDrift"),
     ("strange", "ModelUnusualRows"),
+    ("early", "ModelLabelDrift"),
 }
 
 
@@ -176,3 +186,4 @@ def test_each_fires_where_it_must_and_nothing_where_all_is_well(watched: Watched
     assert {alert for model, alert in watched.firing() if model == "quiet"} == set()
     assert ("flipped", "ModelEstimatedPerformanceDegraded") not in watched.firing()
     assert ("unsure", "ModelConceptDrift") not in watched.firing()
+    assert ("flipped", "ModelLabelDrift") not in watched.firing()

@@ -80,6 +80,7 @@ LIMITS: list[tuple[str, str, tuple[str, ...], float, float]] = [
     ("ModelUnusualRows", "model_anomalous_rows_ratio", ("1", "24h", "0.999"), 0.005, 0.00501),
     ("ModelOutputDrifted", "model_prediction_drift_detected", ("1", "24h"), 0, 1),
     ("ModelFeatureDrifted", "model_feature_drift_detected", ("1", "24h", "age"), 0, 1),
+    ("ModelLabelDrift", "model_label_drift_detected", ("1", "24h"), 0, 1),
     ("ModelMissingValues", "model_feature_missing_ratio", ("1", "24h", "age"), 0.2, 0.21),
     ("ModelUnseenCategories", "model_feature_unseen_ratio", ("1", "24h", "plan"), 0.05, 0.06),
     ("ModelOutliers", "model_feature_outlier_ratio", ("1", "24h", "age"), 0.25, 0.26),

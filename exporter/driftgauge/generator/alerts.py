@@ -95,6 +95,10 @@ class ConceptDrift(OnLabels):
     """The relation of score or inputs to the label changed."""
 
 
+class LabelDrift(OnLabels):
+    """The drift flag of the labels is 1; `driftgauge.yml` says when it is set."""
+
+
 class SlicesDegraded(OnLabels):
     """At least `segments` slices are significantly worse than in the reference."""
 
@@ -232,6 +236,7 @@ class Alerts(Section):
     ModelMultivariateDrift: Flagged
     ModelDriftEvidence: Evidence
     ModelFeatureDrifted: Flagged
+    ModelLabelDrift: LabelDrift
     ModelUnusualRows: UnusualRows
     ModelMissingValues: MissingValues
     ModelUnseenCategories: UnseenCategories

@@ -16,7 +16,7 @@ from driftgauge.generator.thresholds import Thresholds, Windows
 _LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
     "performance": (
         *("ModelPerformanceDegraded", "ModelBelowFloor", "ModelEstimatedPerformanceDegraded"),
-        *("ModelConceptDrift", "ModelSlicesDegraded"),
+        *("ModelConceptDrift", "ModelSlicesDegraded", "ModelLabelDrift"),
     ),
     "drift": (
         *("ModelFeaturesDrifted", "ModelPredictionShifted", "ModelOutputDrifted", "ModelMultivariateDrift"),
@@ -28,7 +28,7 @@ _LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
     "labels": ("ModelLabelsLate", "ModelLabelsMissing"),
 }
 _NEED_A_REFERENCE: Final = (
-    *("ModelEstimatedPerformanceDegraded", "ModelConceptDrift", "ModelSlicesDegraded"),
+    *("ModelEstimatedPerformanceDegraded", "ModelConceptDrift", "ModelSlicesDegraded", "ModelLabelDrift"),
     *_LOOK_AT["drift"],
     *("ModelDriftEvidence", "ModelUnusualRows", "ModelUnseenCategories", "ModelOutliers"),
 )

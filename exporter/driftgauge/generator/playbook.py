@@ -93,7 +93,7 @@ DECISIONS: Final = (
     ),
     Decision(
         "Labels are wrong, late or missing, their job or definition changed, or those that came are special",
-        ("ModelLabelsLate", "ModelLabelsMissing", _CONCEPT, *_FELL),
+        ("ModelLabelsLate", "ModelLabelsMissing", "ModelLabelDrift", _CONCEPT, *_FELL),
         "relabel",
         "rolling back or retraining on a selection",
     ),
@@ -116,8 +116,8 @@ DECISIONS: Final = (
         "a silence without an end",
     ),
     Decision(
-        "Inputs or output moved, and performance, known and expected, holds within its interval",
-        (*_INPUTS, *_OUTPUT),
+        "Inputs, output or labels moved, and performance, known and expected, holds within its interval",
+        (*_INPUTS, *_OUTPUT, "ModelLabelDrift"),
         "ignore",
         "retraining because something moved: a shift is no loss",
     ),

@@ -192,6 +192,7 @@ RECORDINGS: Final[Mapping[str, Recording]] = MappingProxyType(
         "version:model_drifted_features_ratio:max": _worst("model_drifted_features_ratio"),
         "version:model_prediction_psi:max": _worst("model_prediction_psi"),
         "version:model_prediction_drift_detected:max": _worst("model_prediction_drift_detected"),
+        "version:model_label_drift_detected:max": _worst("model_label_drift_detected"),
         "version:model_multivariate_drift_detected:max": _worst("model_multivariate_drift_detected"),
         "version:model_reconstruction_drift_detected:max": _worst("model_reconstruction_drift_detected"),
         "version:model_anomalous_rows_ratio:max": _worst("model_anomalous_rows_ratio", "level"),

@@ -44,9 +44,16 @@ def concept_drift(facts: Facts, alerts: Alerts) -> Iterator[str]:
     """Look at the flag of a changed relation to the label."""
     for version, window in watched(facts, "performance", alerts.ModelConceptDrift):
         if facts.value("model_concept_drift_detected", version, window):
-            ratio = facts.value("model_label_ratio", version, window)
-            known = "" if ratio is None else f" ({ratio:.0%} of its predictions have their label)"
+            known = _known_labels(facts, version, window)
             yield f"version {version}: the relation of inputs and label changed in {window}{known}"
+
+
+def label_drift(facts: Facts, alerts: Alerts) -> Iterator[str]:
+    """Look at the drift flag of the labels."""
+    for version, window in watched(facts, "performance", alerts.ModelLabelDrift):
+        if facts.value("model_label_drift_detected", version, window):
+            known = _known_labels(facts, version, window)
+            yield f"version {version}: the share of classes among labels changed in {window}{known}"
 
 
 def slices_degraded(facts: Facts, alerts: Alerts) -> Iterator[str]:
@@ -92,6 +99,11 @@ def _evidence(facts: Facts, limits: Evidence, *, realised: bool) -> Iterator[str
         for (of, signal), log10 in found.items():
             if of == version and (signal in _REALISED) is realised and log10 >= limits.log10:
                 yield f"version {version}: {signal} lastingly changed, by evidence of 10 to the power of {log10:.2f}"
+
+
+def _known_labels(facts: Facts, version: str, window: str) -> str:
+    ratio = facts.value("model_label_ratio", version, window)
+    return "" if ratio is None else f" ({ratio:.0%} of its predictions have their label)"
 
 
 def _certain(facts: Facts, family: str, version: str, window: str, metric: str) -> float | None:

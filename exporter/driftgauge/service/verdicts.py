@@ -29,6 +29,7 @@ STATES: Final[Mapping[str, str]] = {
     "ModelMultivariateDrift": "drifting",
     "ModelDriftEvidence": "drifting",
     "ModelFeatureDrifted": "drifting",
+    "ModelLabelDrift": "labels drifting",
     "ModelUnusualRows": "unusual rows",
     "ModelTrafficStopped": "waiting",
     "ModelMissingValues": "values missing",
@@ -210,6 +211,7 @@ _JUDGES: Final[Mapping[str, Callable[[Facts, Alerts], Iterator[str]]]] = {
     "ModelMultivariateDrift": expectations.multivariate_drift,
     "ModelDriftEvidence": expectations.drift_evidence,
     "ModelFeatureDrifted": _feature_drifted,
+    "ModelLabelDrift": expectations.label_drift,
     "ModelUnusualRows": expectations.unusual_rows,
     "ModelTrafficStopped": _stopped,
     "ModelMissingValues": _worst_feature(

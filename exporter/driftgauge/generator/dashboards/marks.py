@@ -49,6 +49,7 @@ class Marks:
     drifted_features: Mark
     drifted_ratio: Mark
     prediction_drifted: Mark
+    labels_drifted: Mark
     prediction_psi: Mark
     missing: Mark
     unseen: Mark
@@ -102,6 +103,7 @@ def marks_of(thresholds: Thresholds) -> Marks:
         drifted_features=Mark(drifted.features, drifted.severity),
         drifted_ratio=Mark(drifted.ratio, drifted.severity),
         prediction_drifted=Mark(1, alerts.ModelOutputDrifted.severity),
+        labels_drifted=Mark(1, alerts.ModelLabelDrift.severity),
         prediction_psi=Mark(alerts.ModelPredictionShifted.psi, alerts.ModelPredictionShifted.severity),
         missing=Mark(alerts.ModelMissingValues.missing_ratio, alerts.ModelMissingValues.severity),
         unseen=Mark(alerts.ModelUnseenCategories.unseen_ratio, alerts.ModelUnseenCategories.severity),

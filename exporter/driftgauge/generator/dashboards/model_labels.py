@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import to_board
-from driftgauge.generator.dashboards.marks import Marks
+from driftgauge.generator.dashboards.marks import COLOURS, Marks
 from driftgauge.generator.dashboards.model_service import SCOPE
 from driftgauge.generator.dashboards.panels import About, PanelScale, lines, states
 from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
@@ -60,7 +60,7 @@ def _shares() -> Panel:
 
 def drift(marks: Marks) -> list[Panel]:
     """Return how the labels differ from those of the reference."""
-    return [_distances(marks), _significance(), _flag(), _size(), _chi_square(), _quality()]
+    return [_distances(), _significance(), _flag(marks), _size(), _chi_square(), _quality()]
 
 
 def _of(suffix: str) -> str:
@@ -71,14 +71,14 @@ def _about(title: str, text: str) -> About:
     return About(f"Labels: {title}", text, _NO_LABELS, to_board("features"))
 
 
-def _distances(marks: Marks) -> Panel:
+def _distances() -> Panel:
     about = _about(
         "distance from the reference",
         "Every distance of the labels from the reference's, by version. The mix of outcomes changed, or only some of "
         "them came yet: labels that come early are no random sample.",
     )
     queries = [Query(_of(suffix), f"{{{{version}}}} {name}") for suffix, name in _DISTANCES.items()]
-    return lines(about, *queries, scale=scales.statistic(marks.prediction_psi))
+    return lines(about, *queries, scale=scales.statistic())
 
 
 def _significance() -> Panel:
@@ -93,10 +93,10 @@ def _significance() -> Panel:
     return lines(about, *queries, scale=PanelScale(unit="sci", least=0, most=1))
 
 
-def _flag() -> Panel:
+def _flag(marks: Marks) -> Panel:
     about = _about("drift flag", "When the labels were flagged: their shift is both large and significant. By version.")
-    scale = PanelScale(unit="none", words=scales.VERDICT)
-    return states(about, Query(_of("drift_detected"), "{{version}}"), scale=scale)
+    words = {0: scales.VERDICT[0], 1: (scales.VERDICT[1][0], COLOURS[marks.labels_drifted.severity])}
+    return states(about, Query(_of("drift_detected"), "{{version}}"), scale=PanelScale(unit="none", words=words))
 
 
 def _size() -> Panel:

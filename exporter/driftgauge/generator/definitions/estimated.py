@@ -7,7 +7,7 @@ from driftgauge.generator.alerts import EstimatedDegraded
 from driftgauge.generator.annotations import figure, listed, lookup, suspect
 from driftgauge.generator.cases import Case, by_case, cases
 from driftgauge.generator.definitions.performance import by_limit, limit_of, off
-from driftgauge.generator.definitions.watching import IN_WINDOW, of_case, version_alarm
+from driftgauge.generator.definitions.watching import IN_WINDOW, known_labels, of_case, version_alarm
 from driftgauge.generator.promql import Target, any_of, narrowed, number
 from driftgauge.generator.recording import VERSION
 from driftgauge.generator.rule import Alarm
@@ -75,12 +75,6 @@ def concept_drift(thresholds: Thresholds) -> Alarm | None:
     """Look at the flag of a changed relation to the label."""
     target = Target.of(thresholds)
     found = cases(thresholds, lambda alerts: alerts.ModelConceptDrift, lambda w: w.performance.name)
-    ratio = figure(
-        f"max({lookup('model_label_ratio', target, *VERSION)})",
-        target,
-        *VERSION,
-        text=" {{ . | value | humanizePercentage }} of the window's predictions have theirs.",
-    )
     return version_alarm(
         thresholds,
         found,
@@ -88,8 +82,9 @@ def concept_drift(thresholds: Thresholds) -> Alarm | None:
         summary="The relation of a model's inputs to the label changed",
         facts=f"labelled predictions {IN_WINDOW} are right less (or more) often than their inputs explain: what the "
         "model learnt no longer holds, or the labels are wrong",
-        look=f"First ask which labels came early: these are no random sample.{ratio}{_unexplained(target)}"
-        f"{_worst_slices(target)}\nThen read some of the wrong ones: did the labels change, or the world?",
+        look=f"First ask which labels came early: these are no random sample.{known_labels(target)}"
+        f"{_unexplained(target)}{_worst_slices(target)}\n"
+        "Then read some of the wrong ones: did the labels change, or the world?",
         board="model",
     )
 

@@ -109,6 +109,16 @@ def target_links(links: Links, *labels: str) -> Mapping[str, str]:
     return {"dashboard_url": dashboard(links, "exporter", *labels)}
 
 
+def known_labels(target: Target) -> str:
+    """Return the sentence on how many predictions of the window have their label; empty where it is not known."""
+    return figure(
+        f"max({lookup('model_label_ratio', target, *VERSION)})",
+        target,
+        *VERSION,
+        text=" {{ . | value | humanizePercentage }} of the window's predictions have theirs.",
+    )
+
+
 def by_reason(target: Target, family: str, *labels: str) -> str:
     """Return the sentence that lists a counter by reason, the most frequent first."""
     counted = f"sort_desc(max by (reason) ({lookup(family, target, *labels)}))"
