@@ -107,7 +107,7 @@ EXCEPTIONS: Final = {
     "store/expiry.py": Elsewhere(("store/test_join.py",), "forgets what the join has stored"),
     "store/opening.py": Elsewhere(("store/test_database.py",), "what is refused shows when the store is opened"),
     "store/matching.py": Elsewhere(("store/test_join.py",), "the rule by which rows are joined"),
-    "store/staging.py": Elsewhere(("store/test_join.py",), "rows on their way to the join"),
+    "staging.py": Elsewhere(("store/test_join.py",), "rows on their way to the join"),
     "store/readings.py": Elsewhere(("pipeline/test_again.py",), "readings take each other's place in a refresh"),
     "samples.py": Elsewhere(("test_snapshot.py", "test_collector.py"), "values without behaviour"),
     "service": Elsewhere(

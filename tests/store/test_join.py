@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from driftgauge.schema import Task
 from driftgauge.snapshot import Joining
+from driftgauge.staging import class_scores, staged_labels, staged_predictions
 from driftgauge.store import Joined, Store, Transaction
 from driftgauge.store.expiry import expire, last_expiry
 from driftgauge.store.join import join, kept, labelled_in
-from driftgauge.store.staging import class_scores, staged_labels, staged_predictions
 from store.conftest import columns
 
 HORIZON: Final = 10

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftgauge.staging import staged_labels, staged_predictions
 from driftgauge.store import Store
 from driftgauge.store.expiry import expire
 from driftgauge.store.join import join, kept
 from driftgauge.store.nearest import nearest
-from driftgauge.store.staging import staged_labels, staged_predictions
 from store.conftest import columns
 
 TOLERANCE = 5

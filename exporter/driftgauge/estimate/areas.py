@@ -8,7 +8,6 @@ and the sizes alone. Where there are few rows, or the area is near its end, the 
 from typing import Final
 
 import numpy as np
-from scipy.optimize import brentq
 
 from driftgauge.columns import FloatArray, IntArray
 
@@ -49,6 +48,8 @@ def newcombe(area: float, negatives: int, positives: int) -> Interval:
     Method 5 of Newcombe, Statistics in Medicine 25 (2006), part 2: all areas that this one is within 1.96 standard
     errors of, where the error is that of exponential scores (Hanley and McNeil, 1982) with both sizes at their mean.
     """
+    from scipy.optimize import brentq
+
     extra = (negatives + positives) / 2 - 1
     scale = Z * Z / (negatives * positives)
 

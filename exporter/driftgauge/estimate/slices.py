@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from driftgauge.aggregates.losses import SliceLosses
 from driftgauge.columns import BoolArray, FloatArray, IntArray
@@ -60,6 +60,8 @@ def verdict(reference: SliceLosses, window: SliceLosses) -> Verdict:
         judged = enough & np.isfinite(rise) & np.isfinite(pvalues)
         significant = np.zeros(len(rise), np.bool_)
         if judged.any():
+            from scipy import stats
+
             significant[judged] = stats.false_discovery_control(pvalues[judged], method="bh") <= LEVEL
         worse = significant & (rise >= EFFECT)
         level = _BELOW * max(1, int(worse.sum())) / max(1, int(judged.sum()))

@@ -18,7 +18,7 @@ from driftgauge.pipeline.delta import Delta, Terms
 from driftgauge.pipeline.panes import Usable, by_version, coded, one_array, panes_of, usable
 from driftgauge.pipeline.shares import Share
 from driftgauge.segments import listed, listed_members
-from driftgauge.store.staging import class_scores, staged_labels, staged_predictions
+from driftgauge.staging import class_scores, staged_labels, staged_predictions
 from driftgauge.windows import MICROSECONDS, PaneKey
 
 # Of such rows not even the key is known.

@@ -2,7 +2,7 @@
 
     database   opening, locking, transactions, the schema
     ledger     which files were read how far, and how far feeds have looked
-    staging, join, matching, nearest, expiry   predictions and labels that wait for each other
+    join, matching, nearest, expiry   predictions and labels that wait for each other
     evidence   what bets on rows have come to, by version
     panes      panes, totals and the compiled reference
     readings   the reading that is served, and the one that is built to take its place

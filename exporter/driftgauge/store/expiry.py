@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from driftgauge.staging import MATCHED, REJECTED, WAITING
 from driftgauge.store.database import Transaction
-from driftgauge.store.staging import MATCHED, REJECTED, WAITING
 
 _DAY: Final = 86_400 * 10**6
 

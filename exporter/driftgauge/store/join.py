@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.snapshot import Joining
+from driftgauge.staging import MATCHED, REJECTED, WAITING, label_schema, prediction_schema
 from driftgauge.store.database import Transaction
 from driftgauge.store.matching import match
 from driftgauge.store.nearest import gather_stretches, match_nearest
-from driftgauge.store.staging import MATCHED, REJECTED, WAITING, label_schema, prediction_schema
 
 _ROW: Final = (
     "p.version, p.time, p.predicted, p.score, p.classes, p.class_scores, p.segments, p.coding, p.codes, "

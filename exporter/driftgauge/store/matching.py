@@ -19,8 +19,8 @@ that are within the horizon the latest counts, of equal times the one read last.
 
 from typing import Final
 
+from driftgauge.staging import LATEST
 from driftgauge.store.database import Transaction
-from driftgauge.store.staging import LATEST
 
 _MANY: Final = """
 CREATE TEMP TABLE many AS SELECT key FROM met SEMI JOIN heard USING (key) GROUP BY key HAVING count(*) > 1

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from driftgauge.columns import IntArray
+from driftgauge.staging import LATEST
 from driftgauge.store.database import Transaction
-from driftgauge.store.staging import LATEST
 
 # Stretches of the keys of new rows in which no two neighbours are further apart than the tolerance.
 _STRETCHES: Final = """
