@@ -115,6 +115,9 @@ EXCEPTIONS: Final = {
     ),
     "signals/signal.py": Elsewhere(("signals/test_table.py",), "a Protocol; the tests run over all rows of the table"),
     "snapshot": Elsewhere(("test_snapshot.py",), "the parts make one snapshot, compared with oracles"),
+    "verdict/known.py": Elsewhere(("verdict/test_findings.py",), "what rules see shows in what they find"),
+    "verdict/rules.py": Elsewhere(("verdict/test_findings.py",), "the rules that ship, next to Prometheus"),
+    "verdict/vectors.py": Elsewhere(("verdict/test_promql.py",), "what queries do with series"),
     "statistics.py": Elsewhere(("test_drift.py",), "each statistic is compared with its oracle through the comparison"),
     "source/values.py": Elsewhere(("source/test_mlflow_source.py",), "values without behaviour"),
 }

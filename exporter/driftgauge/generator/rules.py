@@ -23,7 +23,7 @@ from driftgauge.generator.definitions import (
 )
 from driftgauge.generator.promql import duration
 from driftgauge.generator.recording import RECORDINGS
-from driftgauge.generator.rule import Definition
+from driftgauge.generator.rule import Alarm, Definition
 from driftgauge.generator.thresholds import Thresholds
 
 FOLDER: Final = "alerting-rules"
@@ -100,23 +100,28 @@ def rule_files(thresholds: Thresholds) -> dict[str, str]:
     }
 
 
+def alarm(thresholds: Thresholds, name: str) -> Alarm | None:
+    """Return an alert's expression and words; None when it is disabled or has nothing to watch."""
+    enabled = thresholds.alert(name).enabled or name.startswith("Model")
+    return DEFINITIONS[name](thresholds) if enabled else None
+
+
 def alert(thresholds: Thresholds, name: str) -> dict[str, Any] | None:
     """Return an alerting rule as Prometheus reads it; None when it is disabled or has nothing to watch."""
-    settings = thresholds.alert(name)
-    alarm = DEFINITIONS[name](thresholds) if settings.enabled or name.startswith("Model") else None
-    if alarm is None:
+    settings, found = thresholds.alert(name), alarm(thresholds, name)
+    if found is None:
         return None
     waits = {"for": settings.for_, "keep_firing_for": settings.keep_firing_for}
     return {
         "alert": name,
-        "expr": alarm.expr,
+        "expr": found.expr,
         **{key: duration(seconds) for key, seconds in waits.items() if seconds},
         "labels": {"severity": settings.severity},
         "annotations": {
-            "summary": alarm.summary,
-            "description": alarm.description,
+            "summary": found.summary,
+            "description": found.description,
             "runbook_url": runbook(thresholds.links, settings.runbook),
-            **alarm.links,
+            **found.links,
         },
     }
 

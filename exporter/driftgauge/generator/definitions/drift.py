@@ -20,15 +20,17 @@ def features_drifted(thresholds: Thresholds) -> Alarm | None:
     monitored = lookup("model_monitored_features", target, *VERSION)
     of_all = figure(f"max({monitored})", target, *VERSION, text=" of {{ . | value | printf `%.0f` }}")
     psi = f"max by (feature) ({lookup('model_feature_psi', target, *VERSION)})"
+    limit = by_case(found, _features_limit)
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: _many(target, case),
         summary="Many features of a model drifted",
-        facts=f"{{{{ $value }}}}{of_all} features drifted {IN_WINDOW}; the limit is {by_case(found, _features_limit)}",
+        facts=f"{{{{ $value }}}}{of_all} features drifted {IN_WINDOW}; the limit is {limit}",
         look=f"Largest PSI: {worst_features(psi, target, *VERSION)}.\n"
         "Features that drift together usually share a source: look for a changed table, unit or population.",
         board="features",
+        limit=limit,
     )
 
 
@@ -47,15 +49,16 @@ def prediction_shifted(thresholds: Thresholds) -> Alarm | None:
     """Compare the output's PSI where its shift is no luck: of few rows or many classes the index alone is large."""
     target = Target.of(thresholds)
     found = cases(thresholds, lambda alerts: alerts.ModelPredictionShifted, lambda w: w.drift.name)
+    limit = by_case(found, lambda case: number(case.limits.psi))
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: [_shifted(target, case)],
         summary="A model's output shifted far from the reference",
-        facts=f"the PSI of the output {IN_WINDOW} is {{{{ printf `%.3g` $value }}}}; "
-        f"the limit is {by_case(found, lambda case: number(case.limits.psi))}",
+        facts=f"the PSI of the output {IN_WINDOW} is {{{{ printf `%.3g` $value }}}}; the limit is {limit}",
         look="If features drifted too, the input changed; if none did, the model, its threshold or preprocessing.",
         board="model",
+        limit=limit,
     )
 
 

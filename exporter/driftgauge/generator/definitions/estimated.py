@@ -26,6 +26,7 @@ def degraded(thresholds: Thresholds) -> Alarm | None:
         )
         if case.limits.degradation
     ]
+    limit = by_case(found, lambda case: limit_of(case.limits.degradation))
     record = figure(
         f"max({lookup('model_estimate_error', target, *_METRIC)})",
         target,
@@ -40,9 +41,10 @@ def degraded(thresholds: Thresholds) -> Alarm | None:
         summary="A model probably performs worse than its baseline, before the labels",
         facts=f"if the relation to the label held, {{{{ $labels.metric }}}} {IN_WINDOW} is "
         f"{off(target, 'version:model_estimated_degradation_lower:max')}; "
-        f"the limit is {by_case(found, lambda case: limit_of(case.limits.degradation))}",
+        f"the limit is {limit}",
         look=f"{record}\n{suspect(target, *VERSION)}Look which inputs moved; get the first labels of these rows.",
         board="model",
+        limit=limit,
     )
 
 
@@ -93,15 +95,17 @@ def slices_degraded(thresholds: Thresholds) -> Alarm | None:
     """Count the slices that are significantly worse than the same slices of the reference."""
     target = Target.of(thresholds)
     found = cases(thresholds, lambda alerts: alerts.ModelSlicesDegraded, lambda w: w.performance.name)
+    limit = by_case(found, lambda case: str(case.limits.segments))
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: [f"{of_case('version:model_segments_worse:max', case)} >= {case.limits.segments}"],
         summary="Slices of a model's predictions became worse",
         facts=f"{{{{ $value }}}} slices {IN_WINDOW} are worse than the same slices of the reference, beyond chance; "
-        f"the limit is {by_case(found, lambda case: str(case.limits.segments))}",
+        f"the limit is {limit}",
         look=f"Correlated columns show one problem several times: look what the slices share.{_worst_slices(target)}",
         board="model",
+        limit=limit,
     )
 
 

@@ -45,6 +45,7 @@ def _evidence(
     target, found = Target.of(thresholds), cases(thresholds, limits)
     if not found:
         return None
+    limit = by_case(found, lambda case: number(case.limits.log10))
     return Alarm(
         expr=either(
             f"{of_case('version:model_evidence_log10:max', case, matcher)} >= {number(case.limits.log10)}\n"
@@ -53,11 +54,12 @@ def _evidence(
         ),
         summary=summary,
         description=f"{SUBJECT}: the evidence {what} is 10 to the power of {{{{ printf `%.2f` $value }}}}; "
-        f"the limit is {by_case(found, lambda case: number(case.limits.log10))}. It holds however often one "
+        f"the limit is {limit}. It holds however often one "
         f"looks.\n{look}\n"
         "It stays until better rows have paid it back; `driftgauge reset --evidence` ends it when all is settled.",
         links={
             "dashboard_url": dashboard(thresholds.links, "model", "job", "model", "version"),
             "mlflow_url": mlflow_run(thresholds.links, target),
         },
+        limit=limit,
     )

@@ -35,6 +35,7 @@ def performance_degraded(thresholds: Thresholds) -> Alarm | None:
         for case in cases(thresholds, lambda alerts: alerts.ModelPerformanceDegraded, lambda w: w.performance.name)
         if case.limits.degradation
     ]
+    limit = by_case(found, lambda case: limit_of(case.limits.degradation))
     return version_alarm(
         thresholds,
         found,
@@ -42,9 +43,10 @@ def performance_degraded(thresholds: Thresholds) -> Alarm | None:
         summary="A model performs worse than its baseline",
         facts=f"{{{{ $labels.metric }}}} {IN_WINDOW} is "
         f"{off(target, 'version:model_performance_degradation_lower:max')}; "
-        f"the limit is {by_case(found, lambda case: limit_of(case.limits.degradation))}",
+        f"the limit is {limit}",
         look=f"{_parts(target)}{suspect(target, *VERSION)}{_FIRST}",
         board="model",
+        limit=limit,
     )
 
 
@@ -137,14 +139,16 @@ def below_floor(thresholds: Thresholds) -> Alarm | None:
         for name in bounds
         for bound in bounds[name]
     ]
+    limit = chain(words)
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: [_beyond(thresholds, case, bound) for bound in bounds[case.names[0]]],
         summary="A model is beyond the bound that was set for it",
-        facts=f"{{{{ $labels.metric }}}} {IN_WINDOW} is {{{{ printf `%.4g` $value }}}}, but should be {chain(words)}",
+        facts=f"{{{{ $labels.metric }}}} {IN_WINDOW} is {{{{ printf `%.4g` $value }}}}, but should be {limit}",
         look=_FIRST,
         board="model",
+        limit=limit,
     )
 
 

@@ -79,6 +79,7 @@ def _worst_feature(
     target = Target.of(thresholds)
     features = f"max by (feature) ({lookup(family, target, *VERSION)}) > 0"
     series, unless = f"feature:{family}:max", ""
+    of_case_limit = by_case(found, lambda case: percent(limit(case.limits)))
     if moved:
         features += f" unless max by (feature) ({lookup('model_feature_drift_detected', target, *VERSION)}) == 0"
         unless = f"\n  unless on {target.by(*VERSION, 'feature')} feature:model_feature_drift_detected:max == 0\n"
@@ -89,9 +90,10 @@ def _worst_feature(
             f"max by {target.by(*VERSION)} ({of_case(series, case)}{unless}) > {number(limit(case.limits))}"
         ],
         summary=summary,
-        facts=f"{IN_WINDOW} up to {_SHARE} {what}; the limit is {by_case(found, lambda c: percent(limit(c.limits)))}",
+        facts=f"{IN_WINDOW} up to {_SHARE} {what}; the limit is {of_case_limit}",
         look=f"Worst: {worst_features(features, target, *VERSION)}.\n{look}",
         board="quality",
+        limit=of_case_limit,
     )
 
 
@@ -109,14 +111,16 @@ def rows_rejected(thresholds: Thresholds) -> Alarm | None:
         read = f"({of_case_rejected} + on {target.by('model')} {of_case_used})"
         share = f"{of_case_rejected} / on {target.by('model')} {read} > {number(case.limits.rejected_ratio)}"
         parts.append(f"{share}\nand on {target.by('model')} {read} >= {case.limits.min_rows}")
+    limit = by_case(found, lambda case: percent(case.limits.rejected_ratio))
     return Alarm(
         expr=either(parts),
         summary="Rows of a model's files cannot be used",
         description=f"{MODEL}: {_SHARE} of the rows read in the last {within} were rejected; the limit is "
-        f"{by_case(found, lambda case: percent(case.limits.rejected_ratio))}."
+        f"{limit}."
         f"{by_reason(target, 'model_rows_rejected_total', 'model')}\n"
         "The rest of their files counts. The exporter's log names the file and the first such row.",
         links=model_links(thresholds, "quality"),
+        limit=limit,
     )
 
 
@@ -127,6 +131,7 @@ def batches_rejected(thresholds: Thresholds) -> Alarm | None:
     within = duration(thresholds.alerts.ModelBatchesRejected.within)
     if not found:
         return None
+    limit = by_case(found, lambda case: str(case.limits.failures))
     return Alarm(
         expr=either(
             f"{narrowed('model:model_batch_failures:increase', [case.matcher])} >= {case.limits.failures}"
@@ -134,8 +139,9 @@ def batches_rejected(thresholds: Thresholds) -> Alarm | None:
         ),
         summary="Files of a model cannot be read",
         description=f"{MODEL}: {{{{ $value }}}} of its files could not be read in the last {within} and were set "
-        f"aside; the limit is {by_case(found, lambda case: str(case.limits.failures))}."
+        f"aside; the limit is {limit}."
         f"{by_reason(target, 'model_batch_failures_total', 'model')}\n"
         "Their rows are missing until the files are repaired; they are tried again automatically.",
         links=model_links(thresholds, "quality"),
+        limit=limit,
     )

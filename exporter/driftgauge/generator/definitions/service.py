@@ -26,22 +26,24 @@ _LAST_WEEK: Final = "[2h] offset 6d23h"
 def latency_high(thresholds: Thresholds) -> Alarm | None:
     """Compare the 99th percentile of the time to answer."""
     found = cases(thresholds, lambda alerts: alerts.ModelLatencyHigh, lambda w: w.service.name)
-    p99 = "version:model_latency_quantile_seconds:max"
+    p99, limit = "version:model_latency_quantile_seconds:max", by_case(found, lambda case: duration(case.limits.p99))
     return version_alarm(
         thresholds,
         found,
         condition=lambda case: [f"{of_case(p99, case, matcher('quantile', '0.99'))} > {number(case.limits.p99)}"],
         summary="A model answers slowly",
         facts=f"one request in a hundred {IN_WINDOW} took longer than {{{{ $value | humanizeDuration }}}}; "
-        f"the limit is {by_case(found, lambda case: duration(case.limits.p99))}",
+        f"the limit is {limit}",
         look="Look at the heatmap: all slower means load or a slower machine, a second band means some inputs.",
         board="model",
+        limit=limit,
     )
 
 
 def error_ratio_high(thresholds: Thresholds) -> Alarm | None:
     """Compare the share of failed requests."""
     found = cases(thresholds, lambda alerts: alerts.ModelErrorRatioHigh, lambda w: w.service.name)
+    limit = by_case(found, lambda case: percent(case.limits.error_ratio))
     return version_alarm(
         thresholds,
         found,
@@ -49,10 +51,10 @@ def error_ratio_high(thresholds: Thresholds) -> Alarm | None:
             f"{of_case('version:model_error_ratio:max', case)} > {number(case.limits.error_ratio)}"
         ],
         summary="Requests to a model fail",
-        facts=f"{_SHARE} of the requests {IN_WINDOW} failed; the limit is "
-        f"{by_case(found, lambda case: percent(case.limits.error_ratio))}",
+        facts=f"{_SHARE} of the requests {IN_WINDOW} failed; the limit is {limit}",
         look="The error field of the logged records says why; if it began with a new version, roll back.",
         board="model",
+        limit=limit,
     )
 
 
@@ -63,6 +65,7 @@ def traffic_stopped(thresholds: Thresholds) -> Alarm | None:
     if not found:
         return None
     family = "model_last_prediction_timestamp_seconds"
+    limit = by_case(found, lambda case: duration(case.limits.silence))
     return Alarm(
         expr=either(
             f"time() - {_newest(thresholds, family, case.matcher)} > {number(case.limits.silence)}\n"
@@ -71,9 +74,10 @@ def traffic_stopped(thresholds: Thresholds) -> Alarm | None:
         ),
         summary="A model makes no predictions any more",
         description=f"{MODEL}: the newest prediction is {_AGE} old; the limit is "
-        f"{by_case(found, lambda case: duration(case.limits.silence))}.\n"
+        f"{limit}.\n"
         "Either nobody asks the model, or its predictions are no longer logged to MLflow.",
         links=model_links(thresholds, "model"),
+        limit=limit,
     )
 
 
@@ -91,13 +95,15 @@ def traffic_fell(thresholds: Thresholds) -> Alarm | None:
             f"{now} / {then} < {number(case.limits.share_of_last_week)}\n"
             f"and on {target.by('model', 'window')} {then} >= {case.limits.min_predictions}"
         )
+    limit = by_case(found, lambda case: percent(case.limits.share_of_last_week))
     return Alarm(
         expr=either(parts),
         summary="A model makes far fewer predictions than a week before",
         description=f"{MODEL}: {IN_WINDOW} there were {_SHARE} of the predictions of a week before; the limit is "
-        f"{by_case(found, lambda case: percent(case.limits.share_of_last_week))}.\n"
+        f"{limit}.\n"
         "A holiday, a client that moved away, or batches that are not logged any more.",
         links=model_links(thresholds, "model"),
+        limit=limit,
     )
 
 
@@ -108,6 +114,7 @@ def labels_late(thresholds: Thresholds) -> Alarm | None:
     if not found:
         return None
     family = "model_last_label_timestamp_seconds"
+    limit = by_case(found, lambda case: duration(case.limits.delay))
     return Alarm(
         expr=either(
             f"time() - {_newest(thresholds, family, case.matcher)} > {number(case.limits.delay)}\n"
@@ -116,9 +123,10 @@ def labels_late(thresholds: Thresholds) -> Alarm | None:
         ),
         summary="A model gets no labels any more",
         description=f"{MODEL}: the newest label is {_AGE} old; the limit is "
-        f"{by_case(found, lambda case: duration(case.limits.delay))}.\n"
+        f"{limit}.\n"
         "Performance is going blind. Look at the job that writes the labels and at its MLflow experiment.",
         links=model_links(thresholds, "model"),
+        limit=limit,
     )
 
 
@@ -136,13 +144,15 @@ def labels_missing(thresholds: Thresholds) -> Alarm | None:
             f"and on {target.by('model', 'window')} {due} >= {case.limits.min_predictions}\n"
             f"and on {target.by('model')} {target.series('model_last_label_timestamp_seconds')}"
         )
+    limit = by_case(found, lambda case: percent(case.limits.coverage))
     return Alarm(
         expr=either(parts),
         summary="Too few predictions of a model get their label",
         description=f"{MODEL}: {IN_WINDOW} labels came for {_SHARE} of the predictions that should have one by now; "
-        f"the limit is {by_case(found, lambda case: percent(case.limits.coverage))}.\n"
+        f"the limit is {limit}.\n"
         "Performance speaks for a few only. Look whether labels carry the request ids of predictions.",
         links=model_links(thresholds, "model"),
+        limit=limit,
     )
 
 

@@ -43,6 +43,7 @@ def _flagged(case: Case[Flagged]) -> str:
 def unusual_rows(thresholds: Thresholds) -> Alarm | None:
     """Compare the share of rows far from the reference's center with what the reference itself has."""
     found = cases(thresholds, lambda alerts: alerts.ModelUnusualRows, lambda w: w.quality.name)
+    limit = by_case(found, lambda case: number(case.limits.times))
     return version_alarm(
         thresholds,
         found,
@@ -50,10 +51,11 @@ def unusual_rows(thresholds: Thresholds) -> Alarm | None:
         summary="Many rows of a model are unlike the reference",
         facts=f"{{{{ printf `%.1f` $value }}}} times as many rows {IN_WINDOW} as in the reference are far from its "
         "center; "
-        f"the limit is {by_case(found, lambda case: number(case.limits.times))} times",
+        f"the limit is {limit} times",
         look="Look which features have outliers or missing values; plain drift makes more rows unusual as well, which "
         "are not wrong by that.",
         board="features",
+        limit=limit,
     )
 
 

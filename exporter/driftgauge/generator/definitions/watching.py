@@ -55,11 +55,13 @@ def version_alarm(
     facts: str,
     look: str,
     board: Board,
+    limit: str = "",
 ) -> Alarm | None:
     """Return an alert on versions; None when it is disabled for all models.
 
     found: its cases. condition: comparisons of a case, of which any is enough. facts, look: what is the matter, and
-    what to look at first. It holds on enough rows only, and for versions that were not replaced.
+    what to look at first. limit: as the facts have it. It holds on enough rows only, and for versions that were not
+    replaced.
     """
     if not found:
         return None
@@ -80,7 +82,7 @@ def version_alarm(
         *VERSION,
         text=f" Judged on {{{{ . | value | printf `%.0f` }}}} {count.rows}.",
     )
-    return Alarm(expr, summary, f"{SUBJECT}: {facts}.{judged}\n{look}", version_links(thresholds, board))
+    return Alarm(expr, summary, f"{SUBJECT}: {facts}.{judged}\n{look}", version_links(thresholds, board), limit)
 
 
 def unless_replaced(target: Target) -> str:
