@@ -36,24 +36,31 @@ def runbooks(thresholds: Thresholds) -> dict[str, str]:
 
 
 def _runbook(name: str, thresholds: Thresholds) -> str:
+    return _prose().get_template(f"{name}.md.j2").render(_words(name, thresholds))
+
+
+def mitigation(name: str, thresholds: Thresholds) -> list[str]:
+    """Return what the runbook of an alert says is to be done: items in Markdown, each beginning in bold."""
+    template = _prose().get_template(f"{name}.md.j2")
+    text = "".join(template.blocks["mitigation"](template.new_context(_words(name, thresholds))))
+    return [" ".join(item.split()) for item in text.strip().removeprefix("- ").split("\n- ")]
+
+
+def _words(name: str, thresholds: Thresholds) -> dict[str, Any]:
     links = thresholds.links
 
     def panel(board: Board, title: str) -> str:
         return f"[{TITLES[board]}: {title}]({links.grafana}/d/{uid(board)})"
 
-    return (
-        _prose()
-        .get_template(f"{name}.md.j2")
-        .render(
-            name=name,
-            key=f"alerts.{name}",
-            facts=list(_facts(name, thresholds)),
-            windows=thresholds.windows,
-            job=thresholds.exporter.job,
-            mlflow=links.mlflow,
-            panel=panel,
-        )
-    )
+    return {
+        "name": name,
+        "key": f"alerts.{name}",
+        "facts": list(_facts(name, thresholds)),
+        "windows": thresholds.windows,
+        "job": thresholds.exporter.job,
+        "mlflow": links.mlflow,
+        "panel": panel,
+    }
 
 
 @cache

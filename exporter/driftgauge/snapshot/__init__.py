@@ -8,6 +8,8 @@
     bins          the distributions of features, where these are asked for
     performed     what the families about performance say of one window
     unusual       the most unusual rows of a window, for reports
+    window_panes  what a window is the sum of, for reports
+    daily         the days that panes still tell apart, for reports
     board         where samples are collected: what cannot be computed is left out here, once, for all families
     cache         what earlier snapshots computed, so that only what changed is computed again
     running_sums  the sums of panes among that
@@ -17,11 +19,15 @@ rounding of another order of addition.
 """
 
 from driftgauge.snapshot.cache import SnapshotCache
+from driftgauge.snapshot.daily import Day, days
 from driftgauge.snapshot.samples import model_samples
+from driftgauge.snapshot.sliced import slice_concepts
 from driftgauge.snapshot.state import Grown, Identity, Joining, ModelState, Slice, Standard
 from driftgauge.snapshot.unusual import UnusualRow, unusual_rows
+from driftgauge.snapshot.window_panes import visible, window_pane
 
 __all__ = [
+    "Day",
     "Grown",
     "Identity",
     "Joining",
@@ -30,6 +36,10 @@ __all__ = [
     "SnapshotCache",
     "Standard",
     "UnusualRow",
+    "days",
     "model_samples",
+    "slice_concepts",
     "unusual_rows",
+    "visible",
+    "window_pane",
 ]

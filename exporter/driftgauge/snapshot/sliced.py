@@ -13,7 +13,7 @@ from typing import Final, Self
 from driftgauge.aggregates.losses import SliceLosses
 from driftgauge.aggregates.pane import Pane
 from driftgauge.config import Window
-from driftgauge.estimate.slices import steady, verdict
+from driftgauge.estimate.slices import concept_parts, steady, verdict
 from driftgauge.segments import ALL_ROWS
 from driftgauge.signals.slices import NAME, FittedSlices
 from driftgauge.snapshot.board import Board
@@ -70,6 +70,18 @@ def put_slices(board: Board, signal: FittedSlices, panes: Mapping[PaneKey, Pane]
         here.put("model_segment_rows", int(window.rows[at]))
         here.put("model_segment_performance", 1 - loss if window.is_binary else loss, signal.metric)
         here.put("model_segment_degradation_lower", float(now.lower[at]), signal.metric)
+
+
+def slice_concepts(signal: FittedSlices, panes: Mapping[PaneKey, Pane]) -> dict[str, float]:
+    """Return by name how much of the change of the mean loss each slice of a window brought because its loss did.
+
+    What is left of a column's change is that of its mix. In points of a 0/1 loss, in the unit of errors otherwise.
+    """
+    found = [losses for pane in panes.values() if (losses := pane.find(NAME, SliceLosses)) is not None]
+    if not found:
+        return {}
+    parts = concept_parts(signal.known, SliceLosses.combine(found), signal.known.of_columns(signal.counts))
+    return {name: float(part) for name, part in zip(signal.names, parts, strict=True)}
 
 
 def _steps(panes: Mapping[PaneKey, Pane], length: int) -> Sequence[SliceLosses]:

@@ -8,7 +8,7 @@ from driftgauge.segments import ALL_ROWS
 from driftgauge.signals import Basis
 from driftgauge.signals.anomalies import Anomalies, fit
 from driftgauge.snapshot.state import ModelState
-from driftgauge.windows import Tiers
+from driftgauge.snapshot.window_panes import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,7 @@ def unusual_rows(
     fitted = fit(Basis(subject.config, limits, subject.reference)) if subject else None
     if fitted is None or "anomalies" not in model.config.signals:
         return ()
-    keys = [key for key in model.predictions if (key.version, key.segment) == (version, segment)]
-    panes = [model.predictions[key] for key in Tiers.of(windows).visible(keys, window, now)]
+    panes = visible(model.predictions, version, window, windows=windows, now=now, segment=segment).values()
     current = [pane.only({"anomalies": fitted.fingerprint}).find("anomalies", Anomalies) for pane in panes]
     found = Anomalies.combine([anomalies for anomalies in current if anomalies is not None])
     names = fitted.matrix.rank_names
