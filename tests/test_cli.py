@@ -206,6 +206,8 @@ def test_a_configuration_corrected_in_a_running_exporter(tmp_path: Path) -> None
         assert locked.returncode == 1
         assert "another process uses" in locked.stderr
         assert "SIGHUP is enough" in locked.stderr
+        locked = command("report", f"--config.file={config}", f"--output={tmp_path}/report.md")
+        assert (locked.returncode, "its own page has the same report, /models/NAME" in locked.stderr) == (1, True)
         _files(tmp_path, columns={"prediction": "answer"})
         exporter.process.send_signal(signal.SIGHUP)
         exporter.wait_for(lambda: counted("model_window_predictions", window="1h") == 40)

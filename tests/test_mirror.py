@@ -44,6 +44,21 @@ EXCEPTIONS: Final = {
     "families": Elsewhere(("test_families.py",), "one contract for the table of all"),
     "feed.py": Elsewhere(("feeds",), "a Protocol; the tests run over every feed"),
     "files.py": Elsewhere(("feeds/test_files.py",), "a feed, tested next to the others"),
+    **{
+        f"report/{name}.py": Elsewhere(
+            ("report/test_document.py",), "a part of the document, which is tested as a whole"
+        )
+        for name in (
+            *("columns", "findings", "history", "links", "performance", "quality", "rows", "subject", "times"),
+            *("versions", "words"),
+        )
+    },
+    "report/reading.py": Elsewhere(
+        ("report/test_html.py", "report/test_markdown.py"), "how figures read shows in what is rendered"
+    ),
+    "snapshot/window_panes.py": Elsewhere(
+        ("snapshot/test_unusual.py", "report/test_document.py"), "what reports show of it"
+    ),
     "service/expectations.py": Elsewhere(("service/test_verdicts.py",), "some of the verdicts, with all others"),
     "service/facts.py": Elsewhere(("service/test_verdicts.py",), "what verdicts look at"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),

@@ -78,6 +78,67 @@ def once(config_path: Path, at: str | None, shard: str, level: str, style: str) 
 
 @main.command()
 @config_file
+@click.option("--model", help="Its name in the configuration; not needed where there is only one.")
+@click.option("--version", "version", help="Of the model; by default that of the newest prediction.")
+@click.option("--window", "window", help="One of the configured windows; by default that of the alerts on drift.")
+@click.option(
+    "--at", "at", metavar="TIME", help="Report as of this ISO 8601 time (UTC unless it has a zone); default now."
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write: .html, .md or .json.",
+)
+@shard_flag
+@log_level
+@log_format
+def report(  # noqa: PLR0913 - an option each
+    *,
+    config_path: Path,
+    model: str | None,
+    version: str | None,
+    window: str | None,
+    at: str | None,
+    output: Path,
+    shard: str,
+    level: str,
+    style: str,
+) -> None:
+    """Refresh one model and write a report on it. Exit status 1 when it could not be refreshed.
+
+    Where an exporter runs on the same state, it has the same report at /models/NAME.
+    """
+    configure_logging(Logs(level, style))
+    from driftgauge.generator.write import write
+    from driftgauge.service.placing import refuse_unusable
+    from driftgauge.service.reporting import FORMS, report_once, written
+
+    # What is in the state is nobody else's business; the report is the user's.
+    before = os.umask(0o077)
+    try:
+        form = output.suffix.removeprefix(".").lower()
+        if form not in FORMS:
+            raise ConfigError(f"--output: {output} ends in no form of a report; there are .{', .'.join(FORMS)}")
+        now = time.time() if at is None else parse_time(at)
+        config = reader(config_path, shard=shard)().parsed()
+        refuse_unusable(config)
+        found, failure = report_once(config, model=model, version=version, window=window, now=now)
+        os.umask(before)
+        write({output.name: written(found, form)}, output.parent)
+    except StateInUse as error:
+        remedy = f"its own page has the same report, /models/{model or 'NAME'}; or stop it for as long as this takes"
+        give_up(StateError(f"{error}. If that is an exporter, {remedy}"))
+    except DriftgaugeError as error:
+        give_up(error)
+    click.echo(f"{output}: {found['verdict']['sentence']}")
+    if failure:
+        click.echo(f"driftgauge: {found['model']}: {printable(failure[1])}", err=True)
+    sys.exit(EXIT_FAILED if failure else 0)
+
+
+@main.command()
+@config_file
 @click.option("--model", required=True, help="Its name in the configuration.")
 @click.option("--evidence", "evidence", is_flag=True, help="Have its evidence begin anew, and read nothing again.")
 @click.option("--version", "version", default="", help="The same, of this version only.")

@@ -117,8 +117,7 @@ def a_state(
     )
 
 
-def a_subject(state: ModelState | None = None, **known: Any) -> Subject:
+def a_subject(state: ModelState, **known: Any) -> Subject:
     """Return a subject of a state, with the samples that a snapshot gives."""
-    state = state or a_state()
     samples = model_samples(state, windows=WINDOWS, limits=Limits(), now=NOW)
     return Subject(state, samples, WINDOWS, Limits(), NOW, shipped(), **known)

@@ -7,15 +7,14 @@ from 0 to 1; durations are seconds.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from driftgauge.generator.runbooks import mitigation
 from driftgauge.report.columns import features, labels_drift, output
+from driftgauge.report.findings import findings
 from driftgauge.report.history import history
 from driftgauge.report.links import links_of
 from driftgauge.report.performance import performance, whole
-from driftgauge.report.playbook import Action, action
 from driftgauge.report.quality import labels, quality
 from driftgauge.report.rows import slices, unusual
-from driftgauge.report.subject import Chosen, Finding
+from driftgauge.report.subject import Chosen
 from driftgauge.report.times import moment
 from driftgauge.report.versions import versions
 from driftgauge.report.words import sentence
@@ -48,7 +47,7 @@ def document(chosen: Chosen, *, driftgauge: str) -> Document:
             "features": len(reference.features) if reference else None,
         },
         "failure": subject.failure,
-        "findings": [_finding(each, chosen) for each in subject.findings],
+        "findings": findings(subject),
         "recommendation": _recommendation(chosen),
         "performance": performance(chosen),
         "output": output(chosen, pane),
@@ -80,28 +79,11 @@ def _period(chosen: Chosen) -> dict[str, Any]:
 
 
 def _verdict(chosen: Chosen, found: dict[str, Any]) -> dict[str, Any]:
-    findings = chosen.subject.findings
+    holding = chosen.subject.findings
     judged = found["features"]["monitored"] or any(row["value"] is not None for row in found["performance"]["metrics"])
-    status = "action_required" if findings else "healthy" if judged else "unknown"
-    severity = findings[0].severity if findings else None
+    status = "action_required" if holding else "healthy" if judged else "unknown"
+    severity = holding[0].severity if holding else None
     return {"status": status, "severity": severity, "sentence": sentence(chosen, found)}
-
-
-def _finding(finding: Finding, chosen: Chosen) -> dict[str, Any]:
-    items = mitigation(finding.alert, chosen.subject.thresholds)
-    return {
-        "alert": finding.alert,
-        "severity": finding.severity,
-        "version": finding.version,
-        "window": finding.window,
-        "text": finding.text,
-        "runbook": finding.runbook,
-        "actions": [_action(action(item)) for item in items],
-    }
-
-
-def _action(found: Action) -> dict[str, str]:
-    return {"do": found.do, "text": found.text}
 
 
 def _recommendation(chosen: Chosen) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.report.performance import metrics_of, whole
 from driftgauge.report.subject import Chosen, Finding, Found
 from driftgauge.snapshot import Day, days
+from driftgauge.windows import MICROSECONDS
 
 MOST_DAYS: Final = 31
 # Rows of the heatmap, and alerts that are listed.
@@ -110,14 +111,20 @@ def _alerts(found: Sequence[Day], chosen: Chosen) -> dict[str, Any]:
     subject = chosen.subject
     held: list[tuple[str, Finding]] = [(NOW, each) for each in subject.findings]
     for day in reversed(found):
-        held += [(_date(day), each) for each in subject.judge(day.samples, (day.window,), day.end * 1_000_000)]
+        held += [(_date(day), each) for each in subject.judge(day.samples, day.end * MICROSECONDS)]
     kinds = Counter(each.alert for _, each in held)
     return {
         "now": len(subject.findings),
         "by_kind": dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),
         "by_severity": dict(Counter(each.severity for _, each in held)),
         "last": [
-            {"when": when, "alert": each.alert, "severity": each.severity, "version": each.version, "text": each.text}
+            {
+                "when": when,
+                "alert": each.alert,
+                "severity": each.severity,
+                "version": each.version,
+                "text": each.sentence,
+            }
             for when, each in held[:MOST_ALERTS]
         ],
     }

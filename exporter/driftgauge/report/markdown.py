@@ -40,7 +40,7 @@ def _lines(report: Document) -> Iterator[str]:
     if report["recommendation"]:
         yield from (_prose(report["recommendation"]["sentence"]), "")
     if report["failure"]:
-        yield from (f"Not refreshed, so all of this is as of the last refresh: {_prose(report['failure'])}", "")
+        yield from (f"Not refreshed in full: {_prose(report['failure'])}", "")
     yield from _findings(report["findings"])
     yield from _performance(report)
     yield from _output(report)
@@ -60,9 +60,13 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "## Findings and what to do"
     yield ""
     for each in findings:
-        yield f"### {each['alert']} ({each['severity']})"
+        yield f"### {escaped(each['alert'])} ({escaped(each['severity'])})"
         yield ""
-        yield _prose(each["text"])
+        yield from (f"- {_prose(item['text'])}" for item in each["items"])
+        if each["count"] > len(each["items"]):
+            yield f"- and {each['count'] - len(each['items'])} more"
+        yield ""
+        yield "What to do:"
         yield ""
         for action in each["actions"]:
             gap = "" if action["text"][:1] in set(":,.") else " "

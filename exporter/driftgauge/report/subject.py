@@ -22,17 +22,31 @@ class NotPublished(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An alert that holds: how grave it is, of which version and window, what it says, and its runbook's address.
+    """An alert that holds: how grave it is, its labels, what it says, and the addresses it leads to, by annotation.
 
-    version, window: "" where it is about all of them.
+    value: what was measured. limit: as people say it, "" of a mere flag. sentence: what is the matter; look: what to
+    look at.
     """
 
     alert: str
     severity: Severity
-    text: str
-    runbook: str
-    version: str = ""
-    window: str = ""
+    sentence: str
+    links: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    value: float | None = None
+    limit: str = ""
+    summary: str = ""
+    look: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version that it is about, "" when it is about all of them."""
+        return self.labels.get("version", "")
+
+    @property
+    def window(self) -> str:
+        """The window that it is about, "" when it is about none."""
+        return self.labels.get("window", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,8 @@ class Said:
     last: float
 
 
-# Samples, the windows that they are of, and `now` in µs.
-Judge = Callable[[Samples, Sequence[Window], int], Sequence[Finding]]
+# Samples, and as of when (µs).
+Judge = Callable[[Samples, int], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +85,7 @@ class Subject:
     now: int
     thresholds: Thresholds
     findings: tuple[Finding, ...] = ()
-    judge: Judge = lambda _, __, ___: ()
+    judge: Judge = lambda _, __: ()
     said: tuple[Said, ...] = ()
     failure: str | None = None
 

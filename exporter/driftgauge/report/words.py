@@ -21,10 +21,12 @@ def sentence(chosen: Chosen, document: dict[str, Any]) -> str:
 
 def _of_findings(chosen: Chosen) -> str:
     first, *others = chosen.subject.findings
-    text = first.text.rstrip(".")
+    text = first.sentence.rstrip(".")
     if not others:
         return f"{first.severity.capitalize()}: {text}."
-    names = list(dict.fromkeys(each.alert for each in others))
+    names = list(dict.fromkeys(each.alert for each in others if each.alert != first.alert))
+    if not names:
+        return f"{first.severity.capitalize()}: {text}, and {len(others)} more such findings."
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"{first.severity.capitalize()}: {text}; besides, {', '.join(names[:_MOST_NAMED])}{more}."
 

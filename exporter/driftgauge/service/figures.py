@@ -25,7 +25,7 @@ _METRICS: Final = {
 }
 _WORST: Final = 3
 _REMARKS: Final = 8
-_WHAT: Final = {
+WHAT: Final = {
     "doubt": "read with doubt",
     "file": "file set aside",
     "suffix": "not read",
@@ -124,7 +124,7 @@ def _lately(facts: Facts) -> list[Remark]:
 
 def _said(remark: Remark, now: int) -> dict[str, Any]:
     return {
-        "what": _WHAT[remark.kind],
+        "what": WHAT[remark.kind],
         "reason": remark.reason,
         "subject": remark.subject,
         "example": remark.example,

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -38,8 +39,9 @@ _IN_PART: Final = ("reference", UNFINISHED)
 _log = structlog.get_logger("driftgauge.service")
 
 
-def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
-    """Refresh all models once as of `now` (s since 1970); return the page and, by model, why it was not refreshed.
+@contextmanager
+def refreshing(config: Config) -> Iterator[Pipeline]:
+    """Have a pipeline over the state of a configuration, for one refresh: of all that there is, and then it is closed.
 
     Raises StateError when the state cannot be opened.
     """
@@ -47,14 +49,22 @@ def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]
     store, workers = Store.open(config.state_dir), workers_for(config)
     try:
         placing.settle(config, known, forget=partial(forget, store), now=time.time())
-        started, at = time.time(), int(now * MICROSECONDS)
-        pipeline = pipeline_for(config, store, workers, clock=time.time, relist=True)
-        report, models = refresh_models(config, pipeline, {}, now=at)
-        ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
-        refreshed = {name: now for name in models if name not in report.failures}
+        yield pipeline_for(config, store, workers, clock=time.time, relist=True)
     finally:
         workers.close()
         store.close()
+
+
+def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
+    """Refresh all models once as of `now` (s since 1970); return the page and, by model, why it was not refreshed.
+
+    Raises StateError when the state cannot be opened.
+    """
+    with refreshing(config) as pipeline:
+        started = time.time()
+        report, models = refresh_models(config, pipeline, {}, now=int(now * MICROSECONDS))
+        ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
+        refreshed = {name: now for name in models if name not in report.failures}
     samples, dropped = within_limit([*models.values(), ages(refreshed)], max_series=config.limits.max_series)
     health = RefreshHealth(last_success=None if report.failures else ended)
     health = health.after(report.failures, tried=models, started=started, seconds=ended - started)

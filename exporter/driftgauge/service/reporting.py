@@ -1,0 +1,161 @@
+"""Reports on models, from what the last snapshot knows: for the command, the live page, and whoever else wants one.
+
+`captured` costs nothing and is taken while a model is refreshed; all else may happen later and on another thread, for
+what it holds is never changed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from json import dumps
+from typing import Any, Final
+
+from driftgauge import __version__
+from driftgauge.config import Config, ModelConfig, Window
+from driftgauge.hiding import hidden, hidden_values
+from driftgauge.pipeline.journal import Journal
+from driftgauge.pipeline.memory import Failure, Memory
+from driftgauge.report import Document, Finding, NotPublished, Said, Subject, document
+from driftgauge.report.html import html
+from driftgauge.report.markdown import markdown
+from driftgauge.samples import Samples
+from driftgauge.service.facts import Facts
+from driftgauge.service.figures import WHAT, thresholds
+from driftgauge.service.refreshing import refreshing, samples_of
+from driftgauge.service.verdicts import verdicts
+from driftgauge.snapshot import ModelState
+from driftgauge.windows import MICROSECONDS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Captured:
+    """What a snapshot of a model knows. now: as of when, in µs since 1970."""
+
+    state: ModelState
+    journal: Journal
+    windows: tuple[Window, ...]
+    samples: Samples
+    now: int
+
+
+def captured(memory: Memory, samples: Samples, now: int) -> Captured:
+    """Keep what is known of a model at `now` (µs), when its samples were computed."""
+    return Captured(memory.shown, memory.journal, memory.windows, samples, now)
+
+
+def report_of(
+    known: Captured,
+    config: Config,
+    *,
+    version: str | None = None,
+    window: str | None = None,
+    failure: Failure | None = None,
+) -> Document:
+    """Return the report on a model, without anything secret; by default on its newest version, in the usual window.
+
+    Raises NotPublished when there is no such version or window.
+    """
+    subject = _subject(known, config, failure)
+    found: Document = hidden_values(document(subject.chosen(version, window), driftgauge=__version__))
+    return found
+
+
+def _subject(known: Captured, config: Config, failure: Failure | None) -> Subject:
+    said = [
+        Said(
+            what=WHAT[remark.kind],
+            reason=remark.reason,
+            subject=remark.subject,
+            example=remark.example,
+            text=remark.text,
+            file=remark.file,
+            count=remark.count,
+            last=min(remark.last, known.now) / MICROSECONDS,
+        )
+        for remark in reversed(list(known.journal.remarks.values()))
+    ]
+    judge = partial(_judged, known.state.config, config)
+    return Subject(
+        state=known.state,
+        samples=known.samples,
+        windows=known.windows,
+        limits=config.limits,
+        now=known.now,
+        thresholds=thresholds(),
+        findings=tuple(judge(known.samples, known.now, journal=known.journal)),
+        judge=judge,
+        said=tuple(said),
+        failure=hidden(failure[1]) if failure else None,
+    )
+
+
+def _judged(
+    model: ModelConfig, config: Config, samples: Samples, now: int, *, journal: Journal | None = None
+) -> Sequence[Finding]:
+    """Return what holds of samples at `now` (µs); journal: None where only these are known."""
+    facts = Facts(model, config, samples, journal or Journal(), now, thresholds())
+    return [
+        Finding(verdict.alert, verdict.severity, verdict.text, {"runbook_url": verdict.runbook})
+        for verdict in verdicts(facts)
+    ]
+
+
+def _as_json(found: Document, home: str) -> str:  # noqa: ARG001 - as the others
+    return dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _as_html(found: Document, home: str) -> str:
+    return html(found, home=home)
+
+
+def _as_markdown(found: Document, home: str) -> str:  # noqa: ARG001 - as the others
+    return markdown(found)
+
+
+# By the end of a file's name: how a document is written. home: the address of the page of all models, "" without one.
+FORMS: Final[Mapping[str, Callable[[Document, str], str]]] = {
+    "html": _as_html,
+    "md": _as_markdown,
+    "json": _as_json,
+}
+
+
+def written(found: Document, form: str, *, home: str = "") -> str:
+    """Return a report in a form."""
+    return FORMS[form](found, home)
+
+
+def report_once(
+    config: Config, *, model: str | None, version: str | None, window: str | None, now: float
+) -> tuple[Document, Failure | None]:
+    """Refresh one model as of `now` (s since 1970); return the report on it, and why it was not refreshed in full.
+
+    Raises NotPublished, and StateError when the state cannot be opened.
+    """
+    name = chosen_model(config, model)
+    if window is not None and window not in {each.name for each in config.windows}:
+        raise NotPublished(f'--window: there is no window "{window}"; there are {_names(config.windows)}')
+
+    def then(memory: Memory, at: int, failure: Failure | None) -> tuple[Captured, Failure | None]:
+        samples, failure = samples_of(memory, config, None, failure, now=at)
+        return captured(memory, samples, at), failure
+
+    with refreshing(config) as pipeline:
+        known, failure = pipeline.model(name, pipeline.turn(), int(now * MICROSECONDS), then)
+    return report_of(known, config, version=version, window=window, failure=failure), failure
+
+
+def chosen_model(config: Config, model: str | None) -> str:
+    """Return the model that is asked for, or the only one. Raises NotPublished when that is none."""
+    names = [each.name for each in config.models]
+    if model is None and len(names) == 1:
+        return names[0]
+    if model is None:
+        raise NotPublished(f"--model: a report is on one model; choose one of {', '.join(names)}")
+    if model not in names:
+        raise NotPublished(f'--model: there is no model "{model}"; there are {", ".join(names)}')
+    return model
+
+
+def _names(each: Sequence[Any]) -> str:
+    return ", ".join(one.name for one in each)
