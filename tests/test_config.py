@@ -52,9 +52,9 @@ def refusal(text: str, **environ: str) -> str:
     return str(caught.value)
 
 
-def model(more: str) -> str:
+def model(*more: str) -> str:
     """Return the minimal file with more keys for its model."""
-    return f"{MINIMAL}    {more}\n"
+    return MINIMAL + "".join(f"    {each}\n" for each in more)
 
 
 def test_the_deadline_follows_the_interval() -> None:
@@ -112,6 +112,7 @@ def test_files_need_no_tracking_server(more: str) -> None:
         "    labels: {experiment: /l}\n",
         '    reference: {uri: "models:/churn@champion/reference.parquet"}\n',
         "  - name: two\n    predictions: {experiment: /e}\n",
+        "    writeback: {experiment: /r}\n",
     ],
 )
 def test_anything_in_mlflow_needs_a_tracking_server(more: str) -> None:
@@ -410,6 +411,16 @@ BAD_FILES = {
         "remove this line and what follows it"
     ),
     "tolerance-of-an-id": ("4: models[0].labels.tolerance: needs one time among labels.key, like key: [timestamp]"),
+    "writeback": (
+        "5: models[0].writeback.experiment: is missing; name the MLflow experiment for results, like "
+        "/monitoring/churn-results\n"
+        '5: models[0].writeback.every: must be a duration between 1m and 1d, or on_change, but is "30s"\n'
+        '10: models[1].writeback.every: must be a duration between 1m and 1d, or on_change, but is "sometimes"\n'
+        '11: models[1].writeback.experimnt: unknown key "experimnt"; did you mean "experiment"?'
+    ),
+    "writeback-into-rows": (
+        "5: models[0].writeback.experiment: is what models[1] reads; write results to an experiment of their own"
+    ),
     "two-places": (
         "3: models[0].predictions.experiment: is next to files; keep one of the two\n"
         "6: models[1].labels.experiment: is next to files; keep one of the two"
@@ -690,6 +701,11 @@ MODELS = st.fixed_dictionaries(
         "columns": st.fixed_dictionaries({}, optional={"score": NAMES}),
         "features": st.fixed_dictionaries({}, optional={"include": st.lists(NAMES)}),
         "drift": st.fixed_dictionaries({}, optional={"psi": st.floats(0.01, 9), "bins": st.integers(2, 100)}),
+        "writeback": st.fixed_dictionaries(
+            # No name of an experiment that is read.
+            {"experiment": NAMES.map(lambda name: f"{name}/results")},
+            optional={"every": st.just("on_change") | st.floats(60, 86_400)},
+        ),
     },
 )
 FILES = st.fixed_dictionaries(
@@ -771,7 +787,7 @@ def test_every_key_is_documented() -> None:
 
 def test_documented_defaults_are_the_defaults() -> None:
     """Defaults with a value in the tables are what a minimal file gets."""
-    effective = yaml.safe_load(redacted(parsed(model("labels: {}"))))
+    effective = yaml.safe_load(redacted(parsed(model("labels: {}", "writeback: {experiment: /r}"))))
     for key, default in documented_rows().items():
         if default in {"needed", "none", "computed", "the predictions'", "$MLFLOW_TRACKING_URI", "{}"}:
             continue

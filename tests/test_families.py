@@ -95,7 +95,12 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
             driftgauge_refresher_up driftgauge_shard_ordinal driftgauge_total_shards
         """,
     ),
-    (("reason",), "counter", "driftgauge_refresh_failures_total driftgauge_refresher_restarts_total"),
+    (
+        ("reason",),
+        "counter",
+        "driftgauge_refresh_failures_total driftgauge_refresher_restarts_total driftgauge_writeback_failures_total",
+    ),
+    (("model",), "gauge", "driftgauge_writeback_last_success_timestamp_seconds"),
     ((), "counter", "driftgauge_series_dropped_total"),
     (("model",), "gauge", "driftgauge_segments_dropped"),
 ]

@@ -52,14 +52,19 @@ main.add_command(hook)
 @click.option(
     "--at", "at", metavar="TIME", help="Evaluate as of this ISO 8601 time (UTC unless it has a zone); default now."
 )
+@click.option(
+    "--writeback", is_flag=True, help="Write results to MLflow as well, of models that say writeback; default: nothing."
+)
 @shard_flag
 @log_level
 @log_format
-def once(config_path: Path, at: str | None, shard: str, level: str, style: str) -> None:
-    """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed."""
+def once(config_path: Path, at: str | None, shard: str, level: str, style: str, *, writeback: bool) -> None:
+    """Refresh once and print the metrics. Exit status 1 when a model could not be refreshed or written."""
     configure_logging(Logs(level, style))
+    from driftgauge.service.health import RefreshHealth
     from driftgauge.service.placing import refuse_unusable
-    from driftgauge.service.refreshing import refresh_once
+    from driftgauge.service.refreshing import nobody, refresh_once
+    from driftgauge.service.writing_back import WritingBack
 
     # What is in the state is nobody else's business.
     os.umask(0o077)
@@ -67,13 +72,17 @@ def once(config_path: Path, at: str | None, shard: str, level: str, style: str) 
         now = time.time() if at is None else parse_time(at)
         config = reader(config_path, shard=shard)().parsed()
         refuse_unusable(config)
-        page, failures = refresh_once(config, now=now)
+        writing = WritingBack(config, RefreshHealth())
+        page, failures = refresh_once(config, now=now, found=writing.offer if writeback else nobody)
+        unwritten = writing.finish()
     except DriftgaugeError as error:
         give_up(error)
     click.echo(page, nl=False)
     for model, message in failures.items():
         click.echo(f"driftgauge: {model}: {printable(message)}", err=True)
-    sys.exit(EXIT_FAILED if failures else 0)
+    for model, message in unwritten.items():
+        click.echo(f"driftgauge: {model}: results not written to MLflow: {printable(message)}", err=True)
+    sys.exit(EXIT_FAILED if failures or unwritten else 0)
 
 
 @main.command()

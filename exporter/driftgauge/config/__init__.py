@@ -6,28 +6,27 @@ User documentation of every key: exporter/docs/configuration.md.
 
     syntax, document      text → values with their lines, ${VAR} replaced
     units, fields         durations, sizes and the other kinds of value, with their rules
-    section, sections     what is valid, as pydantic classes
+    section, places, sections   what is valid, as pydantic classes
     wording, mistakes     what is wrong, as sentences
     reading, redaction    `parse` and `redacted`
 """
 
-from driftgauge.config.fields import Condition, Derived, Scalar, Window
+from driftgauge.config.fields import ON_CHANGE, Condition, Derived, Scalar, Window
+from driftgauge.config.places import Labels, Predictions, ReferenceSource, Writeback
 from driftgauge.config.reading import load_mapping, parse
 from driftgauge.config.redaction import redacted, secrets
 from driftgauge.config.sections import (
     Config,
     Drift,
     Features,
-    Labels,
     Limits,
     Mlflow,
     ModelConfig,
-    Predictions,
-    ReferenceSource,
 )
 from driftgauge.config.units import format_duration, format_size, parse_duration, parse_size
 
 __all__ = [
+    "ON_CHANGE",
     "Condition",
     "Config",
     "Derived",
@@ -41,6 +40,7 @@ __all__ = [
     "ReferenceSource",
     "Scalar",
     "Window",
+    "Writeback",
     "format_duration",
     "format_size",
     "load_mapping",

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
@@ -169,12 +169,26 @@ def seconds_between(lowest: float, highest: float) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _every(value: object) -> object:
+    if value == ON_CHANGE:
+        return value
+    try:
+        seconds = _seconds(value)
+    except ValueError:
+        seconds = 0.0
+    if not MINUTE <= seconds <= DAY:
+        raise ValueError(f"must be a duration between 1m and 1d, or {ON_CHANGE}")
+    return float(seconds)
+
+
 def _at_least_one(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     if not entries:
         raise RuleError("must have at least one entry")
     return entries
 
 
+# When something is done that is not done at fixed intervals.
+ON_CHANGE: Final = "on_change"
 # Not pydantic's own min_length: that counts only valid entries, and so reports two mistakes where there is one.
 at_least_one: Final = AfterValidator(_at_least_one)
 
@@ -186,6 +200,7 @@ HostAndPort = Annotated[Text, AfterValidator(_host_and_port)]
 TrackingUri = Annotated[Text, AfterValidator(_tracking_uri)]
 Whole = Annotated[int, BeforeValidator(_not_true_or_false)]
 Number = Annotated[float, BeforeValidator(_not_true_or_false), Field(allow_inf_nan=False)]
+EveryField = Annotated[float | Literal["on_change"], BeforeValidator(_every)]
 Effect = Annotated[Number, Field(gt=0, le=1)]  # statistics that lie in [0, 1]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
 ClassName = Annotated[Text, BeforeValidator(_class_name)]

@@ -18,6 +18,7 @@ _WHAT_TO_WRITE: Final = {
     "name": "every model needs one",
     "predictions": "say where they are, like predictions: {experiment: /monitoring/churn}",
     "experiment": "name the MLflow experiment, like /monitoring/churn, or set files to a folder",
+    "writeback.experiment": "name the MLflow experiment for results, like /monitoring/churn-results",
     "uri": 'say where the data is, like "models:/churn@champion/reference.parquet"',
     "url": "write the address, like https://example.com/alerts",
 }
@@ -83,7 +84,8 @@ def _sections_in(annotation: Any) -> Iterator[type[Section]]:
 
 
 def _missing(_error: ErrorDetails, path: Path, _seen: str) -> str:
-    return f"is missing; {_WHAT_TO_WRITE[str(path[-1])]}"
+    key = str(path[-1])
+    return f"is missing; {_WHAT_TO_WRITE.get('.'.join(map(str, path[-2:])), _WHAT_TO_WRITE[key])}"
 
 
 def _choice(error: ErrorDetails, _path: Path, seen: str) -> str:

@@ -113,6 +113,7 @@ def _is_without_mlflow(model: Any) -> bool:
     uri = reference.get("uri")
     return (
         bool(predictions.get("files"))
+        and not model.get("writeback")
         and not labels.get("experiment")
         and not (isinstance(uri, str) and uri.startswith(_OF_MLFLOW))
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from driftgauge.config.fields import ON_CHANGE
 from driftgauge.config.sections import Config
 from driftgauge.config.units import format_duration, format_size
 from driftgauge.config.wording import Path
@@ -54,6 +55,8 @@ def _as_written(config: Config) -> dict[str, Any]:
         if model.labels:
             written["labels"]["horizon"] = format_duration(model.labels.horizon)
             written["labels"]["tolerance"] = format_duration(model.labels.tolerance)
+        if model.writeback and model.writeback.every != ON_CHANGE:
+            written["writeback"]["every"] = format_duration(model.writeback.every)
     return values
 
 

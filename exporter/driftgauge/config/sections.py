@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticKnownError
 
 from driftgauge.config.fields import (
     ALL_SIGNALS,
@@ -20,10 +19,8 @@ from driftgauge.config.fields import (
     Derived,
     Effect,
     Fraction,
-    Glob,
     HostAndPort,
     IncludedField,
-    Location,
     Metric,
     Name,
     Number,
@@ -39,11 +36,12 @@ from driftgauge.config.fields import (
     seconds_between,
 )
 from driftgauge.config.groups import ungrouped
+from driftgauge.config.places import Labels, Predictions, ReferenceSource, Writeback, one_role_each
 from driftgauge.config.section import Section, WholeFile
 from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import RuleError
 from driftgauge.families import BASIC_SIGNALS
-from driftgauge.schema import SPELLINGS, Average, LatencyUnit, ScoreScale, Task
+from driftgauge.schema import Average, LatencyUnit, ScoreScale, Task
 from driftgauge.sharding import Shard, shard_of
 
 MAX_WINDOWS: Final = 8
@@ -70,61 +68,6 @@ class Limits(Section):
     max_versions: Whole = Field(5, ge=1)
     max_series: Whole = Field(200_000, ge=1)
     max_segments: Whole = Field(20, ge=1)
-
-
-class Predictions(Section):
-    """Where prediction files are: in an MLflow experiment or below `files`, one of the two; a glob on their paths."""
-
-    files: Location | None = None
-    experiment: Text | None = Field(None, validate_default=True)
-    artifacts: Glob = "*"
-
-    @field_validator("experiment")
-    @classmethod
-    def _one_place(cls, experiment: str | None, info: ValidationInfo) -> str | None:
-        if experiment is None and "files" in info.data and info.data["files"] is None:
-            raise PydanticKnownError("missing")
-        return _only(experiment, info)
-
-
-class Labels(Section):
-    """Where ground truth is and how it finds its prediction. `horizon` in seconds.
-
-    `files` or `experiment` is the predictions' one unless one is written: `ModelConfig` fills it in.
-    """
-
-    files: Location | None = None
-    experiment: Text | None = None
-    artifacts: Glob = "labels*"
-    key: Annotated[tuple[Text, ...], at_least_one] = ("request_id",)
-    horizon: Annotated[float, seconds_between(SECOND, 3650 * DAY)] = 30 * DAY
-    window_by: Literal["label_time", "prediction_time"] = "label_time"
-    tolerance: Annotated[float, seconds_between(0, DAY)] = 0.0
-    columns: dict[Role, Text] = Field(default_factory=dict)
-
-    @field_validator("tolerance")
-    @classmethod
-    def _of_a_time(cls, tolerance: float, info: ValidationInfo) -> float:
-        key = info.data.get("key")
-        if tolerance and key is not None and sum(part in SPELLINGS["timestamp"] for part in key) != 1:
-            raise RuleError("needs one time among labels.key, like key: [timestamp]")
-        return tolerance
-
-    @field_validator("columns")
-    @classmethod
-    def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
-        return _one_role_each(columns)
-
-    @field_validator("experiment")
-    @classmethod
-    def _one_place(cls, experiment: str | None, info: ValidationInfo) -> str | None:
-        return _only(experiment, info)
-
-
-class ReferenceSource(Section):
-    """The data that live traffic is compared with: an MLflow or storage URI, or a path."""
-
-    uri: Text
 
 
 class Score(Section):
@@ -191,6 +134,7 @@ class ModelConfig(Section):
     predictions: Predictions
     labels: Labels | None = None
     reference: ReferenceSource | None = None
+    writeback: Writeback | None = None
     baseline: dict[Metric, Number] | None = None
     average: Average = "weighted"
     columns: dict[Role, Text] = Field(default_factory=dict)
@@ -204,6 +148,12 @@ class ModelConfig(Section):
     alarms: Alarms = Alarms()
     signals: tuple[Signal, ...] = ALL_SIGNALS
     keep_request_ids: bool = True
+
+    @property
+    def experiments(self) -> frozenset[str]:
+        """The MLflow experiments that its rows are read from, as they are written."""
+        places = (self.predictions.experiment, self.labels.experiment if self.labels else None)
+        return frozenset(place for place in places if place)
 
     @field_validator("signals", mode="before")
     @classmethod
@@ -255,7 +205,7 @@ class ModelConfig(Section):
     @field_validator("columns")
     @classmethod
     def _one_role_each(cls, columns: dict[str, str]) -> dict[str, str]:
-        return _one_role_each(columns)
+        return one_role_each(columns)
 
     @field_validator("segments", mode="before")
     @classmethod
@@ -324,20 +274,15 @@ class Config(WholeFile):
             raise RuleError(f"is the name of models[{first}] too; give each model its own", at=(position, "name"))
         return models
 
-
-def _one_role_each(columns: dict[str, str]) -> dict[str, str]:
-    role_of: dict[str, str] = {}
-    for role, column in columns.items():
-        if column in role_of:
-            raise RuleError(f"is the column of {role_of[column]} already; a column has one role", at=(role,))
-        role_of[column] = role
-    return columns
-
-
-def _only(experiment: str | None, info: ValidationInfo) -> str | None:
-    if experiment is not None and info.data.get("files") is not None:
-        raise RuleError("is next to files; keep one of the two")
-    return experiment
+    @field_validator("models")
+    @classmethod
+    def _results_are_no_rows(cls, models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
+        read = {place: number for number, model in enumerate(models) for place in model.experiments}
+        for position, model in enumerate(models):
+            if model.writeback and (reader := read.get(model.writeback.experiment)) is not None:
+                text = f"is what models[{reader}] reads; write results to an experiment of their own"
+                raise RuleError(text, at=(position, "writeback", "experiment"))
+        return models
 
 
 def _repeats(values: list[Any]) -> Iterator[tuple[int, int]]:

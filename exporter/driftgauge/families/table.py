@@ -302,8 +302,17 @@ _EXPORTER: Final = (
         {
             "driftgauge_refresh_failures_total": "Refreshes that failed for at least one model, by reason.",
             "driftgauge_refresher_restarts_total": "Ends of the process that refreshes, which is started again.",
+            "driftgauge_writeback_failures_total": "Results that could not be written to MLflow, by reason; they are "
+            "tried again.",
         },
         kind="counter",
+    ),
+    *_itself(
+        MODEL,
+        {
+            "driftgauge_writeback_last_success_timestamp_seconds": "Unix time as of which the results of the model "
+            "were last written to MLflow; absent before the first and without writeback.",
+        },
     ),
     *_itself(MODEL, {"driftgauge_segments_dropped": "Segments left out by limits.max_segments; absent without any."}),
     *_itself(

@@ -16,6 +16,7 @@ _PRESENTATION: Final = frozenset(
     {
         "name",
         "reference",
+        "writeback",
         "baseline",
         "average",
         "drift",

@@ -107,7 +107,13 @@ class Front:
         config, published = self._config, self._published
         health = published.health
         models = (
-            model_status(model, config, published.figures.get(model.name), error=health.messages.get(model.name))
+            model_status(
+                model,
+                config,
+                published.figures.get(model.name),
+                error=health.messages.get(model.name),
+                unwritten=health.writeback_messages.get(model.name),
+            )
             for model in config.models
         )
         end = self._supervisor.last_end

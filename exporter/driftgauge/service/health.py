@@ -17,7 +17,8 @@ class RefreshHealth:
 
     failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
     models. dropped: series left out so far. pending: predictions waiting for their label.
-    pending_labels: labels waiting for their prediction.
+    pending_labels: labels waiting for their prediction. writeback_failures, writeback_messages, written: see `Standing`
+    of `writeback`.
     """
 
     mlflow_up: bool | None = None
@@ -31,6 +32,9 @@ class RefreshHealth:
     dropped: int = 0
     pending: int = 0
     pending_labels: int = 0
+    writeback_failures: Mapping[str, int] = field(default_factory=dict)
+    writeback_messages: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -77,12 +81,19 @@ class RefreshHealth:
         return {
             **{name: [Sample((), float(value))] for name, value in values.items() if value is not None},
             **counted("driftgauge_refresh_failures_total", self.failures),
+            **counted("driftgauge_writeback_failures_total", self.writeback_failures),
+            **by_model("driftgauge_writeback_last_success_timestamp_seconds", self.written),
         }
 
 
 def counted(family: str, counts: Mapping[str, int]) -> Samples:
     """Return a family with one sample per reason; none without any."""
     return {family: [Sample((reason,), float(count)) for reason, count in counts.items()]} if counts else {}
+
+
+def by_model(family: str, values: Mapping[str, float]) -> Samples:
+    """Return a family with one sample per model; none without any."""
+    return {family: [Sample((model,), value) for model, value in values.items()]} if values else {}
 
 
 def build_info() -> Samples:

@@ -10,7 +10,9 @@ from driftgauge.web.status import Feature, ModelStatus, Remark, Score, Verdict
 Figures = Mapping[str, Any]
 
 
-def model_status(model: ModelConfig, config: Config, shown: Figures | None, *, error: str | None) -> ModelStatus:
+def model_status(
+    model: ModelConfig, config: Config, shown: Figures | None, *, error: str | None, unwritten: str | None = None
+) -> ModelStatus:
     """Return a row of the landing page; `shown` is None of a model that no refresh has seen."""
     values = shown or {}
     return ModelStatus(
@@ -34,6 +36,7 @@ def model_status(model: ModelConfig, config: Config, shown: Figures | None, *, e
         failing_runbook=values.get("failing_runbook", ""),
         error=error,
         again=values.get("again"),
+        unwritten=unwritten,
     )
 
 

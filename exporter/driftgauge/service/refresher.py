@@ -24,6 +24,7 @@ from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.rounds import SLOW, Outcome, Rounds, slow
 from driftgauge.service.steady import SteadyClock
+from driftgauge.service.writing_back import WritingBack
 from driftgauge.store import Store, forget
 from driftgauge.windows import MICROSECONDS
 
@@ -77,6 +78,7 @@ class Refresher:
         self._in_mlflow = {model.name for model in config.models if _is_in_mlflow(model)}
         self._said = 0.0
         self._stopping = threading.Event()
+        self._writing_back = WritingBack(config, health)
 
     def run(self) -> None:
         """Refresh until the front says stop. Raises StateError when the state cannot be opened at the start."""
@@ -85,8 +87,10 @@ class Refresher:
         self._store = self._opened()
         try:
             placing.settle(self._config, known, forget=partial(forget, self._store), now=self._clock())
+            self._writing_back.start()
             self._loop()
         finally:
+            self._writing_back.close()
             self._close()
 
     def _opened(self) -> Store:
@@ -136,7 +140,7 @@ class Refresher:
         """Return the pipeline and its rounds, which are made anew after a failure."""
         if self._pipeline is None or self._rounds is None:
             self._pipeline = self._new_pipeline()
-            self._rounds = Rounds(self._config, self._pipeline, outcomes=self._outcomes)
+            self._rounds = Rounds(self._config, self._pipeline, outcomes=self._outcomes, found=self._writing_back.offer)
         return self._pipeline, self._rounds
 
     def _new_pipeline(self) -> Pipeline:
@@ -263,6 +267,7 @@ class Refresher:
             health = replace(health, succeeded=before.succeeded)
         is_known = up is not None or not self._in_mlflow
         health = replace(health, mlflow_up=up if is_known else before.mlflow_up)
+        health = self._writing_back.told(health)
         return replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
 
     def _say_who_is_late(self, failures: "Mapping[str, Failure | None]") -> None:

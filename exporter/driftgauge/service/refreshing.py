@@ -35,8 +35,16 @@ _MOST_WORKERS: Final = 4
 _LONGEST_FILE: Final = 600.0
 _FILES_IN_DEADLINE: Final = 3
 # After such a failure there are rows all the same.
-_IN_PART: Final = ("reference", UNFINISHED)
+IN_PART: Final = ("reference", UNFINISHED)
 _log = structlog.get_logger("driftgauge.service")
+
+
+# Is told what a refresh as of a time (µs) has found of a model, and why it failed if it did; returns at once.
+OnFound = Callable[[Memory, Samples, Failure | None, int], None]
+
+
+def nobody(memory: Memory, samples: Samples, failure: Failure | None, now: int) -> None:
+    """Tell nobody."""
 
 
 @contextmanager
@@ -55,14 +63,14 @@ def refreshing(config: Config) -> Iterator[Pipeline]:
         store.close()
 
 
-def refresh_once(config: Config, *, now: float) -> tuple[str, Mapping[str, str]]:
+def refresh_once(config: Config, *, now: float, found: OnFound = nobody) -> tuple[str, Mapping[str, str]]:
     """Refresh all models once as of `now` (s since 1970); return the page and, by model, why it was not refreshed.
 
-    Raises StateError when the state cannot be opened.
+    found: is told of each model, in threads. Raises StateError when the state cannot be opened.
     """
     with refreshing(config) as pipeline:
         started = time.time()
-        report, models = refresh_models(config, pipeline, {}, now=int(now * MICROSECONDS))
+        report, models = refresh_models(config, pipeline, {}, now=int(now * MICROSECONDS), found=found)
         ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
         refreshed = {name: now for name in models if name not in report.failures}
     samples, dropped = within_limit([*models.values(), ages(refreshed)], max_series=config.limits.max_series)
@@ -112,15 +120,18 @@ def refresh_models(
     before: Mapping[str, Samples],
     *,
     now: int,
+    found: OnFound = nobody,
 ) -> tuple[Report, dict[str, Samples]]:
     """Refresh every model and return how that went and all samples at `now` (µs); see `samples_of`."""
 
     def then(memory: Memory, at: int, failure: Failure | None) -> tuple[Samples, Failure | None]:
-        return samples_of(memory, config, before.get(memory.state.config.name), failure, now=at)
+        samples, failure = samples_of(memory, config, before.get(memory.state.config.name), failure, now=at)
+        found(memory, samples, failure, at)
+        return samples, failure
 
-    found = pipeline.each(now, then)
-    failures = {name: failure for name, (_, failure) in found.items()}
-    return pipeline.report(failures), {name: samples for name, (samples, _) in found.items()}
+    outcomes = pipeline.each(now, then)
+    failures = {name: failure for name, (_, failure) in outcomes.items()}
+    return pipeline.report(failures), {name: samples for name, (samples, _) in outcomes.items()}
 
 
 def samples_of(
@@ -131,7 +142,7 @@ def samples_of(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had; without a reference, rows
     are read all the same.
     """
-    if before is not None and failure and failure[0] not in _IN_PART:
+    if before is not None and failure and failure[0] not in IN_PART:
         return before, failure
     try:
         samples = model_samples(memory.shown, windows=memory.windows, limits=config.limits, now=now, cache=memory.cache)

@@ -17,7 +17,7 @@ from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.refresh import MODELS_BEGUN, Pipeline
 from driftgauge.pipeline.turns import Turn
 from driftgauge.samples import Samples
-from driftgauge.service.refreshing import samples_of, shown_of
+from driftgauge.service.refreshing import OnFound, nobody, samples_of, shown_of
 from driftgauge.snapshot import SnapshotCache
 from driftgauge.windows import MICROSECONDS
 
@@ -60,11 +60,22 @@ class Progress:
 
 
 class Rounds:
-    """Refreshes the models of one pipeline; one thread calls it. outcomes: what is shown of models from before."""
+    """Refreshes the models of one pipeline; one thread calls it. outcomes: what is shown of models from before.
 
-    def __init__(self, config: Config, pipeline: Pipeline, *, outcomes: Mapping[str, Outcome]) -> None:
+    found: is told of each refresh, in the thread of its model.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        pipeline: Pipeline,
+        *,
+        outcomes: Mapping[str, Outcome],
+        found: OnFound = nobody,
+    ) -> None:
         self._config = config
         self._pipeline = pipeline
+        self._found = found
         self._threads = ThreadPoolExecutor(MODELS_BEGUN, thread_name_prefix="model")
         self._wanted: SimpleQueue[str | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[str, Outcome | BaseException] | None] = SimpleQueue()
@@ -143,6 +154,7 @@ class Rounds:
         samples, failure = samples_of(memory, self._config, before.samples if before else None, failure, now=now)
         refreshed = before.refreshed if before and failure else None if failure else now / MICROSECONDS
         shown = shown_of(memory, self._config, samples, now=now)
+        self._found(memory, samples, failure, now)
         return Outcome(samples, shown, failure, refreshed)
 
 

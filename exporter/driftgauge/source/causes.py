@@ -117,7 +117,7 @@ _SYMPTOMS: Final[tuple[tuple[str, Cause], ...]] = (
         Cause(UNAUTHORIZED, "the database refuses the credentials", "correct them in mlflow.tracking_uri"),
     ),
     (
-        rf"PERMISSION_DENIED|{_STATUS} 403",
+        rf"PERMISSION_DENIED|AccessDenied|{_STATUS} 403",
         Cause(FORBIDDEN, "access is denied (403)", f"ask for read access, or {_CREDENTIALS}"),
     ),
     (rf"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|{_STATUS} 429", LIMITED),

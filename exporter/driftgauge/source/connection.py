@@ -6,6 +6,8 @@ Every request through it ends within the deadline.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from driftgauge.errors import SourceMissing, SourceUnavailable
 from driftgauge.hiding import hidden
 from driftgauge.scratch import Scratch
 from driftgauge.source.deadline import BoundedClient, Deadline
+from driftgauge.source.entries import CHUNK_BYTES
 from driftgauge.source.failures import failure, translated_errors
 from driftgauge.source.greeting import ENDPOINT, VERSION_ENDPOINT, check_answer, too_old
 from driftgauge.source.guards import check_present, check_schema
@@ -27,7 +30,7 @@ from driftgauge.source.registry import REST_SECONDS, Registry
 from driftgauge.source.repositories import Elsewhere
 from driftgauge.source.schedule import Portions
 from driftgauge.source.setbacks import Setbacks
-from driftgauge.source.stores import ArtifactStore, is_local, store_at
+from driftgauge.source.stores import ArtifactStore, is_local, put, store_at
 from driftgauge.source.transport import guard_mlflow
 
 _LONGEST_VERSION: Final = 40
@@ -121,6 +124,12 @@ class Connection:
                 elsewhere=self._elsewhere,
                 hurried=hurried,
             )
+
+    def put(self, root: str, file: Path) -> None:
+        """Write a file into the artifacts of a run, which are at `root`, under its own name; see `stores.put`."""
+        mebibytes = file.stat().st_size / CHUNK_BYTES
+        with translated_errors(hidden(root)):
+            self._deadline.within(partial(put, root, file, borders=self._borders), times=1 + mebibytes)
 
     @property
     def resting(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""MLflow's environment variables for a client that only reads and must not hang, set before MLflow is imported.
+"""MLflow's environment variables for a client that asks nobody but its server and must not hang, set before its import.
 
 All are defaults: variables that the user has set stay.
 """
@@ -13,6 +13,8 @@ _DEFAULTS: Final = {
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Standard output may be a page of metrics, and the URL has user and password.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # The user sees failures once, as our exceptions.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # Seven retries and Retry-After would hold up a refresh for minutes; the next refresh is the better retry.

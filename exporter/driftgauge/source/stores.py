@@ -1,4 +1,4 @@
-"""Artifact stores behind one Protocol: list a folder, open a file.
+"""Artifact stores behind one Protocol: list a folder, open a file; and `put`, which writes one.
 
 Local folders are read directly and a tracking server's artifact proxy is streamed, so both can stop in the middle of a
 file that is too large; every other store goes through MLflow's own repository (`repositories`). No name from a store is
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote, urlparse, urlunparse
 
+import requests
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from driftgauge.errors import BatchError
@@ -23,7 +25,8 @@ from driftgauge.source.bodies import pieces
 from driftgauge.source.entries import PROXIED, Entry, scheme_of
 from driftgauge.source.failures import json_object, not_mlflow, status_failure
 from driftgauge.source.http import Http
-from driftgauge.source.repositories import Elsewhere, repository_at
+from driftgauge.source.origins import Borders
+from driftgauge.source.repositories import Elsewhere, refuse_root, repository_at, without_driver
 
 _PROXY_ENDPOINT: Final = "/mlflow-artifacts/artifacts"
 # More bytes than a file system can count.
@@ -66,6 +69,37 @@ def store_at(
     if scheme_of(root) not in PROXIED:
         return repository_at(root, tracking_uri=tracking_uri, spool=spool, elsewhere=elsewhere, hurried=hurried)
     return ProxyStore(http.borders.url_of(root), http, spool)
+
+
+def put(root: str, file: Path, *, borders: Borders) -> None:
+    """Write a file into the artifacts at the URI `root`, under its own name; asks the network.
+
+    Raises BatchError when `root` may not be named, means no place of files, or is one that files are only read from.
+    """
+    borders.refuse(root)
+    if is_local(root) and borders.home is not None:
+        # Also where a server on this machine may name a folder to be read.
+        raise BatchError(
+            "local_path",
+            f'{hidden(borders.tracking_uri)} names the folder "{hidden(root)}" of this machine, which is not written '
+            "to: have the server serve its artifacts (mlflow server --artifacts-destination)",
+        )
+    if scheme_of(root) in PROXIED and not borders.is_home(borders.url_of(root)):
+        raise BatchError(
+            "foreign_host",
+            f'"{hidden(root)}" is on another host than the tracking server, which is asked without credentials: '
+            "results are not written there; give their experiment another artifact location",
+        )
+    if not is_local(root) and scheme_of(root) not in PROXIED:
+        refuse_root(root, tracking_uri=borders.tracking_uri)
+    try:
+        get_artifact_repository(root, tracking_uri=borders.tracking_uri).log_artifact(str(file))
+    except ImportError as error:
+        raise without_driver(root, error) from None
+    except requests.HTTPError as error:
+        if error.response is None:
+            raise
+        raise status_failure(error.response.status_code, server=hidden(root), wanted=f'"{file.name}"') from None
 
 
 def is_local(uri: str) -> bool:

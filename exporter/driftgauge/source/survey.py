@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _IDS_PER_SEARCH: Final = 100
 _EXPERIMENTS_PER_SEARCH: Final = 500
 _FEWER: Final = 8
+# Of a run that has results of driftgauge, which are never read as rows.
+RESULT_TAG: Final = "driftgauge.result"
 _VERSION_KEY: Final = "model_version"
 # The end of the year 9999, in ms: no later time can be written as a date.
 _LATEST: Final = 253_402_300_799_999
@@ -148,7 +150,7 @@ def _nearest(connection: "Connection", experiment: str) -> str:
 
 
 def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -> Iterator[Run]:
-    """Yield the runs of these experiments, at most a few hundred, that match the filter `text`.
+    """Yield the runs of these experiments, at most a few hundred, that match the filter `text`; not our own results.
 
     Raises SourceUnavailable when there is no end of pages, or one run alone is more than is read.
     """
@@ -172,7 +174,7 @@ def search(connection: "Connection", experiment_ids: Sequence[str], text: str) -
             continue
         used.add(token)
         asked += size
-        yield from map(_run, page)
+        yield from (_run(found) for found in page if RESULT_TAG not in found.data.tags)
         token = page.token or None
     if token is not None:
         # The token repeats, so following it would never end.

@@ -62,6 +62,7 @@ class ModelStatus:
     judged: the state by the thresholds of the alerts. drifted_features of monitored_features: both None when drift
     cannot be judged. counts: what is in no figure: what, reason, how many. dashboard, failing_runbook: addresses.
     error: why the last refresh failed, one line. again: how far the model has been read again, None if it is not.
+    unwritten: why its results are not in MLflow, None if they are or are not to be.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ModelStatus:
     failing_runbook: str = ""
     error: str | None = None
     again: str | None = None
+    unwritten: str | None = None
 
     @property
     def state(self) -> str:
@@ -109,7 +111,7 @@ class ModelStatus:
     @property
     def has_details(self) -> bool:
         """Return whether there is anything to say below the row."""
-        said = self.error or self.again or self.verdicts or self.remarks or self.counts
+        said = self.error or self.again or self.unwritten or self.verdicts or self.remarks or self.counts
         return bool(said or self.worst or len(self.scores) > 1)
 
 

@@ -140,10 +140,21 @@ def _refresh(marks: Marks) -> list[Panel]:
             Query(age(highest(of_model, "model")), "{{model}}"),
             scale=scales.SECONDS,
         ),
+        lines(
+            About(
+                "Age of the results in MLflow",
+                "Time since the results of a model were last written; only of models with writeback.",
+                "No model writes its results to MLflow",
+                _MORE,
+            ),
+            Query(age(highest(SCOPE.of(_WRITTEN), "model")), "{{model}}"),
+            scale=scales.SECONDS,
+        ),
         *(_by_reason(*each) for each in _FAILURES),
     ]
 
 
+_WRITTEN: Final = "driftgauge_writeback_last_success_timestamp_seconds"
 # Title, text, what to say when there is none, and family of what is counted by reason.
 _FAILURES: Final = (
     (
@@ -157,6 +168,12 @@ _FAILURES: Final = (
         "Ends of the process that refreshes, which is started again. The log says why.",
         "The refresher never ended",
         "driftgauge_refresher_restarts_total",
+    ),
+    (
+        "Results not written by reason",
+        "Results that could not be written to MLflow. The log and the landing page say what to do.",
+        "No result failed to be written",
+        "driftgauge_writeback_failures_total",
     ),
 )
 

@@ -1,0 +1,99 @@
+"""Results of models into MLflow: what refreshes give to the writer, and how that stands in the exporter's health."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from driftgauge.config import Config
+from driftgauge.hiding import hidden_known, hidden_values
+from driftgauge.pipeline.memory import Failure, Memory
+from driftgauge.samples import Samples
+from driftgauge.service.facts import Facts
+from driftgauge.service.figures import thresholds
+from driftgauge.service.health import RefreshHealth
+from driftgauge.service.refreshing import IN_PART
+from driftgauge.service.verdicts import is_judged, verdicts
+from driftgauge.source import Result, Results
+from driftgauge.writeback.content import Known, results
+from driftgauge.writeback.writer import Standing, Writeback
+
+# The kinds of alerts of which windows are taken.
+_KINDS: Final = ("performance", "drift", "quality", "service")
+_NOT_TRIED: Final = "not tried, for the server failed before: see the other models"
+
+
+class WritingBack:
+    """Writes results of the models of a configuration that say `writeback`; without any it does nothing.
+
+    health: whose counts go on.
+    """
+
+    def __init__(self, config: Config, health: RefreshHealth) -> None:
+        self._config = config
+        self._is_on = any(model.writeback for model in config.models)
+        standing = Standing(health.writeback_failures, written=health.written)
+        self._writer = Writeback(results_for(config), composed, standing=standing)
+
+    def start(self) -> None:
+        """Write in the background from now on."""
+        if self._is_on:
+            self._writer.start()
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._writer.close()
+
+    def offer(self, memory: Memory, samples: Samples, failure: Failure | None, now: int) -> None:
+        """Take what a refresh as of `now` (µs) has found of a model, unless it could not be refreshed."""
+        model = memory.state.config
+        if model.writeback and (failure is None or failure[0] in IN_PART):
+            self._writer.offer(model, Facts(model, self._config, samples, memory.journal, now, thresholds()), now)
+
+    def finish(self) -> dict[str, str]:
+        """Write what was offered, in this thread; return why that failed, by model."""
+        while self._writer.step() == 0:
+            pass
+        messages = self._writer.standing.messages
+        return {name: messages.get(name, _NOT_TRIED) for name in self._writer.waiting}
+
+    def told(self, health: RefreshHealth) -> RefreshHealth:
+        """Return a health with how writing stands."""
+        found = self._writer.standing
+        return replace(
+            health, writeback_failures=found.failures, writeback_messages=found.messages, written=found.written
+        )
+
+
+def results_for(config: Config) -> Results:
+    """Return what writes to the tracking server of a configuration; nothing is asked or imported yet."""
+    return Results(
+        config.mlflow.tracking_uri or "",
+        folder=Path(config.state_dir) / "writeback",
+        read=frozenset(place for model in config.models for place in model.experiments),
+        artifact_hosts=config.mlflow.artifact_hosts,
+    )
+
+
+def composed(facts: Facts) -> Iterator[Result]:
+    """Yield what is written of the versions of a model, without secrets."""
+    known = Known(
+        model=facts.model,
+        samples=facts.samples,
+        now=facts.now,
+        windows={kind: facts.window(kind) for kind in _KINDS},
+        findings=[asdict(verdict) for verdict in verdicts(facts)],
+        judged=is_judged(facts),
+    )
+    for result in results(known):
+        yield replace(
+            result,
+            name=hidden_known(result.name),
+            tags=hidden_values(dict(result.tags)),
+            files=partial(_without_secrets, result.files),
+        )
+
+
+def _without_secrets(files: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:
+    return {name: hidden_known(content.decode()).encode() for name, content in files().items()}

@@ -1,0 +1,111 @@
+"""Results of what a service shows, in MLflow: the same verdicts, and no refresh that fails because of it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+
+from driftgauge.cli import main
+from driftgauge.source import as_of
+from e2e.service_bench import Bench, filled, until
+
+RESULTS = "/monitoring/churn-results"
+# Its experiment is deleted.
+GONE = "/monitoring/gone"
+
+
+@pytest.fixture(scope="module")
+def bench(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Return a store with two models, of which one has a place for results that cannot be used."""
+    bench = filled(empty_database, tmp_path_factory.mktemp("results"))
+    client = MlflowClient(bench.uri)
+    client.create_experiment(RESULTS, str(bench.folder / "results"))
+    client.delete_experiment(client.create_experiment(GONE))
+    places = {"churn": RESULTS, "fraud": GONE}
+    models = [
+        {"name": name, "predictions": {"experiment": name}, "writeback": {"experiment": place}}
+        for name, place in places.items()
+    ]
+    bench.settings = {"models": models}
+    return bench
+
+
+def latest(bench: Bench, experiment: str = RESULTS) -> Any:
+    """Return the run with the latest results."""
+    client = MlflowClient(bench.uri)
+    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return max(runs, key=lambda run: as_of(run.data.tags))
+
+
+def test_a_service_writes_what_it_shows(bench: Bench) -> None:
+    """Metrics and findings in MLflow are those of the page; what cannot be written is said and fails no refresh."""
+    with bench.serving() as front:
+        found = until(
+            front,
+            lambda found: (
+                ("driftgauge_writeback_last_success_timestamp_seconds", "churn") in found
+                and ("driftgauge_writeback_failures_total", "missing") in found
+            ),
+        )
+        churn, fraud = front.status().models
+    assert found["driftgauge_refresh_success",] == 1
+    assert found["driftgauge_writeback_failures_total", "missing"] == 1
+    assert churn.unwritten is None
+    assert fraud.unwritten is not None
+    assert "mlflow experiments restore" in fraud.unwritten
+    assert fraud.error is None
+
+    run = latest(bench)
+    assert run.data.metrics["accuracy"] == found["model_accuracy", "churn", "unknown", "24h"] == 0.5
+    assert run.data.metrics["labels"] == 10
+    text = MlflowClient(bench.uri).download_artifacts(run.info.run_id, "alerts.json", str(bench.folder))
+    alerts = json.loads(Path(text).read_text())
+    shown = [(each.alert, each.severity, each.text) for each in churn.verdicts]
+    assert [(each["alert"], each["severity"], each["text"]) for each in alerts["findings"]] == shown
+    assert alerts["status"] == run.data.tags["alert_status"] == ("action_required" if shown else "unjudged")
+
+
+def test_once_writes_when_it_is_told_to(bench: Bench) -> None:
+    """Without --writeback nothing is written; with it, what is not there yet, and the exit status tells of failures."""
+    bench.settings["state_dir"] = str(bench.folder / "once")
+    config = bench.folder / "driftgauge.yml"
+    config.write_text(bench.read().text)
+    before = as_of(latest(bench).data.tags)
+    # An hour later, which may be another day.
+    moment = datetime.fromtimestamp(before // 1000 + 3600, UTC)
+    arguments = ["once", f"--config.file={config}", f"--at={moment.isoformat()}", "--log.level=error"]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert as_of(latest(bench).data.tags) == before
+
+    written = CliRunner().invoke(main, [*arguments, "--writeback"])
+    assert as_of(latest(bench).data.tags) == moment.timestamp() * 1000
+    assert written.exit_code == 1
+    assert written.stderr.count("driftgauge: ") == 1
+    assert "driftgauge: fraud: results not written to MLflow: " in written.stderr
+    assert written.stdout.startswith("# HELP")
+
+
+def test_nothing_secret_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process hides does not get into MLflow either."""
+    monkeypatch.setenv("SOME_TOKEN", "churn-geheim")
+    bench.settings = {
+        "state_dir": str(bench.folder / "secret"),
+        "models": [
+            {
+                "name": "churn-geheim",
+                "predictions": {"experiment": "churn"},
+                "writeback": {"experiment": "/monitoring/secret"},
+            }
+        ],
+    }
+    config = bench.folder / "secret.yml"
+    config.write_text(bench.read().text)
+    done = CliRunner().invoke(main, ["once", f"--config.file={config}", "--writeback", "--log.level=error"])
+    assert done.exit_code == 0
+    run = latest(bench, "/monitoring/secret")
+    path = MlflowClient(bench.uri).download_artifacts(run.info.run_id, "alerts.json", str(bench.folder))
+    assert "geheim" not in f"{run.info.run_name} {run.data.tags} {Path(path).read_text()}"

@@ -1,0 +1,228 @@
+"""When results are written, what happens when they cannot be, and that nobody waits for it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from driftgauge.config import ModelConfig
+from driftgauge.errors import BatchError, ConfigError, DriftgaugeError, SourceMissing, SourceUnavailable
+from driftgauge.source import Result
+from driftgauge.source.writing import CHECKED_AT
+from driftgauge.writeback.content import FINDINGS_TAG
+from driftgauge.writeback.writer import Standing, Writeback
+from source.conftest import Clock
+
+# Midnight, in s since 1970.
+MIDNIGHT = 1_767_225_600
+HOUR = 3600
+
+
+def model(name: str, every: Any = "1h") -> ModelConfig:
+    """Return a model whose results are written."""
+    section = {"name": name, "predictions": {"experiment": "/m"}, "writeback": {"experiment": "/r", "every": every}}
+    return ModelConfig.model_validate(section)
+
+
+@dataclass
+class Shelf:
+    """What results are written to: it has the tags of runs by key, and fails where it is told to."""
+
+    runs: dict[str, dict[str, str]] = field(default_factory=dict)
+    failures: dict[str, DriftgaugeError] = field(default_factory=dict)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def write(self, result: Result, *, is_written: Callable[[Mapping[str, str]], bool]) -> None:
+        """Write a result unless it is written."""
+        if failure := self.failures.get(result.key) or self.failures.get(""):
+            self.asked.append((result.key, -1))
+            raise failure
+        if not is_written(self.runs.get(result.key, {})):
+            self.asked.append((result.key, result.at // 1000 - MIDNIGHT))
+            self.runs[result.key] = {CHECKED_AT: str(result.at), FINDINGS_TAG: result.tags[FINDINGS_TAG]}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of a model: its versions, and the findings of all of them."""
+
+    name: str
+    at: int
+    findings: str = ""
+    versions: tuple[str, ...] = ("1",)
+
+
+def results(found: Found) -> Iterator[Result]:
+    """Yield a result of each version; the key of a run is model, version and day."""
+    if found.findings == "broken":
+        raise KeyError(found.name)
+    for version in found.versions:
+        key = f"{found.name}/{version}/{found.at // 86_400}"
+        tags = {FINDINGS_TAG: found.findings}
+        yield Result("/r", key, key, None, found.at * 1000, "healthy", tags, {}, dict, "")
+
+
+class Bench:
+    """A writer without a thread, with a clock of its own; times are seconds since midnight."""
+
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self.shelf = shelf or Shelf()
+        self.clock = Clock(0)
+        self.writer: Writeback[Found] = Writeback(self.shelf, results, standing=Standing(), clock=self.clock)
+
+    def offer(self, name: str, at: int, *, every: Any = "1h", **found: Any) -> None:
+        """Offer what was found of a model."""
+        known = Found(name, MIDNIGHT + at, **found)
+        self.writer.offer(model(name, every), known, (MIDNIGHT + at) * 1_000_000)
+
+    def settle(self) -> float | None:
+        """Write until nothing is due; return how long to wait then."""
+        while (wait := self.writer.step()) == 0:
+            pass
+        return wait
+
+    def taken(self) -> list[tuple[str, int]]:
+        """Return what was asked of the shelf since the last call: which run, and as of when; -1 where it failed."""
+        taken, self.shelf.asked = self.shelf.asked, []
+        return [(key.partition("/")[0], at) for key, at in taken]
+
+
+def test_once_in_each_interval() -> None:
+    """The first result of an interval is written, others of it are not, whatever they say."""
+    bench = Bench()
+    for at in (10, 40, HOUR - 1, HOUR + 5, HOUR + 30, 3 * HOUR):
+        bench.offer("churn", at, findings=str(at))
+        assert bench.settle() is None
+    assert bench.taken() == [("churn", 10), ("churn", HOUR + 5), ("churn", 3 * HOUR)]
+    assert bench.writer.standing == Standing(written={"churn": MIDNIGHT + 3 * HOUR})
+
+
+def test_on_change() -> None:
+    """A result is written when findings differ from the last ones, and each day anew."""
+    bench = Bench()
+    for at, findings in ((10, "a"), (40, "a"), (70, "b"), (100, "a"), (130, "a"), (86_400, "a"), (86_430, "a")):
+        bench.offer("churn", at, every="on_change", findings=findings)
+        bench.settle()
+    assert bench.taken() == [("churn", 10), ("churn", 70), ("churn", 100), ("churn", 86_400)]
+
+
+@pytest.mark.parametrize("every", ["1h", "on_change"])
+def test_a_new_process_knows_it_by_the_run(every: str) -> None:
+    """What was written before a restart is not written again; what changed, or is due, is."""
+    shelf = Shelf()
+    before, after = Bench(shelf), Bench(shelf)
+    before.offer("churn", 10, every=every, findings="a")
+    before.settle()
+    after.offer("churn", 20, every=every, findings="a")
+    after.settle()
+    assert after.taken() == [("churn", 10)]
+    after.offer("churn", HOUR + 20, every=every, findings="b")
+    after.settle()
+    assert after.taken() == [("churn", HOUR + 20)]
+
+
+def test_the_newest_result_wins() -> None:
+    """Only one result of a model waits, and what waited while MLflow was away is not made up for."""
+    bench = Bench()
+    bench.shelf.failures[""] = SourceUnavailable("http://m: connection refused; start it", reason="unreachable")
+    bench.offer("churn", 10)
+    assert bench.settle() == 60
+    for at in (HOUR, 2 * HOUR, 3 * HOUR):
+        bench.offer("churn", at)
+    bench.shelf.failures.clear()
+    bench.clock.now = 61
+    assert bench.settle() is None
+    assert bench.taken() == [("churn", -1), ("churn", 3 * HOUR)]
+
+
+def test_a_server_that_is_away_rests_for_all() -> None:
+    """It is asked once a minute, then half as often each time, at least hourly; each failure counts, one is said."""
+    bench = Bench()
+    bench.shelf.failures[""] = SourceUnavailable("http://m: connection refused; start it", reason="unreachable")
+    bench.offer("churn", 10, versions=("2", "1"))
+    bench.offer("fraud", 10)
+    with capture_logs() as logs:
+        waits = []
+        for _ in range(9):
+            waits.append(bench.settle())
+            bench.clock.now += waits[-1] or 0
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert len(bench.taken()) == 9
+    assert bench.writer.standing.failures == {"unreachable": 9}
+    assert {log["event"] for log in logs} == {"results not written to MLflow"}
+    assert len(logs) == len({log["model"] for log in logs})
+
+    bench.shelf.failures.clear()
+    with capture_logs() as logs:
+        assert bench.settle() is None
+    assert {log["event"] for log in logs} == {"results written again"}
+    assert bench.writer.standing.messages == {}
+    assert bench.writer.standing.written.keys() == {"churn", "fraud"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (SourceUnavailable("denied", reason="forbidden"), "forbidden"),
+        (SourceMissing("deleted"), "missing"),
+        (BatchError("foreign_host", "it is elsewhere"), "foreign_host"),
+        (ConfigError("rows are read from it"), "configuration"),
+    ],
+)
+def test_a_refusal_of_one_version_is_nobody_elses(failure: DriftgaugeError, reason: str) -> None:
+    """Other versions and other models are written; what is refused is said, and tried again later."""
+    bench = Bench()
+    bench.shelf.failures[f"churn/2/{MIDNIGHT // 86_400}"] = failure
+    bench.offer("churn", 10, versions=("2", "1"))
+    bench.offer("fraud", 10)
+    assert bench.settle() == 60
+    assert sorted(bench.taken()) == [("churn", -1), ("churn", 10), ("fraud", 10)]
+    assert bench.writer.standing == Standing({reason: 1}, {"churn": str(failure)}, {"fraud": MIDNIGHT + 10})
+    bench.shelf.failures.clear()
+    bench.clock.now = 60
+    bench.settle()
+    assert bench.taken() == [("churn", 10)]
+
+
+def test_a_mistake_of_ours_does_not_end_it() -> None:
+    """It is logged as one and counted, and other models are written."""
+    bench = Bench()
+    bench.offer("churn", 10, findings="broken")
+    bench.offer("fraud", 10)
+    with capture_logs() as logs:
+        bench.settle()
+    assert bench.taken() == [("fraud", 10)]
+    assert bench.writer.standing.failures == {"internal": 1}
+    assert "bug" in logs[0]["event"]
+
+
+def test_nobody_waits_for_a_write() -> None:
+    """While a write hangs, offers return at once, and closing does not wait either."""
+    begun, over = Event(), Event()
+
+    class Hanging(Shelf):
+        def write(self, result: Result, *, is_written: Callable[[Mapping[str, str]], bool]) -> None:
+            begun.set()
+            over.wait()
+            super().write(result, is_written=is_written)
+
+    bench = Bench(Hanging())
+    bench.writer.start()
+    bench.offer("churn", 10)
+    assert begun.wait(10)
+    bench.offer("churn", HOUR)
+    assert bench.writer.standing == Standing()
+    bench.writer.close()
+    over.set()
+
+
+def test_a_model_without_writeback_is_not_written() -> None:
+    """Nothing is kept of it."""
+    bench = Bench()
+    quiet = ModelConfig.model_validate({"name": "m", "predictions": {"experiment": "/m"}})
+    bench.writer.offer(quiet, Found("m", MIDNIGHT), MIDNIGHT * 1_000_000)
+    assert bench.settle() is None
+    assert bench.taken() == []
