@@ -800,7 +800,7 @@ def test_documented_defaults_are_the_defaults() -> None:
 def test_documented_examples_parse() -> None:
     """The examples of the documentation can be used as they stand."""
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    assert [len(parsed(example).models) for example in examples] == [1, 2, 1, 1]
+    assert [len(parsed(example).models) for example in examples] == [1, 2, 1, 1, 1]
 
 
 def test_another_file_is_a_plain_mapping() -> None:
@@ -862,15 +862,33 @@ def test_groups_of_segments() -> None:
     assert parsed(redacted(config)) == config
 
 
+def test_segments_of_the_reference() -> None:
+    """A list of columns and pairs is short for `each: reference`, and goes with all other forms."""
+    both = (
+        "[plan, [plan, region], {germany: {country: DE}}]",
+        "{plan: {plan: &it {each: reference}}, 'plan, region': {plan: *it, region: *it}, germany: {country: DE}}",
+    )
+    short, long = (parsed(model(f"segments: {each}\n    reference: {{uri: r.csv}}")) for each in both)
+
+    assert short == long
+    assert list(short.models[0].segments) == ["plan", "plan, region", "germany"]
+    assert [condition.every for condition in short.models[0].segments["plan, region"].values()] == [True, True]
+    assert parsed(redacted(short)) == short
+
+
 @pytest.mark.parametrize(
     ("segments", "message"),
     [
+        ("[plan, 7]", "segments[1]: must be a column, a pair of columns, or named conditions, but is 7"),
+        ("[[plan, region, tier]]", "segments[0]: must be a column or 2 different ones"),
+        ("[[plan, plan]]", "segments[0]: must be a column or 2 different ones"),
+        ("[plan, {plan: {plan: A}}]", 'segments[1]: gives two segments the name "plan"; keep one'),
+        ("[plan]", "segments.plan.plan: stands for the values of a reference; set one, or list them"),
         (
-            "[plan, [plan, region]]",
-            "segments: must be named conditions, like plan: {plan: {each: [A, B]}}, but is a list",
+            "{p: {plan: {each: A}}}",
+            'segments.p.plan.each: must be a list of values, or reference for those that it has, but is "A"',
         ),
-        ("{p: {plan: {each: A}}}", 'segments.p.plan.each: must be a list of values, but is "A"'),
-        ("{p: {plan: {each: []}}}", "segments.p.plan.each: must be a list of values, but is a list"),
+        ("{p: {plan: {each: []}}}", "segments.p.plan.each: must be a list of values, or reference"),
         ("{p: {age: {between: [x]}}}", "segments.p.age.between: must be a list of numbers, but is a list"),
         ("{p: {age: {between: [2, 1]}}}", "segments.p.age.between: must be numbers that rise"),
         ("{p: {age: {between: [2], below: 1}}}", "segments.p.age: each and between go with nothing else; keep one"),

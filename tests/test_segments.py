@@ -1,5 +1,6 @@
 """Which rows are in a segment: by value, whatever wrote it, and never by what is missing."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 
 from data_builders import a_model, features
 from driftgauge.batch.values import category_text
-from driftgauge.config import Limits
-from driftgauge.segments import Segment, Segments, listed, listed_members
+from driftgauge.columns import Columns
+from driftgauge.config import Limits, ModelConfig
+from driftgauge.reference import Reference, compile_reference
+from driftgauge.segments import Segment, Segments, listed, listed_members, values_of_reference
 
 NAN = float("nan")
 NUMBERS = np.array([0, 1, 1.5, -0.0, NAN, 40, 65, float(np.float32(0.7)), 1e300])
@@ -114,6 +117,55 @@ def test_segments_beyond_the_limit() -> None:
     found = Segments.of(model, Limits(max_segments=2))
 
     assert ([each.name for each in found.kept], found.dropped) == (["z", "a"], ("m",))
+
+
+def asked(segments: Any, *chunks: Columns, least: int = 2) -> tuple[ModelConfig, Reference]:
+    """Return a model with these segments, and a reference of these rows that says what they stand for."""
+    model = a_model(segments=segments, reference={"uri": "r"}, drift={"min_samples": least})
+    compiled = compile_reference(chunks, drift=model.drift, max_features=500, max_categories=200)
+    return model, replace(compiled, learned={"segments": {"values": values_of_reference(model, chunks)}})
+
+
+def test_values_of_the_reference() -> None:
+    """The most frequent first, each with enough rows, whole numbers as such; over all parts, without missing ones."""
+    first = features(plan=["A", "B", None, "B", "C"], level=np.array([1, 1, 1, NAN, 2]))
+    second = features(plan=["B", "A", "A", "A", "D"], level=np.array([1, 2, 2.5, 2, 2.5]))
+
+    found = values_of_reference(asked(["plan", "level"], first)[0], [first, second])
+
+    assert found == {"plan": [["A"], ["B"]], "level": [[1], [2], [2.5]]}
+    assert values_of_reference(asked(["plan"], first, least=4)[0], [first, second]) == {"plan": [["A"]]}
+    assert values_of_reference(asked(["nothing"], first)[0], [first, second]) == {"nothing": []}
+
+
+def test_pairs_and_conditions() -> None:
+    """A pair stands for what is there together, and other conditions of the entry hold for what is counted."""
+    rows = features(plan=["A", "A", "B", "B", "B", "A"], region=["EU", "EU", "EU", "US", "US", "US"])
+    model, reference = asked([["plan", "region"], {"us": {"plan": {"each": "reference"}, "region": "US"}}], rows)
+
+    found = Segments.of(model, Limits(), reference)
+
+    members = {each.name: np.flatnonzero(each.members(rows)).tolist() for each in found.kept}
+    assert members == {"plan, region: A, EU": [0, 1], "plan, region: B, US": [3, 4], "us: B": [3, 4]}
+    assert Segments.of(model, Limits()).kept == ()
+
+
+def test_segments_of_a_reference_are_bounded() -> None:
+    """The limit counts them in the order of the file; what cannot be a label, or has a name that is taken, is none."""
+    plans = [plan for plan in ("A" * 201, "B", "C", "D") for _ in range(2)]
+    rows = features(plan=plans)
+    model, reference = asked([{"plan: C": {"plan": "B"}}, "plan"], rows)
+
+    found = Segments.of(model, Limits(max_segments=2), reference)
+
+    assert [each.name for each in found.kept] == ["plan: C", "plan: B"]
+    assert found.dropped == (f"plan: {'A' * 201}", "plan: D")
+    assert np.flatnonzero(found.kept[0].members(rows)).tolist() == [2, 3]
+
+
+def test_identities_outlive_releases() -> None:
+    """A state of an earlier release knows its segments by these texts."""
+    assert segment(country="DE").identity == "35c0f518d887a8e9"
 
 
 def test_lists_of_segments() -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftgauge.columns import Columns, Facts, FloatArray, IntArray, Note, TextArray
-from driftgauge.config import Drift
+from driftgauge.config import Drift, Scalar
 from driftgauge.errors import ReferenceUnusable
 from driftgauge.grid import CLASS, DOUBLE, OUTPUT, CategoryGrid, Layout, NumericGrid, in_precision
 from driftgauge.schema import ReadAs
@@ -98,6 +98,12 @@ class Reference:
             if name not in _OUTPUTS
         }
         return of_grids | dict(self.readings)
+
+    @property
+    def segment_values(self) -> Mapping[str, Sequence[Sequence[Scalar]]]:
+        """By segment that stands for each value of the reference: which values of its features, in their order."""
+        found: Mapping[str, Sequence[Sequence[Scalar]]] = self.learned.get("segments", {}).get("values", {})
+        return found
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Segments: named slices of a model's rows, by conditions on features that must all hold.
 
 A row may be in several segments, or in none. A row whose feature is missing is in no segment with a condition on it.
-Values compare by value, whatever type a file gives them. This module does not know what is computed for a segment.
+Values compare by value, whatever type a file gives them. Some are named by the file, others it asks of the reference
+(`each: reference`). This module does not know what is computed for a segment.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Self
@@ -18,12 +19,21 @@ from driftgauge.batch.cells import read_booleans, read_numbers
 from driftgauge.batch.values import category_text, mask, number_text, numbers
 from driftgauge.columns import BoolArray, Columns, FloatArray, TextArray
 from driftgauge.config import Condition, Limits, ModelConfig, Scalar
+from driftgauge.config.groups import word
+from driftgauge.reference import Reference
 
 # Segment names are label values; the empty one stands for all rows.
 ALL_ROWS: Final = ""
 _BOOLEANS: Final = pa.array(["true", "false"])
 # Files have larger whole numbers as floats only.
 _LARGEST_WHOLE: Final = 2**64
+# Doubles are exact up to here.
+_EXACT_WHOLE: Final = 2**53
+# Of a column with more values in the reference, or a pair of columns, the most frequent ones.
+_MOST_VALUES: Final = 1000
+# Names are labels.
+_LONGEST_NAME: Final = 200
+Conditions = Mapping[str, Condition]
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,82 @@ class Segments:
     dropped: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, model: ModelConfig, limits: Limits) -> Self:
-        """Return what `limits.max_segments` leaves of the configured segments."""
-        found = tuple(Segment(name, conditions) for name, conditions in model.segments.items())
-        return cls(found[: limits.max_segments], tuple(segment.name for segment in found[limits.max_segments :]))
+    def of(cls, model: ModelConfig, limits: Limits, reference: Reference | None = None) -> Self:
+        """Return what `limits.max_segments` leaves of the configured segments.
+
+        reference: what those ask that stand for its values; without one they stand for nothing.
+        """
+        found: dict[str, Segment] = {}
+        for name, conditions in model.segments.items():
+            for segment in _meant(name, conditions, reference):
+                found.setdefault(segment.name, segment)
+        kept = [name for name in found if len(name) <= _LONGEST_NAME][: limits.max_segments]
+        return cls(tuple(found[name] for name in kept), tuple(name for name in found if name not in kept))
+
+
+def asked_of_reference(model: ModelConfig) -> dict[str, tuple[str, ...]]:
+    """Return by name the segments that stand for values of the reference: of which features."""
+    asked = {name: _asked(conditions) for name, conditions in model.segments.items()}
+    return {name: features for name, features in asked.items() if features}
+
+
+def values_of_reference(model: ModelConfig, chunks: Sequence[Columns]) -> dict[str, list[list[Scalar]]]:
+    """Return by name which values, or pairs of them, those segments stand for: the most frequent first.
+
+    chunks: the rows of the reference. A value counts that has `drift.min_samples` of them: of fewer nothing is judged.
+    """
+    return {name: _frequent(model, name, features, chunks) for name, features in asked_of_reference(model).items()}
+
+
+def _asked(conditions: Conditions) -> tuple[str, ...]:
+    return tuple(feature for feature, condition in conditions.items() if condition.every)
+
+
+def _meant(name: str, conditions: Conditions, reference: Reference | None) -> Iterator[Segment]:
+    """Yield the segments that an entry of the configuration stands for."""
+    asked = _asked(conditions)
+    if not asked:
+        yield Segment(name, conditions)
+        return
+    for values in reference.segment_values.get(name, ()) if reference else ():
+        # What was learned of another entry of this name is learned anew before any row is read.
+        if len(values) == len(asked):
+            one = {feature: Condition(values=(value,)) for feature, value in zip(asked, values, strict=True)}
+            yield Segment(f"{name}: {', '.join(map(word, values))}", {**conditions, **one})
+
+
+def _frequent(
+    model: ModelConfig, name: str, features: tuple[str, ...], chunks: Sequence[Columns]
+) -> list[list[Scalar]]:
+    others = {feature: each for feature, each in model.segments[name].items() if not each.every}
+    parts = [_present(chunk.take(Segment(name, others).members(chunk)), features) for chunk in chunks]
+    found = pa.concat_tables([part for part in parts if part is not None] or [pa.table({})])
+    if not found.num_rows:
+        return []
+    counted = found.group_by(found.column_names).aggregate([([], "count_all")])
+    counted = counted.filter(pc.greater_equal(counted["count_all"], model.drift.min_samples))
+    order = [("count_all", "descending"), *((column, "ascending") for column in found.column_names)]
+    ranked = counted.sort_by(order).slice(0, _MOST_VALUES).select(found.column_names).to_pylist()
+    return [[_as_scalar(value) for value in row.values()] for row in ranked]
+
+
+def _present(rows: Columns, features: tuple[str, ...]) -> Any:
+    """Return the values of features as an Arrow table, without rows in which one is missing; None if a column is."""
+    columns: dict[str, Any] = {}
+    for place, feature in enumerate(features):
+        if feature in rows.numbers:
+            values = rows.numbers[feature]
+            columns[str(place)] = pa.array(values, mask=~np.isfinite(values))
+        elif feature in rows.categories:
+            columns[str(place)] = rows.categories[feature]
+        else:
+            return None
+    return pa.table(columns).drop_null()
+
+
+def _as_scalar(value: str | float) -> Scalar:
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_WHOLE
+    return int(value) if is_whole else value
 
 
 def listed(segments: Sequence[Segment], members: Sequence[BoolArray], *, rows: int) -> Any:

@@ -284,3 +284,72 @@ def test_hostile_names(bench: Bench) -> None:
     of_name = [values["model_window_predictions", "1", "24h", f"segment {name}"] for name in names]
     assert of_name == [of_name[0]] * len(names)
     assert of_name[0] > 0
+
+
+def sold(seed: int, count: int, plans: Sequence[str]) -> list[dict[str, Any]]:
+    """Return predictions of the last five hours, each with a plan and a region."""
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "request_id": f"{seed}-{number}",
+            "timestamp": SECONDS - float(rng.uniform(60, 18_000)),
+            "model_version": "1",
+            "prediction": float(rng.random()),
+            "features": {"plan": str(rng.choice(list(plans))), "region": str(rng.choice(["EU", "US"]))},
+        }
+        for number in range(count)
+    ]
+
+
+def test_segments_of_the_reference(bench: Bench) -> None:
+    """They are those of its values, as if written out; with another reference they are others, with all their rows."""
+    path = bench.folder / "reference.jsonl"
+
+    def write(found: Sequence[Row]) -> None:
+        lines = ({**row["features"], "prediction": row["prediction"], "label": n % 2} for n, row in enumerate(found))
+        path.write_text("".join(json.dumps(row) + "\n" for row in lines))
+
+    write(sold(1, 600, "AAB"))
+    bench.log(PREDICTIONS, "predictions.jsonl", first := sold(2, 300, "ABC"))
+    common = {"reference": {"uri": str(path)}}
+    short = bench.config(a_model(**common, segments=["plan", ["plan", "region"]]), state="short")
+    pair = {"plan": {"each": ["A", "B"]}, "region": {"each": ["EU", "US"]}}
+    written = {"plan": {"plan": {"each": ["A", "B"]}}, "plan, region": pair}
+    _, expected = bench.refreshed(bench.config(a_model(**common, segments=written), state="long"))
+
+    for _ in range(2):
+        _, found = bench.refreshed(short)
+        assert found == expected
+    assert {segment_of(key) for key in found} == {
+        *(None, "plan: A", "plan: B"),
+        *(f"plan, region: {plan}, {region}" for plan in "AB" for region in ("EU", "US")),
+    }
+
+    write(sold(3, 600, "AC"))
+    bench.log(PREDICTIONS, "predictions.jsonl", more := sold(4, 100, "ABC"))
+    with capture_logs() as logs:
+        _, found = bench.refreshed(short)
+    assert [line["because"] for line in logs if "because" in line] == ["its reference changed"]
+    counted = sum(row["features"]["plan"] == "C" for row in [*first, *more])
+    assert found["model_window_predictions", "1", "24h", "segment plan: C"] == counted
+    assert not any(segment_of(key) == "plan: B" for key in found)
+    _, again = bench.refreshed(short)
+    assert again == found
+
+
+def test_segments_that_the_reference_asks_too_many_of(bench: Bench) -> None:
+    """The limit counts them; what is left out is logged once it is known, and so is a column without any value."""
+    path = bench.folder / "reference.jsonl"
+    rows_of = [{"plan": plan, "prediction": 0.5, "code": f"c{number}"} for number, plan in enumerate("ABCD" * 60)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows_of))
+    bench.log(PREDICTIONS, "predictions.jsonl", sold(2, 50, "AB"))
+    model = a_model(reference={"uri": str(path)}, segments=["plan", "code"])
+    with capture_logs() as logs:
+        _, values = bench.refreshed(bench.config(model, limits={"max_segments": 3}))
+
+    said = {line["event"]: line["segments"] for line in logs if "segments" in line}
+    assert said == {
+        "segments beyond limits.max_segments are left out": ["plan: D"],
+        "segments without a value in the reference": ["code"],
+    }
+    assert values[("driftgauge_segments_dropped",)] == 1

@@ -11,7 +11,8 @@ User documentation of every key: exporter/docs/configuration.md.
     reading, redaction    `parse` and `redacted`
 """
 
-from driftgauge.config.fields import ON_CHANGE, Condition, Derived, Scalar, Window
+from driftgauge.config.conditions import Condition, Scalar
+from driftgauge.config.fields import ON_CHANGE, Derived, Window
 from driftgauge.config.places import Labels, Predictions, ReferenceSource, Writeback
 from driftgauge.config.reading import load_mapping, parse
 from driftgauge.config.redaction import redacted, secrets

@@ -1,6 +1,7 @@
 """Groups of segments: one entry of the file that stands for a segment of each value, pair of values, or range.
 
-What an entry stands for follows from the file alone, so no value of the data becomes a label that nobody wrote.
+What an entry stands for follows from the file alone, so no value of the data becomes a label that nobody wrote; but for
+`each: reference`, which asks for the values that the reference has, and for which a list of columns is short.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +9,15 @@ from itertools import pairwise, product
 from math import prod
 from typing import Any, Final
 
-from driftgauge.config.fields import is_number, is_scalar
+from driftgauge.config.conditions import OF_REFERENCE, is_number, is_scalar
 from driftgauge.config.wording import RuleError, shown
 
 _EACH: Final = "each"
 _BETWEEN: Final = "between"
 # More is a mistake, and would take long to say.
 _MOST: Final = 1000
+# Columns whose values are combined without being written out.
+_MOST_COLUMNS: Final = 2
 
 # What a segment's name says of a feature, and the condition on it.
 _Choice = tuple[str, Any]
@@ -24,10 +27,11 @@ def ungrouped(segments: object) -> object:
     """Return segments as they are in the file with groups in full; what is no mapping is left for others to refuse.
 
     `each` gives a segment for each value, `between` one for each range between its numbers and beyond them. An entry
-    with several of these gives one for each combination.
+    with several of these gives one for each combination. A list has columns and pairs of columns, of whose values in
+    the reference there is one each, and mappings as above.
     """
     if isinstance(segments, list):
-        raise RuleError("must be named conditions, like plan: {plan: {each: [A, B]}}, but is a list")
+        segments = _named(segments)
     if not isinstance(segments, Mapping):
         return segments
     found: dict[Any, Any] = {}
@@ -37,6 +41,29 @@ def ungrouped(segments: object) -> object:
                 raise RuleError(f"gives two segments the name {shown(full_name)}; rename one", at=(name,))
             found[full_name] = conditions_of_one
     return found
+
+
+def _named(entries: Sequence[object]) -> dict[Any, Any]:
+    """Return a list of segments as named conditions."""
+    found: dict[Any, Any] = {}
+    for position, entry in enumerate(entries):
+        for name, conditions in _of_entry(entry, position).items():
+            if name in found:
+                raise RuleError(f"gives two segments the name {shown(name)}; keep one", at=(position,))
+            found[name] = conditions
+    return found
+
+
+def _of_entry(entry: object, position: int) -> Mapping[Any, Any]:
+    if isinstance(entry, Mapping):
+        return entry
+    columns: list[Any] = entry if isinstance(entry, list) else [entry]
+    if not columns or not all(isinstance(column, str) and column for column in columns):
+        text = f"must be a column, a pair of columns, or named conditions, but is {shown(entry)}"
+        raise RuleError(text, at=(position,))
+    if len(set(columns)) < len(columns) or len(columns) > _MOST_COLUMNS:
+        raise RuleError(f"must be a column or {_MOST_COLUMNS} different ones", at=(position,))
+    return {", ".join(columns): dict.fromkeys(columns, OF_REFERENCE)}
 
 
 def _segments(name: str, conditions: object) -> Iterator[tuple[str, Any]]:
@@ -62,6 +89,8 @@ def _segments(name: str, conditions: object) -> Iterator[tuple[str, Any]]:
 
 
 def _is_group(condition: object) -> bool:
+    if condition == OF_REFERENCE:
+        return False
     return isinstance(condition, Mapping) and not condition.keys().isdisjoint((_EACH, _BETWEEN))
 
 
@@ -71,22 +100,23 @@ def _choices(condition: Mapping[str, Any], at: tuple[str, str]) -> Sequence[_Cho
     ((key, values),) = condition.items()
     is_fine = is_scalar if key == _EACH else is_number
     if not isinstance(values, list) or not values or not all(map(is_fine, values)):
-        what = "values" if key == _EACH else "numbers"
+        what = "values, or reference for those that it has" if key == _EACH else "numbers"
         raise RuleError(f"must be a list of {what}, but is {shown(values)}", at=(*at, key))
     if key == _EACH:
-        return [(_word(value), value) for value in values]
+        return [(word(value), value) for value in values]
     if any(low >= high for low, high in pairwise(values)):
         raise RuleError("must be numbers that rise", at=(*at, key))
-    inner = [(f"{_word(low)} to {_word(high)}", {"at_least": low, "below": high}) for low, high in pairwise(values)]
+    inner = [(f"{word(low)} to {word(high)}", {"at_least": low, "below": high}) for low, high in pairwise(values)]
     first, last = values[0], values[-1]
     return [
-        (f"below {_word(first)}", {"below": first}),
+        (f"below {word(first)}", {"below": first}),
         *inner,
-        (f"{_word(last)} and above", {"at_least": last}),
+        (f"{word(last)} and above", {"at_least": last}),
     ]
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Return what the name of a segment says of a value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

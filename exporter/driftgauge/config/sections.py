@@ -9,13 +9,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from driftgauge.config.conditions import Condition, ConditionField
 from driftgauge.config.fields import (
     ALL_SIGNALS,
     METRICS,
     Bytes,
     ClassName,
-    Condition,
-    ConditionField,
     Derived,
     Effect,
     Fraction,
@@ -221,7 +220,9 @@ class ModelConfig(Section):
         for name, conditions in segments.items():
             if not conditions:
                 raise RuleError("must have at least one condition, like country: DE", at=(name,))
-            for feature in conditions:
+            for feature, condition in conditions.items():
+                if condition.every and info.data.get("reference") is None:
+                    raise RuleError("stands for the values of a reference; set one, or list them", at=(name, feature))
                 known = {*features.names, *(derived.name for derived in features.derived)}
                 if feature in features.exclude or (features.names and feature not in known):
                     raise RuleError("is no feature, as features says, so no row could meet it", at=(name, feature))

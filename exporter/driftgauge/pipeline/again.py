@@ -20,6 +20,7 @@ from driftgauge.pipeline.memory import Memory
 from driftgauge.pipeline.restoring import restore, shape
 from driftgauge.pipeline.seen import ACCEPTED, LABELLED, Seen
 from driftgauge.reference import Compiled
+from driftgauge.segments import ALL_ROWS
 from driftgauge.store import Store, readings
 from driftgauge.store.panes import write_reference, write_totals
 from driftgauge.windows import AHEAD, MICROSECONDS, Tiers
@@ -43,7 +44,8 @@ def begin(store: Store, memory: Memory, config: Config, *, now: int, why: str, r
         back += int(model.labels.horizon * MICROSECONDS)
     with store.transaction(model.name, model.task, again=True) as tx:
         readings.begin(tx, totals=_untimed(served.totals), back_to=now - back)
-        shape(tx, model, config.windows, config.limits)
+        reference = renewed[0][ALL_ROWS].reference if renewed else memory.state.reference
+        shape(tx, model, config.windows, config.limits, reference)
         if renewed:
             write_reference(tx, *renewed)
     memory.become(restore(store, model, windows=config.windows, limits=config.limits))

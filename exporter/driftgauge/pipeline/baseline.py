@@ -16,7 +16,7 @@ from driftgauge.performance import metrics
 from driftgauge.pipeline.executor import NOTHING, Executor
 from driftgauge.reference import MIN_REFERENCE_ROWS, Compiled, Reference, compile_reference
 from driftgauge.schema import UNKNOWN_VERSION, ReadAs
-from driftgauge.segments import ALL_ROWS, Segments
+from driftgauge.segments import ALL_ROWS, Segment, Segments, asked_of_reference, values_of_reference
 from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
@@ -24,14 +24,23 @@ from driftgauge.source import Source
 _COMPILER: Final = "6"
 
 
-def identity(source: Source, model: ModelConfig, uri: str, limits: Limits) -> str:
-    """Return a text that changes when the reference must be compiled again: other data or other settings."""
-    settings = (
+def identity(
+    source: Source, model: ModelConfig, uri: str, limits: Limits, segments: Sequence[Segment] | None = None
+) -> str:
+    """Return a text that changes when the reference must be compiled again: other data or other settings.
+
+    segments: see `load`.
+    """
+    known = Segments.of(model, limits).kept if segments is None else segments
+    asked = asked_of_reference(model) if segments is None else {}
+    settings: tuple[object, ...] = (
         source.reference_identity(uri), model.task, model.threshold, model.average, model.columns, model.features,
         model.drift.bins, model.drift.binning, model.drift.grid, limits.max_features, limits.max_categories,
         model.positive_class, model.score.scale, model.timezone, model.labels.key if model.labels else (),
-        model.signals, [segment.identity for segment in Segments.of(model, limits).kept], _COMPILER,
+        model.signals, [segment.identity for segment in known], _COMPILER,
     )  # fmt: skip
+    if asked:
+        settings += (asked, repr(model.segments), model.drift.min_samples, limits.max_segments)
     return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
 
@@ -41,23 +50,34 @@ _NO_BASELINE: Final = ("reference_bad_prediction", "reference_bad_label")
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """How to read a reference: its files, each with its name."""
+    """How to read a reference: its files, each with its name; segments: see `load`."""
 
     parts: tuple[tuple[Opener, str], ...]
     model: ModelConfig
     limits: Limits
+    segments: tuple[Segment, ...] | None
 
 
-def load(source: Source, model: ModelConfig, uri: str, limits: Limits, *, executor: Executor) -> dict[str, Compiled]:
+def load(
+    source: Source,
+    model: ModelConfig,
+    uri: str,
+    limits: Limits,
+    *,
+    executor: Executor,
+    segments: Sequence[Segment] | None = None,
+) -> dict[str, Compiled]:
     """Download and compile a reference; return it under `ALL_ROWS`, and by identity the slices of it for segments.
 
-    A segment in which the reference has too few rows has none.
+    A segment in which the reference has too few rows has none. segments: those that another reference has; None: those
+    that this one stands for.
     Raises SourceMissing, SourceUnavailable, BatchError or ReferenceUnusable.
     """
     found = source.reference(uri)
     try:
         parts = tuple((part.opener, part.name) for part in found.parts)
-        return executor.submit(_compile, NOTHING, _Job(parts, model, limits)).result()
+        job = _Job(parts, model, limits, None if segments is None else tuple(segments))
+        return executor.submit(_compile, NOTHING, job).result()
     finally:
         found.release()
 
@@ -71,7 +91,11 @@ def _compile(_: None, job: _Job) -> dict[str, Compiled]:
     chunks = [chunk for part in job.parts for chunk in _decoded(part, job, kinds)]
     notes = tuple(note for chunk in chunks for note in chunk.notes)
     found = {ALL_ROWS: _compiled(chunks, job, notes)}
-    for segment in Segments.of(model, limits).kept:
+    segments = job.segments
+    if segments is None:
+        found[ALL_ROWS] = _with_segments(found[ALL_ROWS], model, chunks)
+        segments = Segments.of(model, limits, found[ALL_ROWS].reference).kept
+    for segment in segments:
         rows = [chunk.take(segment.members(chunk)) for chunk in chunks]
         if sum(map(len, rows)) >= MIN_REFERENCE_ROWS:
             found[segment.identity] = _compiled(rows, job, notes, found[ALL_ROWS].reference)
@@ -109,6 +133,14 @@ def _compiled(
     )
     found = metrics(_labelled(chunks, notes), task=model.task, average=model.average)
     return Compiled(replace(reference, learned=learn_all(chunks, reference, model, whole)), found, notes)
+
+
+def _with_segments(compiled: Compiled, model: ModelConfig, chunks: Sequence[Columns]) -> Compiled:
+    """Return the same with the values that segments ask of the reference, if any does."""
+    if not asked_of_reference(model):
+        return compiled
+    learned = {**compiled.reference.learned, "segments": {"values": values_of_reference(model, chunks)}}
+    return replace(compiled, reference=replace(compiled.reference, learned=learned))
 
 
 def _labelled(chunks: Sequence[Columns], notes: Sequence[Note]) -> Outcomes:

@@ -22,7 +22,8 @@ from driftgauge.pipeline.standards import (
 )
 from driftgauge.reference import Compiled
 from driftgauge.schema import ReadAs
-from driftgauge.snapshot import ModelState, SnapshotCache
+from driftgauge.segments import ALL_ROWS, Segments
+from driftgauge.snapshot import ModelState, Slice, SnapshotCache
 from driftgauge.store import FileRecord
 from driftgauge.windows import MICROSECONDS
 
@@ -153,9 +154,17 @@ class Memory:
 
     def would_be_stale(self, references: Mapping[str, Compiled], *, limits: Limits) -> bool:
         """Whether there are rows that were not compared with this reference and its slices."""
-        state, before = compared_with(self.state, references), self.state.reference
+        state, before = self._compared_with(references, limits), self.state.reference
         read_otherwise = before and state.reference and state.predictions and before.kinds != state.reference.kinds
-        return bool(read_otherwise) or is_stale(state, fitted_signals(state, limits), limits)
+        has_rows = self.state.predictions or self.state.outcomes or self.state.joining.predictions
+        segmented = [[each.segment.identity for each in of.slices] for of in (self.state, state)]
+        others = bool(has_rows) and segmented[0] != segmented[1]
+        return bool(read_otherwise) or others or is_stale(state, fitted_signals(state, limits), limits)
+
+    def _compared_with(self, references: Mapping[str, Compiled], limits: Limits) -> ModelState:
+        """Return the state with another reference, and with the segments that this one stands for."""
+        meant = Segments.of(self.state.config, limits, references[ALL_ROWS].reference).kept
+        return compared_with(replace(self.state, slices=tuple(map(Slice, meant))), references)
 
     def adopt_own(self, version: str, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> bool:
         """Compare a version with a reference of its own from now on, unless it has rows that were not; return whether.
@@ -190,7 +199,7 @@ class Memory:
 
     def adopt(self, references: Mapping[str, Compiled], identity: str, *, limits: Limits) -> None:
         """Compare with another reference and its slices from now on. Shared signals are to be released before."""
-        state = compared_with(self.state, references)
+        state = self._compared_with(references, limits)
         self.fitted, self.shared = fitted_signals(state, limits), None
         self.state = with_current(with_signals(state, self.fitted))
         self.reference_identity = identity

@@ -12,14 +12,14 @@ from driftgauge.pipeline.again import Renewed
 from driftgauge.pipeline.executor import Executor
 from driftgauge.pipeline.journal import Remark
 from driftgauge.pipeline.memory import Memory
-from driftgauge.pipeline.saying import say_looked_up, say_not_looked_up
+from driftgauge.pipeline.saying import say_dropped_segments, say_looked_up, say_not_looked_up
 from driftgauge.reference import Reference
-from driftgauge.segments import ALL_ROWS
+from driftgauge.segments import ALL_ROWS, Segments, asked_of_reference
 from driftgauge.snapshot import ModelState
 from driftgauge.source import Source
 from driftgauge.store import Store
 from driftgauge.store.ledger import write_journal
-from driftgauge.store.panes import write_reference
+from driftgauge.store.panes import write_reference, write_segments
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -59,14 +59,14 @@ def renew_reference(
     if memory.would_be_stale(found, limits=limits):
         read_again((found, identity))
     else:
+        meant = Segments.of(model, limits, found[ALL_ROWS].reference).kept
         with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
             write_reference(tx, found, identity)
+            write_segments(tx, [segment.identity for segment in meant])
         memory.adopt(found, identity, limits=limits)
     if found[ALL_ROWS].notes:
-        _say(memory, uri, found[ALL_ROWS].notes, now)
-        with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
-            write_journal(tx, memory.journal.to_json())
-    _say_what_there_is(memory.state, found[ALL_ROWS].reference, uri)
+        _say(memory, store, found[ALL_ROWS].notes, uri, now)
+    _say_what_there_is(memory.state, found[ALL_ROWS].reference, uri, limits)
     return None
 
 
@@ -78,7 +78,7 @@ def _failed(memory: Memory, uri: str, error: DriftgaugeError, now: int) -> Refer
     return None
 
 
-def _say(memory: Memory, uri: str, notes: Iterable[Note], now: int) -> None:
+def _say(memory: Memory, store: Store, notes: Iterable[Note], uri: str, now: int) -> None:
     """Log what of a reference may not mean what it seems to, once for each column, and note it for the landing page."""
     for note in notes:
         remark = Remark("doubt", note.reason, note.column, note.example, note.text, uri, first=now, last=now)
@@ -87,9 +87,12 @@ def _say(memory: Memory, uri: str, notes: Iterable[Note], now: int) -> None:
                 "reference read with doubt", model=memory.state.config.name, uri=uri, reason=note.reason,
                 column=note.column, example=note.example, hint=note.text,
             )  # fmt: skip
+    model = memory.state.config
+    with store.transaction(model.name, model.task, again=memory.served is not None) as tx:
+        write_journal(tx, memory.journal.to_json())
 
 
-def _say_what_there_is(state: ModelState, compiled: Reference, uri: str) -> None:
+def _say_what_there_is(state: ModelState, compiled: Reference, uri: str, limits: Limits) -> None:
     log = _log.bind(model=state.config.name)
     log.info("reference compiled", uri=uri, rows=compiled.rows, features=len(compiled.features))
     if compiled.dropped:
@@ -104,6 +107,16 @@ def _say_what_there_is(state: ModelState, compiled: Reference, uri: str) -> None
         for signal, reason in _unlearned(each.reference).items():
             if signal not in unlearned:
                 log.info("signal left out", segment=each.segment.name, signal=signal, reason=reason)
+    _say_segments(state, compiled, limits)
+
+
+def _say_segments(state: ModelState, compiled: Reference, limits: Limits) -> None:
+    log = _log.bind(model=state.config.name)
+    if asked_of_reference(state.config):
+        say_dropped_segments(state.config, limits, compiled)
+    if nothing := [name for name, values in compiled.segment_values.items() if not values]:
+        remedy = "name features that the reference has, with values of drift.min_samples rows and more"
+        log.warning("segments without a value in the reference", segments=nothing, remedy=remedy)
     if few := [each.segment.name for each in state.slices if each.reference is None]:
         log.warning("segments without drift: fewer than 2 rows of the reference are in them", segments=few)
 

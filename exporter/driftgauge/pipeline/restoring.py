@@ -16,6 +16,7 @@ from driftgauge.pipeline.standards import (
     with_own,
     with_signals,
 )
+from driftgauge.reference import Reference
 from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.snapshot import Joining, ModelState, Slice
 from driftgauge.store import Reading, Store, Transaction
@@ -67,11 +68,17 @@ def _new(store: Store, model: ModelConfig, windows: Sequence[Window], limits: Li
     return _loaded(store, model, windows, limits, store.readings(model.name)[0])
 
 
-def shape(tx: Transaction, model: ModelConfig, windows: Sequence[Window], limits: Limits) -> None:
-    """Write down by what the transaction's reading is shaped."""
+def shape(
+    tx: Transaction,
+    model: ModelConfig,
+    windows: Sequence[Window],
+    limits: Limits,
+    reference: Reference | None = None,
+) -> None:
+    """Write down by what the transaction's reading is shaped; reference: with which it begins."""
     write_settings(tx, settings_of(model, windows, limits))
     write_windows(tx, [window.seconds for window in windows])
-    write_segments(tx, [segment.identity for segment in Segments.of(model, limits).kept])
+    write_segments(tx, [segment.identity for segment in Segments.of(model, limits, reference).kept])
 
 
 def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits: Limits, reading: Reading) -> Memory:
@@ -86,7 +93,9 @@ def _loaded(store: Store, model: ModelConfig, windows: Sequence[Window], limits:
         evidence = read_evidence(tx)
         joining = kept(tx) if model.labels else Joining()
     is_shown = reading.task == model.task
-    segments = [segment for segment in Segments.of(model, limits).kept if segment.identity in stored.segments]
+    whole = stored.references.get(ALL_ROWS) if model.reference is not None else None
+    meant = Segments.of(model, limits, whole.reference if whole else None).kept
+    segments = [segment for segment in meant if segment.identity in stored.segments]
     names = {ALL_ROWS, *(segment.name for segment in segments)}
     state = ModelState(
         config=model,

@@ -15,7 +15,8 @@ from driftgauge.feed import Piece
 from driftgauge.patterns import suffix
 from driftgauge.pipeline.journal import Remark
 from driftgauge.pipeline.memory import Memory
-from driftgauge.segments import Segments
+from driftgauge.reference import Reference
+from driftgauge.segments import Segments, asked_of_reference
 
 _log = structlog.get_logger("driftgauge.pipeline")
 
@@ -74,7 +75,14 @@ def say_what_is_left_out(model: ModelConfig, limits: Limits) -> None:
     if model.reference is None:
         remedy = "set reference.uri of the model to compare with"
         _log.info("no reference, so no drift", model=model.name, remedy=remedy)
-    if dropped := Segments.of(model, limits).dropped:
+    # Those of the reference count when it is known.
+    if not asked_of_reference(model):
+        say_dropped_segments(model, limits)
+
+
+def say_dropped_segments(model: ModelConfig, limits: Limits, reference: Reference | None = None) -> None:
+    """Log which segments are left out, if any is; reference: whose values some stand for."""
+    if dropped := Segments.of(model, limits, reference).dropped:
         why = "segments beyond limits.max_segments are left out"
         _log.warning(why, model=model.name, segments=list(dropped))
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from driftgauge.config import Limits, ModelConfig, Window
-from driftgauge.segments import Segments
+from driftgauge.segments import Segments, asked_of_reference
 
 # Bumped when the same files and settings would be read as something else.
 _READER: Final = "1"
@@ -40,4 +40,7 @@ def settings_of(model: ModelConfig, windows: Sequence[Window], limits: Limits) -
         "segments": sorted(segment.identity for segment in Segments.of(model, limits).kept),
         "windows": sorted(window.seconds for window in windows),
     }
+    # Which values these stand for is a matter of the reference.
+    if asked := asked_of_reference(model):
+        shaping["segments of the reference"] = [asked, repr(model.segments), limits.max_segments]
     return blake2b(json.dumps(shaping, sort_keys=True, default=repr).encode(), digest_size=16).hexdigest()

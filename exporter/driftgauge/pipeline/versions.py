@@ -20,6 +20,7 @@ from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.memory import Memory
 from driftgauge.pipeline.saying import say_looked_up, say_not_looked_up
 from driftgauge.schema import UNKNOWN_VERSION
+from driftgauge.segments import Segments
 from driftgauge.snapshot import Identity
 from driftgauge.source import Source, own_uri, registered_name
 from driftgauge.store import Store
@@ -111,11 +112,12 @@ class Versions:
         if uri is None:
             return
         try:
-            identity = baseline.identity(self._source, model, uri, self._limits)
+            segments = Segments.of(model, self._limits, memory.state.reference).kept
+            identity = baseline.identity(self._source, model, uri, self._limits, segments)
             memory.ask_at[version] = _NEVER
             if memory.own_identities.get(version) == identity:
                 return
-            found = baseline.load(self._source, model, uri, self._limits, executor=self._executor)
+            found = baseline.load(self._source, model, uri, self._limits, executor=self._executor, segments=segments)
         except SourceUnavailable as error:
             memory.ask_at[version] = now + _AWAY_AGAIN
             self._say(memory, version, "it cannot be looked up now", error)

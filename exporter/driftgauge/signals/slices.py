@@ -91,13 +91,21 @@ def fit(basis: Basis) -> FittedSlices | None:
         return None
     reference, learned = found
     known = SliceLosses.from_state(dict(learned))
-    return FittedSlices(coding_of(reference), known, METRICS[basis.model.task][0], _configured(basis.model))
+    return FittedSlices(coding_of(reference), known, METRICS[basis.model.task][0], _configured(basis.model, reference))
 
 
-def _configured(model: ModelConfig) -> frozenset[str]:
-    """Return the slices of categories that segments name: these may be shown."""
-    named = (item for conditions in model.segments.values() for item in conditions.items())
-    return frozenset(f"{feature} = {_as_text(value)}" for feature, condition in named for value in condition.values)
+def _configured(model: ModelConfig, reference: Reference) -> frozenset[str]:
+    """Return the slices of categories that segments name, or ask for: these may be shown."""
+    named = {
+        (feature, value)
+        for conditions in model.segments.values()
+        for feature, condition in conditions.items()
+        for value in condition.values
+    }
+    for name, values in reference.segment_values.items():
+        asked = [feature for feature, condition in model.segments.get(name, {}).items() if condition.every]
+        named |= {pair for one in values for pair in zip(asked, one, strict=False)}
+    return frozenset(f"{feature} = {_as_text(value)}" for feature, value in named)
 
 
 def _as_text(value: Scalar) -> str:

@@ -13,7 +13,7 @@ from driftgauge.config import Limits, Window
 from driftgauge.drift import ColumnDrift, compare
 from driftgauge.grid import LABEL
 from driftgauge.samples import Samples
-from driftgauge.segments import ALL_ROWS
+from driftgauge.segments import ALL_ROWS, Segments
 from driftgauge.signals import Basis, Fitted, fit_all, pane_samples
 from driftgauge.signals.labels import FittedLabels
 from driftgauge.signals.moments import FittedMoments
@@ -304,7 +304,7 @@ def _put_model(board: Board, model: ModelState, limits: Limits) -> None:
     totals = model.totals
     board.put("model_label_match_ratio", model.joining.match_ratio)
     if model.config.segments:
-        board.put("driftgauge_segments_dropped", max(0, len(model.config.segments) - limits.max_segments))
+        board.put("driftgauge_segments_dropped", len(Segments.of(model.config, limits, model.reference).dropped))
     board.put("model_batches_total", totals.batches)
     board.put("model_files_not_read_total", totals.unread)
     board.put("model_duplicate_batches_total", totals.duplicates)
