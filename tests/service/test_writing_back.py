@@ -65,7 +65,9 @@ def test_a_service_writes_what_it_shows(bench: Bench) -> None:
     text = MlflowClient(bench.uri).download_artifacts(run.info.run_id, "alerts.json", str(bench.folder))
     alerts = json.loads(Path(text).read_text())
     shown = [(each.alert, each.severity, each.text) for each in churn.verdicts]
-    assert [(each["alert"], each["severity"], each["text"]) for each in alerts["findings"]] == shown
+    assert [(each["alert"], each["severity"], each["sentence"]) for each in alerts["findings"]] == shown
+    report = MlflowClient(bench.uri).download_artifacts(run.info.run_id, "report.html", str(bench.folder))
+    assert all(text in Path(report).read_text() for _, _, text in shown)
     assert alerts["status"] == run.data.tags["alert_status"] == ("action_required" if shown else "unjudged")
 
 

@@ -149,16 +149,15 @@ def test_a_server_that_is_away_rests_for_all() -> None:
         for _ in range(9):
             waits.append(bench.settle())
             bench.clock.now += waits[-1] or 0
-    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
-    assert len(bench.taken()) == 9
-    assert bench.writer.standing.failures == {"unreachable": 9}
-    assert {log["event"] for log in logs} == {"results not written to MLflow"}
-    assert len(logs) == len({log["model"] for log in logs})
+        assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+        assert len(bench.taken()) == 9
+        assert bench.writer.standing.failures == {"unreachable": 9}
+        said = [(log["event"], log["model"]) for log in logs]
+        assert {event for event, _ in said} == {"results not written to MLflow"}
+        assert len(said) == len(set(said))
 
     bench.shelf.failures.clear()
-    with capture_logs() as logs:
-        assert bench.settle() is None
-    assert {log["event"] for log in logs} == {"results written again"}
+    assert bench.settle() is None
     assert bench.writer.standing.messages == {}
     assert bench.writer.standing.written.keys() == {"churn", "fraud"}
 

@@ -55,12 +55,13 @@ def report_of(
 
     Raises NotPublished when there is no such version or window.
     """
-    subject = _subject(known, config, failure)
+    subject = subject_of(known, config, failure)
     found: Document = hidden_values(document(subject.chosen(version, window), driftgauge=__version__))
     return found
 
 
-def _subject(known: Captured, config: Config, failure: Failure | None) -> Subject:
+def subject_of(known: Captured, config: Config, failure: Failure | None = None) -> Subject:
+    """Return what reports on a model are made of."""
     said = [
         Said(
             what=WHAT[remark.kind],

@@ -46,14 +46,12 @@ STATES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An alert that holds: how grave it is, and what it says of the model; version, window: "" for all of them."""
+    """An alert that holds: how grave it is, and what it says of the model."""
 
     alert: str
     severity: Severity
     text: str
     runbook: str
-    version: str = ""
-    window: str = ""
 
 
 def verdicts(facts: Facts) -> list[Verdict]:

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from driftgauge.config import Config
+from driftgauge.config import Config, Window
 from driftgauge.hiding import hidden_known, hidden_values
 from driftgauge.pipeline.memory import Failure, Memory
+from driftgauge.report import Finding
 from driftgauge.samples import Samples
-from driftgauge.service.facts import Facts
-from driftgauge.service.figures import thresholds
+from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.refreshing import IN_PART
-from driftgauge.service.verdicts import is_judged, verdicts
+from driftgauge.service.reporting import Captured, captured, report_of, subject_of, written
 from driftgauge.source import Result, Results
 from driftgauge.writeback.content import Known, results
 from driftgauge.writeback.writer import Standing, Writeback
@@ -34,7 +34,7 @@ class WritingBack:
         self._config = config
         self._is_on = any(model.writeback for model in config.models)
         standing = Standing(health.writeback_failures, written=health.written)
-        self._writer = Writeback(results_for(config), composed, standing=standing)
+        self._writer = Writeback(results_for(config), partial(composed, config), standing=standing)
 
     def start(self) -> None:
         """Write in the background from now on."""
@@ -49,7 +49,7 @@ class WritingBack:
         """Take what a refresh as of `now` (µs) has found of a model, unless it could not be refreshed."""
         model = memory.state.config
         if model.writeback and (failure is None or failure[0] in IN_PART):
-            self._writer.offer(model, Facts(model, self._config, samples, memory.journal, now, thresholds()), now)
+            self._writer.offer(model, captured(memory, samples, now), now)
 
     def finish(self) -> dict[str, str]:
         """Write what was offered, in this thread; return why that failed, by model."""
@@ -76,23 +76,41 @@ def results_for(config: Config) -> Results:
     )
 
 
-def composed(facts: Facts) -> Iterator[Result]:
-    """Yield what is written of the versions of a model, without secrets."""
-    known = Known(
-        model=facts.model,
-        samples=facts.samples,
-        now=facts.now,
-        windows={kind: facts.window(kind) for kind in _KINDS},
-        findings=[asdict(verdict) for verdict in verdicts(facts)],
-        judged=is_judged(facts),
+def composed(config: Config, known: Captured) -> Iterator[Result]:
+    """Yield what is written of the versions of a model, without secrets: it says what its reports say."""
+    subject, model = subject_of(known, config), known.state.config
+    shown = figures(model, config, known.samples, known.journal, now=known.now)
+    windows = subject.thresholds.for_model(model.name).windows
+
+    def report(version: str) -> bytes:
+        return written(report_of(known, config, version=version), "html").encode()
+
+    found = Known(
+        model=model,
+        samples=known.samples,
+        now=known.now,
+        windows={kind: nearest(config, getattr(windows, kind)) for kind in _KINDS},
+        findings=[_finding(each) for each in subject.findings],
+        judged=bool(subject.findings) or shown["state"] == "healthy",
+        report=report,
     )
-    for result in results(known):
+    for result in results(found):
         yield replace(
             result,
             name=hidden_known(result.name),
             tags=hidden_values(dict(result.tags)),
             files=partial(_without_secrets, result.files),
         )
+
+
+def nearest(config: Config, wanted: Window) -> str:
+    """Return the name of the window that is nearest to one."""
+    return min(config.windows, key=lambda each: (abs(each.seconds - wanted.seconds), each.name != wanted.name)).name
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON values."""
+    return {**asdict(finding), "version": finding.version, "window": finding.window}
 
 
 def _without_secrets(files: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:

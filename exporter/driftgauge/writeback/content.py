@@ -35,8 +35,7 @@ _PRESENT: Final = "model_predictions_total"
 _MILLISECOND: Final = 1_000
 
 
-# An alert that holds, as JSON values: alert, severity, version, window, text, runbook and so on. Of these `version` and
-# `window` are "" where it is about all of them.
+# An alert that holds, as JSON values: `alert`, `severity`, what it says, and `version`, "" where it is of all of them.
 Finding = Mapping[str, Any]
 
 

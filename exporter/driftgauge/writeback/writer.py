@@ -34,7 +34,6 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
 _OF_ALL: Final = frozenset(REASONS) - {FORBIDDEN}
 # Stands for all models; a name is never empty.
 _SERVER: Final = ""
-_log = structlog.get_logger("driftgauge.writeback")
 
 T = TypeVar("T")
 Failure = tuple[str, str]
@@ -98,6 +97,7 @@ class Writeback(Generic[T]):
         self._writes = writes
         self._results = results
         self._clock = clock
+        self._log = structlog.get_logger("driftgauge.writeback")
         self._changed = Condition()
         self._closed = False
         self._pending: dict[str, _Offer[T]] = {}
@@ -172,7 +172,7 @@ class Writeback(Generic[T]):
                     break
         except Exception as error:  # noqa: BLE001 - the comment below
             # A mistake of ours must not end the thread, and with it the results of all other models.
-            _log.exception("results not written: this is a bug in driftgauge", model=offer.model.name)
+            self._log.exception("results not written: this is a bug in driftgauge", model=offer.model.name)
             failure = "internal", hidden(repr(error))
         self._findings[offer.model.name] = findings
         return failure
@@ -200,7 +200,7 @@ class Writeback(Generic[T]):
             written = {**standing.written, name: offer.now / _MICROSECONDS}
             self._standing = replace(standing, messages=messages, written=written)
             if before:
-                _log.info("results written again", model=name)
+                self._log.info("results written again", model=name)
             return
         reason, text = failure
         self._pending.setdefault(name, offer)
@@ -208,7 +208,7 @@ class Writeback(Generic[T]):
         failures = {**standing.failures, reason: standing.failures.get(reason, 0) + 1}
         self._standing = replace(standing, failures=failures, messages={**messages, name: text})
         if text != before:
-            _log.error("results not written to MLflow", model=name, reason=reason, error=text)
+            self._log.error("results not written to MLflow", model=name, reason=reason, error=text)
 
 
 def _is_on_change(model: ModelConfig) -> bool:
