@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import special
+from scipy.spatial.distance import jensenshannon
 
 from driftgauge.aggregates.losses import SliceLosses
 from driftgauge.columns import CodeArray
@@ -18,6 +19,8 @@ from driftgauge.estimate.causes import CellLosses, impact, ranked
 from driftgauge.estimate.slices import verdict
 
 Floats = npt.NDArray[np.float64]
+# In which features can be ranked.
+ORDERS = ("PSI", "impact", "PSI x impact", "JS distance x impact")
 Draw = Callable[[np.random.Generator, CodeArray], Floats]
 BINS = 10
 SEED = 20_261_130
@@ -93,7 +96,7 @@ def planted(share: float, rows: int, repeats: int) -> dict[str, float]:
 def causes(drift: float, noise: float, rows: tuple[int, int], repeats: int) -> dict[str, Any]:
     """Return how often the column that moved is first, or among three, in three orders."""
     rng = np.random.default_rng([SEED, int(100 * drift), int(100 * noise), *rows])
-    hits = {name: np.zeros(2) for name in ("PSI", "impact", "PSI x impact", "root of PSI x impact")}
+    hits = {name: np.zeros(2) for name in ORDERS}
     edges = special.ndtri(np.arange(1, BINS) / BINS)
     for repeat in range(repeats):
         cause = repeat % 4
@@ -101,18 +104,18 @@ def causes(drift: float, noise: float, rows: tuple[int, int], repeats: int) -> d
         before, now = rng.normal(size=(rows[0], 7)), rng.normal(size=(rows[1], 7)) + move
         pull = np.maximum(before[:, :4], 0) @ np.array([0.08, 0.12, 0.16, 0.2])
         loss = (rng.random(rows[0]) < 0.05 + 0.5 * np.tanh(pull)).astype(np.float64)
-        psi, impacts = {}, {}
+        psi, distances, impacts = {}, {}, {}
         for at in range(7):
             cells = edges.searchsorted(before[:, at])
             of = CellLosses.of(cells, loss[None], BINS)
             p = np.bincount(cells, minlength=BINS) / rows[0]
             q = np.bincount(edges.searchsorted(now[:, at]), minlength=BINS) / rows[1]
             impacts[f"x{at}"] = float(impact(p, q, of.means())[0])
+            distances[f"x{at}"] = float(jensenshannon(p, q, base=2))
             p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
             psi[f"x{at}"] = float(((q - p) * np.log(q / p)).sum())
         ones = dict.fromkeys(psi, 1.0)
-        rooted = {at: value**0.5 for at, value in psi.items()}
-        pairs = ((psi, ones), (ones, impacts), (psi, impacts), (rooted, impacts))
+        pairs = ((psi, ones), (ones, impacts), (psi, impacts), (distances, impacts))
         for name, pair in zip(hits, pairs, strict=True):
             order = ranked(*pair)
             hits[name] += np.array([order[0] == f"x{cause}", f"x{cause}" in order[:3]])
@@ -132,7 +135,7 @@ def main(repeats: int) -> None:
         say([f"planted change found, {rows:,} rows", *(f"in {share:.0%}" for share in shares)])
         for kind in LOSSES:
             say([kind, *(f"{of[kind]:.2f}" for of in found)])
-    say(["true column moved / noise moved, rows", "PSI", "impact", "PSI x impact", "root of PSI x impact"])
+    say(["true column moved / noise moved, rows", *ORDERS])
     for drift, noise, sizes in (
         (0.8, 1.0, (20_000, 3000)), (0.5, 1.0, (20_000, 3000)), (0.5, 1.0, (5000, 1000)), (0.3, 0.6, (20_000, 3000)),
     ):  # fmt: skip

@@ -52,7 +52,7 @@ def test_joined_cells() -> None:
 
 def test_the_order_shown() -> None:
     """What moved far where it matters comes first, in either direction."""
-    psi = {"noise": 2.0, "cause": 0.4, "better": 0.4, "still": 0.0, "unknown": 9.0}
+    distances = {"noise": 2.0, "cause": 0.4, "better": 0.4, "still": 0.0, "unknown": 9.0}
     impacts = {"noise": 0.001, "cause": 0.05, "better": -0.1, "still": 0.2}
 
-    assert ranked(psi, impacts) == ["better", "cause", "noise", "still"]
+    assert ranked(distances, impacts) == ["better", "cause", "noise", "still"]

@@ -143,7 +143,7 @@ def test_published() -> None:
 
 
 def moved(seed: int, cause: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Return PSI and impact by feature where one of four relevant columns moves, and three noise columns move more."""
+    """Return distance and impact by feature where one of four relevant columns moves, and three of noise move more."""
     rng = np.random.default_rng(seed)
 
     def rows(count: int, *, drift: float, noise: float) -> dict[str, Floats]:
@@ -159,15 +159,16 @@ def moved(seed: int, cause: int) -> tuple[dict[str, float], dict[str, float]]:
     known = rows(20_000, drift=0, noise=0)
     reference = a_reference(labelled(known, wrong(known)))
     window = counted(reference, features(**rows(2000, drift=0.8, noise=1.0)))
-    psi = {name: column.statistics["psi"] for name, column in compare(reference, window).items() if name in known}
-    return psi, {feature: value for feature, _, value in impacts(reference, window)}
+    columns = {name: column for name, column in compare(reference, window).items() if name in known}
+    distances = {name: column.statistics["js_distance"] for name, column in columns.items()}
+    return distances, {feature: value for feature, _, value in impacts(reference, window)}
 
 
 def test_the_true_column_is_first() -> None:
-    """With three noise columns drifting harder, PSI x impact names the true column, where PSI alone names noise."""
+    """With three noise columns drifting harder, distance x impact names the true one, where distance names noise."""
     cases = [(f"x{seed % 4}", *moved(100 + seed, seed % 4)) for seed in range(8)]
-    orders = [(true, ranked(psi, impacts)) for true, psi, impacts in cases]
+    orders = [(true, ranked(distances, impacts)) for true, distances, impacts in cases]
 
     assert sum(order[0] == true for true, order in orders) >= 7
     assert all(true in order[:3] for true, order in orders)
-    assert all(max(psi, key=psi.__getitem__) in ("x4", "x5", "x6") for _, psi, _ in cases)
+    assert all(max(distances, key=distances.__getitem__) in ("x4", "x5", "x6") for _, distances, _ in cases)

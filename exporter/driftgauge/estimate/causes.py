@@ -71,10 +71,10 @@ def impact(reference: FloatArray, window: FloatArray, means: FloatArray) -> Floa
         return np.asarray(means @ (window - reference))
 
 
-def ranked(psi: Mapping[str, float], impacts: Mapping[str, float]) -> Sequence[str]:
-    """Return the features that have both, most suspect first: by PSI x |impact|, ties by name.
+def ranked(distances: Mapping[str, float], impacts: Mapping[str, float]) -> Sequence[str]:
+    """Return the features that have both, most suspect first: by distance x |impact|, ties by name.
 
-    PSI alone names whatever moved, also where it does not matter; impact alone names what matters, also where it has
-    hardly moved.
+    distances: how far each moved, by Jensen and Shannon. A distance alone names whatever moved, also where it does not
+    matter; impact alone names what matters, also where it has hardly moved.
     """
-    return sorted(psi.keys() & impacts.keys(), key=lambda name: (-psi[name] * abs(impacts[name]), name))
+    return sorted(distances.keys() & impacts.keys(), key=lambda name: (-distances[name] * abs(impacts[name]), name))

@@ -60,17 +60,17 @@ def listed(promql: str, target: Target, *labels: str, named_by: str, text: str) 
 def suspect(target: Target, *labels: str) -> str:
     """Return the sentence that names the feature whose shift explains most of the expected loss; empty when none does.
 
-    By population stability index times impact, as the dashboard ranks; only features count that are flagged as drifted
-    and that make the loss larger.
+    By Jensen-Shannon distance times impact, as the dashboard ranks; only features count that are flagged as drifted and
+    that make the loss larger.
     """
     drifted = f"max by (feature) ({lookup('model_feature_drift_detected', target, *labels)}) == 1"
-    psi = f"max by (feature) ({lookup('model_feature_psi', target, *labels)})"
+    distance = f"max by (feature) ({lookup('model_feature_js_distance', target, *labels)})"
     # One loss per task: units of squared errors would outweigh the others.
     losses = any_of("metric", ("accuracy", "mae"))
     impact = f"max by (feature) ({lookup('model_feature_performance_impact', target, *labels, only=losses)})"
-    found = f"topk(1, {psi} * on (feature) ({impact} > 0) and on (feature) {drifted})"
-    said = "Most of the expected loss comes from {{ .Labels.feature }}, by its shift (PSI) times its impact: a suspect."
-    return figure(found, target, *labels, text=f"{said}\n")
+    found = f"topk(1, {distance} * on (feature) ({impact} > 0) and on (feature) {drifted})"
+    said = "Most of the expected loss comes from {{ .Labels.feature }}, by its shift (Jensen-Shannon) times its impact"
+    return figure(found, target, *labels, text=f"{said}: a suspect.\n")
 
 
 def dashboard(links: Links, board: Board, *labels: str) -> str:

@@ -91,17 +91,18 @@ def slices() -> Panel:
 def causes(marks: Marks) -> Panel:
     """Return the features by how much of the expected loss their shift explains."""
     by = ("feature", "version")
-    psi = highest(SCOPE.of("model_feature_psi"), *by)
+    distance = highest(SCOPE.of("model_feature_js_distance"), *by)
     impact = highest(SCOPE.of("model_feature_performance_impact", metric=_LOSSES), *by)
     columns = [
-        number("PSI times impact", f"{psi} * on ({', '.join(by)}) abs({impact})"),
+        number("Shift times impact", f"{distance} * on ({', '.join(by)}) abs({impact})"),
         number("Impact on the expected loss", impact),
-        number("PSI", psi, marks.prediction_psi),
+        number("JS distance", distance),
+        number("PSI", highest(SCOPE.of("model_feature_psi"), *by), marks.prediction_psi),
     ]
     about = About(
         "Causes: shift times impact",
-        "By how much the expected loss moved because the feature's mix did, as if no other had, ranked by PSI times "
-        "impact. Columns move together and impacts do not add up: the first is a suspect.",
+        "By how much the expected loss moved because the feature's mix did, as if no other had, ranked by "
+        "Jensen-Shannon distance times impact. Columns move together, impacts do not add up: the first is a suspect.",
         "No labelled reference, too few rows, or the signal is off",
         to_board("features"),
     )
