@@ -289,7 +289,7 @@ def test_configuration_is_frozen() -> None:
 
 
 LOOK = "look at the indentation, colons, brackets and quotes here and just above"
-KEYS = "mlflow, refresh_interval, refresh_deadline, state_dir, windows, limits, models"
+KEYS = "mlflow, refresh_interval, refresh_deadline, state_dir, windows, limits, thresholds, models"
 DURATION = "must be a duration like 30s, 1h, 7d or 1h30m"
 
 BAD_FILES = {

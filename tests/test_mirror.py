@@ -59,8 +59,7 @@ EXCEPTIONS: Final = {
     "snapshot/window_panes.py": Elsewhere(
         ("snapshot/test_unusual.py", "report/test_document.py"), "what reports show of it"
     ),
-    "service/expectations.py": Elsewhere(("service/test_verdicts.py",), "some of the verdicts, with all others"),
-    "service/facts.py": Elsewhere(("service/test_verdicts.py",), "what verdicts look at"),
+    "service/facts.py": Elsewhere(("service/test_judging.py",), "what the page's figures are made of"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),
     "generator/annotations.py": Elsewhere(("generator/test_promtool.py",), "promtool expands the templates"),
     "generator/dashboards": Elsewhere(

@@ -106,11 +106,23 @@ def reader(path: Path, *, shard: str = "") -> "Callable[[], ConfigFile]":
     chosen = Shard.chosen(shard, environ=os.environ, hostname=socket.gethostname())
 
     def read() -> "ConfigFile":
+        from driftgauge.config import named_thresholds
         from driftgauge.service.config_file import ConfigFile
 
-        return ConfigFile(str(path), read_text(path), chosen)
+        text = read_text(path)
+        named = named_thresholds(text, filename=str(path), environ=os.environ)
+        return ConfigFile(str(path), text, chosen, _named_text(path, Path(named)) if named else None)
 
     return read
+
+
+def _named_text(path: Path, named: Path) -> str:
+    try:
+        return read_text(named)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{path}: thresholds: {error}; write the path of a thresholds.yml, or leave it out"
+        ) from error
 
 
 def read_text(path: Path) -> str:

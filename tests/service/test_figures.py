@@ -5,18 +5,17 @@ import json
 import pytest
 
 from driftgauge.pipeline.journal import Journal, Remark
-from driftgauge.service.figures import figures
 from driftgauge.service.landing import model_status
 from driftgauge.web.status import ModelStatus
 from driftgauge.windows import MICROSECONDS
 
-from .test_verdicts import FINE, NOW, Values, config, samples
+from . import test_judging
+from .test_judging import FINE, NOW, Values, config
 
 
 def shown(values: Values, journal: Journal | None = None) -> ModelStatus:
     """Return the row of the page, after the way to the front."""
-    whole = config()
-    found = figures(whole.models[0], whole, samples(values), journal or Journal(), now=NOW * MICROSECONDS)
+    whole, found = config(), test_judging.shown(values, journal)
     return model_status(whole.models[0], whole, json.loads(json.dumps(found)), error=None)
 
 

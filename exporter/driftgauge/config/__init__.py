@@ -14,7 +14,7 @@ User documentation of every key: exporter/docs/configuration.md.
 from driftgauge.config.conditions import Condition, Scalar
 from driftgauge.config.fields import ON_CHANGE, Derived, Window
 from driftgauge.config.places import Labels, Predictions, ReferenceSource, Writeback
-from driftgauge.config.reading import load_mapping, parse
+from driftgauge.config.reading import load_mapping, named_thresholds, parse
 from driftgauge.config.redaction import redacted, secrets
 from driftgauge.config.sections import (
     Config,
@@ -45,6 +45,7 @@ __all__ = [
     "format_duration",
     "format_size",
     "load_mapping",
+    "named_thresholds",
     "parse",
     "parse_duration",
     "parse_size",

@@ -67,6 +67,15 @@ def load_mapping(text: str, *, filename: str) -> dict[str, Any]:
     return document.values
 
 
+def named_thresholds(text: str, *, filename: str, environ: Mapping[str, str]) -> str | None:
+    """Return the path of the thresholds that a configuration names, before it is checked; None without one.
+
+    Raises ConfigError when the text is no YAML.
+    """
+    named = read(text, filename=filename, environ=environ).values.get("thresholds")
+    return named if isinstance(named, str) and named else None
+
+
 def _with_hidden_names(document: ParsedFile) -> dict[str, Any]:
     """Return the values; models whose name has a secret get the text to show as their name, for names are labels."""
     models = document.values.get("models")

@@ -29,6 +29,7 @@ class WholeFile(Section):
     _masked: dict[Path, str] = PrivateAttr(default_factory=dict)
     _shard: Shard = PrivateAttr(default=Shard())
     _elsewhere: Mapping[str, int] = PrivateAttr(default_factory=dict)
+    _judging: str | None = PrivateAttr(default=None)
 
     @property
     def masked(self) -> dict[Path, str]:
@@ -44,6 +45,15 @@ class WholeFile(Section):
     def elsewhere(self) -> Mapping[str, int]:
         """The models of the file that other exporters take, and which shard each of them is."""
         return self._elsewhere
+
+    @property
+    def judging(self) -> str | None:
+        """The text of the thresholds that the file names; None where it names none, or they were not read."""
+        return self._judging
+
+    def judge_by(self, thresholds: str | None) -> None:
+        """Know the text of the thresholds."""
+        self._judging = thresholds
 
     def model_post_init(self, context: dict[Path, str] | None, /) -> None:
         """Keep the validation context, which is `masked`."""

@@ -230,7 +230,7 @@ class ModelConfig(Section):
 
 
 class Config(WholeFile):
-    """The whole file. `refresh_interval` and `refresh_deadline` in seconds."""
+    """The whole file. `refresh_interval` and `refresh_deadline` in seconds; thresholds: the path of thresholds.yml."""
 
     mlflow: Mlflow = Mlflow()
     refresh_interval: Annotated[float, seconds_between(SECOND / 10, DAY)] = 30 * SECOND
@@ -243,6 +243,7 @@ class Config(WholeFile):
         Window("7d", int(7 * DAY)),
     )
     limits: Limits = Limits()
+    thresholds: Text | None = None
     models: Annotated[tuple[ModelConfig, ...], at_least_one]
 
     def of_shard(self, shard: Shard) -> "Config":

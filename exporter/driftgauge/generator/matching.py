@@ -54,6 +54,22 @@ def blind_spots(thresholds: Thresholds, config: Config) -> list[str]:
     return found
 
 
+def blind_windows(windows: Windows, config: Config) -> list[str]:
+    """Return which alerts on a model look at windows that the exporter does not have: a line each, `what; remedy`."""
+    names = {window.name for window in config.windows}
+    kinds: dict[Window, list[str]] = {}
+    for kind in Windows.model_fields:
+        window: Window = getattr(windows, kind)
+        if window.name not in names:
+            kinds.setdefault(window, []).extend(_LOOK_AT[kind])
+    return [_never(window, alerts, config) for window, alerts in kinds.items()]
+
+
+def _never(window: Window, alerts: Iterable[str], config: Config) -> str:
+    fire = f"driftgauge.yml has no window {quoted(window.name)}, so these never fire: {', '.join(alerts)}"
+    return f"{fire}; {_other_window(window, config)}"
+
+
 def _windows(thresholds: Thresholds, config: Config) -> Iterator[str]:
     names = {window.name for window in config.windows}
     watched: list[tuple[tuple[str, ...], Windows]] = [((), thresholds.windows)]
@@ -63,11 +79,7 @@ def _windows(thresholds: Thresholds, config: Config) -> Iterator[str]:
             window: Window = getattr(windows, kind)
             inherited = at and window == getattr(thresholds.windows, kind)
             if window.name not in names and not inherited:
-                path = path_text((*at, "windows", kind))
-                alerts = ", ".join(_LOOK_AT[kind])
-                yield f"{path}: driftgauge.yml has no window {quoted(window.name)}, so these never fire: {alerts}; " + (
-                    _other_window(window, config)
-                )
+                yield f"{path_text((*at, 'windows', kind))}: {_never(window, _LOOK_AT[kind], config)}"
 
 
 def _other_window(window: Window, config: Config) -> str:

@@ -17,7 +17,8 @@ Kind = Literal["doubt", "file", "suffix", "lookup"]
 MOST_REMARKS: Final = 50
 _LONGEST_TEXT: Final = 500
 _STRETCH: Final = 900 * MICROSECONDS
-_KEPT: Final = 86_400 * MICROSECONDS
+# How far back tallies go.
+KEPT: Final = 86_400 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Journal:
         )
         if not (read.rows > 0 or read.rejected or read.failures):
             return self
-        kept = [tally for tally in self.tallies if now - tally.start <= _KEPT]
+        kept = [tally for tally in self.tallies if now - tally.start <= KEPT]
         if kept and kept[-1].start == read.start:
             read = kept.pop().plus(read)
         return replace(self, tallies=(*kept, read))

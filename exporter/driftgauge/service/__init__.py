@@ -17,7 +17,8 @@ logs         log lines to stderr, the same in both processes
 refresher    the refresh loop; `__main__` runs it in its process
 refreshing   one refresh: all that needs the pipeline
 figures      what the landing page shows of each model
-verdicts     which alerts would say something of a model now
+facts        what is known of a model when that is made
+judging      what alerts say of a model now
 
-All but the last four are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
+All but the last five are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
 """

@@ -1,13 +1,11 @@
 """What is known of one model when the landing page is made: its samples, its journal, and the thresholds of all models.
 
-What alerts would say of it is in `verdicts` and `expectations`.
+What alerts say of it is in `judging`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from driftgauge.config import Config, ModelConfig, Window
-from driftgauge.generator.alerts import OnLabels, OnPredictions
 from driftgauge.generator.thresholds import ModelThresholds, Thresholds
 from driftgauge.pipeline.journal import Journal
 from driftgauge.samples import Sample, Samples
@@ -46,7 +44,7 @@ class Facts:
         return self.values(family).get(labels)
 
     def window(self, kind: str) -> str:
-        """Return the window of a kind of alert, or the one nearest to it where the exporter has no such window."""
+        """Return the window to show of a kind of alert: the nearest where the exporter has none that alerts look at."""
         wanted: Window = getattr(self.own.windows, kind)
         return min(self.config.windows, key=lambda w: (abs(w.seconds - wanted.seconds), w.name != wanted.name)).name
 
@@ -54,19 +52,3 @@ class Facts:
     def versions(self) -> list[str]:
         """The versions, that of the newest prediction first."""
         return [labels[0] for labels in self.values("model_predictions_total")]
-
-
-def current(facts: Facts) -> list[str]:
-    """Return the versions that alerts look at: only the newest one, if others are no longer asked."""
-    traffic = facts.window("traffic")
-    asked = [v for v in facts.versions if facts.value("model_window_predictions", v, traffic)]
-    return asked or facts.versions[:1]
-
-
-def watched(facts: Facts, kind: str, limits: OnLabels | OnPredictions) -> Iterator[tuple[str, str]]:
-    """Yield the versions that have enough rows in the window of an alert, with that window."""
-    window = facts.window(kind)
-    family = "model_window_labels" if isinstance(limits, OnLabels) else "model_window_predictions"
-    for version in current(facts):
-        if (facts.value(family, version, window) or 0) >= limits.least:
-            yield version, window

@@ -3,18 +3,19 @@
 It goes to the front as JSON values: texts, numbers, lists and mappings; times are seconds since 1970.
 """
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from driftgauge.config import Config, ModelConfig
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.generator.annotations import runbook
-from driftgauge.generator.thresholds import Thresholds, shipped
+from driftgauge.generator.matching import blind_windows
 from driftgauge.pipeline.journal import Journal, Remark
 from driftgauge.samples import Samples
 from driftgauge.service.facts import Facts
-from driftgauge.service.verdicts import STATES, Verdict, is_judged, verdicts
+from driftgauge.service.judging import STATES, judged, rules_of
+from driftgauge.verdict import Finding
 from driftgauge.windows import MICROSECONDS
 
 # The metrics shown of a model, by task, as far as there are values; the first stands for its performance.
@@ -33,21 +34,17 @@ WHAT: Final = {
 }
 
 
-@cache
-def thresholds() -> Thresholds:
-    """Return the thresholds that ship with driftgauge, by which the state of a model is told."""
-    return shipped()
-
-
 def figures(model: ModelConfig, config: Config, samples: Samples, journal: Journal, *, now: int) -> dict[str, Any]:
     """Return what is shown of a model at `now` (µs)."""
-    facts = Facts(model, config, samples, journal, now, thresholds())
+    rules = rules_of(config)
+    facts = Facts(model, config, samples, journal, now, rules.thresholds)
     longest = max(config.windows, key=lambda window: window.seconds).name
     version = next(iter(facts.versions), "")
-    found = verdicts(facts)
+    found = judged(model.name, samples, journal, rules, now=now)
     return {
         "state": _state(facts, found),
-        "verdicts": [_verdict(verdict) for verdict in found],
+        "verdicts": list(_verdicts(found)),
+        "notes": list(_notes(facts)),
         "version": version,
         "last_prediction": facts.value("model_last_prediction_timestamp_seconds"),
         "last_label": facts.value("model_last_label_timestamp_seconds"),
@@ -64,22 +61,65 @@ def figures(model: ModelConfig, config: Config, samples: Samples, journal: Journ
     }
 
 
-def _state(facts: Facts, found: list[Verdict]) -> str:
-    """Return the word of the gravest alert; without one, whether anything came and could be judged."""
+def _state(facts: Facts, found: Sequence[Finding]) -> str:
+    """Return the word of the gravest alert; without one, whether anything came, fits together and could be judged."""
     if found:
         return STATES[found[0].alert]
     if not facts.versions:
-        return "waiting"
+        within = facts.own.alerts.ModelRowsRejected.within
+        return "rows rejected" if facts.journal.lately(facts.now - int(within * MICROSECONDS)).rejected else "waiting"
+    if _unmatched(facts):
+        return "labels unmatched"
     return "healthy" if is_judged(facts) else "unjudged"
 
 
-def _verdict(verdict: Verdict) -> dict[str, str]:
-    return {
-        "alert": verdict.alert,
-        "severity": verdict.severity,
-        "text": verdict.text,
-        "runbook": verdict.runbook,
-    }
+def is_judged(facts: Facts) -> bool:
+    """Return whether drift or performance of the model could be judged in a window that alerts look at."""
+    windows, least = facts.own.windows, facts.own.alerts.ModelPerformanceDegraded.least
+    drift = (*facts.values("model_monitored_features"), *facts.values("model_prediction_drift_detected"))
+    labels = facts.values("model_window_labels")
+    degradation = facts.values("model_performance_degradation")
+    return any(window == windows.drift.name for _, window in drift) or any(
+        window == windows.performance.name and labels.get((version, window), 0) >= least
+        for version, window, _ in degradation
+    )
+
+
+def _unmatched(facts: Facts) -> str:
+    """Return what is to be said when labels meet no prediction; no alert knows before the labels are due."""
+    ratio = facts.value("model_label_match_ratio")
+    if ratio is None or ratio >= facts.own.alerts.ModelLabelsMissing.coverage:
+        return ""
+    return f"{ratio:.1%} of the labels met a prediction: look whether both carry the same ids"
+
+
+def _verdicts(found: Sequence[Finding]) -> Iterator[dict[str, str]]:
+    """Yield what each alert says: one line, however many series it holds for."""
+    for _, alike in groupby(found, key=lambda finding: finding.alert):
+        first, *others = alike
+        more = f"Also: {_named(others)}. " if others else ""
+        unsure = "No alert if it was so a week before. " if first.unsure else ""
+        yield {
+            "alert": first.alert,
+            "severity": first.severity,
+            "text": first.sentence,
+            "runbook": first.runbook,
+            "look": f"{more}{unsure}{first.look}",
+        }
+
+
+def _named(found: Sequence[Finding]) -> str:
+    """Return what findings of one alert are about."""
+    names = list(dict.fromkeys(", ".join(each.others.values()) or f"version {each.version}" for each in found))
+    more = f" and {len(names) - _WORST} more" if len(names) > _WORST else ""
+    return f"{', '.join(names[:_WORST])}{more}"
+
+
+def _notes(facts: Facts) -> Iterator[str]:
+    """Yield what no alert says: labels that meet nothing, and alerts that look where nothing is."""
+    if said := _unmatched(facts):
+        yield said
+    yield from blind_windows(facts.own.windows, facts.config)
 
 
 def _scores(facts: Facts, version: str) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ def model_status(
         drift_window=values.get("drift_window", ""),
         worst=tuple(Feature(**each) for each in values.get("worst", ())),
         verdicts=tuple(Verdict(**each) for each in values.get("verdicts", ())),
+        notes=tuple(values.get("notes", ())),
         remarks=tuple(_remark(each) for each in values.get("said", ())),
         counts=tuple((each["what"], each["reason"], each["count"]) for each in values.get("counts", ())),
         dashboard=values.get("dashboard", ""),

@@ -19,10 +19,9 @@ from driftgauge.report import Document, Finding, NotPublished, Said, Subject, do
 from driftgauge.report.html import html
 from driftgauge.report.markdown import markdown
 from driftgauge.samples import Samples
-from driftgauge.service.facts import Facts
-from driftgauge.service.figures import WHAT, thresholds
+from driftgauge.service.figures import WHAT
+from driftgauge.service.judging import judged, rules_of
 from driftgauge.service.refreshing import refreshing, samples_of
-from driftgauge.service.verdicts import verdicts
 from driftgauge.snapshot import ModelState
 from driftgauge.windows import MICROSECONDS
 
@@ -82,7 +81,7 @@ def subject_of(known: Captured, config: Config, failure: Failure | None = None) 
         windows=known.windows,
         limits=config.limits,
         now=known.now,
-        thresholds=thresholds(),
+        thresholds=rules_of(config).thresholds,
         findings=tuple(judge(known.samples, known.now, journal=known.journal)),
         judge=judge,
         said=tuple(said),
@@ -94,10 +93,19 @@ def _judged(
     model: ModelConfig, config: Config, samples: Samples, now: int, *, journal: Journal | None = None
 ) -> Sequence[Finding]:
     """Return what holds of samples at `now` (µs); journal: None where only these are known."""
-    facts = Facts(model, config, samples, journal or Journal(), now, thresholds())
     return [
-        Finding(verdict.alert, verdict.severity, verdict.text, {"runbook_url": verdict.runbook})
-        for verdict in verdicts(facts)
+        Finding(
+            each.alert,
+            each.severity,
+            each.sentence,
+            each.links,
+            labels=each.labels,
+            value=each.value,
+            limit=each.limit,
+            summary=each.summary,
+            look=each.look,
+        )
+        for each in judged(model.name, samples, journal or Journal(), rules_of(config), now=now)
     ]
 
 

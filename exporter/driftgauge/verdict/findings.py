@@ -89,8 +89,9 @@ def findings(model: str, samples: Samples, rules: Rules, *, now: int, past: Past
     samples: those of the model, as its snapshot has them. past: nothing of it is known for None; an alert that compares
     with it does not hold then.
     """
-    given = _recorded(model, past or Past(), rules.job)
-    known = KnownSeries(samples, rules.recordings, given, job=rules.job, now=now / MICROSECONDS)
+    job = rules.thresholds.exporter.job
+    given = _recorded(model, past or Past(), job)
+    known = KnownSeries(samples, rules.recordings, given, job=job, now=now / MICROSECONDS)
     return tuple(found for rule in rules.alerts for found in _found(rule, known))
 
 

@@ -35,10 +35,10 @@ class Rule:
 class Rules:
     """The rules on models of some thresholds, the gravest first, else in the order of the rule files.
 
-    job: the label that every series has.
+    thresholds: those that they were made of.
     """
 
-    job: str
+    thresholds: Thresholds
     recordings: Mapping[str, Query]
     alerts: tuple[Rule, ...]
 
@@ -48,7 +48,7 @@ class Rules:
         recordings = {name: compiled(each.expr(thresholds)) for name, each in RECORDINGS.items()}
         found = [rule for name in MODEL_ALERTS if (rule := _rule(thresholds, name))]
         found.sort(key=lambda rule: SEVERITIES.index(rule.severity))
-        return cls(thresholds.exporter.job, recordings, tuple(found))
+        return cls(thresholds, recordings, tuple(found))
 
 
 def _rule(thresholds: Thresholds, name: str) -> Rule | None:

@@ -32,12 +32,13 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an alert would say of the model, how grave that is, and the address of its runbook."""
+    """What an alert says of the model, how grave that is, the address of its runbook, and what to look at."""
 
     alert: str
     severity: str
     text: str
     runbook: str
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class ModelStatus:
     """One row of the table of models: its newest version, judged by the windows of the alerts.
 
     judged: the state by the thresholds of the alerts. drifted_features of monitored_features: both None when drift
-    cannot be judged. counts: what is in no figure: what, reason, how many. dashboard, failing_runbook: addresses.
+    cannot be judged. notes: what no alert says. counts: what is in no figure: what, reason, how many. dashboard,
+    failing_runbook: addresses.
     error: why the last refresh failed, one line. again: how far the model has been read again, None if it is not.
     unwritten: why its results are not in MLflow, None if they are or are not to be.
     """
@@ -79,6 +81,7 @@ class ModelStatus:
     drift_window: str = ""
     worst: tuple[Feature, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     counts: tuple[tuple[str, str, int], ...] = ()
     dashboard: str = ""
@@ -111,7 +114,7 @@ class ModelStatus:
     @property
     def has_details(self) -> bool:
         """Return whether there is anything to say below the row."""
-        said = self.error or self.again or self.unwritten or self.verdicts or self.remarks or self.counts
+        said = self.error or self.again or self.unwritten or self.verdicts or self.notes or self.remarks or self.counts
         return bool(said or self.worst or len(self.scores) > 1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from driftgauge.generator import thresholds as settings
 from driftgauge.generator.alerts import MODEL_ALERTS
 from driftgauge.pipeline.journal import Journal
 from driftgauge.samples import Sample, Samples
-from driftgauge.service.facts import Facts
 from driftgauge.service.figures import figures
-from driftgauge.service.verdicts import _JUDGES, STATES, verdicts
+from driftgauge.service.judging import STATES, judged
+from driftgauge.verdict import Rules
 from driftgauge.windows import MICROSECONDS
 
 NOW = 1_767_960_000
@@ -49,19 +50,27 @@ def config(text: str = HEAD) -> Config:
     return parse(text, filename="c", environ={})
 
 
-def said(values: Values, journal: Journal | None = None, *, text: str = HEAD, own: str = "{}") -> list[tuple[str, str]]:
+@cache
+def rules(own: str = "{}") -> Rules:
+    """Return the rules of somebody's thresholds."""
+    return Rules.of(settings.parse(own, filename="t"))
+
+
+def said(values: Values, journal: Journal | None = None, *, own: str = "{}") -> list[tuple[str, str]]:
     """Return the alerts that hold, with what they say."""
-    whole = config(text)
-    thresholds = settings.parse(own, filename="t")
-    facts = Facts(whole.models[0], whole, samples(values), journal or Journal(), NOW * MICROSECONDS, thresholds)
-    return [(verdict.alert, verdict.text) for verdict in verdicts(facts)]
+    found = judged("m", samples(values), journal or Journal(), rules(own), now=NOW * MICROSECONDS)
+    return [(finding.alert, finding.sentence) for finding in found]
+
+
+def shown(values: Values, journal: Journal | None = None, *, text: str = HEAD) -> dict[str, Any]:
+    """Return what the page shows."""
+    whole, now = config(text), NOW * MICROSECONDS
+    return figures(whole.models[0], whole, samples(values), journal or Journal(), now=now)
 
 
 def state(values: Values, journal: Journal | None = None) -> str:
     """Return the word of the page."""
-    whole = config()
-    found = figures(whole.models[0], whole, samples(values), journal or Journal(), now=NOW * MICROSECONDS)
-    return str(found["state"])
+    return str(shown(values, journal)["state"])
 
 
 # The value at which each alert does not fire yet, and one just beyond it, in the shipped file.
@@ -125,21 +134,23 @@ def test_what_is_usual_in_the_reference_as_well(family: str) -> None:
     bad = {**FINE, family: {("1", "24h", "shop"): 0.9, ("1", "24h", "plan"): 0.4}}
     flags = {("1", "24h", "shop"): 0.0, ("1", "24h", "plan"): 0.0}
     assert said({**bad, "model_feature_drift_detected": flags}) == []
-    ((_, text),) = said({**bad, "model_feature_drift_detected": {("1", "24h", "shop"): 0.0}})
-    assert "40.0% of plan" in text
+    found = shown({**bad, "model_feature_drift_detected": {("1", "24h", "shop"): 0.0}})
+    (verdict,) = found["verdicts"]
+    assert "up to 40% of a feature's values" in verdict["text"]
+    assert "Worst: plan (0.4)." in verdict["look"]
 
 
 def test_every_alert_on_a_model_has_a_word() -> None:
-    """But for traffic that fell, which needs the traffic of a week before."""
-    assert set(STATES) == set(_JUDGES) == set(MODEL_ALERTS) - {"ModelTrafficFell"}
+    """So that a new one needs one too."""
+    assert set(STATES) == set(MODEL_ALERTS)
 
 
 def test_the_healthy_model_is_healthy() -> None:
     """Nothing is said of it, and its scores have window, rows and baseline."""
     assert said(FINE) == []
     assert state(FINE) == "healthy"
-    whole = config()
-    found = figures(whole.models[0], whole, samples(FINE), Journal(), now=NOW * MICROSECONDS)
+    found = shown(FINE)
+    assert found["notes"] == []
     assert found["scores"] == [{"metric": "accuracy", "value": 0.9, "window": "24h", "labels": 500, "baseline": 0.92}]
 
 
@@ -190,11 +201,11 @@ EXPECTED: Values = {
 @pytest.mark.parametrize(
     ("changed", "metrics"),
     [
-        ({}, ["accuracy"]),
+        ({}, ["accuracy", "mae"]),
         ({"model_estimated_performance_bound": {("1", "24h", "accuracy", "upper"): 0.88}}, []),
         ({"model_estimate_error": {("1", "7d", "accuracy"): -0.06}}, ["mae"]),
         ({"model_estimate_error": {("1", "7d", "accuracy"): -0.06, ("1", "24h", "mae"): 0.6}}, []),
-        ({"model_estimate_error": {("1", "1h", "accuracy"): 0.3}}, ["accuracy"]),
+        ({"model_estimate_error": {("1", "1h", "accuracy"): 0.3}}, ["accuracy", "mae"]),
     ],
 )
 def test_estimates_are_believed_unless_they_erred(changed: Values, metrics: list[str]) -> None:
@@ -230,15 +241,44 @@ def test_a_replaced_version_pages_no_more() -> None:
 
 
 def test_settings_of_ones_own() -> None:
-    """Disabled alerts say nothing, floors do, and an alert whose window is not there looks at the nearest."""
+    """Disabled alerts say nothing, and floors do."""
     bad = {**FINE, "model_feature_drift_detected": {("1", "24h", "age"): 1.0}}
     assert said(bad, own="alerts: {ModelFeatureDrifted: {enabled: false}}") == []
     ((name, text),) = said(FINE, own="models: {m: {floors: {accuracy: 0.95}}}")
-    assert (name, "accuracy is 0.9 in 24h, beyond 0.95" in text) == ("ModelBelowFloor", True)
+    assert name == "ModelBelowFloor"
+    assert "accuracy in the last 24h is 0.9, but should be at least 0.95." in text
+
+
+def test_windows_that_alerts_do_not_find() -> None:
+    """What never fires in Prometheus is not said here either; the page says why, and is no judge of health."""
     rows = {("1", "20h"): 900, ("1", "1h"): 900}
-    near = {**FINE, "model_window_predictions": rows, "model_drifted_features": {("1", "20h"): 9}}
-    text = HEAD.replace("24h, 7d", "20h")
-    assert [name for name, _ in said(near, text=text)] == ["ModelFeaturesDrifted"]
+    drifted = {("1", "20h"): 9}
+    near = {**FINE, "model_window_predictions": rows, "model_drifted_features": drifted}
+    near |= {"model_window_labels": rows, "model_performance_degradation": {("1", "20h", "accuracy"): 0.3}}
+    near |= {"model_monitored_features": {("1", "20h"): 10}}
+    found = shown(near, text=HEAD.replace("24h, 7d", "20h"))
+    assert (found["state"], found["verdicts"], found["drift_window"]) == ("unjudged", [], "20h")
+    day, week = found["notes"]
+    assert day.startswith('driftgauge.yml has no window "24h", so these never fire: ModelPerformanceDegraded, ')
+    assert "ModelFeaturesDrifted" in day
+    assert "ModelMissingValues" in day
+    assert day.endswith("; write one of 1h, 20h, or add 24h to windows: in driftgauge.yml")
+    assert "ModelLabelsLate" in week
+
+
+def test_one_line_for_each_alert() -> None:
+    """However many features it holds for: the first in full, some others by name."""
+    flags = {("1", "24h", name): 1.0 for name in ("age", "plan", "city", "bill", "calls")}
+    (verdict,) = shown({**FINE, "model_feature_drift_detected": flags})["verdicts"]
+    assert "m version 1: feature age in the last 24h is flagged as drifted" in verdict["text"]
+    assert verdict["look"].startswith("Also: plan, city, bill and 1 more. Look at its mean")
+
+
+def test_what_a_week_before_would_say() -> None:
+    """Silence that is usual is no alert, and nobody here knows whether it is."""
+    (verdict,) = shown({**FINE, "model_last_prediction_timestamp_seconds": {(): NOW - 9000}})["verdicts"]
+    assert "the newest prediction is 2h 30m 0s old; the limit is 2h." in verdict["text"]
+    assert verdict["look"].startswith("No alert if it was so a week before. Either nobody")
 
 
 def _journal(rows: int, **more: Any) -> Journal:
@@ -252,13 +292,17 @@ def test_rows_and_files_that_cannot_be_used() -> None:
     ((name, text),) = said(FINE, _journal(980, rejected={"bad_label": 15, "missing_key": 5}))
     assert (name, text) == (
         "ModelRowsRejected",
-        "20 of the 1,000 rows and labels of the last 6 h cannot be used (bad_label 15, missing_key 5)",
+        "m: 2% of the rows read in the last 6h were rejected; the limit is 1%.",
     )
     assert said(FINE, _journal(50, rejected={"bad_label": 40})) == []
     ((name, text),) = said(FINE, _journal(50, failures={"invalid_json": 1}))
-    assert (name, text) == ("ModelBatchesRejected", "files that cannot be read: 1 (invalid_json 1)")
+    assert name == "ModelBatchesRejected"
+    assert text == "m: 1 of its files could not be read in the last 6h and were set aside; the limit is 1."
     old = replace(Journal().counting(Totals(), Totals(failures={"invalid_json": 1}), (NOW - 7 * 3600) * MICROSECONDS))
     assert said(FINE, old) == []
+    # The journal goes back for a day: of more, nothing is said rather than too little.
+    long = "alerts: {ModelRowsRejected: {within: 2d}, ModelBatchesRejected: {within: 2d}}"
+    assert said(FINE, _journal(50, rejected={"bad_label": 200}, failures={"invalid_json": 1}), own=long) == []
 
 
 def test_a_first_file_of_which_nothing_counts() -> None:

@@ -1,0 +1,88 @@
+"""What alerts say of a model now, with what its journal and its traffic know of the past."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from driftgauge.config import Config
+from driftgauge.generator.thresholds import SHIPPED, Thresholds, parse, shipped
+from driftgauge.pipeline.journal import KEPT, Journal, Tally
+from driftgauge.samples import Sample, Samples
+from driftgauge.verdict import Finding, Past, Rules, findings
+from driftgauge.windows import MICROSECONDS
+
+# The word of the landing page for each alert; of several that hold, the gravest speaks.
+STATES: Final[Mapping[str, str]] = {
+    "ModelPerformanceDegraded": "degraded",
+    "ModelBelowFloor": "degraded",
+    "ModelPerformanceEvidence": "degraded",
+    "ModelEstimatedPerformanceDegraded": "probably degraded",
+    "ModelConceptDrift": "concept drift",
+    "ModelLabelDrift": "labels drifting",
+    "ModelSlicesDegraded": "slices degraded",
+    "ModelFeaturesDrifted": "drifting",
+    "ModelPredictionShifted": "drifting",
+    "ModelOutputDrifted": "drifting",
+    "ModelMultivariateDrift": "drifting",
+    "ModelDriftEvidence": "drifting",
+    "ModelFeatureDrifted": "drifting",
+    "ModelUnusualRows": "unusual rows",
+    "ModelTrafficStopped": "waiting",
+    "ModelTrafficFell": "fewer requests",
+    "ModelMissingValues": "values missing",
+    "ModelUnseenCategories": "unseen categories",
+    "ModelOutliers": "outliers",
+    "ModelLatencyHigh": "slow",
+    "ModelErrorRatioHigh": "requests fail",
+    "ModelLabelsLate": "labels late",
+    "ModelLabelsMissing": "labels unmatched",
+    "ModelRowsRejected": "rows rejected",
+    "ModelBatchesRejected": "files set aside",
+}
+
+
+@lru_cache(maxsize=2)
+def _compiled(thresholds: str | None, name: str) -> Rules:
+    return Rules.of(shipped() if thresholds is None else parse(thresholds, filename=name))
+
+
+def rules_of(config: Config) -> Rules:
+    """Return the rules by which models are judged: those of the thresholds that a configuration names, or that ship."""
+    return _compiled(config.judging, config.thresholds or SHIPPED)
+
+
+def judged(name: str, samples: Samples, journal: Journal, rules: Rules, *, now: int) -> tuple[Finding, ...]:
+    """Return what alerts on a model hold at `now` (µs), the gravest first."""
+    return findings(name, samples, rules, now=now, past=_past(name, samples, journal, rules.thresholds, now=now))
+
+
+def _past(name: str, samples: Samples, journal: Journal, thresholds: Thresholds, *, now: int) -> Past:
+    """Return what is known of the past: what was read lately, and who was asked lately.
+
+    Prometheus takes a version for replaced when it was not asked for `activity`; here the window of traffic decides.
+    """
+    rows = _lately(journal, thresholds.alerts.ModelRowsRejected.within, now)
+    files = _lately(journal, thresholds.alerts.ModelBatchesRejected.within, now)
+    return Past(
+        replaced=_replaced(samples, thresholds.for_model(name).windows.traffic.name),
+        rows=None if rows is None else rows.rows,
+        rejected=None if rows is None else sum(rows.rejected.values()),
+        failures=None if files is None else sum(files.failures.values()),
+    )
+
+
+def _lately(journal: Journal, within: float, now: int) -> Tally | None:
+    """Return what was read within so many seconds; None when the journal does not go back that far."""
+    since = int(within * MICROSECONDS)
+    return journal.lately(now - since) if since <= KEPT else None
+
+
+def _replaced(samples: Samples, window: str) -> tuple[str, ...]:
+    """Return the versions without a prediction in a window in which others had some."""
+    found = samples.get("model_window_predictions", ())
+    rows = {
+        each.labels[1]: each.value
+        for each in found
+        if isinstance(each, Sample) and not each.segment and each.labels[2] == window
+    }
+    return tuple(version for version, count in rows.items() if not count) if any(rows.values()) else ()
