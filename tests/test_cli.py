@@ -41,7 +41,7 @@ def write_config(folder: Path, uri: str, **settings: Any) -> Path:
     models = [{"name": name, "predictions": {"experiment": name}} for name in MODELS]
     fixed = {"mlflow": {"tracking_uri": uri}, "state_dir": str(folder / "state"), "models": models}
     path = folder / "driftgauge.yml"
-    path.write_text(yaml.safe_dump({"refresh_interval": "100ms", **fixed, **settings}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"refresh_interval": "500ms", **fixed, **settings}), encoding="utf-8")
     return path
 
 
@@ -118,15 +118,15 @@ def test_check_config_says_what_is_wrong(tmp_path: Path, content: bytes | None, 
 )
 def test_inspect_refuses_in_one_line(arguments: list[str], said: str) -> None:
     """What cannot be looked at is one line and exit status 2."""
-    shown = driftgauge("inspect", *arguments)
+    shown = command("inspect", *arguments)
 
     assert (shown.returncode, shown.stdout, shown.stderr) == (2, "", f"{said}\n")
 
 
 def test_inspect_and_check_online_a_configuration(config: Path) -> None:
     """The findings of one model as JSON; one line for each thing that is looked at; neither touches the state."""
-    inspected = driftgauge("inspect", f"--config.file={config}", f"--model={MODELS[0]}", "--format=json")
-    checked = driftgauge("check-config", "--online", config)
+    inspected = command("inspect", f"--config.file={config}", f"--model={MODELS[0]}", "--format=json")
+    checked = command("check-config", "--online", config)
 
     (found,) = json.loads(inspected.stdout)
     assert (found["model"], found["task_why"]) == (MODELS[0], "as configured")
@@ -177,7 +177,7 @@ def _files(folder: Path, **model: Any) -> Path:
     section = {"name": "churn", "predictions": {"files": str(folder / "in")}, **model}
     path = folder / "driftgauge.yml"
     path.write_text(
-        yaml.safe_dump({"refresh_interval": "100ms", "state_dir": str(folder / "state"), "models": [section]})
+        yaml.safe_dump({"refresh_interval": "500ms", "state_dir": str(folder / "state"), "models": [section]})
     )
     return path
 
@@ -219,12 +219,12 @@ def test_reset(tmp_path: Path) -> None:
     """A model that is reset is read again at the next start, and none of its rows counts twice."""
     _answers(tmp_path, 10)
     config = _files(tmp_path, columns={"prediction": "answer"})
-    unknown = driftgauge("reset", f"--config.file={config}", "--model=chrun")
+    unknown = command("reset", f"--config.file={config}", "--model=chrun")
     assert (unknown.returncode, "it has churn" in unknown.stderr) == (2, True)
-    pages = [driftgauge("once", f"--config.file={config}")]
-    reset = driftgauge("reset", f"--config.file={config}", "--model=churn")
+    pages = [command("once", f"--config.file={config}")]
+    reset = command("reset", f"--config.file={config}", "--model=churn")
     assert (reset.returncode, "read again" in reset.stdout) == (0, True)
-    pages += [driftgauge("once", f"--config.file={config}") for _ in range(2)]
+    pages += [command("once", f"--config.file={config}") for _ in range(2)]
     assert ["a reset was asked for" in page.stderr for page in pages] == [False, True, False]
     for page in pages:
         assert 'model_predictions_total{model="churn",version="unknown"} 10.0' in page.stdout
@@ -238,7 +238,7 @@ def test_reset_of_evidence(tmp_path: Path) -> None:
     (tmp_path / "in" / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = _files(tmp_path, baseline={"accuracy": 0.9})
     series = 'model_evidence_log10{model="churn",signal="accuracy",version="1"}'
-    assert series in driftgauge("once", f"--config.file={config}").stdout
+    assert series in command("once", f"--config.file={config}").stdout
     for arguments, said in [
         (["--signal=inputs"], "churn: there is no such evidence\n"),
         (["--version=2"], "churn: there is no such evidence\n"),
@@ -247,7 +247,7 @@ def test_reset_of_evidence(tmp_path: Path) -> None:
     ]:
         reset = command("reset", f"--config.file={config}", "--model=churn", *arguments)
         assert (reset.returncode, reset.stdout) == (0, said)
-    page = driftgauge("once", f"--config.file={config}")
+    page = command("once", f"--config.file={config}")
     assert series not in page.stdout
     assert "reset was asked for" not in page.stderr
 
@@ -327,21 +327,8 @@ def test_a_taken_port_is_told_with_the_remedy(config: Path) -> None:
     )
 
 
-def test_it_stops_when_told(config: Path) -> None:
-    """SIGTERM ends it with exit status 0, and it says so within five seconds."""
-    with serving(config, free_port()) as exporter:
-        exporter.wait_until_ready()
-        asked = datetime.now(UTC)
-
-        assert exporter.stop(signal.SIGTERM) == 0
-    last = exporter.log.read_text().splitlines()[-1]
-    assert "level=info event=stopped" in last or 'event="stopped in the middle of a refresh' in last
-    said = datetime.fromisoformat(last.split()[0].removeprefix("timestamp="))
-    assert said - asked < timedelta(seconds=5)
-
-
-def test_reloading(config: Path, bench: Bench) -> None:
-    """SIGHUP and POST /-/reload read the file again; a bad file is refused and changes nothing."""
+def test_reloading_and_stopping(config: Path, bench: Bench) -> None:
+    """SIGHUP and POST /-/reload read the file again, a bad one changes nothing; SIGTERM ends it within five seconds."""
     with serving(config, free_port()) as exporter:
         exporter.wait_until_ready()
         write_config(config.parent, bench.uri, windows=["2h"])
@@ -358,6 +345,13 @@ def test_reloading(config: Path, bench: Bench) -> None:
         write_config(config.parent, bench.uri, windows=["3h"])
         assert exporter.get("/-/reload", method="POST")[0] == 200
         exporter.wait_for(lambda: 'window="3h"' in exporter.get("/metrics")[1])
+
+        asked = datetime.now(UTC)
+        assert exporter.stop(signal.SIGTERM) == 0
+    last = exporter.log.read_text().splitlines()[-1]
+    assert "level=info event=stopped" in last or 'event="stopped in the middle of a refresh' in last
+    said = datetime.fromisoformat(last.split()[0].removeprefix("timestamp="))
+    assert said - asked < timedelta(seconds=5)
 
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:

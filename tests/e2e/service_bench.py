@@ -54,7 +54,7 @@ class Bench:
         """Return the configuration file as it is now."""
         models = [{"name": name, "predictions": {"experiment": name}} for name in self.models]
         fixed = {"mlflow": {"tracking_uri": self.uri}, "state_dir": str(self.folder / "state"), "models": models}
-        text = json.dumps({"refresh_interval": "100ms", **fixed, **self.settings})
+        text = json.dumps({"refresh_interval": "500ms", **fixed, **self.settings})
         return ConfigFile("driftgauge.yml", text)
 
     def load(self) -> Config:
