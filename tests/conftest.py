@@ -19,7 +19,7 @@ __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server"
 
 # How long an example takes depends on what else the machine does. Half of Hypothesis' hundred examples, unless a test
 # asks for more or fewer, keeps `make test` short.
-settings.register_profile("patient", deadline=None, max_examples=50)
+settings.register_profile("patient", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "15")))
 settings.load_profile("patient")
 
 # With the values of all variables, as structlog shows them where rich is installed, a traceback takes a second.

@@ -730,7 +730,7 @@ def dollars_doubled(value: Any) -> Any:
 
 
 @pytest.mark.no_cover
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES)
 def test_redacted_parses_to_the_same(values: dict[str, Any]) -> None:
     """What `/config` shows is the configuration itself, when it holds no secret."""
@@ -749,7 +749,7 @@ CONDITIONS = (
 
 
 @pytest.mark.no_cover
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(st.dictionaries(NAMES.filter(lambda name: len(name) <= 200), st.dictionaries(NAMES, CONDITIONS, min_size=1)))
 def test_segments_are_shown_as_they_are_written(segments: dict[str, Any]) -> None:
     """What `/config` shows of segments, of any names and values, is read as the same segments."""

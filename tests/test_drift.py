@@ -84,7 +84,7 @@ few_values = st.integers(0, 6).map(float) | st.just(NAN)
 any_values = st.floats(-1e6, 1e6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(
     reference=st.lists(few_values, max_size=40) | st.lists(any_values, max_size=40),
     window=st.lists(few_values, max_size=40) | st.lists(any_values, max_size=40),
@@ -274,7 +274,7 @@ def test_outliers() -> None:
 categories = st.lists(st.sampled_from(["a", "b", "c", "d", None]), max_size=30)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(reference=categories, window=categories)
 def test_categories(reference: list[str | None], window: list[str | None]) -> None:
     """On the union of categories, unseen ones included, all five statistics are scipy's or the formula's."""

@@ -447,7 +447,7 @@ def in_format(rows: list[dict[str, Any]], name: str) -> bytes:
 @pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet", "a.csv.gz"])
 @given(rows=records)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 def test_round_trip(name: str, rows: list[dict[str, Any]]) -> None:
     """What was written comes back, in every format."""
     result = as_dict(decoded(in_format(rows, name), name, kinds={"x": "numeric", "c": "categorical"}))
@@ -467,7 +467,7 @@ def test_round_trip(name: str, rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "parquet", "csv.gz"])
 @given(data=st.binary(max_size=200) | st.text(alphabet='{}[]",:;\n\t\\u0aeN.-1 ', max_size=60).map(str.encode))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 def test_garbage_is_refused_or_rejected(suffix: str, data: bytes) -> None:
     """Whatever the bytes, there are columns or a BatchError, and the counts add up."""
     chunks, reasons = attempted(data, f"a.{suffix}")
@@ -496,7 +496,7 @@ values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.sampled_fr
     task=st.sampled_from(["binary", "multiclass", "regression"]),
     kinds=st.none() | st.just({"x": "numeric"}) | st.just({"x": "categorical"}),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str, kinds: Any) -> None:
     """Whatever the values, each record is accepted or rejected for one reason, in lines and as a document alike."""
     # A row that shows what the file is about, or the others might be none of its rows.
@@ -512,7 +512,7 @@ def test_any_record_counts_once(role: str, rows: list[dict[str, Any]], task: str
 
 @pytest.mark.no_cover
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_damaged_parquet_is_refused_or_read(at: int, noise: bytes) -> None:
     """Bytes that changed inside a Parquet file raise nothing but BatchError."""
     whole = churn_parquet()

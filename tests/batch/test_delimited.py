@@ -146,7 +146,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_s
 
 
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=10), st.integers(16, 64))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_round_trip(rows: list[tuple[str, str]], size: int) -> None:
     """Any text comes back from a file that a CSV writer wrote, wherever the blocks end."""
     buffer = io.BytesIO()

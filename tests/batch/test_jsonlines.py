@@ -168,7 +168,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @pytest.mark.no_cover
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b"]), json_values, max_size=3), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_any_records_are_read_alike(records: list[dict[str, Any]]) -> None:
     """Whenever the columnar parser reads records at all, Python's parser finds the same in them."""
     lines = lines_of(*records)

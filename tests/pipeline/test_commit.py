@@ -177,7 +177,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.mark.no_cover
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(pool=_POOL, steps=_STEPS, window_by=st.sampled_from(["label_time", "prediction_time"]))
 def test_windows_equal_the_rows(shared: Store, pool: list[Prediction], steps: list[Step], window_by: str) -> None:
     """After every step each window counts its labelled rows once, with their last label, up to now and no further."""

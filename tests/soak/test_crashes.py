@@ -10,7 +10,7 @@ from mlflow_servers import free_port
 from soak.exporter import Page
 from soak.harness import INSIDE, Harness, Run
 
-KILLS: Final = int(os.environ.get("SOAK_KILLS", "6"))
+KILLS: Final = int(os.environ.get("SOAK_KILLS", "3"))
 SEED: Final = int(os.environ.get("SOAK_SEED", "1"))
 # Figures that say when or how often files were read, and so depend on the kills by their definition; and the share of
 # labels that are kept, since when those that were replaced are forgotten depends on that as well.

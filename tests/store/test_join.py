@@ -105,7 +105,7 @@ _NUMBERS = count()
 
 
 @pytest.mark.no_cover
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(steps=_STEPS, task=st.sampled_from(sorted(VALUES)))
 def test_any_sequence_of_steps(shared: Store, steps: list[Step], task: Task) -> None:
     """However rows are spread over steps, each prediction has the label that counts, and is fresh once."""
@@ -397,7 +397,7 @@ _ROWS = st.lists(
 
 
 @pytest.mark.no_cover
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_split_of_files_with_keys_that_repeat(shared: Store, data: st.DataObject) -> None:
     """However files are cut and in whatever order their parts come, what counts is what one pass over all says."""

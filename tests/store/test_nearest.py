@@ -39,7 +39,7 @@ def test_closest_first(first: list[int], second: list[int]) -> None:
 
 
 @pytest.mark.no_cover
-@settings(max_examples=12, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_steps(shared: Store, data: st.DataObject) -> None:
     """However rows of two devices are spread over steps, the pairs are those of one pass."""
