@@ -160,6 +160,36 @@ def test_too_slow(tmp_path: Path, longest: float, within: float | None) -> None:
     assert caught.value.reason == "timed_out"
 
 
+def test_waiting_for_a_processor_does_not_count(workers: Processes) -> None:
+    """On a machine that is busy with other things a file is not given up for it: workers come last there."""
+    processor = min(os.sched_getaffinity(0))
+    pid = run(workers, pinned, processor)
+    spinning = f"import os; os.sched_setaffinity(0, [{processor}])\nwhile True: pass"
+    others = [subprocess.Popen([sys.executable, "-c", spinning]) for _ in range(2)]
+    try:
+        began = time.monotonic()
+        assert workers.submit(spin, NOTHING, 0.15, within=0.5).result() == pid
+        assert time.monotonic() - began > 0.5
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def pinned(_: None, processor: int) -> int:
+    """Run on one processor only, from now on."""
+    os.sched_setaffinity(0, [processor])
+    return os.getpid()
+
+
+def spin(_: None, seconds: float) -> int:
+    """Use a processor for that long."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    return os.getpid()
+
+
 def test_long_tasks_hold_nobody_up(tmp_path: Path) -> None:
     """While others wait, a long task goes on apart; one for which there is no place is begun anew, and all are done."""
     workers = Processes(1, max_bytes=MEBIBYTE, folder=tmp_path)

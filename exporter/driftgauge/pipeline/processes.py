@@ -51,7 +51,7 @@ _PRELOADED: Final = ("pandas", "driftgauge.pipeline.reading")
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """What a worker is asked, how long that may take (s), and the future that gets what comes of it."""
+    """What a worker is asked, how long that may take (s, without waiting for a processor), and the future it is for."""
 
     call: tuple[Any, ...]
     within: float
@@ -165,7 +165,7 @@ class Processes:
     def _answer(self, worker: Worker, task: _Task, *, until: float, is_over: Callable[[], bool]) -> Any:
         """Wait for the answer, until that takes too long or the task's turn is over: then it goes on apart."""
         try:
-            while not worker.has_answer(_left(task, until)):
+            while not worker.has_answer(_left(task, until + worker.waited())):
                 if is_over():
                     return self._go_on_apart(worker, task, until)
             answer = worker.answer()
@@ -250,7 +250,10 @@ def _stopping() -> BatchError:
 
 
 def _left(task: _Task, until: float) -> float:
-    """Return how long to wait for an answer now (s). Raises BatchError timed_out when there is no time left."""
+    """Return how long to wait for an answer now (s). Raises BatchError timed_out when there is no time left.
+
+    until: when its time is over; what the worker waited for a processor is not the file's fault and is part of it.
+    """
     left = until - time.monotonic()
     if left <= 0:
         raise BatchError("timed_out", f"The file was not decoded within {task.within:.0f} s; log smaller files.")
