@@ -13,10 +13,12 @@ from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.columns import Columns
 from driftgauge.config import Limits, Window
 from driftgauge.families import LABEL_DELAY_BUCKETS
+from driftgauge.generator.alerts import Severity
 from driftgauge.generator.thresholds import shipped
 from driftgauge.reference import Reference
 from driftgauge.report import Subject
 from driftgauge.snapshot import Identity, Joining, ModelState, model_samples
+from driftgauge.verdict import Finding, Rules
 from driftgauge.windows import PaneKey
 
 WINDOWS: Final = (Window("1h", 3600), Window("24h", 86_400), Window("7d", 7 * 86_400))
@@ -24,6 +26,7 @@ WINDOWS: Final = (Window("1h", 3600), Window("24h", 86_400), Window("7d", 7 * 86
 NOW: Final = 1_767_618_000 * MICROS
 HOUR: Final = 3600
 ROWS: Final = 400
+RULES: Final = Rules.of(shipped())
 
 
 def rows_of(
@@ -117,7 +120,13 @@ def a_state(
     )
 
 
-def a_subject(state: ModelState, **known: Any) -> Subject:
+def a_subject(state: ModelState, *, now: int = NOW, **known: Any) -> Subject:
     """Return a subject of a state, with the samples that a snapshot gives."""
-    samples = model_samples(state, windows=WINDOWS, limits=Limits(), now=NOW)
-    return Subject(state, samples, WINDOWS, Limits(), NOW, shipped(), **known)
+    samples = model_samples(state, windows=WINDOWS, limits=Limits(), now=now)
+    return Subject(state, samples, WINDOWS, Limits(), now, RULES, **known)
+
+
+def a_finding(alert: str, severity: Severity, sentence: str, *, runbook: str = "", **labels: str) -> Finding:
+    """Return a finding that says so."""
+    links = {"runbook_url": runbook, "dashboard_url": "https://grafana/d/x"}
+    return Finding(alert, severity, labels, 1.0, "", f"{alert} in short", sentence, "Look there.", links, unsure=False)

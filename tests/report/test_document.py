@@ -10,22 +10,20 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
-from data_builders import a_model
+from data_builders import MICROS, a_model
 from driftgauge.generator.runbooks import mitigation
 from driftgauge.generator.thresholds import shipped
-from driftgauge.report import Finding, NotPublished, document
+from driftgauge.report import NotPublished, document
 from driftgauge.samples import Sample
 from driftgauge.snapshot import ModelState
-from report.subjects import ROWS, a_state, a_subject
+from report.subjects import NOW, ROWS, a_finding, a_state, a_subject
 
 DOCS: Final = Path(__file__).parents[2] / "exporter" / "docs"
 SCHEMA: Final = jsonschema.Draft202012Validator(json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8")))
 HEALTHY: Final = a_subject(a_state(days=1))
 FINDINGS: Final = (
-    Finding(
-        "ModelFeaturesDrifted", "high", "2 of 4 features drifted", {"runbook_url": "https://x/y"}, {"version": "2"}
-    ),
-    *(Finding("ModelFeatureDrifted", "low", f"feature {n}", {}, {"feature": str(n)}, 1.0) for n in range(30)),
+    a_finding("ModelFeaturesDrifted", "high", "2 of 4 features drifted", runbook="https://x/y", version="2"),
+    *(a_finding("ModelFeatureDrifted", "low", f"feature {n} drifted", feature=str(n)) for n in range(30)),
 )
 
 
@@ -94,7 +92,7 @@ def test_the_verdict(drifted: Mapping[str, Any]) -> None:
     assert drifted["verdict"] == {
         "status": "action_required",
         "severity": "high",
-        "sentence": "High: 2 of 4 features drifted; besides, ModelFeatureDrifted.",
+        "sentence": "High: 2 of 4 features drifted (besides: ModelFeatureDrifted).",
     }
     healthy = of(HEALTHY)["verdict"]
     assert (healthy["status"], healthy["severity"]) == ("healthy", None)
@@ -166,5 +164,22 @@ def test_days(drifted: Mapping[str, Any]) -> None:
     assert summary["average"] == pytest.approx(sum(accuracies) / 3)
     assert (summary["lowest"], summary["highest"]) == (min(accuracies), max(accuracies))
     assert history["batches"] == 4
+    assert (history["alerts"]["now"], history["alerts"]["by_kind"]) == (
+        31,
+        {"ModelFeatureDrifted": 30, "ModelFeaturesDrifted": 1},
+    )
     assert history["heatmap"]["features"][:2] == ["f0", "plan"]
     assert [psi > 0.2 for psi in history["heatmap"]["psi"][0]] == [False, False, True]
+
+
+def test_alerts_of_days_before() -> None:
+    """What would have held on a day by its rows alone, judged by the rules that ship, comes after what holds now."""
+    state = a_state(days=2, shift=1.0, wrong=0.3)
+    later = replace(a_subject(state, now=NOW + 86_400 * MICROS), findings=FINDINGS[:1])
+    alerts = of(later)["history"]["alerts"]
+
+    assert alerts["last"][0]["when"] == "now"
+    assert {each["when"] for each in alerts["last"][1:]} == {"2026-01-05"}
+    assert alerts["by_kind"]["ModelPerformanceDegraded"] == 2
+    assert alerts["by_severity"]["critical"] == 2
+    assert alerts["last"][1]["text"].startswith("churn version 2: accuracy in the last 24h is 0.")

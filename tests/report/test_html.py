@@ -81,7 +81,7 @@ def test_it_shows_what_is_known(found: Mapping[str, Any]) -> None:
         "2 of 4 judged features drifted",
         found["slices"]["items"][0]["slice"],
         "2026-01-03",
-        "and 10 more",
+        "And 10 more.",
         "Made by driftgauge 1.2.3",
     ):
         assert words in text

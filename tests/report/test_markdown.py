@@ -32,7 +32,7 @@ def test_what_it_says(found: Mapping[str, Any]) -> None:
     assert text.startswith(
         "# churn version 2\n\nbinary, window 24h: 2026-01-04 13:00:00 UTC to 2026-01-05 13:00:00 UTC\n"
     )
-    assert "\n**Action required.** High: 2 of 4 features drifted; besides, ModelFeatureDrifted.\n" in text
+    assert "\n**Action required.** High: 2 of 4 features drifted (besides: ModelFeatureDrifted).\n" in text
     assert "\n- **Roll back** when the drift began with a release of the model or of feature code.\n" in text
     assert "\n- [Runbook](https://x/y)\n" in text
     assert "\n| roc\\_auc | " in text

@@ -14,6 +14,6 @@ links        dashboards and MLflow
 """
 
 from driftgauge.report.document import Document, document
-from driftgauge.report.subject import Chosen, Finding, Judge, NotPublished, Said, Subject
+from driftgauge.report.subject import Chosen, NotPublished, Said, Subject
 
-__all__ = ["Chosen", "Document", "Finding", "Judge", "NotPublished", "Said", "Subject", "document"]
+__all__ = ["Chosen", "Document", "NotPublished", "Said", "Subject", "document"]

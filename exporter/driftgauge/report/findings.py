@@ -4,7 +4,8 @@ import re
 from typing import Any, Final
 
 from driftgauge.generator.runbooks import mitigation
-from driftgauge.report.subject import Finding, Subject
+from driftgauge.report.subject import Subject
+from driftgauge.verdict import Finding
 
 # Of one alert: it may hold for each of hundreds of features.
 MOST_OF_ONE: Final = 20
@@ -24,7 +25,7 @@ def findings(subject: Subject) -> list[dict[str, Any]]:
             "alert": alert,
             "severity": found[0].severity,
             "summary": found[0].summary,
-            "runbook": found[0].links.get(_RUNBOOK, ""),
+            "runbook": found[0].runbook,
             "count": len(found),
             "items": [_item(each) for each in found[:MOST_OF_ONE]],
             "actions": [_action(item) for item in mitigation(alert, subject.thresholds)],

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.report.performance import metrics_of, whole
-from driftgauge.report.subject import Chosen, Finding, Found
+from driftgauge.report.subject import Chosen, Found
 from driftgauge.snapshot import Day, days
+from driftgauge.verdict import Finding, findings
 from driftgauge.windows import MICROSECONDS
 
 MOST_DAYS: Final = 31
@@ -107,11 +108,15 @@ def _psi(day: Day, chosen: Chosen) -> dict[str, float]:
 
 
 def _alerts(found: Sequence[Day], chosen: Chosen) -> dict[str, Any]:
-    """Return what holds now and would have held on each day of the version by its rows alone, the latest first."""
+    """Return what holds now and would have held on each day before by its rows alone, the latest first."""
     subject = chosen.subject
     held: list[tuple[str, Finding]] = [(NOW, each) for each in subject.findings]
-    for day in reversed(found):
-        held += [(_date(day), each) for each in subject.judge(day.samples, day.end * MICROSECONDS)]
+    # What there is of today is in what holds now.
+    for day in reversed([day for day in found if day.end - day.start >= day.window.seconds]):
+        held += [
+            (_date(day), each)
+            for each in findings(chosen.model, day.samples, subject.rules, now=day.end * MICROSECONDS)
+        ]
     kinds = Counter(each.alert for _, each in held)
     return {
         "now": len(subject.findings),

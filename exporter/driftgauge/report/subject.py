@@ -1,52 +1,22 @@
 """What a report is made of: everything that is known of a model at one instant, and which part of it was asked for.
 
-Values only; who knows them is the service. `Subject.judge` says which alerts would hold of given samples, so that what
-a report says of now and of a day before comes from the same judges.
+Values only; who knows them is the service.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from driftgauge.config import Limits, Window
 from driftgauge.errors import ConfigError
-from driftgauge.generator.alerts import Severity
 from driftgauge.generator.thresholds import Thresholds
 from driftgauge.reference import Reference
 from driftgauge.samples import HistogramSample, Sample, Samples
 from driftgauge.snapshot import ModelState
+from driftgauge.verdict import Finding, Rules
 
 
 class NotPublished(ConfigError):
     """A report was asked for of a model, version or window that there is not; the message names those there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """An alert that holds: how grave it is, its labels, what it says, and the addresses it leads to, by annotation.
-
-    value: what was measured. limit: as people say it, "" of a mere flag. sentence: what is the matter; look: what to
-    look at.
-    """
-
-    alert: str
-    severity: Severity
-    sentence: str
-    links: Mapping[str, str]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    value: float | None = None
-    limit: str = ""
-    summary: str = ""
-    look: str = ""
-
-    @property
-    def version(self) -> str:
-        """The version that it is about, "" when it is about all of them."""
-        return self.labels.get("version", "")
-
-    @property
-    def window(self) -> str:
-        """The window that it is about, "" when it is about none."""
-        return self.labels.get("window", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +36,12 @@ class Said:
     last: float
 
 
-# Samples, and as of when (µs).
-Judge = Callable[[Samples, int], Sequence[Finding]]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
     """What is known of a model at `now` (µs since 1970).
 
-    samples: of the snapshot, all versions and windows. findings: what holds now, the gravest first. judge: the same of
-    other samples, as far as these alone tell. said: of its files, the latest first. failure: why it was not refreshed.
+    samples: of the snapshot, all versions and windows. rules: by which it is judged. findings: what holds now, the
+    gravest first. said: of its files, the latest first. failure: why it was not refreshed in full.
     """
 
     state: ModelState
@@ -83,11 +49,15 @@ class Subject:
     windows: tuple[Window, ...]
     limits: Limits
     now: int
-    thresholds: Thresholds
+    rules: Rules
     findings: tuple[Finding, ...] = ()
-    judge: Judge = lambda _, __: ()
     said: tuple[Said, ...] = ()
     failure: str | None = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What the rules were made of."""
+        return self.rules.thresholds
 
     @property
     def versions(self) -> list[str]:

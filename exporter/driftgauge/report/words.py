@@ -21,14 +21,13 @@ def sentence(chosen: Chosen, document: dict[str, Any]) -> str:
 
 def _of_findings(chosen: Chosen) -> str:
     first, *others = chosen.subject.findings
-    text = first.sentence.rstrip(".")
-    if not others:
-        return f"{first.severity.capitalize()}: {text}."
+    # The sentence that follows tells on how many rows.
+    said = f"{first.severity.capitalize()}: {first.sentence.partition('. ')[0].rstrip('.')}"
     names = list(dict.fromkeys(each.alert for each in others if each.alert != first.alert))
-    if not names:
-        return f"{first.severity.capitalize()}: {text}, and {len(others)} more such findings."
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"{first.severity.capitalize()}: {text}; besides, {', '.join(names[:_MOST_NAMED])}{more}."
+    if names:
+        return f"{said} (besides: {', '.join(names[:_MOST_NAMED])}{more})."
+    return f"{said} ({len(others)} more of this alert)." if others else f"{said}."
 
 
 def _performance(chosen: Chosen, document: dict[str, Any]) -> list[str]:

@@ -6,16 +6,15 @@ what it holds is never changed.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from json import dumps
 from typing import Any, Final
 
 from driftgauge import __version__
-from driftgauge.config import Config, ModelConfig, Window
+from driftgauge.config import Config, Window
 from driftgauge.hiding import hidden, hidden_values
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.memory import Failure, Memory
-from driftgauge.report import Document, Finding, NotPublished, Said, Subject, document
+from driftgauge.report import Document, NotPublished, Said, Subject, document
 from driftgauge.report.html import html
 from driftgauge.report.markdown import markdown
 from driftgauge.samples import Samples
@@ -74,39 +73,18 @@ def subject_of(known: Captured, config: Config, failure: Failure | None = None) 
         )
         for remark in reversed(list(known.journal.remarks.values()))
     ]
-    judge = partial(_judged, known.state.config, config)
+    rules = rules_of(config)
     return Subject(
         state=known.state,
         samples=known.samples,
         windows=known.windows,
         limits=config.limits,
         now=known.now,
-        thresholds=rules_of(config).thresholds,
-        findings=tuple(judge(known.samples, known.now, journal=known.journal)),
-        judge=judge,
+        rules=rules,
+        findings=judged(known.state.config.name, known.samples, known.journal, rules, now=known.now),
         said=tuple(said),
         failure=hidden(failure[1]) if failure else None,
     )
-
-
-def _judged(
-    model: ModelConfig, config: Config, samples: Samples, now: int, *, journal: Journal | None = None
-) -> Sequence[Finding]:
-    """Return what holds of samples at `now` (µs); journal: None where only these are known."""
-    return [
-        Finding(
-            each.alert,
-            each.severity,
-            each.sentence,
-            each.links,
-            labels=each.labels,
-            value=each.value,
-            limit=each.limit,
-            summary=each.summary,
-            look=each.look,
-        )
-        for each in judged(model.name, samples, journal or Journal(), rules_of(config), now=now)
-    ]
 
 
 def _as_json(found: Document, home: str) -> str:  # noqa: ARG001 - as the others
