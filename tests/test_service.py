@@ -1,5 +1,6 @@
 """The refresh loop over real MLflow stores: what is served before, during and after everything that can happen."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -81,6 +82,27 @@ def test_new_batches_are_picked_up(shared: tuple[Bench, Front]) -> None:
     assert found["model_predictions_total", "churn", "unknown"] == len(ROWS)
 
 
+def report(front: Front, model: str = "churn", **asked: str) -> tuple[int, str]:
+    """Ask for a report; return status and body."""
+    wanted = {"version": None, "window": None, "form": "json", "home": "/", **asked}
+    reply = front.report(model, **wanted)  # type: ignore[arg-type]
+    return reply.status, b"".join(reply.pieces).decode()
+
+
+def test_reports_of_a_running_exporter(shared: tuple[Bench, Front]) -> None:
+    """The refresher makes them of what is published; what there is not is said with the names that exist."""
+    bench, front = shared
+    status, text = report(front)
+    found = json.loads(text)
+
+    assert status == 200
+    assert (found["model"], found["version"], found["period"]["predictions"]) == ("churn", "unknown", len(ROWS))
+    assert found["performance"]["metrics"][0]["value"] == values(front)["model_accuracy", "churn", "unknown", "24h"]
+    assert report(front, "chrun") == (404, "there is no model 'chrun' here; there are churn, fraud\n")
+    assert report(front, version="9") == (404, 'churn has no version "9" that is published; it has unknown\n')
+    assert report(bench.front())[0] == 503
+
+
 def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:
     """The last values stay, failures are counted, a restart serves them too, and all recovers."""
     shutil.copyfile(empty_database, tmp_path / "mlflow.db")
@@ -103,6 +125,8 @@ def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:
         assert restarted.ready
         assert restored["model_predictions_total", "churn", "unknown"] == len(ROWS)
         assert restored["model_accuracy", "churn", "unknown", "24h"] == 0.5
+        status, text = report(restarted)
+        assert (status, json.loads(text)["period"]["predictions"]) == (200, len(ROWS))
         with mlflow_server(tmp_path, port):
             bench.log("churn", "after.jsonl")
             # A refresh may come between the server's start and the batch.

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
+from driftgauge.web.answer import MEDIA_TYPES, Answer
 from driftgauge.web.connections import DEADLINES, Deadlines
 from driftgauge.web.listening import bind
 from driftgauge.web.server import Server
@@ -57,6 +58,10 @@ class Stub:
     def status(self) -> Status:
         """Return the prepared status."""
         return self.shown
+
+    def report(self, model: str, *, version: str | None, window: str | None, form: str, home: str) -> Answer:
+        """Return what was asked for."""
+        return Answer(200, MEDIA_TYPES[form], [repr((model, version, window, form, home)).encode()])
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ HEADERS = [
     ("a name that is not UTF-8", {"Authorization": "Basic " + base64.b64encode(b"\xff:x").decode()}),
     ("nothing after the scheme", {"Authorization": "Basic"}),
 ]
-GUARDED = ("/", "/metrics", "/config", "/-/healthy", "/-/ready", "/nowhere")
+GUARDED = ("/", "/metrics", "/config", "/models/churn", "/-/healthy", "/-/ready", "/nowhere")
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_everything_is_behind_the_guard() -> None:
 
     assert [reply.status for reply in refused] == [401] * len(GUARDED)
     assert {reply.headers["www-authenticate"] for reply in refused} == {'Basic realm="driftgauge", charset="UTF-8"'}
-    assert admitted == [200, 200, 200, 200, 200, 404]
+    assert admitted == [200, 200, 200, 200, 200, 200, 404]
 
 
 @pytest.mark.parametrize("headers", [row[1] for row in HEADERS], ids=[row[0] for row in HEADERS])
@@ -239,7 +239,7 @@ def test_unguarded_paths() -> None:
     """A probe of the paths that are named needs no credentials; nothing else is open."""
     guard = Guard(create_app(Stub, version="1"), lambda: WebConfig(basic_auth_users=USERS), unguarded={"/-/healthy"})
     with running(guard) as url:
-        assert [fetch(url, path).status for path in GUARDED] == [401, 401, 401, 200, 401, 401]
+        assert [fetch(url, path).status for path in GUARDED] == [401, 401, 401, 401, 200, 401, 401]
         assert fetch(url, "/-/healthy", headers=basic("alice", "wrong")).status == 200
 
 

@@ -123,6 +123,34 @@ def test_metrics_head(url: str) -> None:
     assert head.headers["content-length"] == str(len(get.body))
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "media_type", "said"),
+    [
+        ("/models/churn", 200, "text/html; charset=utf-8", "('churn', None, None, 'html', '/')"),
+        (
+            "/models/a%2Fb%20%3Cc%3E/d?version=7&window=24h&format=json",
+            200,
+            "application/json",
+            "('a/b <c>/d', '7', '24h', 'json', '/')",
+        ),
+        ("/models/churn?format=md", 200, "text/markdown; charset=utf-8", "('churn', None, None, 'md', '/')"),
+        (
+            "/models/churn?format=pdf",
+            400,
+            "text/plain; charset=utf-8",
+            "There is no format of that name; there are html, md, json.\n",
+        ),
+    ],
+    ids=["usual", "hostile name", "markdown", "no form"],
+)
+def test_reports(url: str, path: str, status: int, media_type: str, said: str) -> None:
+    """A report is asked for by model, version, window and form; the page may load nothing."""
+    reply = fetch(url, path)
+
+    assert (reply.status, reply.headers["content-type"], reply.body.decode()) == (status, media_type, said)
+    assert reply.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline';")
+
+
 def test_large_pages_arrive_whole() -> None:
     """A page of many slices is put together again as it was."""
     page = bytes(range(256)) * 5000

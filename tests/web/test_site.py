@@ -8,7 +8,7 @@ from driftgauge.web.site import Site, site_of
 
 from .servers import Stub, fetch, running
 
-PAGES = ("/", "/metrics", "/config", "/-/healthy", "/-/ready")
+PAGES = ("/", "/metrics", "/config", "/models/churn", "/-/healthy", "/-/ready")
 EXTERNAL = "https://monitoring.example.com/driftgauge/"
 
 
@@ -69,7 +69,7 @@ def test_pages_below_a_prefix() -> None:
         outside = [fetch(url, page).status for page in ("/metrics", "/-/healthy", "/driftmetrics", "/drift/drift/")]
         page = fetch(url, "/drift/").body.decode()
 
-    assert statuses == [200, 404, 200, 200, 200, 200]
+    assert statuses == [200, 404, 200, 200, 200, 200, 200]
     assert outside == [404] * 4
     links = ("/drift/prometheus/metrics", "/drift/config", "/drift/-/healthy", "/drift/-/ready")
     assert [f'href="{link}"' in page for link in links] == [True] * 4

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -25,11 +26,15 @@ from driftgauge.service.landing import model_status, moment
 from driftgauge.service.logs import Logs
 from driftgauge.service.placing import placement, refuse_unusable, said
 from driftgauge.service.publication import Publication
+from driftgauge.service.questions import NoAnswer
 from driftgauge.service.supervisor import FIRST_PAUSE, Child, Order, Supervisor
 from driftgauge.sharding import Shard
+from driftgauge.web.answer import MEDIA_TYPES, Answer
 from driftgauge.web.status import RefresherStatus, Status
 
 PREFIX: Final = "driftgauge_refresher"
+# Seconds.
+_ASK_AGAIN: Final = 5
 
 
 class Front:
@@ -101,6 +106,25 @@ class Front:
     def config_text(self) -> str:
         """Return the configuration in use as YAML, secrets redacted."""
         return hidden_known(redacted(self._config))
+
+    def report(self, model: str, *, version: str | None, window: str | None, form: str, home: str) -> Answer:
+        """Return the report on a model, which the refresher makes; form: html, md or json."""
+        names = [each.name for each in self._config.models]
+        if model not in names:
+            place = self._config.elsewhere.get(model)
+            where = "" if place is None else f"; shard {place} has it"
+            said = f"there is no model {model!r} here{where}; there are {', '.join(names) or 'none'}"
+            return Answer.text(404, hidden_known(said))
+        asked = {"model": model, "version": version, "window": window, "form": form, "home": home}
+        try:
+            answer = self._supervisor.ask(asked)
+        except NoAnswer as error:
+            return Answer.text(503, f"No report now: {error}. Ask again in some seconds.", retry_after=_ASK_AGAIN)
+        status = int(answer.header["status"])
+        if status == HTTPStatus.OK:
+            return Answer(status, MEDIA_TYPES[form], answer.part(0))
+        again = _ASK_AGAIN if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return Answer.text(status, str(answer.header["text"]), retry_after=again)
 
     def status(self) -> Status:
         """Return what the landing page shows."""

@@ -22,6 +22,7 @@ from driftgauge.service import placing, refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
 from driftgauge.service.health import RefreshHealth
+from driftgauge.service.reports import Known, Reports
 from driftgauge.service.rounds import SLOW, Outcome, Rounds, slow
 from driftgauge.service.steady import SteadyClock
 from driftgauge.service.writing_back import WritingBack
@@ -79,6 +80,7 @@ class Refresher:
         self._said = 0.0
         self._stopping = threading.Event()
         self._writing_back = WritingBack(config, health)
+        self._reports = Reports(config, self._known, answer=self._answer)
 
     def run(self) -> None:
         """Refresh until the front says stop. Raises StateError when the state cannot be opened at the start."""
@@ -103,10 +105,11 @@ class Refresher:
                     raise
 
     def _listen(self) -> None:
-        """Wait for the front to say stop, or to be gone."""
+        """Wait for the front to say stop, or to be gone; take its questions meanwhile."""
         try:
             while (message := self._channel.receive()) and message.kind != "stop":
-                pass
+                if message.kind == "report" and message.document:
+                    self._reports.ask(message.document.header)
         except EOFError:
             self._front_gone()
         self._stopping.set()
@@ -114,6 +117,14 @@ class Refresher:
         self._close_workers()
         if self._rounds is not None:
             self._rounds.wake()
+
+    def _known(self, model: str) -> Known:
+        """Return what was last published of a model; any thread calls it."""
+        outcome = self._outcomes.get(model, Outcome())
+        return Known(outcome.known, outcome.failure)
+
+    def _answer(self, document: Document) -> None:
+        self._channel.send("report", document=document)
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -5,7 +5,7 @@ what it holds is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import dumps
 from typing import Any, Final
 
@@ -27,13 +27,14 @@ from driftgauge.windows import MICROSECONDS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
-    """What a snapshot of a model knows. now: as of when, in µs since 1970."""
+    """What a snapshot of a model knows. now: as of when, in µs since 1970. mark: of this very snapshot."""
 
     state: ModelState
     journal: Journal
     windows: tuple[Window, ...]
     samples: Samples
     now: int
+    mark: object = field(default_factory=object)
 
 
 def captured(memory: Memory, samples: Samples, now: int) -> Captured:

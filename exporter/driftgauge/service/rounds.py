@@ -18,6 +18,7 @@ from driftgauge.pipeline.refresh import MODELS_BEGUN, Pipeline
 from driftgauge.pipeline.turns import Turn
 from driftgauge.samples import Samples
 from driftgauge.service.refreshing import OnFound, nobody, samples_of, shown_of
+from driftgauge.service.reporting import Captured, captured
 from driftgauge.snapshot import SnapshotCache
 from driftgauge.windows import MICROSECONDS
 
@@ -32,7 +33,8 @@ _LATE: Final = (
 class Outcome:
     """What came of refreshing a model.
 
-    refreshed: as of when (s) it was refreshed in full, None if never yet. seconds: how long it took.
+    refreshed: as of when (s) it was refreshed in full, None if never yet. seconds: how long it took. known: what its
+    samples were computed of, for reports.
     """
 
     samples: Samples = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Outcome:
     failure: Failure | None = None
     refreshed: float | None = None
     seconds: float = 0.0
+    known: Captured | None = None
 
 
 @dataclass(slots=True)
@@ -129,7 +132,8 @@ class Rounds:
             samples, failure = samples_of(memory, self._config, None, None, now=self._now)
             if failure is None:
                 shown = shown_of(memory, self._config, samples, now=self._now)
-                self.progress.outcomes[name] = Outcome(samples, shown)
+                known = captured(memory, samples, self._now)
+                self.progress.outcomes[name] = Outcome(samples, shown, known=known)
 
     def wake(self) -> None:
         """Have `wait` and `take` return; callable from any thread."""
@@ -155,7 +159,9 @@ class Rounds:
         refreshed = before.refreshed if before and failure else None if failure else now / MICROSECONDS
         shown = shown_of(memory, self._config, samples, now=now)
         self._found(memory, samples, failure, now)
-        return Outcome(samples, shown, failure, refreshed)
+        is_old = before is not None and before.known is not None and samples is before.samples
+        known = before.known if before and is_old else captured(memory, samples, now)
+        return Outcome(samples, shown, failure, refreshed, known=known)
 
 
 def slow(progress: Progress, *, after: float, late: float, now: float) -> dict[str, Outcome]:

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from driftgauge.service.channel import Channel, ChannelError, Document, Message
+from driftgauge.service.questions import Questions
 
 # The `reason` label of driftgauge_refresher_restarts_total.
 CRASHED: Final = "crashed"
@@ -76,7 +77,7 @@ class Supervisor:
 
     spawn: starts one at the given end of a channel. on_publication: gets the document of each publication, and
     on_failure that with the health after a refresh that has none. on_refused: gets the message of a first refresher
-    that cannot use the state; none is started again then.
+    that cannot use the state; none is started again then. questions: get what is answered.
     """
 
     def __init__(
@@ -86,9 +87,11 @@ class Supervisor:
         on_publication: Callable[[Document], None],
         on_failure: Callable[[Document], None],
         on_refused: Callable[[str], None],
+        questions: Questions | None = None,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._spawn = spawn
+        self._questions = questions or Questions()
         self._on_document = {"publication": on_publication, "failure": on_failure}
         self._on_refused = on_refused
         self._first_pause = first_pause
@@ -99,6 +102,7 @@ class Supervisor:
         self._replacing = threading.Event()
         self._order: Order | None = None
         self._child: Child | None = None
+        self._channel: Channel | None = None
         self._restarts: dict[str, int] = {}
         self._failures = 0
         self._clean = True
@@ -129,6 +133,17 @@ class Supervisor:
         """End the refresher that runs, if one does, and start another as ordered, in the background."""
         self._order = order
         self._replacing.set()
+
+    def ask(self, asked: Mapping[str, Any]) -> Document:
+        """Return what the refresher answers to a question about reports; any thread calls it. Raises NoAnswer."""
+
+        def send(document: Document) -> None:
+            channel = self._channel
+            if channel is None:
+                raise EOFError("there is no refresher")
+            channel.send("report", document=document)
+
+        return self._questions.ask(send, asked)
 
     def stop(self) -> bool:
         """End the refresher; return whether it left in time, so that nothing of a refresh has to be done again."""
@@ -177,12 +192,13 @@ class Supervisor:
             return _end(CRASHED, f"it could not be started: {error}")
         finally:
             theirs.close()
-        self._child = child
+        self._child, self._channel = child, ours
         self._log.info("refresher started", pid=child.pid)
         try:
             return self._follow(child, ours, order)
         finally:
-            self._child = None
+            self._child = self._channel = None
+            self._questions.gone()
             child.kill()
             ours.close()
 
@@ -198,6 +214,9 @@ class Supervisor:
                 if message is None:
                     if busy_since is not None and time.monotonic() - busy_since > patience:
                         return _end(DEADLINE, f"no progress within {patience:g} s")
+                    continue
+                if message.kind == "report":
+                    self._questions.answered(_document(message))
                     continue
                 patience = order.deadline
                 take = self._on_document.get(message.kind)

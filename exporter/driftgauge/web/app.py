@@ -23,6 +23,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from driftgauge.web.answer import MEDIA_TYPES, Answer
 from driftgauge.web.connections import Connection, connection_of
 from driftgauge.web.filtering import wanted
 from driftgauge.web.negotiation import accepts_gzip, exposition
@@ -68,6 +69,9 @@ class Exporter(Protocol):
 
     def status(self) -> Status:
         """Return what the landing page shows."""
+
+    def report(self, model: str, *, version: str | None, window: str | None, form: str, home: str) -> Answer:
+        """Return the report on a model, or why there is none; form: a key of `MEDIA_TYPES`. home: the landing page."""
 
 
 def create_app(
@@ -118,7 +122,22 @@ def _pages(current: Callable[[], Exporter | None], site: Site, version: str) -> 
     def config(_: Request) -> Response:
         return Response(_started(current).config_text(), media_type="text/yaml")
 
-    return [Route(site.path("/"), index), Route(site.path("/config"), config)]
+    def report(request: Request) -> Response:
+        asked = request.query_params
+        form = asked.get("format", "html")
+        if form not in MEDIA_TYPES:
+            return _answered(Answer.text(400, f"There is no format of that name; there are {', '.join(MEDIA_TYPES)}."))
+        name, version, window = request.path_params["name"], asked.get("version"), asked.get("window")
+        return _answered(_started(current).report(name, version=version, window=window, form=form, home=site.link("/")))
+
+    # A name may have slashes.
+    found = Route(site.path("/models/{name:path}"), report)
+    return [Route(site.path("/"), index), Route(site.path("/config"), config), found]
+
+
+def _answered(answer: Answer) -> Response:
+    headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
+    return Response(b"".join(answer.pieces), answer.status, headers, media_type=answer.media_type)
 
 
 def _reload(current: Callable[[], Exporter | None]) -> Callable[[Request], Awaitable[Response]]:
