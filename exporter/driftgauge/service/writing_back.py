@@ -9,13 +9,13 @@ from typing import Any, Final
 from driftgauge.config import Config, Window
 from driftgauge.hiding import hidden_known, hidden_values
 from driftgauge.pipeline.memory import Failure, Memory
-from driftgauge.report import Finding
 from driftgauge.samples import Samples
 from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.refreshing import IN_PART
 from driftgauge.service.reporting import Captured, captured, report_of, subject_of, written
 from driftgauge.source import Result, Results
+from driftgauge.verdict import Finding
 from driftgauge.writeback.content import Known, results
 from driftgauge.writeback.writer import Standing, Writeback
 
