@@ -10,6 +10,7 @@ process      the refresher as a child process, with its workers
 config_file  a configuration file as it was read
 channel      the messages between the two
 publication  what one refresh hands over, as bytes and back
+questions    what the front asks the refresher in between: reports
 notify       what systemd is told
 health       what is known of refreshes, and the families that say so
 landing      the rows of the landing page, from the figures that the refresher sent
@@ -19,6 +20,8 @@ refreshing   one refresh: all that needs the pipeline
 figures      what the landing page shows of each model
 facts        what is known of a model when that is made
 judging      what alerts say of a model now
+reporting    reports on models, from what a refresh knows
+reports      those that the front asks for
 
-All but the last five are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
+All but the last seven are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
 """
