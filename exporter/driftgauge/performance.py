@@ -108,7 +108,8 @@ def no_class_in_common(confusion: Mapping[tuple[str, str], int]) -> tuple[str, s
 def degradation(found: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
     """Return how much worse than the baseline each metric is that both have: positive is worse."""
     worse = {}
-    for name in found.keys() & baseline.keys():
+    # In the order of `found`, and not in that of a set, so that what is said of them is in the same order each time.
+    for name in filter(baseline.__contains__, found):
         if name in SCORES:
             worse[name] = baseline[name] - found[name]
         elif baseline[name] > 0:

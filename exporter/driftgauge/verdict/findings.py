@@ -84,7 +84,7 @@ class Finding:
 
 
 def findings(model: str, samples: Samples, rules: Rules, *, now: int, past: Past | None = None) -> tuple[Finding, ...]:
-    """Return what alerts on a model hold at `now` (µs), the gravest first; of one alert, that of the largest value.
+    """Return what alerts on a model hold at `now` (µs), the gravest first.
 
     samples: those of the model, as its snapshot has them. past: nothing of it is known for None; an alert that compares
     with it does not hold then.
@@ -110,7 +110,7 @@ def _recorded(model: str, past: Past, job: str) -> Mapping[str, Vector]:
 
 
 def _found(rule: Rule, known: KnownSeries) -> Iterator[Finding]:
-    for labels, value in sorted(rule.query(known), key=lambda series: series.order):
+    for labels, value in rule.query(known):
         yield Finding(
             alert=rule.name,
             severity=rule.severity,
