@@ -23,9 +23,9 @@ EACH: Final = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=list
 CHAIN: Final = ("datasource", "job", "instance", "model", "version", "window", "feature")
 
 
-def test_the_five_are_there() -> None:
+def test_all_are_there() -> None:
     """Each dashboard has the file name and uid that alerts and runbooks link to."""
-    expected = [f"driftgauge-{name}" for name in ("fleet", "model", "features", "quality", "exporter")]
+    expected = [f"driftgauge-{name}" for name in ("fleet", "model", "why", "features", "quality", "exporter")]
 
     assert list(DASHBOARDS) == expected
     assert [each["uid"] for each in DASHBOARDS.values()] == expected
@@ -152,7 +152,7 @@ def links(dashboard: Json) -> Iterator[str]:
 
 @EACH
 def test_links_lead_to_dashboards_and_variables_that_exist(dashboard: Json) -> None:
-    """A link names one of the five, sets only variables it has, and passes on only variables that are here."""
+    """A link names one of them, sets only variables it has, and passes on only variables that are here."""
     for url in links(dashboard):
         parts = urlsplit(url)
         if parts.netloc:
@@ -162,6 +162,17 @@ def test_links_lead_to_dashboards_and_variables_that_exist(dashboard: Json) -> N
         assert set(set_there) <= {each["name"] for each in there["templating"]["list"]}, url
         assert set(kept) <= {each["name"] for each in dashboard["templating"]["list"]}, url
         assert "${__url_time_range}" in url
+
+
+def test_what_belongs_together_is_one_click_away() -> None:
+    """What fell and why are on two dashboards, each with a link to the other that keeps time and variables."""
+    pair = {name: DASHBOARDS[f"driftgauge-{name}"] for name in ("model", "why")}
+
+    variables = [[each["name"] for each in dashboard["templating"]["list"]] for dashboard in pair.values()]
+    assert variables[0] == variables[1]
+    for name, other in (("model", "why"), ("why", "model")):
+        (link,) = (each for each in pair[name]["links"] if each.get("url") == f"/d/driftgauge-{other}")
+        assert (link["includeVars"], link["keepTime"]) == (True, True)
 
 
 @EACH

@@ -145,6 +145,7 @@ def test_links_are_those_of_the_alerts(drifted: Mapping[str, Any]) -> None:
     """Dashboards with model and version chosen; run and registered version in MLflow, quoted."""
     assert drifted["links"] == {
         "model": "http://localhost:3000/d/driftgauge-model?var-model=churn&var-version=2",
+        "why": "http://localhost:3000/d/driftgauge-why?var-model=churn&var-version=2",
         "features": "http://localhost:3000/d/driftgauge-features?var-model=churn&var-version=2",
         "quality": "http://localhost:3000/d/driftgauge-quality?var-model=churn&var-version=2",
         "mlflow_run": "http://localhost:5000/#/experiments/12/runs/run%207",

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from driftgauge.generator.promql import Target, all_rows, any_of, matcher, narrowed
 from driftgauge.generator.thresholds import Links
 
-Board = Literal["fleet", "model", "features", "quality", "exporter"]
+Board = Literal["fleet", "model", "why", "features", "quality", "exporter"]
 
 # How many features a text names.
 _NAMED: Final = 5

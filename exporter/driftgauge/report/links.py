@@ -7,7 +7,7 @@ from driftgauge.generator.dashboards.links import Board, uid
 from driftgauge.report.subject import Subject
 
 _REGISTERED: Final = "models:/"
-_BOARDS: Final[tuple[Board, ...]] = ("model", "features", "quality")
+_BOARDS: Final[tuple[Board, ...]] = ("model", "why", "features", "quality")
 
 
 def links_of(subject: Subject, version: str) -> dict[str, str]:

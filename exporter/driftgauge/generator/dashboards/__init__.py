@@ -4,7 +4,7 @@
     links, marks, scales  where a click leads; thresholds as colours; units and colours of quantities
     comparisons           how bad a model is, measured in thresholds
     panels, board         one panel of a kind; all panels of a dashboard with its variables
-    fleet … exporter      what each dashboard shows (`model` in three modules)
+    fleet … exporter      what each dashboard shows (`model` and `why` in several modules)
 
 Colours follow the thresholds that hold for all models: a dashboard shows any model, so what the file says of single
 models does not show in it.
@@ -21,9 +21,10 @@ from driftgauge.generator.dashboards.links import uid
 from driftgauge.generator.dashboards.marks import Marks, marks_of
 from driftgauge.generator.dashboards.model import model
 from driftgauge.generator.dashboards.quality import quality
+from driftgauge.generator.dashboards.why import why
 from driftgauge.generator.thresholds import Thresholds
 
-_DASHBOARDS: Final[tuple[Callable[[Marks], Contents], ...]] = (fleet, model, features, quality, exporter)
+_DASHBOARDS: Final[tuple[Callable[[Marks], Contents], ...]] = (fleet, model, why, features, quality, exporter)
 
 
 def dashboards(thresholds: Thresholds) -> Mapping[str, str]:

@@ -32,7 +32,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one dashboard shows. alerts: which firing alerts are marked in its graphs, as label matchers."""
+    """What one dashboard shows.
+
+    alerts: which firing alerts are marked in its graphs, as label matchers. beside: what to look at with it.
+    """
 
     board: Board
     description: str
@@ -40,6 +43,7 @@ class Contents:
     rows: Sequence[Row]
     alerts: str
     since: str = "now-24h"
+    beside: Sequence[Board] = ()
 
 
 def rendered(contents: Contents, *, window: str) -> str:
@@ -56,7 +60,7 @@ def rendered(contents: Contents, *, window: str) -> str:
         panels=_placed(contents.rows),
         templating=sdk.DashboardDashboardTemplating(_variables(contents.scope, window)),
         annotations=sdk.AnnotationContainer([_annotation(contents.alerts)]),
-        links=[_menu()],
+        links=[*map(_beside, contents.beside), _menu()],
     )
     return json.dumps(whole, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -142,6 +146,17 @@ def _annotation(alerts: str) -> sdk.AnnotationQuery:
         text_format="{{severity}} {{model}} {{version}} {{window}} {{feature}} {{metric}}",
         tag_keys="severity",
         step="30s",
+    )
+
+
+def _beside(board: Board) -> sdk.DashboardLink:
+    return sdk.DashboardLink(
+        TITLES[board],
+        sdk.DashboardLinkType.LINK,
+        icon="dashboard",
+        url=f"/d/{uid(board)}",
+        include_vars=True,
+        keep_time=True,
     )
 
 

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance, worst
-from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
+from driftgauge.generator.dashboards.links import Board, of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
 from driftgauge.generator.dashboards.panels import About, PanelScale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, Scope, age, highest, per_second, total
@@ -16,6 +16,8 @@ from driftgauge.generator.dashboards.tables import hours, milliseconds, number, 
 
 SCOPE: Final = Scope(one=("window",), several=("model", "version"))
 _MODEL: Final = with_value("model", "version", "window", model=of_label("model"))
+_OF_A_MODEL: Final[tuple[Board, ...]] = ("model", "why", "features", "quality")
+_WHY: Final = with_value("why", "version", "window", model=of_label("model"))
 _FEATURES: Final = with_value("features", "version", "window", model=of_label("model"))
 _QUALITY: Final = with_value("quality", "version", "window", model=of_label("model"))
 _NO_MODELS: Final = "No model has sent predictions: see the Exporter dashboard"
@@ -132,7 +134,9 @@ def _models(marks: Marks) -> Panel:
         about,
         columns,
         keys=["model"],
-        links=[with_value(board, "version", "window", model=field) for board in ("model", "features", "quality")],
+        links=[
+            with_value(board, "version", "window", model=field) for board in ("model", "why", "features", "quality")
+        ],
     )
 
 
@@ -152,10 +156,10 @@ def _output_drift() -> Panel:
         "Drifted output",
         "Whether the output (the score, if there is one) of each model is flagged as drifted in the window.",
         "No model has a reference with outputs and enough rows",
-        to_board("model"),
+        to_board("why"),
     )
     drifted = Query(_by_model("model_prediction_drift_detected"), "{{model}}")
-    return states(about, drifted, scale=PanelScale(unit="none", words=scales.VERDICT), links=[_MODEL])
+    return states(about, drifted, scale=PanelScale(unit="none", words=scales.VERDICT), links=[_WHY])
 
 
 def _degradation(marks: Marks) -> Panel:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Board = Literal["fleet", "model", "features", "quality", "exporter"]
+Board = Literal["fleet", "model", "why", "features", "quality", "exporter"]
 
 TITLES: Final[dict[Board, str]] = {
     "fleet": "Fleet",
     "model": "Model",
+    "why": "Why",
     "features": "Features",
     "quality": "Data quality",
     "exporter": "Exporter",

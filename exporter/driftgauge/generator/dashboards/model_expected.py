@@ -33,7 +33,7 @@ def degradations(marks: Marks) -> list[Panel]:
                 f"Expected from scores or inputs alone, before the labels, of the worst version. {_IF_IT_HELD} The "
                 "line is the lowest threshold of the alert.",
                 _NO_ESTIMATE,
-                to_board("features"),
+                to_board("why"),
             ),
             Query(highest(SCOPE.of("model_estimated_degradation", metric=metrics), "metric"), "{{metric}}"),
             scale=scale,
@@ -65,7 +65,7 @@ def _expected(metric: str) -> Panel:
         f"{NAMES[metric]}: expected today",
         f"Before the labels, by version, in the 95 % interval. {_IF_IT_HELD}",
         _NO_ESTIMATE,
-        to_board("features"),
+        to_board("why"),
     )
     value = Query(highest(SCOPE.of("model_estimated_performance", metric=metric), "version"), "{{version}}")
     lower, upper = interval("model_estimated_performance_bound", metric)

@@ -67,7 +67,7 @@ def degradations(marks: Marks) -> list[Panel]:
     ]
     return [
         lines(
-            About(title, f"{text} The line is the lowest threshold of the alert.", _NO_BASELINE, to_board("fleet")),
+            About(title, f"{text} The line is the lowest threshold of the alert.", _NO_BASELINE, to_board("why")),
             Query(highest(SCOPE.of("model_performance_degradation", metric=metrics), "metric"), "{{metric}}"),
             scale=scale,
         )

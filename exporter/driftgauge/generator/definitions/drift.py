@@ -57,7 +57,7 @@ def prediction_shifted(thresholds: Thresholds) -> Alarm | None:
         summary="A model's output shifted far from the reference",
         facts=f"the PSI of the output {IN_WINDOW} is {{{{ printf `%.3g` $value }}}}; the limit is {limit}",
         look="If features drifted too, the input changed; if none did, the model, its threshold or preprocessing.",
-        board="model",
+        board="why",
         limit=limit,
     )
 
@@ -79,7 +79,7 @@ def output_drifted(thresholds: Thresholds) -> Alarm | None:
         facts=f"the output {IN_WINDOW} is flagged as drifted{_psi(thresholds, 'model_prediction_psi', *VERSION)}, "
         "large and significant by the rule in driftgauge.yml",
         look="Look which features moved with it, and whether a new version began to serve.",
-        board="model",
+        board="why",
     )
 
 

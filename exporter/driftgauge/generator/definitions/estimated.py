@@ -87,7 +87,7 @@ def concept_drift(thresholds: Thresholds) -> Alarm | None:
         look=f"First ask which labels came early: these are no random sample.{known_labels(target)}"
         f"{_unexplained(target)}{_worst_slices(target)}\n"
         "Then read some of the wrong ones: did the labels change, or the world?",
-        board="model",
+        board="why",
     )
 
 
@@ -104,7 +104,7 @@ def slices_degraded(thresholds: Thresholds) -> Alarm | None:
         facts=f"{{{{ $value }}}} slices {IN_WINDOW} are worse than the same slices of the reference, beyond chance; "
         f"the limit is {limit}",
         look=f"Correlated columns show one problem several times: look what the slices share.{_worst_slices(target)}",
-        board="model",
+        board="why",
         limit=limit,
     )
 

@@ -58,7 +58,7 @@ def _evidence(
         f"looks.\n{look}\n"
         "It stays until better rows have paid it back; `driftgauge reset --evidence` ends it when all is settled.",
         links={
-            "dashboard_url": dashboard(thresholds.links, "model", "job", "model", "version"),
+            "dashboard_url": dashboard(thresholds.links, "why", "job", "model", "version"),
             "mlflow_url": mlflow_run(thresholds.links, target),
         },
         limit=limit,

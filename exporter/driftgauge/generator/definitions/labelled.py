@@ -28,7 +28,7 @@ def label_drift(thresholds: Thresholds) -> Alarm | None:
         "and significant by the rule in driftgauge.yml",
         look=f"First ask which labels came early: these are no random sample.{known_labels(target)}{_gained(target)}\n"
         "If all came, the mix of cases changed or the labels did; performance says whether the model bears it.",
-        board="model",
+        board="why",
     )
 
 

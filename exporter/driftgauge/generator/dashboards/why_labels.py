@@ -1,4 +1,4 @@
-"""Panels of the Model dashboard about labels: what is confused with what, which classes come, and their drift."""
+"""Panels of the Why dashboard about labels: what is confused with what, which classes come, and their drift."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Panels of the Model dashboard about why: inputs or concept, which slices, which features, and since when for sure."""
+"""Panels of the Why dashboard about why: inputs or concept, which slices, which features, and since when for sure."""
 
 from typing import Final
 
