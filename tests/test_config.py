@@ -113,6 +113,7 @@ def test_files_need_no_tracking_server(more: str) -> None:
         '    reference: {uri: "models:/churn@champion/reference.parquet"}\n',
         "  - name: two\n    predictions: {experiment: /e}\n",
         "    writeback: {experiment: /r}\n",
+        '    monitoring: "models:/churn@champion/driftgauge.yml"\n',
     ],
 )
 def test_anything_in_mlflow_needs_a_tracking_server(more: str) -> None:
@@ -800,7 +801,7 @@ def test_documented_defaults_are_the_defaults() -> None:
 def test_documented_examples_parse() -> None:
     """The examples of the documentation can be used as they stand."""
     examples = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    assert [len(parsed(example).models) for example in examples] == [1, 2, 1, 1, 1]
+    assert [len(parsed(example).models) for example in examples] == [1, 2, 1, 1, 1, 1]
 
 
 def test_another_file_is_a_plain_mapping() -> None:

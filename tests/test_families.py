@@ -83,6 +83,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
         """,
     ),
     ((*VERSION, "run_id", "experiment_id", "model_uri"), "info", "model_info"),
+    (("model", "source", "hash"), "info", "model_monitoring_info"),
     (("version", "python_version"), "info", "driftgauge_build_info"),
     (
         (),
@@ -100,7 +101,12 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
         "counter",
         "driftgauge_refresh_failures_total driftgauge_refresher_restarts_total driftgauge_writeback_failures_total",
     ),
-    (("model",), "gauge", "driftgauge_writeback_last_success_timestamp_seconds"),
+    (
+        ("model",),
+        "gauge",
+        "driftgauge_writeback_last_success_timestamp_seconds driftgauge_monitoring_config_last_reload_successful",
+    ),
+    ((), "gauge", "driftgauge_config_hash"),
     ((), "counter", "driftgauge_series_dropped_total"),
     (("model",), "gauge", "driftgauge_segments_dropped"),
 ]

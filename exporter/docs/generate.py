@@ -54,6 +54,8 @@ LABELS: Final = {
     "run_id": "The MLflow run that produced the model version.",
     "experiment_id": "The MLflow experiment of that run.",
     "model_uri": "Where MLflow keeps the model version.",
+    "source": "Where the monitoring configuration of a model lies, such as `models:/churn/3/driftgauge.yml`.",
+    "hash": "Of the text of that file, in 16 hexadecimal digits.",
     "python_version": "The version of the interpreter.",
 }
 

@@ -81,6 +81,13 @@ LATENCY_UNITS: Final[dict[str, float]] = {
     **dict.fromkeys(("min", "minute", "minutes"), 60.0),
 }
 
+# What a registered version may say of how it is monitored; where rows come from and results go to is not its business.
+MONITORING_KEYS: Final = (
+    *("task", "threshold", "positive_class", "score", "baseline", "average", "columns", "timezone", "latency_unit"),
+    *("features", "segments", "drift", "alarms", "signals", "thresholds"),
+)
+MONITORING_FILE: Final = "driftgauge.yml"
+
 UNKNOWN_VERSION: Final = "unknown"
 # What data frames write for a value that is not there, where a number or time is expected.
 MISSING_WORDS: Final = (

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from driftgauge.client.baseline import LabelledRows, metrics
+from driftgauge.client.monitoring import monitoring_text
 from driftgauge.client.options import Options
 from driftgauge.client.privacy import Privacy
 from driftgauge.client.records import LABEL, PREDICTION, SCORE
@@ -22,7 +23,7 @@ from driftgauge.client.shapes import input_columns
 from driftgauge.client.values import array_column
 from driftgauge.client.versions import run_of
 from driftgauge.errors import ReferenceUnusable
-from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, SPELLINGS, Average, Task
+from driftgauge.schema import CLASS_SCORE_PREFIXES, FEATURE_PREFIXES, MONITORING_FILE, SPELLINGS, Average, Task
 
 METRIC_PREFIX: Final = "baseline_"
 _ROLES: Final = {"label": LABEL, "prediction": PREDICTION, "score": SCORE}
@@ -56,6 +57,7 @@ def log_reference(
     threshold: float = 0.5,
     columns: Mapping[str, str] | None = None,
     file_name: str = "reference.parquet",
+    monitoring: Mapping[str, Any] | Path | None = None,
     **privacy: Unpack[PrivacySettings],
 ) -> LoggedReference:
     """Log `dataframe` as the reference of the model at `model_uri`, and its metrics as `baseline_accuracy` and so on.
@@ -63,14 +65,16 @@ def log_reference(
     dataframe: a pandas DataFrame or a mapping of arrays, one row per example; best the model's validation data.
     columns: role -> column for `label`, `prediction` and `score`; default, the spellings the exporter knows, and
     `proba_<class>`. Ids, times, versions, latencies and errors are left out; every other column is a feature.
-    task, average, threshold: as in the exporter's configuration of the model. privacy: redact, hash and hash_key as for
-    `PredictionLogger`; with other values, categories would differ.
+    task, average, threshold: as in the exporter's configuration of the model. monitoring: what the exporter is to know
+    of this version, as that configuration would have it, or a YAML file of it; it is logged as `driftgauge.yml`.
+    privacy: redact, hash and hash_key as for `PredictionLogger`; with other values, categories would differ.
 
     Raises SourceError when there is no such model or run, ReferenceUnusable when the table cannot be a reference or
-    one is there already, and ConfigError for the privacy arguments.
+    one is there already, and ConfigError for the privacy arguments and what `monitoring` cannot say.
     """
     import mlflow  # noqa: PLC0415 - takes seconds
 
+    said = None if monitoring is None else monitoring_text(monitoring)
     frame = input_columns(dataframe).columns
     found = _roles(frame, columns or {})
     # Only for the privacy arguments, which it checks and completes as the logger does; nothing is logged with it.
@@ -80,12 +84,13 @@ def log_reference(
     client = mlflow.MlflowClient()
     run_id = run_of(client, model_uri)
     _refuse_second(client, run_id, model_uri, file_name)
-    with TemporaryDirectory(prefix="driftgauge-reference-") as folder:
-        path = Path(folder, file_name)
-        pq.write_table(table, path)
-        # The file comes last: until it is there, everything can be repeated.
-        _log_metrics(client, run_id, computed)
-        client.log_artifact(run_id, str(path))
+    if said is not None:
+        _refuse_second(client, run_id, model_uri, MONITORING_FILE)
+    # The table comes last: until it is there, everything can be repeated.
+    _log_metrics(client, run_id, computed)
+    if said is not None:
+        client.log_text(run_id, said, MONITORING_FILE)
+    _log_table(client, run_id, table, file_name)
     return LoggedReference(f"runs:/{run_id}/{file_name}", table.num_rows, computed)
 
 
@@ -156,6 +161,13 @@ def _refuse_second(client: Any, run_id: str, model_uri: str, file_name: str) -> 
             f'the artifacts of "{model_uri}" hold a "{file_name}" of their own, which the exporter takes before that '
             "of the run: pass another file_name and name that file in models[].reference.uri"
         )
+
+
+def _log_table(client: Any, run_id: str, table: Any, file_name: str) -> None:
+    with TemporaryDirectory(prefix="driftgauge-reference-") as folder:
+        path = Path(folder, file_name)
+        pq.write_table(table, path)
+        client.log_artifact(run_id, str(path))
 
 
 def _log_metrics(client: Any, run_id: str, computed: Mapping[str, float]) -> None:

@@ -9,6 +9,7 @@ User documentation of every key: exporter/docs/configuration.md.
     section, places, sections   what is valid, as pydantic classes
     wording, mistakes     what is wrong, as sentences
     reading, redaction    `parse` and `redacted`
+    versioned             what a registered version says of a model
 """
 
 from driftgauge.config.conditions import Condition, Scalar
@@ -25,6 +26,7 @@ from driftgauge.config.sections import (
     ModelConfig,
 )
 from driftgauge.config.units import format_duration, format_size, parse_duration, parse_size
+from driftgauge.config.versioned import Versioned, versioned
 
 __all__ = [
     "ON_CHANGE",
@@ -40,6 +42,7 @@ __all__ = [
     "Predictions",
     "ReferenceSource",
     "Scalar",
+    "Versioned",
     "Window",
     "Writeback",
     "format_duration",
@@ -51,4 +54,5 @@ __all__ = [
     "parse_size",
     "redacted",
     "secrets",
+    "versioned",
 ]

@@ -35,9 +35,10 @@ class ParsedFile:
     mistakes: tuple[Mistake, ...]
 
 
-def read(text: str, *, filename: str, environ: Mapping[str, str]) -> ParsedFile:
+def read(text: str, *, filename: str, environ: Mapping[str, str] | None) -> ParsedFile:
     """Read one YAML document whose top is a mapping.
 
+    environ: None for a file that others may write: a variable in it is a mistake.
     Raises ConfigError, naming `filename` and the line, when the text is no such document; mistakes in single keys
     and variables are in the result's `mistakes`.
     """
@@ -53,8 +54,9 @@ def read(text: str, *, filename: str, environ: Mapping[str, str]) -> ParsedFile:
 class _Walk:
     """One pass over the node graph. Aliases are walked as often as they are used, cycles until they are too deep."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str] | None) -> None:
+        self._environ = environ or {}
+        self._has_variables = environ is not None
         self._cost = 0
         self.lines: dict[Path, int] = {(): 1}
         self.masked: dict[Path, str] = {}
@@ -114,6 +116,8 @@ class _Walk:
 
     def _variable_problem(self, match: re.Match[str]) -> str | None:
         name = match["name"]
+        if not self._has_variables and not match["dollar"]:
+            return "variables are not read in this file; write the value"
         if match[0] == "${":
             return "cannot read what follows ${; write ${NAME}, ${NAME:-default}, or $$ for the character $"
         if name and name not in self._environ and match["default"] is None:

@@ -119,12 +119,12 @@ def _is_without_mlflow(model: Any) -> bool:
     if not all(isinstance(section, dict) for section in sections):
         return False
     predictions, labels, reference = sections
-    uri = reference.get("uri")
+    uris = (reference.get("uri"), model.get("monitoring"))
     return (
         bool(predictions.get("files"))
         and not model.get("writeback")
         and not labels.get("experiment")
-        and not (isinstance(uri, str) and uri.startswith(_OF_MLFLOW))
+        and not any(isinstance(uri, str) and uri.startswith(_OF_MLFLOW) for uri in uris)
     )
 
 

@@ -7,7 +7,7 @@ reported once. This module does not know lines and file names. Units: seconds an
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from driftgauge.config.conditions import Condition, ConditionField
 from driftgauge.config.fields import (
@@ -133,6 +133,7 @@ class ModelConfig(Section):
     predictions: Predictions
     labels: Labels | None = None
     reference: ReferenceSource | None = None
+    monitoring: Text | None = None
     writeback: Writeback | None = None
     baseline: dict[Metric, Number] | None = None
     average: Average = "weighted"
@@ -147,6 +148,17 @@ class ModelConfig(Section):
     alarms: Alarms = Alarms()
     signals: tuple[Signal, ...] = ALL_SIGNALS
     keep_request_ids: bool = True
+
+    _judging: str = PrivateAttr(default="")
+
+    @property
+    def judging(self) -> str:
+        """The text of its registered version's file, if that has thresholds of its own; else ""."""
+        return self._judging
+
+    def judge_by(self, text: str) -> None:
+        """Know the text of its registered version's file."""
+        self._judging = text
 
     @property
     def experiments(self) -> frozenset[str]:

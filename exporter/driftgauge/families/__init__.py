@@ -7,6 +7,7 @@ never NaN or 0.
 
     family      what a family is
     estimation  families of what is estimated, tested or searched for
+    exporter    families about driftgauge itself
     table       all others, and the table of all
 
 The values of families are in `samples`. This package knows no exposition format.

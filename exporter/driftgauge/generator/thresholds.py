@@ -102,6 +102,12 @@ class ModelThresholds(Section):
 ERRORS: Final = frozenset({"log_loss", "brier_score", "mse", "rmse", "mae"})
 
 
+class _Own(Section):
+    """A file of a registered version, as far as it is about thresholds."""
+
+    thresholds: ModelThresholds
+
+
 class Thresholds(Section):
     """The whole file. `smoothing` and `activity` in seconds."""
 
@@ -188,6 +194,32 @@ def parse(text: str, *, filename: str) -> Thresholds:
         checked(Thresholds, values | {"models": plain}, document=document, filename=filename, mistakes=mistakes)
         values |= {"models": {name: _completed(model, values, own=True) for name, model in models.items()}}
     return checked(Thresholds, values, document=document, filename=filename, mistakes=mistakes)
+
+
+def own(thresholds: Thresholds, model: str, text: str, *, filename: str) -> Thresholds:
+    """Return thresholds in which a model has what its registered version says, unless they name the model themselves.
+
+    text: of the version's file, which has them under `thresholds`: floors, ceilings, windows, alerts.
+    Raises ConfigError as `parse` does.
+    """
+    document, top = read(text, filename=filename, environ=None), "thresholds"
+    said = document.values.get(top)
+    mistakes = [
+        Mistake(line, path, "is the same for all models; write it into thresholds.yml")
+        for path, line in document.lines.items()
+        if path[:2] == (top, "alerts") and len(path) == 4 and path[3] in COMMON_KEYS
+    ]
+    if isinstance(said, dict) and "team" in said:
+        mistakes.append(
+            Mistake(document.lines[top, "team"], (top, "team"), "is not for a version to say; leave it out")
+        )
+    windows = {name: getattr(thresholds.windows, name).name for name in Windows.model_fields}
+    values = {"windows": windows, "alerts": thresholds.alerts.model_dump(by_alias=True)}
+    completed = {top: _completed(said, values, own=True)}
+    found = checked(_Own, completed, document=document, filename=filename, mistakes=mistakes)
+    if model in thresholds.models:
+        return thresholds
+    return thresholds.model_copy(update={"models": {**thresholds.models, model: found.thresholds}})
 
 
 def _on_top(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

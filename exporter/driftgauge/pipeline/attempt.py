@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from driftgauge.errors import (
+    ConfigError,
     DriftgaugeError,
     ReferenceUnusable,
     RefreshUnfinished,
@@ -21,6 +22,7 @@ _log = structlog.get_logger("driftgauge.pipeline")
 
 # The `reason` label of driftgauge_refresh_failures_total by what a model's refresh raised; others bring their own.
 _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
+    ConfigError: "monitoring",
     SourceMissing: "missing",
     ReferenceUnusable: "reference",
     RefreshUnfinished: UNFINISHED,

@@ -12,6 +12,7 @@ from driftgauge.pipeline.betting import with_current
 from driftgauge.pipeline.delta import Signals, Terms
 from driftgauge.pipeline.executor import Executor, Shared
 from driftgauge.pipeline.journal import Journal, Remark
+from driftgauge.pipeline.monitored import Monitored
 from driftgauge.pipeline.standards import (
     LOOKED_AT,
     compared_with,
@@ -52,6 +53,7 @@ class Memory:
     repeated: what a refresh has read of rows that had counted.
     own_identities: what the references of single versions were compiled from. ask_at: by version, when it is asked (µs)
     whether it has one. names: of versions in rows, the numbers that they mean.
+    monitored: which monitoring configuration is in force.
     retry_at: µs, before which a model that failed is not tried again. cache: what its snapshots computed.
     """
 
@@ -76,6 +78,7 @@ class Memory:
     own_identities: dict[str, str] = field(default_factory=dict)
     ask_at: dict[str, int] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    monitored: Monitored = field(default_factory=Monitored)
 
     @property
     def shown(self) -> ModelState:
@@ -125,10 +128,10 @@ class Memory:
 
     def become(self, other: "Memory") -> None:
         """Go on with another reading of the model."""
-        kept = self.failure, self.attempts, self.retry_at, self.cache, self.names
+        kept = self.failure, self.attempts, self.retry_at, self.cache, self.names, self.monitored
         for name in self.__slots__:
             setattr(self, name, getattr(other, name))
-        self.failure, self.attempts, self.retry_at, self.cache, self.names = kept
+        self.failure, self.attempts, self.retry_at, self.cache, self.names, self.monitored = kept
 
     def is_due(self, now: int) -> bool:
         """Whether the model is to be refreshed at `now` (µs); after a failure it rests for a while."""

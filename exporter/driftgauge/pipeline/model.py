@@ -30,6 +30,7 @@ from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.heap import trim
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.memory import Memory
+from driftgauge.pipeline.monitoring import renew_monitoring
 from driftgauge.pipeline.pace import Pace
 from driftgauge.pipeline.renewal import renew_reference
 from driftgauge.pipeline.saying import say_notes
@@ -93,10 +94,11 @@ class ModelRefresh:
     def run(self) -> None:
         """Read what is new and forget what is old.
 
-        Raises SourceError, ReferenceUnusable, RefreshUnfinished or StateError for what the model lacks after that, and
-        Stopped.
+        Raises SourceError, ConfigError, ReferenceUnusable, RefreshUnfinished or StateError for what the model lacks
+        after that, and Stopped.
         """
         memory, versions, now = self._memory, self._versions, self._now
+        self._renew_monitoring()
         # What had grown before is in the last snapshot.
         memory.state, memory.repeated = replace(memory.state, grown=()), Totals()
         if memory.stale:
@@ -130,6 +132,12 @@ class ModelRefresh:
 
     def _begin_again(self, why: str, renewed: Renewed | None = None) -> None:
         again.begin(self._store, self._memory, self._config, now=self._now, why=why, renewed=renewed)
+
+    def _renew_monitoring(self) -> None:
+        name = self._memory.state.config.name
+        model = next(each for each in self._config.models if each.name == name)
+        source, executor = self._means.feeds.source, self._means.executor
+        renew_monitoring(self._memory, model, source, self._store, self._config, executor=executor)
 
     def _renew_reference(self) -> ReferenceUnusable | None:
         def read_again(renewed: Renewed) -> None:

@@ -19,8 +19,9 @@ from driftgauge.pipeline.feeds import Feeds
 from driftgauge.pipeline.fetching import Readers
 from driftgauge.pipeline.memory import Failure, Memory
 from driftgauge.pipeline.model import Means, ModelRefresh
+from driftgauge.pipeline.monitored import Monitored
+from driftgauge.pipeline.monitoring import restored
 from driftgauge.pipeline.pace import USUAL, Pace
-from driftgauge.pipeline.restoring import restore
 from driftgauge.pipeline.saying import say_what_is_left_out
 from driftgauge.pipeline.turns import Turn, Turns
 from driftgauge.pipeline.versions import Versions
@@ -90,9 +91,7 @@ class Pipeline:
         )
         for model in config.models:
             say_what_is_left_out(model, config.limits)
-        self._models = {
-            model.name: restore(store, model, windows=config.windows, limits=config.limits) for model in config.models
-        }
+        self._models = {model.name: restored(store, model, config) for model in config.models}
 
     def give_up_if_stopping(self) -> None:
         """Raise Stopped if so asked."""
@@ -102,6 +101,11 @@ class Pipeline:
     def memory(self, model: str) -> Memory:
         """Return what is known of a model; another thread may be refreshing it."""
         return self._models[model]
+
+    @property
+    def monitored(self) -> list[Monitored]:
+        """Which monitoring configuration is in force of every model, in the order of the configuration."""
+        return [memory.monitored for memory in self._models.values()]
 
     @property
     def states(self) -> list[ModelState]:

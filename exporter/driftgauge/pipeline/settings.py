@@ -16,6 +16,7 @@ _PRESENTATION: Final = frozenset(
     {
         "name",
         "reference",
+        "monitoring",
         "writeback",
         "baseline",
         "average",

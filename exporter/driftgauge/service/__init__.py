@@ -22,6 +22,8 @@ facts        what is known of a model when that is made
 judging      what alerts say of a model now
 reporting    reports on models, from what a refresh knows
 reports      those that the front asks for
+writing_back results of models into MLflow
+config_hash  a hash of the configuration in force
 
-All but the last seven are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
+All but the last nine are the front's as well, so they import neither MLflow nor pandas, pyarrow, scipy or DuckDB.
 """

@@ -36,12 +36,13 @@ WHAT: Final = {
 
 def figures(model: ModelConfig, config: Config, samples: Samples, journal: Journal, *, now: int) -> dict[str, Any]:
     """Return what is shown of a model at `now` (µs)."""
-    rules = rules_of(config)
+    rules = rules_of(config, model)
     facts = Facts(model, config, samples, journal, now, rules.thresholds)
     longest = max(config.windows, key=lambda window: window.seconds).name
     version = next(iter(facts.versions), "")
     found = judged(model.name, samples, journal, rules, now=now)
     return {
+        "task": model.task,
         "state": _state(facts, found),
         "verdicts": list(_verdicts(found)),
         "notes": list(_notes(facts)),

@@ -18,7 +18,7 @@ class RefreshHealth:
     failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
     models. dropped: series left out so far. pending: predictions waiting for their label.
     pending_labels: labels waiting for their prediction. writeback_failures, writeback_messages, written: see `Standing`
-    of `writeback`.
+    of `writeback`. config_hash: see `hash_of`.
     """
 
     mlflow_up: bool | None = None
@@ -35,6 +35,7 @@ class RefreshHealth:
     writeback_failures: Mapping[str, int] = field(default_factory=dict)
     writeback_messages: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, float] = field(default_factory=dict)
+    config_hash: float | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -73,6 +74,7 @@ class RefreshHealth:
             "driftgauge_refresh_duration_seconds": self.duration,
             "driftgauge_refresh_success": self.succeeded,
             "driftgauge_last_refresh_success_timestamp_seconds": self.last_success,
+            "driftgauge_config_hash": self.config_hash,
             "driftgauge_series": self.series,
             "driftgauge_series_dropped_total": self.dropped,
             "driftgauge_pending_predictions": self.pending,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from driftgauge.config import Config
-from driftgauge.generator.thresholds import SHIPPED, Thresholds, parse, shipped
+from driftgauge.config import Config, ModelConfig
+from driftgauge.generator.thresholds import SHIPPED, Thresholds, own, parse, shipped
 from driftgauge.pipeline.journal import KEPT, Journal, Tally
 from driftgauge.samples import Sample, Samples
 from driftgauge.verdict import Finding, Past, Rules, findings
@@ -46,9 +46,20 @@ def _compiled(thresholds: str | None, name: str) -> Rules:
     return Rules.of(shipped() if thresholds is None else parse(thresholds, filename=name))
 
 
-def rules_of(config: Config) -> Rules:
-    """Return the rules by which models are judged: those of the thresholds that a configuration names, or that ship."""
-    return _compiled(config.judging, config.thresholds or SHIPPED)
+@lru_cache(maxsize=64)
+def _compiled_for(thresholds: str | None, name: str, model: str, version: str) -> Rules:
+    return Rules.of(own(_compiled(thresholds, name).thresholds, model, version, filename="monitoring"))
+
+
+def rules_of(config: Config, model: ModelConfig | None = None) -> Rules:
+    """Return the rules by which models are judged: those of the thresholds that a configuration names, or that ship.
+
+    model: with what its registered version says, unless the configuration's thresholds name the model.
+    """
+    name = config.thresholds or SHIPPED
+    if model is None or not model.judging:
+        return _compiled(config.judging, name)
+    return _compiled_for(config.judging, name, model.name, model.judging)
 
 
 def judged(name: str, samples: Samples, journal: Journal, rules: Rules, *, now: int) -> tuple[Finding, ...]:

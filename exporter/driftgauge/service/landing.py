@@ -17,7 +17,7 @@ def model_status(
     values = shown or {}
     return ModelStatus(
         name=model.name,
-        task=model.task,
+        task=values.get("task", model.task),
         windows=tuple(window.name for window in config.windows),
         judged=values.get("state", "waiting"),
         version=values.get("version", ""),
@@ -38,6 +38,8 @@ def model_status(
         error=error,
         again=values.get("again"),
         unwritten=unwritten,
+        monitoring=values.get("monitoring"),
+        not_taken=values.get("not_taken"),
     )
 
 

@@ -21,6 +21,7 @@ from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.service import placing, refreshing
 from driftgauge.service.channel import Channel, Document
 from driftgauge.service.config_file import ConfigFile
+from driftgauge.service.config_hash import ConfigHash
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.reports import Known, Reports
 from driftgauge.service.rounds import SLOW, Outcome, Rounds, slow
@@ -81,6 +82,7 @@ class Refresher:
         self._stopping = threading.Event()
         self._writing_back = WritingBack(config, health)
         self._reports = Reports(config, self._known, answer=self._answer)
+        self._config_hash = ConfigHash(config)
 
     def run(self) -> None:
         """Refresh until the front says stop. Raises StateError when the state cannot be opened at the start."""
@@ -278,7 +280,7 @@ class Refresher:
             health = replace(health, succeeded=before.succeeded)
         is_known = up is not None or not self._in_mlflow
         health = replace(health, mlflow_up=up if is_known else before.mlflow_up)
-        health = self._writing_back.told(health)
+        health = replace(self._writing_back.told(health), config_hash=self._config_hash.of(pipeline.monitored))
         return replace(health, pending=pipeline.pending, pending_labels=pipeline.pending_labels)
 
     def _say_who_is_late(self, failures: "Mapping[str, Failure | None]") -> None:

@@ -22,6 +22,7 @@ from driftgauge.pipeline.processes import Processes
 from driftgauge.pipeline.refresh import Pipeline, Report
 from driftgauge.samples import Sample, Samples
 from driftgauge.service import placing
+from driftgauge.service.config_hash import ConfigHash
 from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth, build_info, reloaded, sharded
 from driftgauge.service.publication import Publication
@@ -72,12 +73,13 @@ def refresh_once(config: Config, *, now: float, found: OnFound = nobody) -> tupl
         started = time.time()
         report, models = refresh_models(config, pipeline, {}, now=int(now * MICROSECONDS), found=found)
         ended, pending, labels = time.time(), pipeline.pending, pipeline.pending_labels
+        config_hash = ConfigHash(config).of(pipeline.monitored)
         refreshed = {name: now for name in models if name not in report.failures}
     samples, dropped = within_limit([*models.values(), ages(refreshed)], max_series=config.limits.max_series)
     health = RefreshHealth(last_success=None if report.failures else ended)
     health = health.after(report.failures, tried=models, started=started, seconds=ended - started)
     health = replace(health, mlflow_up=report.mlflow_up, series=count(samples), dropped=dropped)
-    health = replace(health, pending=pending, pending_labels=labels)
+    health = replace(health, pending=pending, pending_labels=labels, config_hash=config_hash)
     every = {**samples, **build_info(), **sharded(config.shard), **reloaded(ended), **health.samples()}
     validate(every)
     return written(every, openmetrics=False).decode(), health.messages
@@ -142,15 +144,29 @@ def samples_of(
     One that could not be refreshed, or whose samples cannot be computed, keeps those it had; without a reference, rows
     are read all the same.
     """
+    about = about_monitoring(memory)
     if before is not None and failure and failure[0] not in IN_PART:
-        return before, failure
+        return {**before, **about}, failure
     try:
         samples = model_samples(memory.shown, windows=memory.windows, limits=config.limits, now=now, cache=memory.cache)
     except Exception as error:  # noqa: BLE001 - the comment below
         # A mistake of ours in one model must not take the others' figures down with it.
         _log.exception("model not computed: this is a bug in driftgauge", model=memory.state.config.name)
         return before or {}, ("internal", repr(error))
-    return samples, failure
+    return {**samples, **about}, failure
+
+
+def about_monitoring(memory: Memory) -> Samples:
+    """Return the families that say which monitoring configuration is in force of a model, none of one without."""
+    model, monitored = memory.state.config, memory.monitored
+    if model.monitoring is None:
+        return {}
+    found: dict[str, list[Sample]] = {}
+    if monitored.found:
+        found["model_monitoring_info"] = [Sample((model.name, monitored.source, monitored.found.hash), 1.0)]
+    is_current = bool(monitored.identity) and not monitored.problem
+    found["driftgauge_monitoring_config_last_reload_successful"] = [Sample((model.name,), float(is_current))]
+    return found
 
 
 def ages(refreshed: Mapping[str, float]) -> Samples:
@@ -186,6 +202,12 @@ def shown_of(memory: Memory, config: Config, samples: Samples, *, now: int) -> d
         # A mistake of ours on the landing page must not take the metrics down with it.
         _log.exception("model not shown: this is a bug in driftgauge", model=model.name)
         shown = {}
+    if monitored := memory.monitored.source:
+        shown["monitoring"] = monitored
+    if problem := memory.monitored.problem:
+        shown["not_taken"] = (
+            f"{problem}; until that is put right, {'the last good one is' if monitored else 'none is'} in force"
+        )
     if memory.progress:
         done, files = memory.progress
         shown["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"

@@ -74,7 +74,7 @@ def subject_of(known: Captured, config: Config, failure: Failure | None = None) 
         )
         for remark in reversed(list(known.journal.remarks.values()))
     ]
-    rules = rules_of(config)
+    rules = rules_of(config, known.state.config)
     return Subject(
         state=known.state,
         samples=known.samples,

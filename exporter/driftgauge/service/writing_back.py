@@ -1,7 +1,7 @@
 """Results of models into MLflow: what refreshes give to the writer, and how that stands in the exporter's health."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -80,7 +80,7 @@ def composed(config: Config, known: Captured) -> Iterator[Result]:
     """Yield what is written of the versions of a model, without secrets: it says what its reports say."""
     subject, model = subject_of(known, config), known.state.config
     shown = figures(model, config, known.samples, known.journal, now=known.now)
-    windows = subject.thresholds.for_model(model.name).windows
+    windows = subject.rules.thresholds.for_model(model.name).windows
 
     def report(version: str) -> bytes:
         return written(report_of(known, config, version=version), "html").encode()
@@ -110,7 +110,20 @@ def nearest(config: Config, wanted: Window) -> str:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON values."""
-    return {**asdict(finding), "version": finding.version, "window": finding.window}
+    return {
+        "alert": finding.alert,
+        "severity": finding.severity,
+        "version": finding.version,
+        "window": finding.window,
+        "labels": dict(finding.labels),
+        "value": finding.value,
+        "limit": finding.limit,
+        "summary": finding.summary,
+        "sentence": finding.sentence,
+        "look": finding.look,
+        "links": dict(finding.links),
+        "unsure": finding.unsure,
+    }
 
 
 def _without_secrets(files: Callable[[], Mapping[str, bytes]]) -> dict[str, bytes]:

@@ -214,6 +214,30 @@ class Source:
         """
         return references.resolve(self._connection, uri).identity
 
+    def text(self, uri: str, *, limit: int) -> str:
+        """Return the text at a URI as a reference may have, of at most `limit` bytes of UTF-8.
+
+        Raises BatchError "too_large", and "wrong_encoding" when it is none.
+        """
+        target = references.resolve(self._connection, uri)
+        for root in target.roots:
+            with suppress(SourceMissing), translated_errors(hidden(root)):
+                store = self._connection.store_at(root, ours=target.ours)
+                try:
+                    opener = store.opener(target.path, expected=None, limit=limit)
+                except BatchError as error:
+                    if error.reason != "too_large":
+                        raise
+                    raise BatchError(error.reason, f"{hidden(uri)} has more than {limit:,} bytes: write less") from None
+                try:
+                    with opener() as file:
+                        return file.read(limit + 1).decode()
+                except UnicodeDecodeError as error:
+                    raise BatchError("wrong_encoding", f"{hidden(uri)} is not UTF-8 text: {error.reason}") from None
+                finally:
+                    opener.release()
+        raise references.missing(uri, target)
+
     def model_version(self, name: str, version: str) -> ModelVersion | None:
         """Return the registered version of the model, or None when the registry has none.
 

@@ -64,7 +64,8 @@ class ModelStatus:
     cannot be judged. notes: what no alert says. counts: what is in no figure: what, reason, how many. dashboard,
     failing_runbook: addresses.
     error: why the last refresh failed, one line. again: how far the model has been read again, None if it is not.
-    unwritten: why its results are not in MLflow, None if they are or are not to be.
+    unwritten: why its results are not in MLflow, None if they are or are not to be. monitoring: whose registered
+    configuration is in force. not_taken: why what is registered now is not.
     """
 
     name: str
@@ -89,6 +90,8 @@ class ModelStatus:
     error: str | None = None
     again: str | None = None
     unwritten: str | None = None
+    monitoring: str | None = None
+    not_taken: str | None = None
 
     @property
     def state(self) -> str:
@@ -114,7 +117,8 @@ class ModelStatus:
     @property
     def has_details(self) -> bool:
         """Return whether there is anything to say below the row."""
-        said = self.error or self.again or self.unwritten or self.verdicts or self.notes or self.remarks or self.counts
+        troubles = self.error or self.again or self.unwritten or self.not_taken
+        said = troubles or self.verdicts or self.notes or self.remarks or self.counts
         return bool(said or self.worst or len(self.scores) > 1)
 
 

@@ -22,6 +22,7 @@ from driftgauge.generator.dashboards.queries import (
     per_second,
     total,
 )
+from driftgauge.generator.dashboards.tables import number, ranking
 
 SCOPE: Final = Scope()
 _NOT_SCRAPED: Final = "Not scraped"
@@ -104,6 +105,7 @@ def _health() -> Panel:
             ("refresh", SCOPE.of("driftgauge_refresh_success")),
             ("refresher", SCOPE.of("driftgauge_refresher_up")),
             ("configuration", SCOPE.of("driftgauge_config_last_reload_successful")),
+            ("versions' configuration", SCOPE.of("driftgauge_monitoring_config_last_reload_successful")),
         )
     ]
     return states(about, *queries, scale=PanelScale(unit="none", words=scales.HEALTH))
@@ -202,6 +204,11 @@ _GAUGES: Final = (
         "driftgauge_segments_dropped",
     ),
     (
+        "Configuration",
+        "Hash of the configuration in force: a step is another one; two replicas of a shard should agree.",
+        "driftgauge_config_hash",
+    ),
+    (
         "Shard",
         "Which of the exporters that share the models this one is, counted from 0.",
         "driftgauge_shard_ordinal",
@@ -235,6 +242,17 @@ def _series(marks: Marks) -> list[Panel]:
             ),
             Query(dropped, _BY),
             scale=scales.count(Mark(1, marks.dropped.severity)),
+        ),
+        ranking(
+            About(
+                "Configuration of versions",
+                "Of each model with `monitoring`, whose file is in force, and a hash of its text.",
+                "No model is configured by its registered version",
+                _MORE,
+            ),
+            [number("In force", highest(SCOPE.of("model_monitoring_info"), "model", "source", "hash"))],
+            keys=("model", "source", "hash"),
+            links=(),
         ),
         lines(
             About("Age of the configuration", "Time since a configuration was last accepted.", _NOT_SCRAPED, _MORE),
