@@ -55,7 +55,7 @@ class _Job:
     parts: tuple[tuple[Opener, str], ...]
     model: ModelConfig
     limits: Limits
-    segments: tuple[Segment, ...] | None
+    segments: tuple[Segment, ...] | None = None
 
 
 def load(
