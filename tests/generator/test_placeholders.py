@@ -4,7 +4,7 @@ from driftgauge.generator.placeholders import next_steps, placeholders
 from driftgauge.generator.thresholds import Thresholds, parse
 
 REAL = """
-links: {grafana: https://grafana.acme.dev, mlflow: https://mlflow.acme.dev}
+links: {grafana: https://grafana.acme.dev, mlflow: https://mlflow.acme.dev, reports: https://driftgauge.acme.dev}
 notifications:
   smtp: {smarthost: "mail.acme.dev:587", sender: ml@acme.dev}
   watchdog: {url: https://switch.acme.dev/1}
@@ -31,6 +31,8 @@ def test_the_shipped_file_is_full_of_examples() -> None:
     assert found["notifications.teams.ml-platform.slack_channel"] == "#ml-alerts"
     assert "notifications.teams.ml-platform.webhook.url" not in found
     assert "links.runbooks" not in found
+    assert found["links.reports"] == "http://localhost:10210"
+    assert "links.reports" not in dict(placeholders(parsed("links: {reports: false}")))
     last = next_steps(parsed("{}"))
     assert "Nobody is told when alerting itself breaks: the watchdog still leads to an example." in last
     assert any("email, slack still lead to examples" in line for line in last)

@@ -19,6 +19,7 @@ SECRETS: Final = frozenset(
 )
 LINKS: Final = {
     "dashboard_url": "http://grafana/d/driftgauge-model?var-model=churn&var-version=3",
+    "report_url": "http://driftgauge/models/churn?version=3",
     "runbook_url": "http://runbooks/ModelPerformanceDegraded.md",
     "mlflow_url": "http://mlflow/#/experiments/7/runs/abc",
 }
@@ -149,6 +150,7 @@ def test_text(config: Path) -> None:
         "Labels: metric accuracy, window 24h, model churn, version 3, severity critical\n"
         "Since: 2026-01-05 10:30:00 UTC\n"
         f"Dashboard: {LINKS['dashboard_url']}\n"
+        f"Report: {LINKS['report_url']}\n"
         f"Runbook: {LINKS['runbook_url']}\n"
         f"MLflow: {LINKS['mlflow_url']}\n"
         "\n"
@@ -160,6 +162,7 @@ def test_text(config: Path) -> None:
         "Since: 2026-01-05 10:30:00 UTC\n"
         "Until: 2026-01-05 10:40:00 UTC\n"
         f"Dashboard: {LINKS['dashboard_url']}\n"
+        f"Report: {LINKS['report_url']}\n"
         f"Runbook: {LINKS['runbook_url']}\n"
         f"MLflow: {LINKS['mlflow_url']}\n"
         "\n"
@@ -177,7 +180,8 @@ def test_slack_gets_no_commands_from_labels(config: Path) -> None:
         "accuracy is 0.871 &amp; fell\n"
         "feature &lt;!channel&gt; &amp; &lt;http:\u200b//evil|here&gt; · window 24h · version &lt;!here&gt; · "
         "since 10:30 UTC\n"
-        f"<{LINKS['dashboard_url']}|Dashboard> · <{LINKS['runbook_url']}|Runbook> · <{LINKS['mlflow_url']}|MLflow>\n"
+        f"<{LINKS['dashboard_url']}|Dashboard> · <{LINKS['report_url']}|Report> · <{LINKS['runbook_url']}|Runbook> · "
+        f"<{LINKS['mlflow_url']}|MLflow>\n"
         "\n"
     )
     title = filled_in(config, '{{ template "driftgauge.slack.title" . }}', _group(hostile, model="<!channel>"))

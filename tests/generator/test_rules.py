@@ -13,11 +13,11 @@ import yaml
 
 from driftgauge.config.units import parse_duration
 from driftgauge.families import FAMILIES
-from driftgauge.generator.alerts import WATCHDOG
+from driftgauge.generator.alerts import MODEL_ALERTS, WATCHDOG
 from driftgauge.generator.outputs import outputs
 from driftgauge.generator.promql import Target
 from driftgauge.generator.recording import RECORDINGS
-from driftgauge.generator.rules import FOLDER, rule_files
+from driftgauge.generator.rules import DEFINITIONS, FOLDER, alert, rule_files
 from driftgauge.generator.thresholds import parse, shipped
 from generator.known_series import unknown
 from generator.promql_trees import Selected, groupings, parsed, selectors
@@ -241,3 +241,15 @@ def test_selectors_refuse_what_does_not_exist() -> None:
         target.series("model_windows_labels")
     with pytest.raises(KeyError):
         target.series("model_window_labels", feature="age")
+
+
+def test_reports_are_linked_where_people_can_open_them() -> None:
+    """Each alert on a model leads to its report; none does with `reports: false`."""
+
+    def linked(text: str) -> set[str]:
+        thresholds = parse(text, filename="thresholds.yml")
+        rules = [rule for name in DEFINITIONS if (rule := alert(thresholds, name))]
+        return {rule["alert"] for rule in rules if "report_url" in rule["annotations"]}
+
+    assert linked("links: {reports: https://driftgauge.acme.dev/}") == set(MODEL_ALERTS)
+    assert linked("links: {reports: false}") == set()

@@ -79,6 +79,19 @@ def dashboard(links: Links, board: Board, *labels: str) -> str:
     return f"{links.grafana}/d/driftgauge-{board}{'?' if query else ''}{query}"
 
 
+def report(links: Links, *labels: str) -> dict[str, str]:
+    """Return the annotation with the address of the report on the alert's model, none where reports have no address.
+
+    labels: of version and window, as far as the alert has them.
+    """
+    if links.reports is None:
+        return {}
+    # What the query writes as a plus would be one in a path.
+    model = "{{ $labels.model | urlquery | reReplaceAll `[+]` `%20` }}"
+    query = "&".join(f"{label}={{{{ $labels.{label} | urlquery }}}}" for label in labels)
+    return {"report_url": f"{links.reports}/models/{model}{'?' if query else ''}{query}"}
+
+
 def mlflow_run(links: Links, target: Target) -> str:
     """Return the address of the MLflow run of the alert's version, or of MLflow when no run is known."""
     return _in_mlflow(links, target, "model", "version")

@@ -58,7 +58,8 @@ def _addresses(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
     """Yield the settings that lead somewhere, with their paths, as far as they are used."""
     links, notifications = thresholds.links, thresholds.notifications
     used = notifications.used_channels
-    yield from ((f"links.{key}", getattr(links, key)) for key in ("runbooks", "grafana", "mlflow"))
+    leading = ((f"links.{key}", getattr(links, key)) for key in ("runbooks", "grafana", "mlflow", "reports"))
+    yield from ((path, address) for path, address in leading if address)
     if "email" in used and notifications.smtp:
         yield "notifications.smtp.smarthost", notifications.smtp.smarthost
         yield "notifications.smtp.sender", notifications.smtp.sender

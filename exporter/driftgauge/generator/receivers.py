@@ -82,7 +82,7 @@ def _secret(notifications: Notifications, team: str, channel: Channel) -> str:
 
 
 def _pagerduty(notifications: Notifications, team: str) -> dict[str, Any]:
-    links = (("dashboard", "Dashboard"), ("runbook", "Runbook"), ("mlflow", "MLflow"))
+    links = (("dashboard", "Dashboard"), ("report", "Report"), ("runbook", "Runbook"), ("mlflow", "MLflow"))
     return {
         "routing_key_file": _secret(notifications, team, "pagerduty"),
         "url": notifications.pagerduty_url,

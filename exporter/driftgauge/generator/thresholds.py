@@ -25,7 +25,7 @@ from driftgauge.config.units import format_duration
 from driftgauge.config.wording import Mistake, RuleError, suggestion
 from driftgauge.generator.alerts import COMMON_KEYS, MODEL_ALERTS, WATCHDOG, Alert, Alerts, Duration, watched
 from driftgauge.generator.duties import Duties
-from driftgauge.generator.notifications import Notifications
+from driftgauge.generator.notifications import Notifications, left_out
 
 SHIPPED: Final = "thresholds.yml"
 # Its path in this repository and in a rendered folder.
@@ -50,11 +50,12 @@ Bounds = Annotated[dict[Metric, Number], BeforeValidator(watched)]
 
 
 class Links(Section):
-    """Where the links of notifications lead; without a slash at the end."""
+    """Where the links of notifications lead; without a slash at the end. reports: None where nobody can open them."""
 
     runbooks: Address
     grafana: Address
     mlflow: Address
+    reports: Annotated[Address | None, left_out]
 
 
 class ScrapeJob(Section):

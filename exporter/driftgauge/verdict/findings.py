@@ -38,7 +38,8 @@ class Finding:
 
     labels: of the alert, its severity apart. value: what was measured. limit: as people say it, "" of a mere flag.
     summary: a fixed sentence; sentence: what is the matter, the first line of the description; look: its other lines.
-    links: runbook_url, dashboard_url, mlflow_url. unsure: whether the past, which is not known here, could silence it.
+    links: runbook_url, dashboard_url, report_url, mlflow_url. unsure: whether the past, which is not known here, could
+    silence it.
     """
 
     alert: str

@@ -124,6 +124,10 @@ def _matches(pattern: str, text: str) -> bool:
     return re.search(pattern, text) is not None
 
 
+def _replaced(pattern: str, replacement: str, text: str) -> str:
+    return re.sub(pattern, lambda _: replacement, text)
+
+
 def _less(one: float, other: float) -> bool:
     return one < other
 
@@ -142,6 +146,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "lt": _less,
         "match": _matches,
         "printf": printf,
+        "reReplaceAll": _replaced,
         "urlquery": quote_plus,
         "value": _value,
     }

@@ -107,6 +107,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $links := .root.Values.links -}}
 {{- with $links.grafana }}{{ $text = replace "http://localhost:3000" (trimSuffix "/" .) $text }}{{ end -}}
 {{- with $links.mlflow }}{{ $text = replace "http://localhost:5000" (trimSuffix "/" .) $text }}{{ end -}}
+{{- with $links.reports }}{{ $text = replace "http://localhost:10210" (trimSuffix "/" .) $text }}{{ end -}}
 {{- with $links.runbooks }}{{ $text = replace "https://github.com/driftgauge/driftgauge/blob/main/alerting-rules/runbooks" (trimSuffix "/" .) $text }}{{ end -}}
 {{- replace "job=\"driftgauge\"" (printf "job=%q" .root.Values.job) $text -}}
 {{- end -}}

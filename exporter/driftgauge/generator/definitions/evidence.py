@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from driftgauge.generator.alerts import Alerts, Evidence
-from driftgauge.generator.annotations import dashboard, mlflow_run
+from driftgauge.generator.annotations import dashboard, mlflow_run, report
 from driftgauge.generator.cases import by_case, cases
 from driftgauge.generator.definitions.watching import SUBJECT, of_case, unless_replaced
 from driftgauge.generator.promql import Target, any_of, either, none_of, number
@@ -59,6 +59,7 @@ def _evidence(
         "It stays until better rows have paid it back; `driftgauge reset --evidence` ends it when all is settled.",
         links={
             "dashboard_url": dashboard(thresholds.links, "why", "job", "model", "version"),
+            **report(thresholds.links, "version"),
             "mlflow_url": mlflow_run(thresholds.links, target),
         },
         limit=limit,

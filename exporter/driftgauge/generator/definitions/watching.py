@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 from driftgauge.generator.alerts import OnLabels, OnPredictions
-from driftgauge.generator.annotations import Board, dashboard, figure, lookup, mlflow_experiment, mlflow_run, query
+from driftgauge.generator.annotations import (
+    Board,
+    dashboard,
+    figure,
+    lookup,
+    mlflow_experiment,
+    mlflow_run,
+    query,
+    report,
+)
 from driftgauge.generator.cases import AlertT, Case
 from driftgauge.generator.promql import Target, either, matcher, narrowed
 from driftgauge.generator.recording import VERSION
@@ -94,6 +103,7 @@ def version_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
     """Return where an alert on a version leads."""
     return {
         "dashboard_url": dashboard(thresholds.links, board, "job", *VERSION),
+        **report(thresholds.links, "version", "window"),
         "mlflow_url": mlflow_run(thresholds.links, Target.of(thresholds)),
     }
 
@@ -102,6 +112,7 @@ def model_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
     """Return where an alert on a model leads."""
     return {
         "dashboard_url": dashboard(thresholds.links, board, "job", "model"),
+        **report(thresholds.links),
         "mlflow_url": mlflow_experiment(thresholds.links, Target.of(thresholds)),
     }
 
