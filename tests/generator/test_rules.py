@@ -246,10 +246,12 @@ def test_selectors_refuse_what_does_not_exist() -> None:
 def test_reports_are_linked_where_people_can_open_them() -> None:
     """Each alert on a model leads to its report; none does with `reports: false`."""
 
+    floors = "models: {churn: {floors: {accuracy: 0.5}}}\n"
+
     def linked(text: str) -> set[str]:
         thresholds = parse(text, filename="thresholds.yml")
         rules = [rule for name in DEFINITIONS if (rule := alert(thresholds, name))]
         return {rule["alert"] for rule in rules if "report_url" in rule["annotations"]}
 
-    assert linked("links: {reports: https://driftgauge.acme.dev/}") == set(MODEL_ALERTS)
-    assert linked("links: {reports: false}") == set()
+    assert linked(f"{floors}links: {{reports: https://driftgauge.acme.dev/}}") == set(MODEL_ALERTS)
+    assert linked(f"{floors}links: {{reports: false}}") == set()
