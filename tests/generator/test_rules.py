@@ -245,7 +245,6 @@ def test_selectors_refuse_what_does_not_exist() -> None:
 
 def test_reports_are_linked_where_people_can_open_them() -> None:
     """Each alert on a model leads to its report; none does with `reports: false`."""
-
     floors = "models: {churn: {floors: {accuracy: 0.5}}}\n"
 
     def linked(text: str) -> set[str]:
