@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -72,6 +72,10 @@ acceptance: $(STAMP) servers
 # From a batch in MLflow to the notification, through real servers, with a table of the notifications and their delays.
 alerting: $(STAMP) servers
 	$(BIN)/python -m pytest -rP tests/e2e/test_alerting.py
+
+# From a batch in MLflow to the next version of its model, by one trigger, and to the end of the alerts; a minute or two.
+retraining: $(STAMP) servers
+	$(BIN)/python -m pytest -rP tests/e2e/retraining.py
 
 # One hundred kills of the exporter against a real MLflow server; `make test` runs three.
 soak: $(STAMP)

@@ -196,7 +196,7 @@ def stack(empty_database: Path, folder: Path) -> Iterator[Stack]:
         scrapes = PROMETHEUS.format(folder=folder, alertmanager=alertmanager, exporter=f"127.0.0.1:{exporter.port}")
         (folder / "prometheus.yml").write_text(scrapes, encoding="utf-8")
         exporter.start()
-        with _alertmanager(folder, alertmanager), _prometheus(folder, prometheus) as url:
+        with alertmanager_of(folder, alertmanager), prometheus_of(folder, prometheus) as url:
             yield Stack(filling, box, folder / "set" / "alerting-rules", url, exporter)
 
 
@@ -220,7 +220,8 @@ def _generate(folder: Path, box: Inbox) -> None:
 
 
 @contextlib.contextmanager
-def _alertmanager(folder: Path, address: str) -> Iterator[None]:
+def alertmanager_of(folder: Path, address: str) -> Iterator[None]:
+    """Run Alertmanager with the set that was rendered into the folder."""
     config = folder / "set" / "alerting-rules" / "alertmanager.yml"
     command = [newest("alertmanager"), f"--config.file={config}", f"--storage.path={folder}/alertmanager"]
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
@@ -229,7 +230,8 @@ def _alertmanager(folder: Path, address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _prometheus(folder: Path, address: str) -> Iterator[str]:
+def prometheus_of(folder: Path, address: str) -> Iterator[str]:
+    """Run Prometheus with `prometheus.yml` in the folder; lend its URL."""
     command = [newest("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     url = f"http://{address}"
     with running(

@@ -107,6 +107,25 @@ def test_watchdog_is_repeated_at_every_interval() -> None:
     assert (watchdog["group_wait"], watchdog["group_interval"], watchdog["repeat_interval"]) == ("0s", "2m30s", "3m45s")
 
 
+def test_the_hook_is_told_next_to_people(tmp_path: Path) -> None:
+    """What may start retraining reaches it as well as its team, whoever owns the model; nothing else does."""
+    hook = "notifications:\n  hook: {url: http://hook.test/alerts, alerts: [ModelConceptDrift, ModelOutliers]}\n"
+    config = written(parse(TWO_TEAMS.replace("notifications:\n", hook), filename="thresholds.yml"), tmp_path)
+    for name, receivers in (("ModelConceptDrift", "hook,risk-high"), ("ModelFeaturesDrifted", "risk-high")):
+        labels = [f"alertname={name}", "severity=high", "model=fraud"]
+
+        tested = amtool(
+            "config", "routes", "test", f"--config.file={config}", f"--verify.receivers={receivers}", *labels
+        )
+
+        assert tested.returncode == 0, tested.stdout + tested.stderr
+    text = config.read_text(encoding="utf-8")
+    (found,) = (each for each in yaml.safe_load(text)["receivers"] if each["name"] == "hook")
+    token = {"authorization": {"type": "Bearer", "credentials_file": "/etc/alertmanager/secrets/hook-token"}}
+    assert found["webhook_configs"] == [{"url": "http://hook.test/alerts", "send_resolved": True, "http_config": token}]
+    assert "#   /etc/alertmanager/secrets/hook-token: bearer token for driftgauge hook\n" in text
+
+
 def test_teams_without_models_have_no_receivers(tmp_path: Path) -> None:
     """A team that nobody names needs no secrets."""
     config = written(parse("models: {}" + TWO_TEAMS.partition("eta: {}")[2], filename="thresholds.yml"), tmp_path)

@@ -75,6 +75,16 @@ MISTAKES = [
         "notifications:\n  teams:\n    ml-platform: {webhook: {url: }}\n    x: {webhook: {}}",
         "4: notifications.teams.x.webhook.url: is missing; write the address, like https://example.com/alerts",
     ),
+    (
+        "a hook for what is no alert on a model",
+        "notifications:\n  hook: {url: 'http://hook/alerts', alerts: [ModelConceptDrft]}",
+        '2: notifications.hook.alerts[0]: is no alert on a model; did you mean "ModelConceptDrift"?',
+    ),
+    (
+        "a hook for nothing",
+        "notifications:\n  hook: {url: 'http://hook/alerts', alerts: []}",
+        "2: notifications.hook.alerts: must have at least one entry",
+    ),
 ]
 
 

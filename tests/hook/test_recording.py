@@ -15,7 +15,7 @@ TRIGGER = Trigger(
 
 
 def test_a_run_says_what_why_and_what_was_answered(tmp_path: Path) -> None:
-    """Once, however often it is recorded; the model version leads to it."""
+    """Once, however often it is recorded; the model version leads to it, not to what was cancelled after it."""
     from mlflow import MlflowClient  # noqa: PLC0415 - takes a second
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -29,6 +29,8 @@ def test_a_run_says_what_why_and_what_was_answered(tmp_path: Path) -> None:
     assert first == record_run(TRIGGER, tracking_uri=uri, experiment="/monitoring/retraining")
     failed = replace(TRIGGER, id="f" * 20, state="failed", alert=alert(version="canary"))
     second = record_run(failed, tracking_uri=uri, experiment="/monitoring/retraining")
+    cancelled = replace(TRIGGER, id="c" * 20, state="cancelled", started=None, answer="")
+    third = record_run(cancelled, tracking_uri=uri, experiment="/monitoring/retraining")
 
     run, other = client.get_run(first), client.get_run(second)
     assert {name: value for name, value in run.data.tags.items() if name.startswith("driftgauge.")} == {
@@ -48,4 +50,5 @@ def test_a_run_says_what_why_and_what_was_answered(tmp_path: Path) -> None:
         1_780_000_009_000,
     )
     assert other.info.status == "FAILED"
+    assert client.get_run(third).info.status == "KILLED"
     assert client.get_model_version("churn", "3").tags == {"driftgauge.retraining_run": first}

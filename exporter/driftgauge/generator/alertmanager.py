@@ -11,9 +11,16 @@ from typing import Any, Final
 from driftgauge.config.units import format_duration
 from driftgauge.generator.alerts import WATCHDOG
 from driftgauge.generator.inhibition import INHIBITIONS
-from driftgauge.generator.notifications import Notifications, SeverityRoute
+from driftgauge.generator.notifications import Hook, Notifications, SeverityRoute
 from driftgauge.generator.promql import any_of
-from driftgauge.generator.receivers import WATCHDOG_RECEIVER, receiver_name, receivers, secret_files, smtp_settings
+from driftgauge.generator.receivers import (
+    HOOK_RECEIVER,
+    WATCHDOG_RECEIVER,
+    receiver_name,
+    receivers,
+    secret_files,
+    smtp_settings,
+)
 from driftgauge.generator.rules import FOLDER, HEADER, yaml_text
 from driftgauge.generator.thresholds import Thresholds
 
@@ -56,7 +63,7 @@ def notified_teams(thresholds: Thresholds) -> dict[str, list[str]]:
 
 
 def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], target: Sequence[str]) -> dict[str, Any]:
-    """Return the tree: watchdog first, then teams with models of their own, then the team of everything else."""
+    """Return the tree: watchdog, hook, teams with models of their own, then the team of everything else."""
     default = notifications.default_team
     return {
         # For alerts without one of our severities, so that none is lost.
@@ -64,6 +71,7 @@ def _route(notifications: Notifications, teams: Mapping[str, Sequence[str]], tar
         "group_by": [*target, "model"],
         "routes": [
             *_watchdog(notifications),
+            *_hook(notifications),
             *(
                 {
                     "matchers": [any_of("model", models)],
@@ -93,6 +101,17 @@ def _watchdog(notifications: Notifications) -> Iterator[dict[str, Any]]:
     }
 
 
+def _hook(notifications: Notifications) -> Iterator[dict[str, Any]]:
+    if hook := notifications.hook:
+        yield {
+            "matchers": [any_of("alertname", hook.alerts)],
+            "receiver": HOOK_RECEIVER,
+            # People are told as well.
+            "continue": True,
+            **_rhythm(hook),
+        }
+
+
 def _by_severity(notifications: Notifications, team: str) -> list[dict[str, Any]]:
     return [
         {"matchers": [f'severity="{severity}"'], "receiver": receiver_name(team, severity), **_rhythm(route)}
@@ -100,7 +119,7 @@ def _by_severity(notifications: Notifications, team: str) -> list[dict[str, Any]
     ]
 
 
-def _rhythm(route: SeverityRoute) -> dict[str, str]:
+def _rhythm(route: SeverityRoute | Hook) -> dict[str, str]:
     return {
         "group_wait": format_duration(route.group_wait),
         "group_interval": format_duration(route.group_interval),

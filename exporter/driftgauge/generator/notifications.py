@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from driftgauge.config.fields import Text, seconds_between
+from driftgauge.config.fields import Text, at_least_one, seconds_between
 from driftgauge.config.section import Section
-from driftgauge.config.units import DAY, HOUR, SECOND
+from driftgauge.config.units import DAY, HOUR, MINUTE, SECOND
 from driftgauge.config.wording import RuleError, suggestion
 
 Channel = Literal["pagerduty", "slack", "email", "webhook"]
@@ -77,6 +77,20 @@ class Watchdog(Section):
     every: Annotated[float, seconds_between(SECOND, HOUR)]
 
 
+class Hook(Section):
+    """Where `driftgauge hook` listens, and which alerts it gets next to the people who do: those that start retraining.
+
+    bearer_token: send the token in the file `hook-token`. The waits are as of a severity.
+    """
+
+    url: Url
+    bearer_token: bool = True
+    alerts: Annotated[tuple[Text, ...], at_least_one]
+    group_wait: Wait = 15 * SECOND
+    group_interval: Interval = MINUTE
+    repeat_interval: Interval = HOUR
+
+
 class SeverityRoute(Section):
     """How alerts of one severity are sent; without channels they are not.
 
@@ -112,7 +126,7 @@ class Team(Section):
 
 
 class Notifications(Section):
-    """The whole section; smtp and watchdog are None where they were left out.
+    """The whole section; smtp, watchdog and hook are None where they were left out.
 
     Its rules about two fields see only those that are valid so far.
     """
@@ -124,6 +138,7 @@ class Notifications(Section):
     teams: Annotated[dict[TeamName, Team], Field(min_length=1, max_length=200)]
     default_team: Text
     watchdog: Annotated[Watchdog | None, left_out]
+    hook: Annotated[Hook | None, left_out]
 
     @field_validator("severities")
     @classmethod

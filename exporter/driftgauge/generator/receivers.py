@@ -9,8 +9,10 @@ from typing import Any, Final
 from driftgauge.generator.notifications import Channel, Notifications, PagedSeverity, Webhook
 
 WATCHDOG_RECEIVER: Final = "watchdog"
+HOOK_RECEIVER: Final = "hook"
 SMTP_PASSWORD_FILE: Final = "smtp-password"  # noqa: S105 - the name of a file
 WATCHDOG_TOKEN_FILE: Final = "watchdog-token"  # noqa: S105 - the name of a file
+HOOK_TOKEN_FILE: Final = "hook-token"  # noqa: S105 - the name of a file
 # The files of each team and what is in them, by channel; email has one password for all.
 TEAM_SECRETS: Final[Mapping[Channel, tuple[str, str]]] = {
     "pagerduty": ("{team}-pagerduty-key", "routing key (Events API v2)"),
@@ -26,7 +28,7 @@ def receiver_name(team: str, severity: PagedSeverity) -> str:
 
 
 def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the receivers of these teams for every severity, and the watchdog's.
+    """Return the receivers of these teams for every severity, the watchdog's and the hook's.
 
     One without channels is there as well: Alertmanager then sends nothing.
     """
@@ -36,11 +38,14 @@ def receivers(notifications: Notifications, teams: Iterable[str]) -> list[dict[s
         for team in teams
         for severity, route in notifications.severities.items()
     ]
-    watchdog = notifications.watchdog
-    if watchdog is None:
-        return found
-    token = notifications.secret_file(WATCHDOG_TOKEN_FILE) if watchdog.bearer_token else None
-    return [*found, {"name": WATCHDOG_RECEIVER, "webhook_configs": [_post(watchdog.url, token, resolved=False)]}]
+    if watchdog := notifications.watchdog:
+        token = notifications.secret_file(WATCHDOG_TOKEN_FILE) if watchdog.bearer_token else None
+        found += [{"name": WATCHDOG_RECEIVER, "webhook_configs": [_post(watchdog.url, token, resolved=False)]}]
+    if hook := notifications.hook:
+        token = notifications.secret_file(HOOK_TOKEN_FILE) if hook.bearer_token else None
+        # What is resolved before it started need not start any more.
+        found += [{"name": HOOK_RECEIVER, "webhook_configs": [_post(hook.url, token, resolved=True)]}]
+    return found
 
 
 def secret_files(notifications: Notifications, teams: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -55,6 +60,8 @@ def secret_files(notifications: Notifications, teams: Iterable[str]) -> Iterator
                 yield _secret(notifications, team, channel), what
     if notifications.watchdog and notifications.watchdog.bearer_token:
         yield notifications.secret_file(WATCHDOG_TOKEN_FILE), "bearer token for the dead man's switch"
+    if notifications.hook and notifications.hook.bearer_token:
+        yield notifications.secret_file(HOOK_TOKEN_FILE), "bearer token for driftgauge hook"
 
 
 def smtp_settings(notifications: Notifications) -> dict[str, Any]:

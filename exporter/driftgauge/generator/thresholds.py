@@ -144,6 +144,14 @@ class Thresholds(Section):
         return self
 
     @model_validator(mode="after")
+    def _hook_gets_alerts_on_models(self) -> Self:
+        for at, name in enumerate(self.notifications.hook.alerts if self.notifications.hook else ()):
+            if name not in MODEL_ALERTS:
+                text = f"is no alert on a model; {suggestion(name, MODEL_ALERTS, 'alerts')}"
+                raise RuleError(text, at=("notifications", "hook", "alerts", at))
+        return self
+
+    @model_validator(mode="after")
     def _severity_is_notified(self) -> Self:
         for name in Alerts.model_fields:
             if name != WATCHDOG and self.alert(name).severity == "none":

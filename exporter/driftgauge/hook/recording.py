@@ -19,15 +19,16 @@ _STATES: Final = {"done": "FINISHED", "dry_run": "FINISHED", "cancelled": "KILLE
 def record_run(trigger: Trigger, *, tracking_uri: str, experiment: str) -> str:
     """Return the id of the run that tells of a trigger, which is made if there is none.
 
-    The registered model version that the alert was about gets a tag that leads to it. Raises SourceError.
+    The registered model version that the alert was about gets a tag that leads to it, unless nothing was started.
+    Raises SourceError.
     """
     server = hidden(tracking_uri)
     with translated_errors(server):
         client = _client(tracking_uri)
         run_id = _run(client, trigger, _experiment(client, experiment))
     model, version = trigger.alert.model, trigger.alert.labels.get("version", "")
-    if model and version.isdecimal():
-        # Not every version that serves is a registered one.
+    if model and version.isdecimal() and trigger.state != "cancelled":
+        # Not every version that serves is a registered one. What was cancelled did not retrain it.
         with suppress(SourceMissing), translated_errors(server):
             client.set_model_version_tag(model, version, "driftgauge.retraining_run", run_id)
     return run_id
