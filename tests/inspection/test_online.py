@@ -45,3 +45,18 @@ def test_each_thing_that_is_wrong_has_its_remedy(tmp_path: Path) -> None:
     assert "create it" in checked(tmp_path / "gone")["files"][1]
     (tmp_path / "p.jsonl").write_bytes(lines([{**row, "ts": "never"} for row in ROWS[:15]] + ROWS[15:]))
     assert checked(tmp_path)["predictions"][0] is False
+
+
+def test_what_a_version_says_is_looked_at_first(tmp_path: Path) -> None:
+    """A model is checked as its file has it; one that cannot be used is said, and the rest is looked at."""
+    feed, good, bad = (tmp_path / name for name in ("feed", "good.yml", "bad.yml"))
+    feed.mkdir()
+    (feed / "p.jsonl").write_bytes(lines([{**row, "when": row["ts"], "ts": "never"} for row in ROWS]))
+    good.write_text("columns: {timestamp: when}")
+    bad.write_text("state_dir: /")
+    models = [{"name": said.stem, "predictions": {"files": str(feed)}, "monitoring": str(said)} for said in (good, bad)]
+    found = {(check.model, check.what): check for check in check_online(Config.model_validate({"models": models}))}
+    assert found["good", "monitoring"].text == f"as {good} says"
+    assert [found["good", what].right for what in ("monitoring", "predictions")] == [True, True]
+    assert "is not for a version to say" in found["bad", "monitoring"].text
+    assert [found["bad", what].right for what in ("monitoring", "predictions")] == [False, False]

@@ -10,18 +10,32 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from driftgauge.cli import main
+from driftgauge.service.config_file import ConfigFile
 from driftgauge.source import as_of
 from e2e.service_bench import Bench, filled, until
 
 RESULTS = "/monitoring/churn-results"
+# Half of the ten predictions are right, which is an alert.
+FLOOR = "models: {churn: {floors: {accuracy: 0.9}, alerts: {ModelBelowFloor: {min_labels: 5}}}}"
 # Its experiment is deleted.
 GONE = "/monitoring/gone"
+
+
+class Judged(Bench):
+    """A bench with thresholds of its own."""
+
+    def read(self) -> ConfigFile:
+        """Return the configuration file as it is now, with the thresholds that it names."""
+        return super().read()._replace(thresholds=FLOOR)
 
 
 @pytest.fixture(scope="module")
 def bench(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Return a store with two models, of which one has a place for results that cannot be used."""
-    bench = filled(empty_database, tmp_path_factory.mktemp("results"))
+    found = filled(empty_database, tmp_path_factory.mktemp("results"))
+    bench = Judged(found.uri, found.folder)
+    thresholds = bench.folder / "thresholds.yml"
+    thresholds.write_text(FLOOR)
     client = MlflowClient(bench.uri)
     client.create_experiment(RESULTS, str(bench.folder / "results"))
     client.delete_experiment(client.create_experiment(GONE))
@@ -30,7 +44,7 @@ def bench(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ben
         {"name": name, "predictions": {"experiment": name}, "writeback": {"experiment": place}}
         for name, place in places.items()
     ]
-    bench.settings = {"models": models}
+    bench.settings = {"models": models, "thresholds": str(thresholds)}
     return bench
 
 
@@ -68,7 +82,9 @@ def test_a_service_writes_what_it_shows(bench: Bench) -> None:
     assert [(each["alert"], each["severity"], each["sentence"]) for each in alerts["findings"]] == shown
     report = MlflowClient(bench.uri).download_artifacts(run.info.run_id, "report.html", str(bench.folder))
     assert all(text in Path(report).read_text() for _, _, text in shown)
-    assert alerts["status"] == run.data.tags["alert_status"] == ("action_required" if shown else "unjudged")
+    assert [alert for alert, _, _ in shown] == ["ModelBelowFloor"]
+    assert alerts["status"] == run.data.tags["alert_status"] == "action_required"
+    assert (run.data.tags["alerts"], alerts["findings"][0]["version"]) == ("ModelBelowFloor", "unknown")
 
 
 def test_once_writes_when_it_is_told_to(bench: Bench) -> None:

@@ -19,6 +19,9 @@ from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.looking import Job, look
 from driftgauge.pipeline import baseline
 from driftgauge.pipeline.executor import NOTHING
+from driftgauge.pipeline.feeds import Feeds
+from driftgauge.pipeline.monitored import Monitored
+from driftgauge.pipeline.monitoring import look_up
 from driftgauge.pipeline.refresh import Pipeline
 from driftgauge.samples import Samples
 from driftgauge.schema import ReadAs
@@ -82,6 +85,13 @@ class Bench:
         """Return a new folder for a state."""
         self._states += 1
         return str(self.folder / f"state-{self._states}")
+
+
+def monitored(bench: Bench, config: Config, model: ModelConfig) -> Monitored:
+    """Return what a model's registered version makes of it; nothing of one without. Raises SourceUnavailable."""
+    if model.monitoring is None:
+        return Monitored()
+    return look_up(model, Feeds(config.model_copy(update={"state_dir": bench.state(), "models": (model,)})).source)
 
 
 class Inspector:

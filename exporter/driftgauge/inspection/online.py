@@ -8,7 +8,7 @@ from driftgauge.config import Config, ModelConfig
 from driftgauge.errors import DriftgaugeError
 from driftgauge.inspection.choosing import newest_runs
 from driftgauge.inspection.facts import Facts
-from driftgauge.inspection.inspecting import Bench, Inspector, Looked
+from driftgauge.inspection.inspecting import Bench, Inspector, Looked, monitored
 from driftgauge.inspection.joining import meet
 from driftgauge.inspection.publishing import iso
 from driftgauge.inspection.text import many
@@ -28,9 +28,14 @@ class Check:
 
 
 def check_online(config: Config) -> Iterator[Check]:
-    """Look at each model: its place, newest files, labels and reference."""
+    """Look at each model: what its version says of it, its place, newest files, labels and reference."""
     with Bench(config) as bench:
-        for model in config.models:
+        for written in config.models:
+            found = monitored(bench, config, written)
+            if written.monitoring is not None:
+                text = found.problem or f"as {found.source} says"
+                yield Check(written.name, "monitoring", right=not found.problem, text=text)
+            model = found.found.model if found.found else written
             inspector = Inspector(bench, config, model, choose=newest_runs(_RUNS), files=_FILES)
             yield from _checks(inspector, model)
 

@@ -13,7 +13,7 @@ from driftgauge.inspection.choosing import NamedFiles, newest_runs, only_run
 from driftgauge.inspection.drafting import features_to_include, keys_of_times, mapped, section
 from driftgauge.inspection.facts import Facts
 from driftgauge.inspection.findings import Findings
-from driftgauge.inspection.inspecting import Bench, Inspector, Looked
+from driftgauge.inspection.inspecting import Bench, Inspector, Looked, monitored
 from driftgauge.inspection.joining import meet
 from driftgauge.inspection.reporting import findings
 from driftgauge.inspection.tasks import task_of
@@ -71,9 +71,15 @@ class Start:
 
 
 def of_configuration(config: Config, model: ModelConfig) -> Findings:
-    """Return what is found about a model of a configuration. Raises SourceError."""
+    """Return what is found about a model of a configuration.
+
+    Raises SourceError, and ConfigError when what its registered version says cannot be used.
+    """
     with Bench(config) as bench:
-        inspector = Inspector(bench, config, model, choose=newest_runs())
+        found = monitored(bench, config, model)
+        if found.problem:
+            raise ConfigError(found.problem)
+        inspector = Inspector(bench, config, found.found.model if found.found else model, choose=newest_runs())
         return findings(inspector, task_why="as configured", draft=None)
 
 

@@ -61,6 +61,15 @@ def renew_monitoring(
         raise ConfigError(memory.monitored.problem)
 
 
+def look_up(model: ModelConfig, source: Source) -> Monitored:
+    """Return what the file that a model names now makes of it, or why it cannot be used. Raises SourceUnavailable."""
+    try:
+        identity = source.reference_identity(model.monitoring or "")
+        return in_force(model, source.text(model.monitoring or "", limit=MOST_CHARACTERS), identity=identity)
+    except (SourceMissing, BatchError, ConfigError) as error:
+        return Monitored(problem=_words(error))
+
+
 def _take(memory: Memory, found: Monitored, store: Store, config: Config, executor: Executor) -> None:
     """Go on with another configuration: what the store has is shown by it, and read again where that is needed."""
     if found.found is None:
