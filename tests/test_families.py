@@ -84,6 +84,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     ),
     ((*VERSION, "run_id", "experiment_id", "model_uri"), "info", "model_info"),
     (("model", "source", "hash"), "info", "model_monitoring_info"),
+    ((*VERSION, "reason"), "gauge", "model_retraining_recommended"),
     (("version", "python_version"), "info", "driftgauge_build_info"),
     (
         (),

@@ -13,6 +13,10 @@ OTHERS: Final = {
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "model", "version", "window"}),
     # The target's, when it has one: the rules look for it.
     "driftgauge_build_info": frozenset({*FAMILIES["driftgauge_build_info"].labels, "segment"}),
+    # Of `driftgauge hook`.
+    "driftgauge_hook_triggers_total": frozenset({"action", "result"}),
+    "driftgauge_hook_bodies_refused_total": frozenset({"reason"}),
+    "driftgauge_hook_unrecorded": frozenset(),
     "up": frozenset(),
     "scrape_duration_seconds": frozenset(),
     "process_start_time_seconds": frozenset(),

@@ -50,6 +50,9 @@ CASES = {
         DEGRADED, named("ModelTrafficStopped", "high", {"model": "churn"}), muted=False
     ),
     "critical mutes no other critical": Case(DEGRADED, named("ModelBelowFloor", "critical", CHURN_3), muted=False),
+    "not over what is to be done": Case(
+        DEGRADED, named("ModelRetrainingRecommended", "medium", CHURN_3, reason="performance"), muted=False
+    ),
     "several features over each": Case(SEVERAL, SINGLE, muted=True),
     "high is not over medium": Case(SEVERAL, named("ModelLatencyHigh", "medium", CHURN_3), muted=False),
     "large shift of the output over the small one": Case(

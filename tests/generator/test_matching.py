@@ -73,3 +73,15 @@ def test_alerts_without_anything_to_compare_with() -> None:
     assert line.startswith("churn has no reference")
     assert {"ModelFeatureDrifted", "ModelPerformanceDegraded", "ModelOutliers"} <= set(line.replace(",", "").split())
     assert "ModelMissingValues" not in line
+
+
+def test_days_that_are_not_kept() -> None:
+    """Rows leave with the longest window; a policy that looks further back recommends nothing, and that is said."""
+    found = blind_spots(parse("{}", filename="t"), config("windows: [1h, 24h, 3d]"))
+    assert [line for line in found if "ModelRetrainingRecommended" in line] == [
+        f"{model}: rows are kept for 3d, the longest window of driftgauge.yml, so ModelRetrainingRecommended "
+        "never fires by drift_days 3"
+        for model in ("churn", "price")
+    ]
+    off = parse("alerts: {ModelRetrainingRecommended: {enabled: false}}", filename="t")
+    assert "ModelRetrainingRecommended" not in str(blind_spots(off, config("windows: [1h, 24h]")))

@@ -6,8 +6,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
+from driftgauge.generator.definitions.exporter import hook_failing
+from driftgauge.generator.thresholds import shipped
 from driftgauge.hook.journal import opened, trigger_id
 from driftgauge.hook.metrics import Metrics
+from generator.promql_trees import parsed, selectors
 
 from .samples import alert, one_action
 
@@ -38,3 +41,15 @@ def test_counts_of_a_journal(tmp_path: Path, *, as_openmetrics: bool) -> None:
         ("driftgauge_hook_unrecorded",): 1,
     }
     assert found["driftgauge_hook_triggers_total", "retrain", "unclear"] == 0
+
+
+def test_the_alert_on_failures_finds_them(tmp_path: Path) -> None:
+    """What its selectors name is on the page from the beginning, so that the first failure counts."""
+    with opened(tmp_path) as journal:
+        page = Metrics(one_action("command: [x]"), journal.counts).page(openmetrics=False).decode()
+    shown = [(sample.name, sample.labels) for family in text(page) for sample in family.samples]
+    for selector in selectors(parsed(hook_failing(shipped()).expr)):
+        ((label, (sign, wanted)),) = selector.matchers.items()
+        values = {labels[label] for name, labels in shown if name == selector.name}
+        assert values
+        assert set(wanted.split("|")) <= values, (selector.name, sign)

@@ -1,13 +1,16 @@
 """Days: whole panes of every length, each as a window of a day would say that held its rows alone."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from data_builders import MICROS, a_model, a_pane, a_reference, make_columns
 from driftgauge.aggregates.pane import Pane
 from driftgauge.aggregates.totals import Totals, VersionTotals
 from driftgauge.config import Limits, Window
-from driftgauge.samples import Sample
-from driftgauge.snapshot import ModelState, days
+from driftgauge.samples import Sample, Samples
+from driftgauge.snapshot import ModelState, days, past_days
+from driftgauge.snapshot.cache import Latest
 from driftgauge.windows import PaneKey
 
 DAY = 86_400
@@ -15,6 +18,7 @@ DAY = 86_400
 NOW = 1_767_618_000
 TODAY = NOW // DAY * DAY
 WINDOWS = (Window("1h", 3600), Window("24h", DAY), Window("7d", 7 * DAY))
+LIMITS = Limits()
 REFERENCE = a_reference(make_columns(100, numbers={"x": np.arange(100)}))
 
 
@@ -61,3 +65,38 @@ def test_only_rows_that_count() -> None:
     }
 
     assert predictions_by_day(panes, most=3) == {-2: 4, -1: 3, 0: 2}
+
+
+def test_days_that_are_over() -> None:
+    """The last ones with predictions, or with labels, under each window's name; they are computed when they change."""
+    predictions = {PaneKey("1", TODAY - n * DAY, 3600): rows(n + 2) for n in (0, 1, 4, 5)}
+    outcomes = {PaneKey("1", TODAY - n * DAY, 3600, rebuilt=True): rows(n) for n in (2, 3)}
+    totals = Totals({"1": VersionTotals(predictions=9, last_prediction=NOW * MICROS)})
+    model = ModelState(a_model(), REFERENCE, totals=totals, predictions=predictions, outcomes=outcomes)
+    cache: Latest[tuple[Samples, ...]] = Latest()
+
+    def found(state: ModelState, *, labelled: bool) -> tuple[Samples, ...]:
+        return past_days(
+            state,
+            version="1",
+            names=("24h", "1h", "24h"),
+            limits=LIMITS,
+            now=NOW * MICROS,
+            most=2,
+            labelled=labelled,
+            cache=cache,
+        )
+
+    days_before = found(model, labelled=False)
+    assert [
+        {each.labels[2]: each.value for each in day["model_window_predictions"] if isinstance(each, Sample)}
+        for day in days_before
+    ] == [{"24h": 6, "1h": 6}, {"24h": 3, "1h": 3}]
+    assert found(model, labelled=False) is days_before
+    assert len(found(model, labelled=True)) == 2
+
+    today = replace(model, predictions={**predictions, PaneKey("1", TODAY, 3600): rows(50)})
+    assert found(today, labelled=False) is days_before
+    late = replace(model, predictions={**predictions, PaneKey("1", TODAY - DAY, 3600, part=1): rows(50)})
+    (*_, yesterday) = found(late, labelled=False)
+    assert [each.value for each in yesterday["model_window_predictions"] if isinstance(each, Sample)] == [53, 53]

@@ -117,6 +117,8 @@ def _version(draw: Drawing, version: str) -> None:
     for metric in METRICS:
         if draw.often(0.9):
             draw.put("model_performance_baseline", draw.rng.choice([0.8, 0.92, 10.0, 0.0]), version, metric)
+    for reason in ("performance", "concept_drift", "data_drift"):
+        draw.put("model_retraining_recommended", draw.flag(), version, reason)
     for signal in ("accuracy", "f1", "inputs", "output"):
         if draw.often():
             draw.put("model_evidence_log10", draw.near(3.94), version, signal)

@@ -280,6 +280,15 @@ _IDENTITY: Final = (
     ),
 )
 
+_ACTION: Final = families(
+    "What is to be done",
+    (*VERSION, "reason"),
+    {
+        "model_retraining_recommended": "1 if the policy in thresholds.yml (ModelRetrainingRecommended) says retrain "
+        "for this reason, else 0; absent while what the reason rests on cannot be judged.",
+    },
+)
+
 # In the order of the exposition and of the documentation.
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     {
@@ -296,6 +305,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             _OUTPUT,
             _LABEL,
             _IDENTITY,
+            _ACTION,
             EXPORTER,
         )
         for family in group

@@ -19,6 +19,8 @@ Duration = Annotated[float, seconds_between(SECOND, 30 * DAY)]
 Wait = Annotated[float, seconds_between(0, 30 * DAY)]
 Latency = Annotated[float, seconds_between(SECOND / 1000, DAY)]
 Count = Annotated[Whole, Field(ge=1)]
+# One day may be a bad batch; a week is as long as panes are usually kept.
+Days = Annotated[Whole, Field(ge=2, le=30)]
 Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 
@@ -109,6 +111,27 @@ class Evidence(Alert):
     """Evidence of a lasting change is at least ten to the power of `log10`."""
 
     log10: Positive
+
+
+class RetrainingRecommended(Alert):
+    """The policy says retrain: it holds now, and held on each of the last days that are over.
+
+    performance_days, concept_days, drift_days: how many, by reason. min_labels: of now and of each day, where labels
+    tell. estimated_loss: of drift, how much worse than the baseline the estimate has to be, at the better end of its
+    interval.
+    """
+
+    min_labels: Count
+    performance_days: Days
+    concept_days: Days
+    drift_days: Days
+    estimated_loss: Positive
+
+
+class HookFailing(Alert):
+    """Triggers of `driftgauge hook` failed, or notifications were refused, within `within`."""
+
+    within: Duration
 
 
 class BelowFloor(OnLabels):
@@ -230,6 +253,7 @@ class Alerts(Section):
     ModelEstimatedPerformanceDegraded: EstimatedDegraded
     ModelConceptDrift: ConceptDrift
     ModelSlicesDegraded: SlicesDegraded
+    ModelRetrainingRecommended: RetrainingRecommended
     ModelFeaturesDrifted: FeaturesDrifted
     ModelPredictionShifted: PredictionShifted
     ModelOutputDrifted: Flagged
@@ -259,6 +283,7 @@ class Alerts(Section):
     DriftgaugeLabelsRenamed: Alert
     DriftgaugeShardsMissing: Alert
     DriftgaugeShardsMismatch: Alert
+    DriftgaugeHookFailing: HookFailing
     DriftgaugeWatchdog: Alert
 
 

@@ -18,6 +18,7 @@ class Inhibition:
     """While `by` fires, `muted` is not notified, if both have the labels `common` with equal values.
 
     per_target: whether the configured target labels must be equal too. Alerts from `absent()` have none of these.
+    but: a further matcher of what is muted.
     """
 
     why: str
@@ -25,12 +26,13 @@ class Inhibition:
     by: str
     common: tuple[str, ...]
     per_target: bool = True
+    but: str = ""
 
     def rule(self, target_labels: Sequence[str]) -> dict[str, Any]:
         """Return the rule as Alertmanager reads it."""
         present = [f'{label}!=""' for label in self.common]
         return {
-            "target_matchers": [self.muted, *present],
+            "target_matchers": [self.muted, *([self.but] if self.but else []), *present],
             "source_matchers": [self.by, *present],
             "equal": [*self.common, *(target_labels if self.per_target else ())],
         }
@@ -38,8 +40,10 @@ class Inhibition:
 
 INHIBITIONS: Final = (
     Inhibition(
-        why="Something critical about a version mutes the rest about it. Traffic and labels are still notified.",
+        why="Something critical about a version mutes the rest about it, but for what is to be done. Traffic and "
+        "labels are still notified.",
         muted='severity=~"high|medium|low"',
+        but='alertname!="ModelRetrainingRecommended"',
         by='severity="critical"',
         common=_VERSION,
     ),

@@ -8,6 +8,7 @@ from typing import Final
 
 from driftgauge.config import Config, ModelConfig, format_duration
 from driftgauge.config.fields import METRICS, Window
+from driftgauge.config.units import DAY
 from driftgauge.config.wording import path_text, quoted, suggestion
 from driftgauge.generator.alerts import MODEL_ALERTS
 from driftgauge.generator.thresholds import Thresholds, Windows
@@ -42,16 +43,36 @@ def mismatches(thresholds: Thresholds, config: Config) -> list[str]:
 
 def blind_spots(thresholds: Thresholds, config: Config) -> list[str]:
     """Return which alerts say nothing of which models, for these lack what they compare with: a line each."""
-    found = []
+    found: list[str] = []
     for model in config.models:
         alerts = thresholds.for_model(model.name).alerts
         enabled = [name for name in MODEL_ALERTS if getattr(alerts, name).enabled]
         lacking = [name for name in _NEED_A_REFERENCE if name in enabled] if model.reference is None else []
         if model.reference is None and not model.baseline:
             lacking += [name for name in _NEED_A_BASELINE if name in enabled]
+        found += _days_not_kept(thresholds, config, model)
         if lacking:
             found.append(f"{model.name} has no reference in driftgauge.yml, so these never fire: {', '.join(lacking)}")
     return found
+
+
+def _days_not_kept(thresholds: Thresholds, config: Config, model: ModelConfig) -> Iterator[str]:
+    """Yield how far back the policy of retraining looks in vain: to days of which no window needs the rows."""
+    policy, longest = (
+        thresholds.for_model(model.name).alerts.ModelRetrainingRecommended,
+        max(config.windows, key=_length),
+    )
+    days = {key: int(getattr(policy, key)) for key in type(policy).model_fields if key.endswith("_days")}
+    lacking = [f"{key} {count}" for key, count in days.items() if (count + 1) * DAY > longest.seconds]
+    if policy.enabled and lacking:
+        yield (
+            f"{model.name}: rows are kept for {longest.name}, the longest window of driftgauge.yml, so "
+            f"ModelRetrainingRecommended never fires by {', '.join(lacking)}"
+        )
+
+
+def _length(window: Window) -> int:
+    return window.seconds
 
 
 def blind_windows(windows: Windows, config: Config) -> list[str]:

@@ -105,7 +105,7 @@ DECISIONS: Final = (
     ),
     Decision(
         "Performance fell beyond its interval, input and labels are sound, and enough labels of the new time exist",
-        (*_FELL, _CONCEPT),
+        (*_FELL, _CONCEPT, "ModelRetrainingRecommended"),
         "retrain",
         "rolling back to a version that learnt the same past",
     ),

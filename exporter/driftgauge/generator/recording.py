@@ -108,6 +108,12 @@ def _evidence(thresholds: Thresholds) -> str:
     return f"max by {target.by('model', 'version', 'signal')} (max_over_time({recent}))"
 
 
+def _recommended(thresholds: Thresholds) -> str:
+    target = Target.of(thresholds)
+    recent = f"{target.series('model_retraining_recommended')}[{duration(thresholds.smoothing)}]"
+    return f"max by {target.by('model', 'version', 'reason')} (max_over_time({recent}))"
+
+
 def _of_model(family: str) -> Recording:
     """Record the sum over a model's versions of the largest recent values: an upper bound of the rows."""
 
@@ -188,6 +194,7 @@ RECORDINGS: Final[Mapping[str, Recording]] = MappingProxyType(
         "version:model_concept_drift_detected:max": _worst("model_concept_drift_detected"),
         "version:model_segments_worse:max": _worst("model_segments_worse"),
         "version:model_evidence_log10:max": Recording(("model", "version", "signal"), _evidence),
+        "version:model_retraining_recommended:max": Recording(("model", "version", "reason"), _recommended),
         "version:model_drifted_features:max": _worst("model_drifted_features"),
         "version:model_drifted_features_ratio:max": _worst("model_drifted_features_ratio"),
         "version:model_prediction_psi:max": _worst("model_prediction_psi"),

@@ -18,6 +18,7 @@ from driftgauge.generator.definitions import (
     labelled,
     performance,
     quality,
+    retraining,
     service,
     together,
 )
@@ -38,6 +39,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "ModelEstimatedPerformanceDegraded": estimated.degraded,
         "ModelConceptDrift": estimated.concept_drift,
         "ModelSlicesDegraded": estimated.slices_degraded,
+        "ModelRetrainingRecommended": retraining.recommended,
         "ModelFeaturesDrifted": drift.features_drifted,
         "ModelPredictionShifted": drift.prediction_shifted,
         "ModelOutputDrifted": drift.output_drifted,
@@ -67,6 +69,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "DriftgaugeLabelsRenamed": exporter.labels_renamed,
         "DriftgaugeShardsMissing": exporter.shards_missing,
         "DriftgaugeShardsMismatch": exporter.shards_mismatch,
+        "DriftgaugeHookFailing": exporter.hook_failing,
         "DriftgaugeWatchdog": exporter.watchdog,
     }
 )

@@ -1,14 +1,16 @@
 """What alerts say of a model now, with what its journal and its traffic know of the past."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from driftgauge.config import Config, ModelConfig
 from driftgauge.generator.thresholds import SHIPPED, Thresholds, own, parse, shipped
 from driftgauge.pipeline.journal import KEPT, Journal, Tally
+from driftgauge.pipeline.memory import Memory
 from driftgauge.samples import Sample, Samples
-from driftgauge.verdict import Finding, Past, Rules, findings
+from driftgauge.snapshot import past_days
+from driftgauge.verdict import Finding, Past, Rules, findings, recommendations
 from driftgauge.windows import MICROSECONDS
 
 # The word of the landing page for each alert; of several that hold, the gravest speaks.
@@ -27,6 +29,7 @@ STATES: Final[Mapping[str, str]] = {
     "ModelDriftEvidence": "drifting",
     "ModelFeatureDrifted": "drifting",
     "ModelUnusualRows": "unusual rows",
+    "ModelRetrainingRecommended": "retraining recommended",
     "ModelTrafficStopped": "waiting",
     "ModelTrafficFell": "fewer requests",
     "ModelMissingValues": "values missing",
@@ -65,6 +68,32 @@ def rules_of(config: Config, model: ModelConfig | None = None) -> Rules:
 def judged(name: str, samples: Samples, journal: Journal, rules: Rules, *, now: int) -> tuple[Finding, ...]:
     """Return what alerts on a model hold at `now` (µs), the gravest first."""
     return findings(name, samples, rules, now=now, past=_past(name, samples, journal, rules.thresholds, now=now))
+
+
+def recommended(memory: Memory, config: Config, samples: Samples, *, now: int) -> Samples:
+    """Return whether retraining a model is recommended at `now` (µs), by version and reason."""
+    model, asked = memory.shown, set()
+    rules = rules_of(config, model.config)
+    name = model.config.name
+    windows = rules.thresholds.for_model(name).windows
+
+    def days(version: str, most: int, labelled: bool) -> Sequence[Samples]:  # noqa: FBT001 - as `Days` has it
+        asked.add((version, most, labelled))
+        return past_days(
+            model,
+            version=version,
+            names=(windows.performance.name, windows.drift.name),
+            limits=config.limits,
+            now=now,
+            most=most,
+            labelled=labelled,
+            cache=memory.cache.days,
+        )
+
+    past = _past(name, samples, memory.journal, rules.thresholds, now=now)
+    found = recommendations(name, samples, rules, days, now=now, past=past)
+    memory.cache.days.keep(asked)
+    return found
 
 
 def _past(name: str, samples: Samples, journal: Journal, thresholds: Thresholds, *, now: int) -> Past:

@@ -25,6 +25,7 @@ from driftgauge.service import placing
 from driftgauge.service.config_hash import ConfigHash
 from driftgauge.service.figures import figures
 from driftgauge.service.health import RefreshHealth, build_info, reloaded, sharded
+from driftgauge.service.judging import recommended
 from driftgauge.service.publication import Publication
 from driftgauge.snapshot import model_samples
 from driftgauge.store import Store, forget
@@ -149,6 +150,7 @@ def samples_of(
         return {**before, **about}, failure
     try:
         samples = model_samples(memory.shown, windows=memory.windows, limits=config.limits, now=now, cache=memory.cache)
+        samples = {**samples, **recommended(memory, config, samples, now=now)}
     except Exception as error:  # noqa: BLE001 - the comment below
         # A mistake of ours in one model must not take the others' figures down with it.
         _log.exception("model not computed: this is a bug in driftgauge", model=memory.state.config.name)

@@ -19,7 +19,7 @@ rounding of another order of addition.
 """
 
 from driftgauge.snapshot.cache import SnapshotCache
-from driftgauge.snapshot.daily import Day, days
+from driftgauge.snapshot.daily import Day, days, past_days
 from driftgauge.snapshot.samples import model_samples
 from driftgauge.snapshot.sliced import slice_concepts
 from driftgauge.snapshot.state import Grown, Identity, Joining, ModelState, Slice, Standard
@@ -38,6 +38,7 @@ __all__ = [
     "UnusualRow",
     "days",
     "model_samples",
+    "past_days",
     "slice_concepts",
     "unusual_rows",
     "visible",

@@ -39,6 +39,7 @@ class SnapshotCache:
     """Sums of panes, and the samples that each window gave: predictions (`seen`), outcomes (`judged`), slices.
 
     closed_sums, flagged: the same of windows as they were when their last pane closed, where flags are judged then.
+    days: by version, the samples of its last days that are over.
     """
 
     prediction_sums: RunningSums = field(default_factory=RunningSums)
@@ -48,3 +49,4 @@ class SnapshotCache:
     judged: Latest[Samples] = field(default_factory=Latest)
     sliced: Latest[Samples] = field(default_factory=Latest)
     flagged: Latest[Samples] = field(default_factory=Latest)
+    days: Latest[tuple[Samples, ...]] = field(default_factory=Latest)

@@ -13,6 +13,7 @@ from driftgauge.aggregates.totals import Totals
 from driftgauge.config import Limits, Window
 from driftgauge.samples import Samples
 from driftgauge.segments import ALL_ROWS
+from driftgauge.snapshot.cache import Latest
 from driftgauge.snapshot.samples import model_samples
 from driftgauge.snapshot.state import ModelState
 from driftgauge.windows import MICROSECONDS, PaneKey, Tiers
@@ -48,6 +49,54 @@ def days(
         state = replace(own, predictions=predictions.get(start, {}), outcomes=outcomes.get(start, {}))
         samples = model_samples(state, windows=[window], limits=limits, now=end * MICROSECONDS)
         yield Day(start, end, window, samples)
+
+
+def past_days(
+    model: ModelState,
+    *,
+    version: str,
+    names: Sequence[str],
+    limits: Limits,
+    now: int,
+    most: int,
+    labelled: bool,
+    cache: Latest[tuple[Samples, ...]],
+) -> tuple[Samples, ...]:
+    """Return the last days (UTC) with predictions, or with labels, that are over at `now` (µs), at most so many.
+
+    names: of windows; a day has the samples of a window of 24 h under each of them. The cache, under version, most and
+    labelled, has those of days that are as they were.
+    """
+    today = now // MICROSECONDS // DAY_SECONDS
+    predictions, outcomes = (
+        {key: pane for key, pane in panes.items() if (key.version, key.segment) == (version, ALL_ROWS)}
+        for panes in (model.predictions, model.outcomes)
+    )
+    over = {key.start // DAY_SECONDS for key in (outcomes if labelled else predictions)}
+    chosen = set(sorted(day for day in over if day < today)[-most:])
+    predictions, outcomes = (
+        {key: pane for key, pane in panes.items() if key.start // DAY_SECONDS in chosen}
+        for panes in (predictions, outcomes)
+    )
+    of, name = model.of(version), (version, most, labelled)
+    made_of = (model.config, limits, of.reference, of.baseline, *predictions.values(), *outcomes.values())
+    found = cache.get(name, made_of)
+    if found is None:
+        state, end = replace(model, predictions=predictions, outcomes=outcomes), today * DAY_SECONDS * MICROSECONDS
+        windows = [Window(each, DAY_SECONDS) for each in dict.fromkeys(names)]
+        by_name = [
+            [day.samples for day in days(state, version=version, windows=[each], limits=limits, now=end, most=most)]
+            for each in windows
+        ]
+        found = tuple(map(_merged, zip(*by_name, strict=True)))
+        cache.put(name, made_of, found)
+    return found
+
+
+def _merged(found: Sequence[Samples]) -> Samples:
+    """Return the samples of several windows; what is of none, such as counters, is there as often."""
+    families = dict.fromkeys(family for samples in found for family in samples)
+    return {family: [each for samples in found for each in samples.get(family, ())] for family in families}
 
 
 def _of_version(model: ModelState, version: str) -> ModelState:

@@ -4,6 +4,7 @@ A condition has one definition, the PromQL that `generator` renders, and so have
 evaluated on the samples of a snapshot: thresholds of one's own apply by construction, and a new alert needs nothing.
 
     findings   what holds now
+    retraining whether the policy recommends to retrain
     rules      the rules of some thresholds, compiled once
     known      what is known of a model, as series
     promql     the part of PromQL in which the rules are written
@@ -13,6 +14,7 @@ evaluated on the samples of a snapshot: thresholds of one's own apply by constru
 """
 
 from driftgauge.verdict.findings import Finding, Past, findings
+from driftgauge.verdict.retraining import recommendations
 from driftgauge.verdict.rules import Rules
 
-__all__ = ["Finding", "Past", "Rules", "findings"]
+__all__ = ["Finding", "Past", "Rules", "findings", "recommendations"]

@@ -90,10 +90,15 @@ def findings(model: str, samples: Samples, rules: Rules, *, now: int, past: Past
     samples: those of the model, as its snapshot has them. past: nothing of it is known for None; an alert that compares
     with it does not hold then.
     """
+    known = known_series(model, samples, rules, now=now, past=past)
+    return tuple(found for rule in rules.alerts for found in _found(rule, known))
+
+
+def known_series(model: str, samples: Samples, rules: Rules, *, now: int, past: Past | None = None) -> KnownSeries:
+    """Return what is known of a model at `now` (µs), for the queries of rules; see `findings`."""
     job = rules.thresholds.exporter.job
     given = _recorded(model, past or Past(), job)
-    known = KnownSeries(samples, rules.recordings, given, job=job, now=now / MICROSECONDS)
-    return tuple(found for rule in rules.alerts for found in _found(rule, known))
+    return KnownSeries(samples, rules.recordings, given, job=job, now=now / MICROSECONDS)
 
 
 def _recorded(model: str, past: Past, job: str) -> Mapping[str, Vector]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from driftgauge.generator.alerts import MODEL_ALERTS, SEVERITIES, Severity
+from driftgauge.generator.definitions.retraining import Reason, reasons
 from driftgauge.generator.recording import RECORDINGS
 from driftgauge.generator.rules import alarm, alert
 from driftgauge.generator.thresholds import Thresholds
@@ -35,12 +36,13 @@ class Rule:
 class Rules:
     """The rules on models of some thresholds, the gravest first, else in the order of the rule files.
 
-    thresholds: those that they were made of.
+    thresholds: those that they were made of. reasons: the policy by which retraining is recommended.
     """
 
     thresholds: Thresholds
     recordings: Mapping[str, Query]
     alerts: tuple[Rule, ...]
+    reasons: Mapping[str, Reason]
 
     @classmethod
     def of(cls, thresholds: Thresholds) -> Self:
@@ -48,7 +50,7 @@ class Rules:
         recordings = {name: compiled(each.expr(thresholds)) for name, each in RECORDINGS.items()}
         found = [rule for name in MODEL_ALERTS if (rule := _rule(thresholds, name))]
         found.sort(key=lambda rule: SEVERITIES.index(rule.severity))
-        return cls(thresholds, recordings, tuple(found))
+        return cls(thresholds, recordings, tuple(found), reasons(thresholds))
 
 
 def _rule(thresholds: Thresholds, name: str) -> Rule | None:

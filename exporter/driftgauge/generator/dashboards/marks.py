@@ -50,6 +50,7 @@ class Marks:
     drifted_ratio: Mark
     prediction_drifted: Mark
     labels_drifted: Mark
+    retraining: Mark
     prediction_psi: Mark
     missing: Mark
     unseen: Mark
@@ -104,6 +105,7 @@ def marks_of(thresholds: Thresholds) -> Marks:
         drifted_ratio=Mark(drifted.ratio, drifted.severity),
         prediction_drifted=Mark(1, alerts.ModelOutputDrifted.severity),
         labels_drifted=Mark(1, alerts.ModelLabelDrift.severity),
+        retraining=Mark(1, alerts.ModelRetrainingRecommended.severity),
         prediction_psi=Mark(alerts.ModelPredictionShifted.psi, alerts.ModelPredictionShifted.severity),
         missing=Mark(alerts.ModelMissingValues.missing_ratio, alerts.ModelMissingValues.severity),
         unseen=Mark(alerts.ModelUnseenCategories.unseen_ratio, alerts.ModelUnseenCategories.severity),

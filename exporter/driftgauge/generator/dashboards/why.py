@@ -21,7 +21,7 @@ def why(marks: Marks) -> Contents:
         rows=[
             Row("Inputs or concept", [(6, panel) for panel in (*parts(), *concept())], height=7),
             Row("Slices and causes", [(12, slices()), (12, causes(marks))], height=7),
-            Row("Since when", [(12, panel) for panel in since(marks)], height=7),
+            Row("Since when, and whether to retrain", [(8, panel) for panel in since(marks)], height=7),
             Row("Classes", [(12, panel) for panel in (*classes(), *why_labels.classes())]),
             Row("Labels against the reference", [(8, panel) for panel in why_labels.drift(marks)], height=7),
             Row("Output against the reference", [(6, panel) for panel in output(marks)]),

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import of_field, to_board, with_value
-from driftgauge.generator.dashboards.marks import Mark, Marks, steps
+from driftgauge.generator.dashboards.marks import COLOURS, GOOD, Mark, Marks, steps
 from driftgauge.generator.dashboards.model_service import SCOPE
 from driftgauge.generator.dashboards.panels import About, PanelScale, bars, lines, states
 from driftgauge.generator.dashboards.queries import Query, highest
@@ -111,7 +111,7 @@ def causes(marks: Marks) -> Panel:
 
 
 def since(marks: Marks) -> list[Panel]:
-    """Return how many slices became worse, and the evidence that something lastingly changed."""
+    """Return how many slices became worse, evidence that something lastingly changed, and whether to retrain."""
     return [
         lines(
             About(
@@ -133,5 +133,18 @@ def since(marks: Marks) -> list[Panel]:
             ),
             Query(highest(SCOPE.of("model_evidence_log10"), "signal"), "{{signal}}"),
             scale=PanelScale(unit="short", decimals=2, thresholds=steps(marks.evidence)),
+        ),
+        states(
+            About(
+                "Retraining",
+                "Whether the policy in thresholds.yml recommends to retrain, by version and reason: each has to hold "
+                "now and to have held on several days before.",
+                "Nothing to judge by, or switched off",
+                to_board("fleet"),
+            ),
+            Query(highest(SCOPE.of("model_retraining_recommended"), "version", "reason"), "{{version}} {{reason}}"),
+            scale=PanelScale(
+                unit="none", words={0: ("no", GOOD), 1: ("recommended", COLOURS[marks.retraining.severity])}
+            ),
         ),
     ]

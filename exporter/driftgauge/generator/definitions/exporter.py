@@ -6,7 +6,7 @@ Alerts are per instance: of two replicas one may fail alone.
 from typing import Final
 
 from driftgauge.generator.definitions.watching import by_reason, target_links
-from driftgauge.generator.promql import Target, duration, either, matcher, number
+from driftgauge.generator.promql import Target, duration, either, matcher, narrowed, number
 from driftgauge.generator.rule import Alarm
 from driftgauge.generator.thresholds import Thresholds
 
@@ -14,6 +14,11 @@ from driftgauge.generator.thresholds import Thresholds
 _JUDGED_BY: Final = ("model", "version", "window", "feature", "metric", "quantile", "reason")
 # Of a target, where each shard's have one: rules about all shards look over it.
 SHARD_LABEL: Final = "shard"
+# What of the counters of `driftgauge hook`, a process of its own in a scrape job of its own, is a failure.
+_FAILURES: Final = {
+    "driftgauge_hook_triggers_total": 'result=~"failed|unclear"',
+    "driftgauge_hook_bodies_refused_total": 'reason!="too_large"',
+}
 _SUBJECT: Final = "driftgauge at {{ $labels.instance }}"
 
 
@@ -165,6 +170,24 @@ def shards_mismatch(thresholds: Thresholds) -> Alarm:
         "twice, or by nobody.\n"
         "Look at driftgauge_total_shards by instance, and whether a rollout is stuck: --shard=I/N needs the same N.",
         links=target_links(thresholds.links, "job"),
+    )
+
+
+def hook_failing(thresholds: Thresholds) -> Alarm:
+    """Look for triggers that failed, and for notifications that were refused: what they asked for does not happen."""
+    within = duration(thresholds.alerts.DriftgaugeHookFailing.within)
+    triggers, refused = (narrowed(name, [each]) for name, each in _FAILURES.items())
+    return Alarm(
+        expr=f"sum by (job, instance, action, result) (increase({triggers}[{within}])) > 0\n"
+        f"or\nsum by (job, instance, reason) (increase({refused}[{within}])) > 0",
+        summary="driftgauge hook could not do what an alert asked for",
+        description="The hook at {{ $labels.instance }}: in the last "
+        f"{within} {{{{ if $labels.action }}}}{{{{ printf `%.0f` $value }}}} triggers of the action "
+        "{{ $labels.action }} ended as {{ $labels.result }}{{ else }}{{ printf `%.0f` $value }} requests were refused "
+        "({{ $labels.reason }}){{ end }}; there should be 0.\n"
+        "{{ if $labels.action }}Its log and the runs in MLflow say what the target answered; start by hand what is "
+        "urgent.{{ else }}Compare url and token of Alertmanager's receiver with those of the hook.{{ end }}",
+        links=target_links(thresholds.links),
     )
 
 

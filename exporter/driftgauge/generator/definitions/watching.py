@@ -99,11 +99,11 @@ def unless_replaced(target: Target) -> str:
     return f"unless on {target.by('model', 'version')} version:model_predictions:replaced"
 
 
-def version_links(thresholds: Thresholds, board: Board) -> Mapping[str, str]:
-    """Return where an alert on a version leads."""
+def version_links(thresholds: Thresholds, board: Board, *labels: str) -> Mapping[str, str]:
+    """Return where an alert on a version leads; labels: those that choose on the dashboard, by default window too."""
     return {
-        "dashboard_url": dashboard(thresholds.links, board, "job", *VERSION),
-        **report(thresholds.links, "version", "window"),
+        "dashboard_url": dashboard(thresholds.links, board, "job", "model", *(labels or VERSION[1:])),
+        **report(thresholds.links, *(labels or VERSION[1:])),
         "mlflow_url": mlflow_run(thresholds.links, Target.of(thresholds)),
     }
 
