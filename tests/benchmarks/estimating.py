@@ -1,7 +1,8 @@
 """Bands of estimates under covariate shift, and what is called concept drift.
 
-`PYTHONPATH=tests python -m tests.benchmarks.estimating bands` or `concept` prints a table of docs/statistics.md.
-For the first, rows of a model that is too bold are simulated, and a window's scores are shifted. For the second, a
+`PYTHONPATH=tests python -m tests.benchmarks.estimating bands`, `classes` or `concept` prints a table of
+docs/statistics.md. For the first two, rows of a model that is too bold are simulated, of two classes or of several, and
+a window's scores are shifted. For the last, a
 random half of one of NannyML's references is the reference, and windows are drawn from the other half, so that the
 relation of label and score is the same; another half each 20 windows. Windows are tilted by a random column, up to e²
 times as often at one end, or have 4 % of their labels flipped. Seeds are others than those the method was chosen with.
@@ -19,6 +20,7 @@ from driftgauge.estimate.binary import BinaryEstimator, BinaryRows
 from driftgauge.estimate.calibration import calibration_helps
 from driftgauge.estimate.dispersion import Spread
 from driftgauge.estimate.estimator import Estimate
+from driftgauge.estimate.multiclass import ClassRows, MulticlassEstimator
 from driftgauge.snapshot.board import Board
 from driftgauge.snapshot.estimated import put_record
 from nannyml_data import data_set
@@ -35,6 +37,10 @@ COLUMNS: Final = {
     "employment": ("predicted_probability", "prediction"),
 }
 WINDOW: Final = 3_000
+
+
+# Of several classes: how many there are, and how a reference is averaged.
+SEVERAL: Final = ((3, "macro"), (6, "macro"), (6, "weighted"))
 
 
 class Known(NamedTuple):
@@ -92,6 +98,43 @@ def bands(repeats: int) -> None:
             _say([f"{reference:,}", f"{window:,}", f"{shift:g}", *(f"{share:.2f}" for share in shares)])
 
 
+def simulated_classes(rng: np.random.Generator, rows: int, classes: int, shift: float) -> ClassRows:
+    """Return rows of a model of classes of unequal size that is too bold; a shift makes the last more frequent."""
+    odds = rng.normal(0, 1.8, (classes, rows)) - np.linspace(0, 1.5, classes)[:, None]
+    odds[-1] += shift
+    scores = np.exp(odds) / np.exp(odds).sum(axis=0)
+    flat = np.exp(odds / 1.4)
+    chance = np.cumsum(flat / flat.sum(axis=0), axis=0)
+    label = np.minimum((rng.random(rows) > chance).sum(axis=0), classes - 1)
+    return ClassRows(scores, scores.argmax(axis=0), label)
+
+
+def several(repeats: int) -> None:
+    """Print the same as `bands` of several classes."""
+    for (classes, average), reference in product(SEVERAL, REFERENCES[:2]):
+        rng = np.random.default_rng([SEED, classes, reference])
+        inside: dict[tuple[int, float, str], list[bool]] = {}
+        for _ in range(repeats):
+            rows = simulated_classes(rng, reference, classes, 0.0)
+            helps = [calibration_helps(rows.scores[at], rows.of_class(at)) for at in range(classes)]
+
+            def learned(some: ClassRows, helps: list[bool] = helps) -> MulticlassEstimator:
+                return MulticlassEstimator.of(some, calibrated=helps)
+
+            estimator, spread = learned(rows), Spread.of(rows, learned, average)
+            for size, shift in product(WINDOWS, (0.0, 1.0, -1.5)):
+                window = simulated_classes(rng, size, classes, shift)
+                realised = window.realised(average)
+                for name, (value, variance) in estimator.judge(estimator.tally_of(window), average).items():
+                    if name in realised:
+                        right = abs(realised[name] - value) <= 1.96 * (spread.error(name, variance) or 0.0)
+                        inside.setdefault((size, shift, name), []).append(right)
+        for size, shift in product(WINDOWS, (0.0, 1.0, -1.5)):
+            shares = (np.mean(inside[size, shift, name]) for name in METRICS[:-1])
+            head = [f"{classes}, {average}", f"{reference:,}", f"{size:,}", f"{shift:g}"]
+            _say([*head, *(f"{share:.2f}" for share in shares)])
+
+
 def concept(repeats: int) -> None:
     """Print how often concept drift is flagged, and how often z is beyond 1.96."""
     for name, (score, predicted) in COLUMNS.items():
@@ -129,7 +172,7 @@ def _say(cells: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.estimating", description=__doc__)
-    parser.add_argument("table", choices=("bands", "concept"))
+    parser.add_argument("table", choices=("bands", "classes", "concept"))
     parser.add_argument("--repeats", type=int, default=200)
     options = parser.parse_args()
-    (bands if options.table == "bands" else concept)(options.repeats)
+    {"bands": bands, "classes": several, "concept": concept}[options.table](options.repeats)

@@ -6,8 +6,10 @@ from sklearn.metrics import roc_auc_score
 
 from driftgauge.aggregates.expected import Expected
 from driftgauge.codec import pack, unpack
+from driftgauge.estimate.averages import label_slopes
 from driftgauge.estimate.calibration import calibration_helps
 from driftgauge.estimate.multiclass import ClassRows, MulticlassEstimator, _probabilities
+from driftgauge.estimate.scores import class_metrics
 from driftgauge.schema import Average
 from nannyml_data import data_set
 
@@ -96,19 +98,52 @@ def test_sums_are_those_of_the_rows(average: Average) -> None:
     assert found["roc_auc"] == pytest.approx(np.average(areas, weights=weights), abs=2e-6)
 
 
-def test_the_error_of_accuracy_is_as_large_as_said() -> None:
-    """Realised minus estimated accuracy has the standard deviation that is said; of other metrics none is said."""
-    errors = []
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_errors_are_as_large_as_said(average: Average) -> None:
+    """Realised minus estimated accuracy has the standard deviation that is said, averages of classes at most."""
+    errors: dict[str, list[float]] = {}
     for seed in range(60):
         estimator = MulticlassEstimator.of(drawn(100 + seed, 1000), calibrated=(True,) * 4)
         window = drawn(500 + seed, 1500)
-        found = estimator.judge(estimator.tally_of(window), "macro")
-        value, variance = found.pop("accuracy")
-        assert variance
-        assert all(unknown is None for _, unknown in found.values())
-        errors.append((window.realised("macro")["accuracy"] - value) / np.sqrt(variance))
+        found, realised = estimator.judge(estimator.tally_of(window), average), window.realised(average)
+        assert found.pop("roc_auc")[1] is None
+        for name, (value, variance) in found.items():
+            assert variance
+            errors.setdefault(name, []).append((realised[name] - value) / np.sqrt(variance))
 
-    assert 0.75 < np.sqrt(np.mean(np.square(errors))) < 1.3
+    scatter = {name: np.sqrt(np.mean(np.square(each))) for name, each in errors.items()}
+    assert 0.75 < scatter.pop("accuracy") < 1.3
+    assert scatter.keys() == {"precision", "recall", "f1"}
+    assert all(0.4 < each < 1.2 for each in scatter.values()), scatter
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+@pytest.mark.parametrize("name", ["precision", "recall", "f1"])
+def test_slopes_are_those_of_the_metric(name: str, average: Average) -> None:
+    """A label that moves from one class to another moves the metric as the difference of two slopes says."""
+    confusion = np.array([[50.0, 5, 5], [8, 30, 2], [3, 7, 40]])
+
+    def metric(table: np.ndarray) -> float:
+        return float(class_metrics(table.sum(axis=1), table.sum(axis=0), table.diagonal(), average)[name])
+
+    slopes = label_slopes(name, confusion, average)
+
+    for one, other, told in ((0, 1, 0), (2, 1, 1), (1, 0, 2)):
+        moved = confusion.copy()
+        moved[one, told] -= 1e-5
+        moved[other, told] += 1e-5
+        change = (metric(moved) - metric(confusion)) / 1e-5
+        assert change == pytest.approx(slopes[other, told] - slopes[one, told], abs=1e-7)
+
+
+def test_what_an_earlier_release_has_stored() -> None:
+    """Without the rows predicted as each class only accuracy has a variance, until the reference is compiled anew."""
+    estimator = MulticlassEstimator.of(drawn(1, 600), calibrated=(True,) * 4)
+    arrays = {name: value for name, value in estimator.arrays.items() if name != "told"}
+
+    found = MulticlassEstimator.from_arrays(arrays).judge(estimator.tally_of(drawn(2, 100)), "macro")
+
+    assert {name for name, (_, variance) in found.items() if variance is not None} == {"accuracy"}
 
 
 def test_rows_without_any_probability_are_of_any_class() -> None:

@@ -270,14 +270,15 @@ def multiclass(seed: int, rows: int) -> pd.DataFrame:
 
 
 def test_several_classes() -> None:
-    """Estimates of all metrics, bounds and z-score of accuracy; a class or a score that is missing leaves none."""
+    """Estimates of all metrics, bounds of all but the area; a class or a score that is missing leaves none."""
     model, frame = monitored(multiclass(1, 1500), task="multiclass"), multiclass(2, 600)
 
     found = model.window(frame)
 
     assert {metric for (metric,) in found["model_estimated_performance"]} == set(METRICS)
-    assert {metric for metric, _ in found["model_estimated_performance_bound"]} == {"accuracy"}
-    assert set(found["model_concept_drift_zscore"]) == {("accuracy",)}
+    bounded = {"accuracy", "precision", "recall", "f1"}
+    assert {metric for metric, _ in found["model_estimated_performance_bound"]} == bounded
+    assert set(found["model_concept_drift_zscore"]) == {(metric,) for metric in bounded}
     assert found["model_concept_drift_detected"] == {(): 0}
     assert abs(found["model_estimate_error"]["accuracy",]) < 0.06
     for change in ({"proba_b": np.nan}, {"proba_b": 1.5}, {"prediction": "d"}):

@@ -90,6 +90,26 @@ def _f1(hits: FloatArray, labelled: FloatArray, predicted: FloatArray) -> tuple[
     return 2 * hits / either, -2 * hits / either**2, -2 * hits / either**2, 2 / either
 
 
+def label_slopes(name: str, confusion: FloatArray, average: Average) -> FloatArray:
+    """Return how a metric averaged over K classes moves as a row's label becomes each class: (K, K).
+
+    confusion: (K, K) rows by label and prediction. The columns of both are predictions, which stay as they are.
+    """
+    size, rows = len(confusion), confusion.sum()
+    hits, labelled = confusion.diagonal(), confusion.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values, by_label, _, by_hit = (
+            np.nan_to_num(found, posinf=0.0, neginf=0.0)
+            for found in SLOPES[name](hits, labelled, confusion.sum(axis=0))
+        )
+    weights = labelled / rows if average == "weighted" else np.full(size, 1 / size)
+    moved = weights * by_label
+    if average == "weighted":
+        moved = moved + (values - weights @ values) / rows
+    slopes: FloatArray = moved[:, np.newaxis] + np.diag(weights * by_hit)
+    return slopes
+
+
 # Value of each class and its derivatives by the class's labels, predictions and hits.
 SLOPES: Final[Mapping[str, Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, ...]]]] = {
     "precision": _precision,

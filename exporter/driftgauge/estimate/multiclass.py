@@ -15,6 +15,7 @@ import numpy as np
 
 from driftgauge.aggregates.expected import Expected
 from driftgauge.columns import FloatArray, IntArray
+from driftgauge.estimate.averages import SLOPES, label_slopes
 from driftgauge.estimate.binary import BINS, at_ranks, share_error, weighed
 from driftgauge.estimate.calibration import Calibration
 from driftgauge.estimate.scores import area, class_metrics
@@ -49,9 +50,14 @@ class ClassRows:
         """Return whether each row (n,) is of a class, as 1.0 or 0.0."""
         return np.asarray(self.label == at, np.float64)
 
-    def realised(self, _: Average) -> dict[str, float]:
-        """Return the accuracy, of which alone the variance is known."""
-        return {"accuracy": float((self.label == self.predicted).mean())}
+    def realised(self, average: Average) -> dict[str, float]:
+        """Return the metrics whose variances are known."""
+        classes, right = len(self.scores), self.label == self.predicted
+        supports, told, hits = (
+            np.bincount(found, minlength=classes).tolist()
+            for found in (self.label[self.label >= 0], self.predicted, self.label[right])
+        )
+        return class_metrics(supports, told, hits, average) | {"accuracy": float(right.mean())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class MulticlassEstimator:
     """A map for each class, the `points` (G,) of the grid of all scores, and how often the reference is right.
 
     bin_rows, bin_shares: (b,) by bins of the probability that the predicted class is right, cut at `edges` (b - 1,).
+    told: (classes,) how many rows of the reference are predicted as each class.
     A cell of the estimator is one of the grid, after those of the classes before; then a pair of expected and predicted
     class; then a bin.
     """
@@ -68,6 +75,7 @@ class MulticlassEstimator:
     edges: FloatArray
     bin_rows: FloatArray
     bin_shares: FloatArray
+    told: FloatArray
 
     @classmethod
     def of(cls, rows: ClassRows, *, calibrated: Sequence[bool]) -> Self:
@@ -82,7 +90,8 @@ class MulticlassEstimator:
         bins = edges.searchsorted(right)
         counts = weighed(bins, np.ones(len(rows)), len(edges) + 1)
         hits = weighed(bins, np.asarray(rows.label == rows.predicted, np.float64), len(edges) + 1)
-        return cls(maps, points, edges, counts, hits / np.maximum(counts, 1))
+        told = np.bincount(rows.predicted, minlength=len(rows.scores)).astype(np.float64)
+        return cls(maps, points, edges, counts, hits / np.maximum(counts, 1), told)
 
     @property
     def arrays(self) -> dict[str, Any]:
@@ -95,6 +104,7 @@ class MulticlassEstimator:
             "edges": self.edges,
             "bin_rows": self.bin_rows,
             "bin_shares": self.bin_shares,
+            "told": self.told,
         }
 
     @classmethod
@@ -102,7 +112,9 @@ class MulticlassEstimator:
         """Return the estimator that `arrays` described."""
         ends = np.cumsum(arrays["knots"])[:-1]
         maps = zip(np.split(arrays["scores"], ends), np.split(arrays["shares"], ends), strict=True)
-        others = (arrays[name] for name in ("points", "edges", "bin_rows", "bin_shares"))
+        # An earlier release has not counted these.
+        told = arrays.get("told", np.zeros(len(arrays["knots"])))
+        others = (*(arrays[name] for name in ("points", "edges", "bin_rows", "bin_shares")), told)
         return cls(tuple(Calibration(*each) for each in maps), *others)
 
     @cached_property
@@ -147,7 +159,7 @@ class MulticlassEstimator:
         return Expected(len(rows), keys=keys, counts=counts, sums=sums)
 
     def judge(self, expected: Expected, average: Average) -> dict[str, tuple[float, float | None]]:
-        """Return the metrics of the rows and, of accuracy, the variance; that of the others is not known."""
+        """Return the metrics of the rows and their variances; that of areas is not known."""
         if not len(expected.keys):
             return {}
         cells, classes = self.grid.cells, self.classes
@@ -164,8 +176,35 @@ class MulticlassEstimator:
         rows = float(predicted.sum())
         weights = np.zeros(len(self.bin_rows))
         weights[expected.keys[bins] - ends[1]] = expected.counts[bins] / rows
-        variance = float(expected.sums[bins].sum()) / rows**2 + share_error(weights, self.bin_shares, self.bin_rows)
-        return {name: (float(value), variance if name == "accuracy" else None) for name, value in found.items()}
+        known = share_error(weights, self.bin_shares, self.bin_rows)
+        variances: dict[str, float] = {"accuracy": float(expected.sums[bins].sum()) / rows**2 + known}
+        if average == "micro":
+            variances |= dict.fromkeys(SLOPES, variances["accuracy"])
+        elif self.told.any():
+            thin = self._thinner(weights, known)
+            variances |= {
+                name: self._variance(label_slopes(name, confusion, average), confusion, thin) for name in SLOPES
+            }
+        return {name: (float(value), variances.get(name)) for name, value in found.items()}
+
+    def _thinner(self, weights: FloatArray, known: float) -> float:
+        """Return by how much less is known of a window's accuracy than if its probabilities were the reference's.
+
+        weights: (b,) shares of the window's rows by bin. known: the variance that the reference leaves.
+        """
+        alike = float((weights * self.bin_shares * (1 - self.bin_shares)).sum()) / self.bin_rows.sum()
+        return max(1.0, known / alike) if alike > 0 else 1.0
+
+    def _variance(self, slopes: FloatArray, confusion: FloatArray, thin: float) -> float:
+        """Return at most the variance of a metric with these slopes (K, K) by label and prediction.
+
+        Labels of rows predicted as one class are taken for draws from their mean probabilities, which vary more than
+        draws from each row's own; and what the reference knows of these as the shares of so many rows of its own.
+        """
+        predicted = confusion.sum(axis=0)
+        shares = confusion / np.maximum(predicted, 1e-300)
+        scatter = (slopes**2 * shares).sum(axis=0) - (slopes * shares).sum(axis=0) ** 2
+        return float((np.maximum(scatter, 0) * (predicted + thin * predicted**2 / np.maximum(self.told, 1))).sum())
 
     def _area(self, expected: Expected, curves: IntArray, support: FloatArray, average: Average) -> float | None:
         """Return the area of one class against the rest, averaged over all classes, or of all pairs together."""

@@ -21,7 +21,7 @@ from driftgauge.signals import learn_all
 from driftgauge.source import Source
 
 # Bumped when the same file and settings would compile to something else.
-_COMPILER: Final = "6"
+_COMPILER: Final = "7"
 
 
 def identity(
