@@ -106,8 +106,8 @@ def test_what_people_find_in_mlflow(shelf: Shelf) -> None:
     (run,) = shelf.runs(first)
     assert (run.info.run_name, run.info.status) == (first.name, "FINISHED")
     assert (run.info.start_time, run.info.end_time) == (AT, AT + HOUR)
-    assert shelf.history(run, "accuracy") == [(0.75, AT, AT // 1000), (0.8, AT + HOUR, (AT + HOUR) // 1000)]
-    assert shelf.history(run, "latency_seconds_0.99") == [(1.5, AT, AT // 1000)]
+    assert shelf.history(run, "accuracy") == [(0.75, AT, 0), (0.8, AT + HOUR, 60)]
+    assert shelf.history(run, "latency_seconds_0.99") == [(1.5, AT, 0)]
     assert run.data.tags.items() >= {**first.tags, "alert_status": "healthy"}.items()
     assert as_of(run.data.tags) == later.at
     files = {file.path: file.file_size for file in shelf.client.list_artifacts(run.info.run_id)}
@@ -132,7 +132,7 @@ def test_what_is_there_is_not_written_again(shelf: Shelf, count_requests: Callab
     shelf.results().write(older, is_written=newer(older))
 
     (run,) = shelf.runs(result)
-    assert shelf.history(run, "accuracy") == [(0.75, result.at, result.at // 1000)]
+    assert shelf.history(run, "accuracy") == [(0.75, result.at, 120)]
     assert shelf.version_tags()["driftgauge.status"] == "action_required"
 
 
@@ -178,8 +178,8 @@ def test_a_kill_between_any_two_requests(shelf: Shelf, monkeypatch: pytest.Monke
         assert run.data.metrics["accuracy"] == 0.8
         assert len(shelf.client.list_artifacts(run.info.run_id)) == 2
     assert shelf.history(found[written[-1].key], "accuracy") == [
-        (0.75, written[-1].at - 1000, written[-1].at // 1000 - 1),
-        (0.8, written[-1].at, written[-1].at // 1000),
+        (0.75, written[-1].at - 1000, written[-1].at // 60_000 % 1440),
+        (0.8, written[-1].at, written[-1].at // 60_000 % 1440),
     ]
 
 
@@ -278,4 +278,4 @@ def test_a_database_without_a_server(sqlite_store: str, tmp_path: Path) -> None:
     result = replace(RESULT, experiment="/results/alone", key="a" * 32)
     results.write(result, is_written=newer(result))
     shelf = Shelf(sqlite_store, tmp_path)
-    assert shelf.history(shelf.runs(result)[0], "accuracy") == [(0.75, AT, AT // 1000)]
+    assert shelf.history(shelf.runs(result)[0], "accuracy") == [(0.75, AT, 0)]

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 CHECKED_AT: Final = "driftgauge.checked_at"
 _STATUS: Final = "driftgauge.status"
 _REPORT: Final = "driftgauge.report"
+# With it MLflow's pages show runs and charts of metrics, and nothing about prompts.
+_KIND: Final = {"mlflow.experimentKind": "custom_model_development"}
+_MINUTE: Final = 60_000
+_MINUTES_OF_A_DAY: Final = 1_440
 # Beyond these MLflow refuses what it is sent, or a file is none that a person opens.
 _LONGEST_TAG: Final = 5_000
 _LONGEST_NAME: Final = 250
@@ -129,7 +133,8 @@ class Results:
             if is_written(run.data.tags):
                 return run_id
             tags = {**result.tags, "alert_status": result.status}
-            metrics = [Metric(name, value, result.at, result.at // 1000) for name, value in result.metrics.items()]
+            step = result.at // _MINUTE % _MINUTES_OF_A_DAY
+            metrics = [Metric(name, value, result.at, step) for name, value in result.metrics.items()]
             client.log_batch(run_id, metrics=metrics, tags=[RunTag(*each) for each in _cut(tags).items()])
         self._upload(str(run.info.artifact_uri), result.files())
         with _writing(what), connection.client() as client:
@@ -142,7 +147,7 @@ class Results:
         found = client.get_experiment_by_name(name)
         if found is None:
             # Where somebody else makes it at the same time, this fails, and is tried again.
-            found = client.get_experiment(client.create_experiment(name))
+            found = client.get_experiment(client.create_experiment(name, tags=_KIND))
         if found.lifecycle_stage != "active":
             raise SourceMissing(
                 f'experiment "{name}" is deleted: restore it with `mlflow experiments restore -x '

@@ -16,6 +16,7 @@ _WINDOW: Final = ("model", "version", "window")
 # Labels whose values are ours, and not the data's.
 _FIXED: Final = frozenset({"metric", "quantile", "bound", "level", "part"})
 # The name in MLflow where it is not the family's without `model_`: what a label follows, or the word that people know.
+# None has a slash: MLflow draws what has one before everything else.
 _NAMES: Final[Mapping[str, str]] = {
     **{family: metric for metric, family in PERFORMANCE_GAUGES.items()},
     "model_drifted_features": "drifted_features_count",
