@@ -13,10 +13,10 @@ import pytest
 from data_builders import MICROS, a_model
 from driftgauge.generator.runbooks import mitigation
 from driftgauge.generator.thresholds import shipped
-from driftgauge.report import NotPublished, document
+from driftgauge.report import Days, NotPublished, document
 from driftgauge.samples import Sample
 from driftgauge.snapshot import ModelState
-from report.subjects import NOW, ROWS, a_finding, a_state, a_subject
+from report.subjects import NOW, ROWS, a_finding, a_state, a_subject, panes_of, rows_of
 
 DOCS: Final = Path(__file__).parents[2] / "exporter" / "docs"
 SCHEMA: Final = jsonschema.Draft202012Validator(json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8")))
@@ -184,3 +184,25 @@ def test_alerts_of_days_before() -> None:
     assert alerts["by_kind"]["ModelPerformanceDegraded"] == 2
     assert alerts["by_severity"]["critical"] == 2
     assert alerts["last"][1]["text"].startswith("churn version 2: accuracy in the last 24h is 0.")
+
+
+def test_days_that_are_over_are_told_once() -> None:
+    """The next report has what was told of them, until their panes are others; that of today is made each time."""
+    state, known = a_state(days=3), Days()
+
+    def told(of: ModelState) -> list[float]:
+        found = document(a_subject(of).chosen(), driftgauge="1", known=known)
+        return [day["metrics"]["accuracy"] for day in found["history"]["days"]]
+
+    first = told(state)
+    assert told(state) == first
+    assert len(known) == 2
+    key = next(key for key in state.outcomes if key.version == "2" and key.start < (NOW // MICROS) - 2 * 86_400)
+    wrong = panes_of(rows_of(ROWS, seed=3, wrong=0.4), state.reference, version="2", hours_ago=1)[1]
+    corrected = replace(state, outcomes={**state.outcomes, key: next(iter(wrong.values()))})
+    assert told(corrected)[0] < first[0] - 0.1
+    assert told(corrected)[1:] == first[1:]
+    known.keep(state)
+    assert len(known) == 1
+    known.keep(replace(state, predictions={}, outcomes={}))
+    assert len(known) == 0

@@ -32,8 +32,8 @@ def predictions_by_day(panes: dict[PaneKey, Pane], *, most: int = 31, **state: o
     totals = Totals({"1": VersionTotals(predictions=9, last_prediction=NOW * MICROS)})
     model = ModelState(a_model(), REFERENCE, totals=totals, predictions=panes, **state)  # type: ignore[arg-type]
     found = {}
-    for day in days(model, version="1", windows=WINDOWS, limits=Limits(), now=NOW * MICROS, most=most):
-        (sample,) = day.samples["model_window_predictions"]
+    for day in days(model, version="1", windows=WINDOWS, now=NOW * MICROS, most=most):
+        (sample,) = day.samples(Limits())["model_window_predictions"]
         assert isinstance(sample, Sample)
         assert sample.labels == ("churn", "1", "24h")
         assert day.end == min(day.start + DAY, NOW)

@@ -14,6 +14,7 @@ links        dashboards and MLflow
 """
 
 from driftgauge.report.document import Document, document
+from driftgauge.report.history import Days
 from driftgauge.report.subject import Chosen, NotPublished, Said, Subject
 
-__all__ = ["Chosen", "Document", "NotPublished", "Said", "Subject", "document"]
+__all__ = ["Chosen", "Days", "Document", "NotPublished", "Said", "Subject", "document"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from driftgauge.report.columns import features, labels_drift, output
 from driftgauge.report.findings import findings
-from driftgauge.report.history import history
+from driftgauge.report.history import Days, history
 from driftgauge.report.links import links_of
 from driftgauge.report.performance import performance, whole
 from driftgauge.report.quality import labels, quality
@@ -28,8 +28,11 @@ RETRAINING: Final = "model_retraining_recommended"
 Document = Mapping[str, Any]
 
 
-def document(chosen: Chosen, *, driftgauge: str) -> Document:
-    """Return the report on a version in a window; driftgauge: the version of the program that says so."""
+def document(chosen: Chosen, *, driftgauge: str, known: Days | None = None) -> Document:
+    """Return the report on a version in a window; driftgauge: the version of the program that says so.
+
+    known: what earlier reports on the model have told of days.
+    """
     subject, state = chosen.subject, chosen.subject.state
     pane = window_pane(state, version=chosen.version, window=chosen.window, windows=subject.windows, now=subject.now)
     reference = chosen.reference
@@ -55,7 +58,7 @@ def document(chosen: Chosen, *, driftgauge: str) -> Document:
         "features": features(chosen, pane),
         "slices": slices(chosen),
         "unusual": unusual(chosen),
-        "history": history(chosen),
+        "history": history(chosen, Days() if known is None else known),
         "versions": versions(chosen),
         "labels": labels(chosen),
         "quality": quality(chosen),

@@ -5,14 +5,16 @@ Nothing is remembered for it. What is not in the panes, such as rejected rows an
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import is_
 from statistics import fmean, pstdev
 from typing import Any, Final
 
 from driftgauge.families import PERFORMANCE_GAUGES
 from driftgauge.report.performance import metrics_of, whole
 from driftgauge.report.subject import Chosen, Found
-from driftgauge.snapshot import Day, days
+from driftgauge.snapshot import Day, ModelState, days
 from driftgauge.verdict import Finding, findings
 from driftgauge.windows import MICROSECONDS
 
@@ -21,24 +23,62 @@ MOST_DAYS: Final = 31
 MOST_FEATURES: Final = 50
 MOST_ALERTS: Final = 10
 NOW: Final = "now"
+# The parts of a day that are no panes: reference and baseline.
+_BASIS: Final = 2
 
 
-def history(chosen: Chosen) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What a report tells of a day: its row, PSI by feature, and the alerts that would have held."""
+
+    row: dict[str, Any]
+    psi: dict[str, float]
+    alerts: tuple[Finding, ...]
+
+
+class Days:
+    """Remembers what was told of days that are over, for the next report: each costs as much as a window of a day.
+
+    It holds on to the panes of these days, until `keep`. Any thread may call.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], tuple[tuple[object, ...], Told]] = {}
+
+    def __len__(self) -> int:
+        """How many days are remembered."""
+        return len(self._known)
+
+    def told(self, day: Day, chosen: Chosen) -> Told:
+        """Return what is told of a day, as before if it is made of the very same."""
+        name = (chosen.version, day.start)
+        known = self._known.get(name)
+        if known and len(known[0]) == len(day.of) and all(map(is_, known[0], day.of)):
+            return known[1]
+        found = _told(day, chosen)
+        if day.is_over:
+            self._known[name] = day.of, found
+        return found
+
+    def keep(self, state: ModelState) -> None:
+        """Forget the days that are made of panes that the model has no longer."""
+        if self._known:
+            alive = {id(pane) for panes in (state.predictions, state.outcomes) for pane in panes.values()}
+            for name, (of, _) in list(self._known.items()):
+                if not all(id(part) in alive for part in of[_BASIS:]):
+                    self._known.pop(name, None)
+
+
+def history(chosen: Chosen, known: Days) -> dict[str, Any]:
     """Return days with their figures, what these come to, PSI of feature by day, and alerts."""
     subject = chosen.subject
-    found = list(
-        days(
-            subject.state,
-            version=chosen.version,
-            windows=subject.windows,
-            limits=subject.limits,
-            now=subject.now,
-            most=MOST_DAYS,
-        )
+    wanted = (
+        days(subject.state, version=chosen.version, windows=subject.windows, now=subject.now, most=MOST_DAYS)
         if chosen.version
         else ()
     )
-    rows = [_row(day, chosen) for day in found]
+    found = [known.told(day, chosen) for day in wanted]
+    rows = [each.row for each in found]
     metrics = metrics_of(subject.state.config.task)
     return {
         "most_days": MOST_DAYS,
@@ -50,8 +90,16 @@ def history(chosen: Chosen) -> dict[str, Any]:
     }
 
 
-def _row(day: Day, chosen: Chosen) -> dict[str, Any]:
-    found, here = Found(day.samples), (chosen.version, day.window.name)
+def _told(day: Day, chosen: Chosen) -> Told:
+    samples = day.samples(chosen.subject.limits)
+    found, here = Found(samples), (chosen.version, day.window.name)
+    psi = {key[2]: value for key, value in found.values("model_feature_psi").items() if key[:2] == here}
+    # What there is of today is in what holds now.
+    alerts = findings(chosen.model, samples, chosen.subject.rules, now=day.end * MICROSECONDS) if day.is_over else ()
+    return Told(_row(day, chosen, found, here), psi, alerts)
+
+
+def _row(day: Day, chosen: Chosen, found: Found, here: tuple[str, str]) -> dict[str, Any]:
 
     def value(family: str) -> float | None:
         return found.values(family).get(here)
@@ -62,8 +110,8 @@ def _row(day: Day, chosen: Chosen) -> dict[str, Any]:
         if (number := value(PERFORMANCE_GAUGES[metric])) is not None
     }
     return {
-        "day": _date(day),
-        "complete": day.end - day.start >= day.window.seconds,
+        "day": f"{datetime.fromtimestamp(day.start, UTC):%Y-%m-%d}",
+        "complete": day.is_over,
         "predictions": whole(value("model_window_predictions")),
         "labels": whole(value("model_window_labels")),
         "metrics": metrics,
@@ -89,37 +137,27 @@ def _summary(rows: Sequence[dict[str, Any]], metric: str) -> dict[str, Any] | No
     }
 
 
-def _heatmap(found: Sequence[Day], chosen: Chosen) -> dict[str, Any]:
-    by_day = [_psi(day, chosen) for day in found]
+def _heatmap(found: Sequence[Told], chosen: Chosen) -> dict[str, Any]:
+    by_day = [each.psi for each in found]
     now = chosen.values("model_feature_psi")
     highest = {name: max(of.get(name, 0.0) for of in (*by_day, now)) for of in (*by_day, now) for name in of}
     ranked = sorted(highest, key=lambda name: (-highest[name], name))
     return {
-        "days": [_date(day) for day in found],
+        "days": [each.row["day"] for each in found],
         "features": ranked[:MOST_FEATURES],
         "left_out": max(0, len(ranked) - MOST_FEATURES),
         "psi": [[of.get(name) for of in by_day] for name in ranked[:MOST_FEATURES]],
     }
 
 
-def _psi(day: Day, chosen: Chosen) -> dict[str, float]:
-    values = Found(day.samples).values("model_feature_psi")
-    return {key[2]: value for key, value in values.items() if key[:2] == (chosen.version, day.window.name)}
-
-
-def _alerts(found: Sequence[Day], chosen: Chosen) -> dict[str, Any]:
+def _alerts(found: Sequence[Told], chosen: Chosen) -> dict[str, Any]:
     """Return what holds now and would have held on each day before by its rows alone, the latest first."""
-    subject = chosen.subject
-    held: list[tuple[str, Finding]] = [(NOW, each) for each in subject.findings]
-    # What there is of today is in what holds now.
-    for day in reversed([day for day in found if day.end - day.start >= day.window.seconds]):
-        held += [
-            (_date(day), each)
-            for each in findings(chosen.model, day.samples, subject.rules, now=day.end * MICROSECONDS)
-        ]
+    now = chosen.subject.findings
+    held: list[tuple[str, Finding]] = [(NOW, each) for each in now]
+    held += [(day.row["day"], each) for day in reversed(found) for each in day.alerts]
     kinds = Counter(each.alert for _, each in held)
     return {
-        "now": len(subject.findings),
+        "now": len(now),
         "by_kind": dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),
         "by_severity": dict(Counter(each.severity for _, each in held)),
         "last": [
@@ -133,7 +171,3 @@ def _alerts(found: Sequence[Day], chosen: Chosen) -> dict[str, Any]:
             for when, each in held[:MOST_ALERTS]
         ],
     }
-
-
-def _date(day: Day) -> str:
-    return f"{datetime.fromtimestamp(day.start, UTC):%Y-%m-%d}"

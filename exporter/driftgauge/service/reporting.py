@@ -14,7 +14,7 @@ from driftgauge.config import Config, Window
 from driftgauge.hiding import hidden, hidden_values
 from driftgauge.pipeline.journal import Journal
 from driftgauge.pipeline.memory import Failure, Memory
-from driftgauge.report import Document, NotPublished, Said, Subject, document
+from driftgauge.report import Days, Document, NotPublished, Said, Subject, document
 from driftgauge.report.html import html
 from driftgauge.report.markdown import markdown
 from driftgauge.samples import Samples
@@ -27,7 +27,10 @@ from driftgauge.windows import MICROSECONDS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
-    """What a snapshot of a model knows. now: as of when, in µs since 1970. mark: of this very snapshot."""
+    """What a snapshot of a model knows. now: as of when, in µs since 1970. mark: of this very snapshot.
+
+    days: what reports on the model have told of days.
+    """
 
     state: ModelState
     journal: Journal
@@ -35,11 +38,14 @@ class Captured:
     samples: Samples
     now: int
     mark: object = field(default_factory=object)
+    days: Days = field(default_factory=Days)
 
 
-def captured(memory: Memory, samples: Samples, now: int) -> Captured:
-    """Keep what is known of a model at `now` (µs), when its samples were computed."""
-    return Captured(memory.shown, memory.journal, memory.windows, samples, now)
+def captured(memory: Memory, samples: Samples, now: int, *, before: Captured | None = None) -> Captured:
+    """Keep what is known of a model at `now` (µs), when its samples were computed; before: what was kept last."""
+    days = before.days if before else Days()
+    days.keep(memory.shown)
+    return Captured(memory.shown, memory.journal, memory.windows, samples, now, days=days)
 
 
 def report_of(
@@ -55,7 +61,7 @@ def report_of(
     Raises NotPublished when there is no such version or window.
     """
     subject = subject_of(known, config, failure)
-    found: Document = hidden_values(document(subject.chosen(version, window), driftgauge=__version__))
+    found: Document = hidden_values(document(subject.chosen(version, window), driftgauge=__version__, known=known.days))
     return found
 
 

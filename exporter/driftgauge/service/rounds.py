@@ -160,7 +160,8 @@ class Rounds:
         shown = shown_of(memory, self._config, samples, now=now)
         self._found(memory, samples, failure, now)
         is_old = before is not None and before.known is not None and samples is before.samples
-        known = before.known if before and is_old else captured(memory, samples, now)
+        earlier = before.known if before else None
+        known = earlier if is_old else captured(memory, samples, now, before=earlier)
         return Outcome(samples, shown, failure, refreshed, known=known)
 
 

@@ -25,18 +25,27 @@ DAY_SECONDS: Final = 86_400
 class Day:
     """A day (UTC) of one version. start, end: in s since 1970; the last one ends now.
 
-    window: what its samples are called by. samples: those of this window, and none of what is not known by day.
+    window: what its samples are called by. state: the model as if it had this day only. of: all that its samples are
+    made of, the same objects as long as they are the same.
     """
 
     start: int
     end: int
     window: Window
-    samples: Samples
+    state: ModelState
+    of: tuple[object, ...]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more than late rows can come."""
+        return self.end - self.start >= DAY_SECONDS
+
+    def samples(self, limits: Limits) -> Samples:
+        """Return those of its window, and none of what is not known by day. They cost what a window of a day costs."""
+        return model_samples(self.state, windows=[self.window], limits=limits, now=self.end * MICROSECONDS)
 
 
-def days(
-    model: ModelState, *, version: str, windows: Sequence[Window], limits: Limits, now: int, most: int
-) -> Iterator[Day]:
+def days(model: ModelState, *, version: str, windows: Sequence[Window], now: int, most: int) -> Iterator[Day]:
     """Yield the last days, at most so many, of which panes are kept at `now` (µs), in order; none without rows."""
     window = next((each for each in windows if each.seconds == DAY_SECONDS), Window("24h", DAY_SECONDS))
     pane_length = Tiers.of([window]).panes[DAY_SECONDS]
@@ -47,8 +56,14 @@ def days(
     for start in sorted(predictions.keys() | outcomes.keys())[-most:]:
         end = min(start + DAY_SECONDS, seconds)
         state = replace(own, predictions=predictions.get(start, {}), outcomes=outcomes.get(start, {}))
-        samples = model_samples(state, windows=[window], limits=limits, now=end * MICROSECONDS)
-        yield Day(start, end, window, samples)
+        basis = own.of(version)
+        yield Day(
+            start,
+            end,
+            window,
+            state,
+            (basis.reference, basis.baseline, *state.predictions.values(), *state.outcomes.values()),
+        )
 
 
 def past_days(
