@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures report-check servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -129,6 +129,14 @@ docs: $(STAMP)
 generate: $(STAMP)
 	$(BIN)/driftgauge generate --thresholds alerting-rules/thresholds.yml --output .
 	$(BIN)/python deploy/generate.py
+
+# Reports in Chromium at three widths, dark and light: no violation for axe-core, nothing on the console, and their pictures.
+AXE := $(VENV)/axe-core-4.14.1
+report-check: $(STAMP) servers
+	@[ -e $(AXE)/package/axe.min.js ] || { mkdir -p $(AXE) && cd $(AXE) && npm pack --silent axe-core@4.14.1 >/dev/null && \
+	  echo "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745  axe-core-4.14.1.tgz" | sha256sum --check --quiet && \
+	  tar xzf axe-core-4.14.1.tgz package/axe.min.js; }
+	PYTHONPATH=tests $(BIN)/python -m pictures.reports --draw --axe $(AXE)/package/axe.min.js
 
 # The pictures of the dashboards in exporter/docs/pictures, from a made-up history in Prometheus.
 pictures: $(STAMP) servers

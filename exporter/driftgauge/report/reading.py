@@ -10,7 +10,7 @@ WORDS: Final[dict[str, Any]] = {
     "status": {"healthy": "Healthy", "action_required": "Action required", "unknown": "Not judged"},
     "links": {
         "model": "Dashboard of the model",
-        "why": "Dashboard of why",
+        "why": "Dashboard of what explains it",
         "features": "Dashboard of its features",
         "quality": "Dashboard of data quality",
         "mlflow_run": "Run in MLflow",
