@@ -100,7 +100,7 @@ def past_days(
         state, end = replace(model, predictions=predictions, outcomes=outcomes), today * DAY_SECONDS * MICROSECONDS
         windows = [Window(each, DAY_SECONDS) for each in dict.fromkeys(names)]
         by_name = [
-            [day.samples for day in days(state, version=version, windows=[each], limits=limits, now=end, most=most)]
+            [day.samples(limits) for day in days(state, version=version, windows=[each], now=end, most=most)]
             for each in windows
         ]
         found = tuple(map(_merged, zip(*by_name, strict=True)))
