@@ -14,6 +14,11 @@ TEXTS = (
     ('FATAL: password authentication failed for user "mlflow"', "unauthorized", "mlflow.tracking_uri"),
     ("PERMISSION_DENIED RestException: no", "forbidden", "ask for read access"),
     ("HTTP 403", "forbidden", "ask for read access"),
+    (
+        "ClientError: An error occurred (AccessDenied) when calling the PutObject operation",
+        "forbidden",
+        "access is denied",
+    ),
     ("failed with error code 404 != 200.", "not_found", "its MLflow is too old"),
     ("failed with error code 405 != 200.", "redirected", "https://"),
     ("MlflowException: failed with exception Exceeded 30 redirects.", "redirected", "write the address"),

@@ -243,3 +243,19 @@ def test_large_downloads_are_files_of_ours(http_bench: Bench, tmp_path: Path) ->
         assert file.read() == b"x" * 1_000_000
     opener.release()
     assert list(spool.iterdir()) == []
+
+
+def test_text(tmp_path: Path) -> None:
+    """A small text is read whole; one that is large, other bytes, or not there is refused."""
+    source = Source("", max_artifact_bytes=1, spool=Scratch(tmp_path / "spool"))
+    path = tmp_path / "a.yml"
+    path.write_bytes("task: ü".encode())
+    assert source.text(str(path), limit=8) == "task: ü"
+    with pytest.raises(BatchError, match="has more than 7 bytes: write less"):
+        source.text(str(path), limit=7)
+    path.write_bytes(b"\xff")
+    with pytest.raises(BatchError, match="is not UTF-8 text"):
+        source.text(str(path), limit=7)
+    path.unlink()
+    with pytest.raises(SourceMissing):
+        source.text(str(path), limit=7)

@@ -17,7 +17,7 @@ from driftgauge.source.listing import files_of
 from driftgauge.source.origins import Borders
 from driftgauge.source.repositories import Elsewhere, RepositoryStore
 from driftgauge.source.setbacks import Setbacks
-from driftgauge.source.stores import ArtifactStore, LocalStore, ProxyStore, is_local, store_at
+from driftgauge.source.stores import ArtifactStore, LocalStore, ProxyStore, is_local, put, store_at
 from source.conftest import LIMIT, Canned
 
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
@@ -187,3 +187,30 @@ def test_proxy_refusals(canned: Canned, status: int, kind: type[Exception], spoo
     canned.answers["/"] = (status, {}, b"no")
     with pytest.raises(kind):
         read(proxy(canned, spool), "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("root", "tracking_uri", "reason"),
+    [
+        ("file:///srv/artifacts/1", "http://127.0.0.1:5000", "local_path"),
+        ("https://files.example/1", "http://mlflow:5000", "foreign_host"),
+        ("mlflow-artifacts://files.example/1", "http://mlflow:5000", "foreign_host"),
+        ("http://169.254.169.254/1", "http://mlflow:5000", "forbidden_address"),
+        ("nowhere://x/1", "http://mlflow:5000", "unusable_root"),
+        ("models:/churn/1", "http://mlflow:5000", "unusable_root"),
+        ("gs://bucket/1", "http://mlflow:5000", "no_driver"),
+    ],
+)
+def test_places_that_are_not_written_to(root: str, tracking_uri: str, reason: str, tmp_path: Path) -> None:
+    """What a server may name for reading is not all that is written to, and nothing is asked before that is decided."""
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(BatchError) as refusal:
+        put(root, tmp_path / "x.json", borders=Borders(tracking_uri, ("files.example",)))
+    assert refusal.value.reason == reason
+
+
+def test_what_is_put_into_a_folder(tmp_path: Path) -> None:
+    """A folder of a tracking URI that is one itself is written to."""
+    (tmp_path / "x.json").write_text("{}")
+    put((tmp_path / "a b").as_uri(), tmp_path / "x.json", borders=Borders(str(tmp_path)))
+    assert (tmp_path / "a b" / "x.json").read_text() == "{}"

@@ -204,12 +204,10 @@ def shown_of(memory: Memory, config: Config, samples: Samples, *, now: int) -> d
         # A mistake of ours on the landing page must not take the metrics down with it.
         _log.exception("model not shown: this is a bug in driftgauge", model=model.name)
         shown = {}
-    if monitored := memory.monitored.source:
-        shown["monitoring"] = monitored
-    if problem := memory.monitored.problem:
-        shown["not_taken"] = (
-            f"{problem}; until that is put right, {'the last good one is' if monitored else 'none is'} in force"
-        )
+    if memory.monitored.identity:
+        shown["monitoring"] = memory.monitored.source
+        if problem := memory.monitored.problem:
+            shown["not_taken"] = f"{problem}; until that is put right, the last good one is in force"
     if memory.progress:
         done, files = memory.progress
         shown["again"] = f"being read again, {done} of {files} files so far: until then it shows what it had"
