@@ -92,6 +92,7 @@ def test_links_and_job_are_the_releases() -> None:
     assert "localhost" not in rules + dashboards
     assert "https://grafana.example.com/d/driftgauge-model" in rules
     assert "https://mlflow.example.com{{" in rules
+    assert "https://driftgauge.example.com/models/{{" in rules
     assert "https://mlflow.example.com/#/experiments" in dashboards
     assert "https://runbooks.example.com/driftgauge/DriftgaugeDown.md" in rules
     assert "https://driftgauge.example.com/models/{{" in rules

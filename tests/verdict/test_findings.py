@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from driftgauge.collector import written
+from driftgauge.families import FAMILIES
 from driftgauge.generator.alerts import MODEL_ALERTS
 from driftgauge.generator.rules import rule_files
 from driftgauge.generator.thresholds import Thresholds, parse
@@ -186,3 +187,44 @@ def test_prometheus_says_the_same(thresholds: Thresholds, tmp_path: Path) -> Non
     holds = {alert: {each.model for each in at_last if each.alert == alert} for alert in MODEL_ALERTS}
     assert {alert for alert, held in holds.items() if not held} == NEED_HISTORY
     assert {alert for alert, held in holds.items() if len(held) == MODELS} == set()
+
+
+FEATURES: Final = 500
+
+
+def test_thresholds_of_ones_own() -> None:
+    """Another job, labels that a scrape adds, other windows and disabled alerts: every rule can be evaluated."""
+    own = Path(__file__).parents[1] / "data" / "thresholds" / "own.yml"
+    rules = Rules.of(parse(own.read_text(encoding="utf-8"), filename="own.yml"))
+    samples = {
+        "model_accuracy": [Sample(("churn|eu", "1", "6h"), 0.7)],
+        "model_window_labels": [Sample(("churn|eu", "1", "6h"), 60.0)],
+    }
+    (found,) = findings("churn|eu", samples, rules, now=0)
+    assert (found.alert, found.value, found.limit) == ("ModelBelowFloor", 0.7, "at least 0.8")
+    assert found.labels == {
+        "job": "model-health", "model": "churn|eu", "version": "1", "window": "6h", "metric": "accuracy",
+    }  # fmt: skip
+    assert (found.model, found.version, found.window, found.others) == ("churn|eu", "1", "6h", {"metric": "accuracy"})
+    assert found.description.startswith(
+        "churn|eu version 1: accuracy in the last 6h is 0.7, but should be at least 0.8."
+    )
+    assert found.runbook == "https://wiki.example.com/runbooks/ModelBelowFloor.md"
+    assert not found.unsure
+
+
+def test_many_features_take_a_moment() -> None:
+    """Each of 500 features has an alert, with its words: a fifth of a second, five times of which are allowed here."""
+    of_feature = [
+        name for name, family in FAMILIES.items() if family.labels == ("model", "version", "window", "feature")
+    ]
+    samples: dict[str, list[Sample]] = {"model_window_predictions": [Sample(("m", "1", "24h"), 5000.0)]}
+    for name in of_feature:
+        value = float(name.endswith("_detected"))
+        samples[name] = [
+            Sample(("m", "1", window, f"feature {n}"), value) for window in ("1h", "24h", "7d") for n in range(FEATURES)
+        ]
+    rules, began = Rules.of(parse("{}", filename="t")), time.process_time()
+    found = findings("m", samples, rules, now=0)
+    assert time.process_time() - began < 1
+    assert [each.others["feature"] for each in found] == [f"feature {n}" for n in range(FEATURES)]

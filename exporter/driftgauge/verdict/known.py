@@ -1,6 +1,7 @@
 """What is known of a model at one instant, as series that queries find: its samples, and what is recorded of them."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from driftgauge.families import FAMILIES
 from driftgauge.samples import Sample, Samples
@@ -8,6 +9,10 @@ from driftgauge.verdict.promql import Query, Selector, compiled
 from driftgauge.verdict.vectors import Series, Vector
 
 _Index = Mapping[tuple[str, ...], Sequence[Series]]
+
+
+# The words of alerts ask the same of a version at each refresh.
+_query = lru_cache(maxsize=1024)(compiled)
 
 
 class KnownSeries:
@@ -37,7 +42,7 @@ class KnownSeries:
     def answer(self, text: str) -> Vector:
         """Return what a query, such as one in the words of an alert, gives. Raises ValueError as `compiled` does."""
         if text not in self._answers:
-            self._answers[text] = compiled(text)(self)
+            self._answers[text] = _query(text)(self)
         return self._answers[text]
 
     def _index(self, name: str, labels: tuple[str, ...]) -> _Index:

@@ -77,9 +77,16 @@ SETS: Final[Mapping[str, Callable[[Vector, Vector, Key], Vector]]] = MappingProx
 def grouped(vector: Vector, labels: Sequence[str], fold: Callable[[Iterable[float]], float]) -> Vector:
     """Return one value for each group of series that have the same of some labels, which are what it keeps."""
     groups: dict[tuple[str, ...], list[float]] = {}
+    whole: dict[tuple[str, ...], Mapping[str, str]] = {}
     for found, value in vector:
-        groups.setdefault(tuple([found.get(label, "") for label in labels]), []).append(value)
-    return [Series(_labels(labels, key), fold(values)) for key, values in groups.items()]
+        key = tuple([found.get(label, "") for label in labels])
+        groups.setdefault(key, []).append(value)
+        whole[key] = found
+    # A series that has no other labels keeps them as they are, which most do.
+    return [
+        Series(whole[key] if len(whole[key]) == len(key) - key.count("") else _labels(labels, key), fold(values))
+        for key, values in groups.items()
+    ]
 
 
 def _labels(names: Sequence[str], values: Sequence[str]) -> dict[str, str]:
