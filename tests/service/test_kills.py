@@ -132,11 +132,13 @@ def command(config: Path, port: int) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-@pytest.mark.parametrize("wait", [0.1, 0.5])
+@pytest.mark.parametrize("wait", [0.0, 0.4])
 def test_a_stop_while_it_starts(batches: Path, tmp_path: Path, wait: float, number: signal.Signals) -> None:
-    """It ends at once, with exit status 0 and without a word of an error."""
+    """It ends at once, with exit status 0 and without a word of an error, from its first line on."""
     config = write_config(tmp_path, {"files": str(batches)})
     with subprocess.Popen(command(config, free_port()), stderr=subprocess.PIPE) as process:
+        # Python itself takes a tenth of a second and more before that, in which signals do what they always do.
+        assert eventually(lambda: listed(process.pid, "SigCgt", signal.SIGTERM), seconds=PATIENCE)
         time.sleep(wait)
         began = time.monotonic()
         process.send_signal(number)
@@ -163,9 +165,9 @@ def systemd(tmp_path: Path) -> Iterator[tuple[list[str], Mapping[str, str]]]:
         thread.join(PATIENCE)
 
 
-def ignores(pid: int, number: signal.Signals) -> bool:
-    """Tell whether a process ignores a signal."""
-    found = re.search(r"^SigIgn:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+def listed(pid: int, of: str, number: signal.Signals) -> bool:
+    """Tell whether a signal is among those that a process ignores (`of` is SigIgn) or handles (SigCgt)."""
+    found = re.search(rf"^{of}:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return found is not None and bool(int(found[1], 16) >> (number - 1) & 1)
 
 
@@ -182,7 +184,7 @@ def test_signals_from_the_first_moment_on(
     with subprocess.Popen(command(config, port), stderr=subprocess.PIPE, env=os.environ | variables) as process:
         try:
             # Python itself takes a moment; what comes then is the command's first line.
-            assert eventually(lambda: ignores(process.pid, signal.SIGHUP), seconds=PATIENCE)
+            assert eventually(lambda: listed(process.pid, "SigIgn", signal.SIGHUP), seconds=PATIENCE)
             for _ in range(40):
                 process.send_signal(signal.SIGHUP)
                 time.sleep(0.01)
