@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures report-check servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit thorough acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures report-check servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -94,6 +94,10 @@ chain: $(STAMP)
 # `make test` reads fewer.
 large: $(STAMP)
 	LARGE_FILES="50 200 1500" LARGE_RUN=25000 $(BIN)/python -m pytest -s tests/large
+
+# What holds for any input, tried on two hundred each; `make test` tries fifteen.
+thorough: $(STAMP) servers
+	EXAMPLES=200 $(BIN)/python -m pytest --quiet --numprocesses=2 -m hypothesis tests
 
 # Ten minutes of damaged files; `make test` runs some seconds.
 fuzz: $(STAMP)

@@ -17,8 +17,8 @@ from mlflow_servers import empty_database, file_store, mlflow_environment, mlflo
 
 __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
 
-# How long an example takes depends on what else the machine does. Half of Hypothesis' hundred examples, unless a test
-# asks for more or fewer, keeps `make test` short.
+# How long an example takes depends on what else the machine does. Few examples keep `make test` short; `make thorough`
+# tries many.
 settings.register_profile("patient", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "15")))
 settings.load_profile("patient")
 
