@@ -10,7 +10,7 @@
     report, plots   from results to the table and the plots of exporter/docs/performance.md
 
 The lines: folding (B1), window (B2), decoding (B3), pulling (B4), scraping (B5), memory (B6), late_labels (B7),
-starting (B8), fleet (B9), client (B10), and growth. profile says where the time of a refresh goes.
+starting (B8), fleet (B9), client (B10), estimates (B11), and growth. profile says where the time of a refresh goes.
 """
 
 import sys

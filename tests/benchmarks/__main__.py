@@ -29,6 +29,7 @@ LINES: Final = {
     "B8": "starting",
     "B9": "fleet",
     "B10": "client",
+    "B11": "estimates",
     "growth": "growth",
     "profile": "profile",
 }

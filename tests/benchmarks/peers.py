@@ -10,7 +10,7 @@ from .measuring import BENCH, ROOT, Figures, Notes, answered, say
 
 _SCRIPTS: Final = ROOT / "tests" / "benchmarks" / "peer_scripts"
 # Peers must not send telemetry, which would be counted in their time.
-_NO_TELEMETRY: Final = {"DO_NOT_TRACK": "1"}
+_NO_TELEMETRY: Final = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,4 @@ EVIDENTLY: Final = Peer("Evidently", "evidently_drift.py", ("evidently==0.7.23",
 POLARS: Final = Peer("polars", "polars_parse.py", ("polars==1.42.1",))
 PYARROW: Final = Peer("pyarrow", "pyarrow_parse.py")
 MLFLOW: Final = Peer("MLflow", "mlflow_loop.py")
+NANNYML: Final = Peer("NannyML", "nannyml_estimates.py", ("nannyml==0.13.1", "statsmodels", "pandas<3", "pyarrow"))
