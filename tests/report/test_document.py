@@ -1,6 +1,7 @@
 """The document: its form is the published schema, and its figures are those of the samples, or computed by hand."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from math import log
@@ -15,7 +16,8 @@ from driftgauge.generator.runbooks import mitigation
 from driftgauge.generator.thresholds import shipped
 from driftgauge.report import Days, NotPublished, document
 from driftgauge.samples import Sample
-from driftgauge.snapshot import ModelState
+from driftgauge.snapshot import Identity, ModelState
+from report.hostile import HOSTILE
 from report.subjects import NOW, ROWS, a_finding, a_state, a_subject, panes_of, rows_of
 
 DOCS: Final = Path(__file__).parents[2] / "exporter" / "docs"
@@ -139,6 +141,17 @@ def test_another_version_and_window() -> None:
         HEALTHY.chosen(version="9")
     with pytest.raises(NotPublished, match='there is no window "1y"; there are 1h, 24h, 7d'):
         HEALTHY.chosen(window="1y")
+
+
+def test_hostile_names() -> None:
+    """Names of features, categories, versions and runs are in JSON as they are, whatever is in them."""
+    names = (*HOSTILE[:4], 'quote" \\ \u2028 \x00')
+    state = a_state(days=1, features=len(names), names=names, name=HOSTILE[0])
+    found = of(a_subject(replace(state, identities={"2": Identity(HOSTILE[1], HOSTILE[2], f"models:/{HOSTILE[3]}/2")})))
+
+    assert found["model"] == HOSTILE[0]
+    assert {row["feature"] for row in found["features"]["items"]} == {*names, "plan"}
+    assert all(re.fullmatch(r"http://localhost:\d+/[\w%.~?&=/#-]*", address) for address in found["links"].values())
 
 
 def test_links_are_those_of_the_alerts(drifted: Mapping[str, Any]) -> None:
