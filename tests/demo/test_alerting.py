@@ -38,9 +38,11 @@ def test_what_is_muted_outlasts_what_mutes(interval: float) -> None:
     assert alerts.ModelFeatureDrifted.keep_firing_for < alerts.ModelFeaturesDrifted.keep_firing_for
 
 
-def test_debian_accepts_it(tmp_path: Path) -> None:
-    """Promtool and amtool find nothing wrong with what is rendered."""
-    texts = outputs(parse(thresholds_text(Pace(0.8), phone=URL), filename="thresholds.yml"))
+@pytest.mark.parametrize("hook", ["", "http://127.0.0.1:10211/alerts"])
+def test_debian_accepts_it(tmp_path: Path, hook: str) -> None:
+    """Promtool and amtool find nothing wrong with what is rendered, before and after retraining is turned on."""
+    texts = outputs(parse(thresholds_text(Pace(0.8), phone=URL, hook=hook), filename="thresholds.yml"))
+    assert ("- name: hook" in texts["alerting-rules/alertmanager.yml"]) is bool(hook)
     for path, text in texts.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")

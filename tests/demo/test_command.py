@@ -94,7 +94,8 @@ def servers_of(process: subprocess.Popen[str]) -> dict[str, int]:
         ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
     )
     children = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
-    return {Path(path).name: int(pid) for pid, path, *_ in children if "prometheus" in path}
+    names = {int(pid): "hook" if " hook " in " ".join(rest) else Path(path).name for pid, path, *rest in children}
+    return {name: pid for pid, name in names.items() if "prometheus" in name or name == "hook"}
 
 
 def runs(pid: int) -> bool:
@@ -126,7 +127,7 @@ def first_words(chapter: int) -> str:
 
 
 def test_the_story(tmp_path: Path) -> None:
-    """Over the remains of an earlier demo: healthy, drift, and in the whole story worse answers and recovery.
+    """Over the remains of an earlier demo: healthy, drift, and in the whole story worse answers and a new version.
 
     Ctrl-C ends it and its servers. While it runs, a second demo in its directory or on its port is refused.
     """
@@ -136,7 +137,7 @@ def test_the_story(tmp_path: Path) -> None:
     with demo(tmp_path / "demo", FAST) as terminal:
         url = terminal.wait_for(r"(http://\S+)/metrics")[1]
         servers = servers_of(terminal.process)
-        assert set(servers) == {"prometheus", "prometheus-alertmanager"}
+        assert set(servers) == {"prometheus", "prometheus-alertmanager", "hook"}
         _refuses_others(tmp_path, url)
         _shown_in_order(terminal)
         _words(terminal, url)
@@ -163,18 +164,37 @@ def _shown_in_order(terminal: Terminal) -> None:
     assert drift.start() < broken.start()
     if WHOLE:
         _resolved_in_order(terminal, broken.start())
+        _retrained_once(terminal)
 
 
 def _resolved_in_order(terminal: Terminal, broken: int) -> None:
-    """Follow the drop in quality after the feed broke, expected and then known, and the alerts to their end."""
+    """Follow the drop in quality after the feed broke, expected and then known, and the alerts to their end.
+
+    They end when the next version answers.
+    """
     expected, labels = (terminal.wait_for(words) for words in (rf"FIRING\s+HIGH  {EXPECTED}", first_words(3)))
     drop, repaired = (terminal.wait_for(words) for words in (rf"FIRING\s+CRITICAL  {DEGRADED}", first_words(4)))
     assert broken < expected.start() < labels.start() < drop.start() < repaired.start()
-    over = terminal.wait_for(first_words(5))
+    second, over = (terminal.wait_for(first_words(chapter)) for chapter in (6, 7))
+    assert ("RESOLVED", "CRITICAL", DEGRADED) not in SHOWN.findall(terminal.text[: second.start()])
     shown = SHOWN.findall(terminal.text[: over.start()])
     assert shown.count(("FIRING", "CRITICAL", DEGRADED)) == shown.count(("RESOLVED", "CRITICAL", DEGRADED)) > 0
     assert shown.count(("FIRING", "HIGH", DRIFT)) == shown.count(("RESOLVED", "HIGH", DRIFT)) > 0
     assert shown.index(("RESOLVED", "CRITICAL", DEGRADED)) < shown.index(("RESOLVED", "HIGH", DRIFT))
+
+
+def _retrained_once(terminal: Terminal) -> None:
+    """Look at the hook, at the exporter and at what is said in the end: one start, and a version that is better."""
+    hook = get(terminal.wait_for(r"(http://\S+/metrics)  what alerts have started")[1])
+    started = re.findall(r'driftgauge_hook_triggers_total\{action="retrain",result="(\w+)"\} (\S+)', hook)
+    counts = {result: float(count) for result, count in started}
+    assert counts["done"] == 1
+    assert counts["failed"] == counts["unclear"] == 0
+    figures = terminal.wait_for(r"Of the ([\d,]+) flights that version 2 [^;]*about ([\d.]+)%;\n.*about ([\d.]+)%")
+    assert int(figures[1].replace(",", "")) > 1000
+    assert float(figures[2]) > float(figures[3]) + 3
+    page = get(terminal.wait_for(r"(http://\S+/metrics)")[1])
+    assert re.search(r'model_drifted_features\{model="flight-delay",version="2",window="1m"\} 0', page)
 
 
 def _words(terminal: Terminal, url: str) -> None:

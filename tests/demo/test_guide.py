@@ -53,8 +53,9 @@ def test_what_to_open() -> None:
 def test_what_to_open_with_servers() -> None:
     """With Prometheus and Alertmanager running, their pages and what was rendered are named instead."""
     folder = Path("/demo/alerting")
-    servers = Alerting("http://127.0.0.1:9090", "http://127.0.0.1:9093", folder, Phone(folder, say=print))
+    urls = (f"http://127.0.0.1:{port}" for port in (9090, 9093, 10211))
+    servers = Alerting(*urls, folder=folder, phone=Phone(folder, say=print), with_hook="")
     text = what_to_open(URL, CONFIG, pace=Pace(0.8), servers=servers)
-    for expected in ("http://127.0.0.1:9090/alerts ", "http://127.0.0.1:9093/ ", "are in /demo/alerting"):
+    for expected in ("http://127.0.0.1:9090/alerts ", "http://127.0.0.1:9093/ ", "10211/metrics ", "in /demo/alerting"):
         assert expected in text
     assert "scrape_configs" not in text

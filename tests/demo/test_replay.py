@@ -122,3 +122,25 @@ def test_squeezed_hours_keep_their_order(training: Training, july: pd.DataFrame)
     predictions, labels, _ = fed(training, coming, shifts)
     assert (labels["timestamp"] > predictions["timestamp"].loc[labels.index]).all()
     assert labels["timestamp"].max() < pd.to_datetime(ends[-1], unit="s", utc=True)
+
+
+def test_the_next_version_takes_over(training: Training, july: pd.DataFrame) -> None:
+    """From the hour in which it is the champion it answers; what the one before would have said is compared."""
+    champions = iter([None, ("8", training.model), *[None] * 100])
+    predictions, labels = Notes(), Notes()
+    replay = Replay(
+        training.model,
+        "7",
+        cast("Journal", predictions),
+        cast("Journal", labels),
+        newer=lambda *_: next(champions),
+    )
+    coming = list(hours(july, start=START + 10 * HOUR_SECONDS, end=START + 20 * HOUR_SECONDS))
+    for hour in coming:
+        replay.feed(hour, TimeShift(START, END, NOW - (END - START), NOW))
+    assert [set(table["model_version"]) for table in predictions.tables] == [{"7"}, *[{"8"}] * (len(coming) - 1)]
+    departed = pd.concat(hour.departures for hour in coming[1:])
+    landed = pd.concat(hour.landings for hour in coming[1:]).merge(departed[["request_id"]], on="request_id")
+    said = training.model.predict(landed)["prediction"]
+    assert replay.comparison.flights == len(landed) > 100
+    assert set(replay.comparison.right) == {int((said == landed["late"]).sum())}

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager next to the demo's exporter, with rules rendered as by `driftgauge generate`.
+"""Prometheus, Alertmanager and the hook next to the demo's exporter, with rules rendered as by `driftgauge generate`.
 
 The demo's thresholds are the shipped ones with times that fit into minutes, and with notifications that go to the
 terminal. This module does not know what happens to the model and which alerts it raises.
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Final
+from urllib.request import Request, urlopen
 
 from driftgauge.config.units import format_duration
+from driftgauge.demo.hooking import HOOK_PATH, hook_server
 from driftgauge.demo.names import MODEL
 from driftgauge.demo.pace import Pace
 from driftgauge.demo.paging import ALERTS_PATH, RUNBOOKS_PATH, WATCHDOG_PATH, Phone, PhoneServer, serving_phone
@@ -22,6 +24,7 @@ from driftgauge.generator.thresholds import FILE, parse
 from driftgauge.generator.write import write
 
 _RULES: Final = "alerting-rules"
+_RELOAD_SECONDS: Final = 30.0
 _PROMETHEUS_FILE: Final = "prometheus.yml"
 # Prometheus reads it again when it changes; it is written once the exporter's address is known.
 _TARGETS_FILE: Final = "targets.json"
@@ -33,6 +36,8 @@ links:
   # The demo answers here while it runs.
   runbooks: $phone$runbooks
 exporter: {refresh_interval: $refresh}
+# Within it, who was replaced by a new version answers no more.
+activity: $replaced
 windows: {performance: $window, drift: $window, quality: $window, service: $window, traffic: $window, labels: $window}
 smoothing: $smoothing
 notifications:
@@ -45,6 +50,8 @@ notifications:
   teams:
     terminal: {webhook: {url: "$phone$alerts", bearer_token: false}}
   default_team: terminal
+  # What may start retraining, once the story turns it on.
+  hook: $hook
 alerts:
   # Alerts that a critical alert mutes must last longer, or nobody would be notified of their end.
   ModelPerformanceDegraded: {for: $waiting, keep_firing_for: $short, min_labels: 1500, confident_labels: 1500}
@@ -74,6 +81,10 @@ models:
       ModelLatencyHigh: {p99: 10s}
 """)
 
+_HOOK: Final = Template('{url: "$url", bearer_token: false, alerts: [$alerts], group_wait: 1s, group_interval: $often}')
+# One starts it; the others are about the same.
+_STARTERS: Final = ("ModelPerformanceDegraded", "ModelFeaturesDrifted")
+
 _PROMETHEUS: Final = Template("""\
 # Written by `driftgauge demo`.
 global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -89,12 +100,24 @@ scrape_configs:
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """The running servers: their URLs, the folder of rendered files, and the phone."""
+    """The running servers: their URLs, the folder of rendered files, and the phone.
+
+    with_hook: the file of thresholds by which Alertmanager tells the hook as well.
+    """
 
     prometheus: str
     alertmanager: str
+    hook: str
     folder: Path
     phone: Phone
+    with_hook: str
+
+    def turn_on_retraining(self) -> None:
+        """Render once more, and make Alertmanager read it, as somebody does who has decided to retrain."""
+        _render(self.with_hook, self.folder)
+        request = Request(f"{self.alertmanager}/-/reload", method="POST")  # noqa: S310 - our own server
+        with urlopen(request, timeout=_RELOAD_SECONDS):  # noqa: S310 - as above
+            pass
 
     def scrape(self, target: str) -> None:
         """Make Prometheus scrape the exporter at `target` (host:port)."""
@@ -115,16 +138,21 @@ def alerting(programs: Programs, folder: Path, *, pace: Pace, say: Callable[[str
     with ExitStack() as stack:
         server = stack.enter_context(PhoneServer())
         stack.enter_context(serving_phone(phone, server))
-        text = thresholds_text(pace, phone=server.url)
-        write({**outputs(parse(text, filename=FILE)), FILE: text}, folder)
+        _render(thresholds_text(pace, phone=server.url), folder)
+        hook = f"http://{stack.enter_context(running(hook_server(folder)))}"
         manager = stack.enter_context(running(_alertmanager(programs, folder)))
         (folder / _PROMETHEUS_FILE).write_text(_prometheus_text(manager), encoding="utf-8")
         prometheus = stack.enter_context(running(_prometheus(programs, folder)))
-        yield Alerting(f"http://{prometheus}", f"http://{manager}", folder, phone)
+        with_hook = thresholds_text(pace, phone=server.url, hook=f"{hook}{HOOK_PATH}")
+        yield Alerting(f"http://{prometheus}", f"http://{manager}", hook, folder, phone, with_hook)
 
 
-def thresholds_text(pace: Pace, *, phone: str) -> str:
-    """Return the demo's file of thresholds; `phone` is the phone's URL."""
+def _render(text: str, folder: Path) -> None:
+    write({**outputs(parse(text, filename=FILE)), FILE: text}, folder)
+
+
+def thresholds_text(pace: Pace, *, phone: str, hook: str = "") -> str:
+    """Return the demo's file of thresholds. phone: its URL. hook: where the hook gets alerts, if it is to."""
     waits = {
         "window": pace.window,
         "refresh": pace.refresh,
@@ -134,9 +162,13 @@ def thresholds_text(pace: Pace, *, phone: str) -> str:
         "short": pace.hours(5),
         "long": pace.hours(40, at_least=15),
         "often": pace.hours(5),
+        "replaced": pace.hours(30),
     }
+    texts = {name: format_duration(seconds) for name, seconds in waits.items()}
+    starters = ", ".join(_STARTERS)
     return _THRESHOLDS.substitute(
-        {name: format_duration(seconds) for name, seconds in waits.items()},
+        texts,
+        hook=_HOOK.substitute(url=hook, alerts=starters, often=texts["often"]) if hook else "false",
         batch_interval=f"{pace.batch_interval:g}",
         phone=phone,
         alerts=ALERTS_PATH,

@@ -1,4 +1,4 @@
-"""Defects of the features on their way to the model: simple, frequent mistakes of pipelines.
+"""Defects of the features on their way to the model: simple, frequent mistakes of pipelines, and changes that stay.
 
 Each takes the flights of correct requests and returns them as the broken feed sends them. The flights and their labels
 are real.
@@ -35,6 +35,16 @@ def icao_codes(flights: pd.DataFrame) -> pd.DataFrame:
 def no_departure_delay(flights: pd.DataFrame) -> pd.DataFrame:
     """Remove the values of the column that the model needs most, like a join without matches."""
     return flights.assign(dep_delay=np.nan)
+
+
+def delay_in_hours(flights: pd.DataFrame) -> pd.DataFrame:
+    """Send the delay in hours, as another system has it; the model has learnt minutes."""
+    return flights.assign(dep_delay=flights["dep_delay"] / 60)
+
+
+def as_repaired(flights: pd.DataFrame) -> pd.DataFrame:
+    """Send flights as the repaired feed does, from then on: by ICAO's codes, and with delays in hours."""
+    return delay_in_hours(icao_codes(flights))
 
 
 def _airport(code: str) -> str:

@@ -28,6 +28,18 @@ def claimed(directory: Path) -> Iterator[Path]:
         raise DriftgaugeError(f"the demo cannot use {error.filename or directory}: {error.strerror}") from error
 
 
+def in_use(directory: Path) -> bool:
+    """Whether a demo runs in a directory."""
+    try:
+        with (directory / MARKER).open("a", encoding="utf-8") as marker:
+            fcntl.flock(marker, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _made(directory: Path) -> Path:
     if directory.exists() and not directory.is_dir():
         raise DriftgaugeError(f"{directory} is no directory: give the demo another one with --directory")

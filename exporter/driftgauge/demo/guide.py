@@ -1,6 +1,5 @@
 """The texts for the demo's user: a configuration with comments, and what to open."""
 
-import json
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from driftgauge.config.units import DAY, HOUR, format_duration
 from driftgauge.demo.alerting import Alerting
 from driftgauge.demo.flights import WEATHER
-from driftgauge.demo.names import ALIAS, LABELS, MODEL, PREDICTIONS, REFERENCE, THRESHOLD, tracking_uri
+from driftgauge.demo.names import ALIAS, LABELS, MODEL, PREDICTIONS, REFERENCE, THRESHOLD, quoted, tracking_uri
 from driftgauge.demo.pace import Pace
 
 CONFIG_FILE: Final = "driftgauge.yml"
@@ -89,6 +88,7 @@ _OUR_PROMETHEUS: Final = """
 Prometheus and Alertmanager run too, until the demo ends
   {prometheus}/alerts     alerts waiting and firing
   {alertmanager}/         what would page, and what is muted
+  {hook}/metrics  what alerts have started: retraining, once the story turns it on
 Rules, thresholds, runbooks, and dashboards for Grafana are in {folder}
 """
 
@@ -97,15 +97,15 @@ def config_text(directory: Path, pace: Pace) -> str:
     """Return the configuration of a demo in the absolute `directory`."""
     windows = [format_duration(pace.window), *(name for name, seconds in _USUAL.items() if seconds != pace.window)]
     return _CONFIG.substitute(
-        tracking_uri=_quoted(tracking_uri(directory)),
+        tracking_uri=quoted(tracking_uri(directory)),
         refresh=format_duration(pace.refresh),
-        state_dir=_quoted(str(directory / "state")),
+        state_dir=quoted(str(directory / "state")),
         windows=", ".join(windows),
         model=MODEL,
         threshold=THRESHOLD,
         predictions=PREDICTIONS,
         labels=LABELS,
-        reference=_quoted(f"models:/{MODEL}@{ALIAS}/{REFERENCE}"),
+        reference=quoted(f"models:/{MODEL}@{ALIAS}/{REFERENCE}"),
         weather=", ".join(WEATHER),
     )
 
@@ -129,9 +129,4 @@ def target_of(url: str) -> str:
 
 
 def _places(servers: Alerting) -> dict[str, object]:
-    return {"prometheus": servers.prometheus, "alertmanager": servers.alertmanager, "folder": servers.folder}
-
-
-def _quoted(text: str) -> str:
-    # JSON's strings are YAML's too; a lone $ would begin a variable.
-    return json.dumps(text, ensure_ascii=False).replace("$", "$$")
+    return {name: getattr(servers, name) for name in ("prometheus", "alertmanager", "hook", "folder")}

@@ -76,3 +76,18 @@ ENCODERS: Final[dict[str, Callable[[pd.DataFrame], bytes]]] = {
     ".parquet": _parquet,
     ".csv.gz": _csv,
 }
+DECODERS: Final[dict[str, Callable[[Path], pd.DataFrame]]] = {
+    ".jsonl": lambda file: pd.read_json(file, lines=True),
+    ".parquet": pd.read_parquet,
+    ".csv.gz": pd.read_csv,
+}
+
+
+def read_back(artifacts: Path, column: str) -> set[str]:
+    """Return the values of a column in all files that a journal logged below a folder."""
+    found = set[str]()
+    for file in artifacts.rglob("*"):
+        decode = DECODERS.get("".join(file.suffixes))
+        if decode is not None and file.is_file():
+            found.update(decode(file)[column])
+    return found

@@ -4,7 +4,7 @@ Every flight departs in exactly one hour; its label belongs to the hour in which
 predictions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,24 +60,71 @@ def hours(flights: pd.DataFrame, *, start: float, end: float) -> Iterator[Hour]:
             yield hour
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Replay:
-    """Stands for the serving process and the source of labels: one file each per hour."""
+class Comparison:
+    """How often two versions were right about the same flights, as far as these have landed."""
 
-    model: DelayModel
-    version: str
-    predictions: Journal
-    labels: Journal
+    def __init__(self) -> None:
+        self.flights = 0
+        self.right = (0, 0)
+        self._said: dict[str, tuple[int, int]] = {}
+
+    def ask(self, departures: pd.DataFrame, first: "pd.Series[int]", second: "pd.Series[int]") -> None:
+        """Keep what both said of flights that depart."""
+        self._said |= zip(departures["request_id"], zip(first, second, strict=True), strict=True)
+
+    def settle(self, landings: pd.DataFrame) -> None:
+        """Count those that landed."""
+        for flight, late in zip(landings["request_id"], landings["late"], strict=True):
+            if said := self._said.pop(flight, None):
+                self.flights += 1
+                self.right = (self.right[0] + (said[0] == late), self.right[1] + (said[1] == late))
+
+
+class Replay:
+    """Stands for the serving process and the source of labels: one file each per hour.
+
+    newer: returns the champion and its version when that is not the given one. From then on it answers, and what the
+    version before would have said is compared with it.
+    """
+
+    def __init__(
+        self,
+        model: DelayModel,
+        version: str,
+        predictions: Journal,
+        labels: Journal,
+        *,
+        newer: Callable[[str, DelayModel], tuple[str, DelayModel] | None] = lambda *_: None,
+    ) -> None:
+        self.version = version
+        self.comparison = Comparison()
+        self._model = model
+        self._before: DelayModel | None = None
+        self._predictions = predictions
+        self._labels = labels
+        self._newer = newer
 
     def feed(self, hour: Hour, shift: TimeShift) -> None:
         """Log the predictions and labels of an hour, at their shifted times."""
         at = shift.moved(hour.start)
         if len(hour.departures):
-            answers = self.model.predict(hour.departures).assign(model_version=self.version)
-            self.predictions.log(_records(answers, hour.departures, shift, "departed"), hour=hour.start, at=at)
+            answers = self._answers(hour.departures).assign(model_version=self.version)
+            self._predictions.log(_records(answers, hour.departures, shift, "departed"), hour=hour.start, at=at)
         if len(hour.landings):
+            self.comparison.settle(hour.landings)
             labels = pd.DataFrame({"label": hour.landings["late"].astype(np.int64)})
-            self.labels.log(_records(labels, hour.landings, shift, "landed"), hour=hour.start, at=at)
+            self._labels.log(_records(labels, hour.landings, shift, "landed"), hour=hour.start, at=at)
+
+    def _answers(self, departures: pd.DataFrame) -> pd.DataFrame:
+        if found := self._newer(self.version, self._model):
+            self._before = self._model
+            self.version, self._model = found
+            self.comparison = Comparison()
+        answers = self._model.predict(departures)
+        if self._before is not None:
+            before = self._before.predict(departures)
+            self.comparison.ask(departures, before["prediction"], answers["prediction"])
+        return answers
 
 
 def _records(table: pd.DataFrame, flights: pd.DataFrame, shift: TimeShift, moment: str) -> pd.DataFrame:

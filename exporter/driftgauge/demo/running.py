@@ -1,9 +1,12 @@
 """The demo in order, from an empty directory to an exporter with new flights, and alerts in the terminal."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +82,9 @@ def run_demo(
             say(f"Ready after {time.perf_counter() - began:.0f} s.")
 
             coming = hours(flights, start=PRESENT, end=_END)
-            story = play(coming, on_call=servers.phone if servers else None, say=_at_the_clock(say))
+            retraining = _Retraining(replay, servers, path)
+            on_call = servers.phone if servers else None
+            story = play(coming, on_call=on_call, retraining=retraining, say=_at_the_clock(say))
             feeder = Feeder(replay.feed, story, interval=batch_interval, say=say)
 
             def started(url: str) -> None:
@@ -92,6 +97,38 @@ def run_demo(
                 serve(config, started)
             finally:
                 feeder.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Retraining:
+    """The next version of the model: from the hook, or without Alertmanager from the same command, begun here."""
+
+    replay: Replay
+    servers: Alerting | None
+    path: Path
+
+    def begin(self) -> None:
+        if self.servers:
+            self.servers.turn_on_retraining()
+        else:
+            subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "driftgauge.demo.retrain", str(self.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def version(self) -> str:
+        return self.replay.version
+
+    def compared(self) -> str:
+        found = self.replay.comparison
+        before, now = (f"{right / max(found.flights, 1):.1%}" for right in found.right)
+        return (
+            f"Of the {found.flights:,} flights that version {self.version()} answered and that have landed, it was "
+            f"right about {now};\nthe version before it would have been about {before}."
+        )
 
 
 def _prepared(path: Path, past: Past, say: Say) -> tuple[pd.DataFrame, Replay]:
@@ -111,12 +148,12 @@ def _prepared(path: Path, past: Past, say: Say) -> tuple[pd.DataFrame, Replay]:
 
 
 def _registered(training: Training, path: Path) -> Replay:
-    from driftgauge.demo.registry import create_experiment, register  # noqa: PLC0415 - brings MLflow
+    from driftgauge.demo.registry import create_experiment, newer, register  # noqa: PLC0415 - brings MLflow
 
     client, version = register(training, path)
     predictions = Journal(client, create_experiment(client, PREDICTIONS, path), kind="predictions")
     labels = Journal(client, create_experiment(client, LABELS, path), kind="labels")
-    return Replay(training.model, version, predictions, labels)
+    return Replay(training.model, version, predictions, labels, newer=partial(newer, client))
 
 
 def _replay_past(replay: Replay, flights: pd.DataFrame, past: Past, pace: Pace, say: Say) -> None:
@@ -153,7 +190,7 @@ def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> I
         return
     with ExitStack() as stack:
         found: Alerting | None = None
-        with _step(say, "starting Prometheus and Alertmanager") as done:
+        with _step(say, "starting Prometheus, Alertmanager and driftgauge hook") as done:
             try:
                 found = stack.enter_context(alerting(programs, folder, pace=pace, say=_at_the_clock(say)))
                 done(f"{found.prometheus} and {found.alertmanager}")

@@ -1,7 +1,8 @@
-"""What happens to the flights' features in the demo, chapter by chapter: all is well, drift, worse answers, repair.
+"""What happens to the flights' features in the demo, chapter by chapter: all is well, drift, worse answers, retraining.
 
 A chapter lasts until the person on call was notified of its alerts, so that the story is the same on a busy machine;
-without one, for a fixed number of hours of flights. This module does not know how alerts are raised and sent.
+without one, for a fixed number of hours of flights. One waits until the next version of the model answers. This module
+does not know how alerts are raised and sent, nor what starts the training.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import Final, Protocol
 
 import pandas as pd
 
-from driftgauge.demo.defects import Defect, icao_codes, no_departure_delay
+from driftgauge.demo.defects import Defect, as_repaired, icao_codes, no_departure_delay
 from driftgauge.demo.replay import Hour
 
 DRIFT: Final = "ModelFeaturesDrifted"
@@ -31,13 +32,27 @@ class OnCall(Protocol):
         """Whether notifications said that the alert fired and ended."""
 
 
+class Retraining(Protocol):
+    """What makes the next version of the model, and what is known of it."""
+
+    def begin(self) -> None:
+        """Let the alerts that fire start it, from now on."""
+
+    def version(self) -> str:
+        """Return which version answers."""
+
+    def compared(self) -> str:
+        """Return a sentence on how good it was, and how good the one before it would have been."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """words: announced as it begins. defects: applied to the features. hours: its length when nobody is on call.
 
     fires, resolves: the alerts whose notifications it waits for; without any, it ends after its `hours`. lingers: how
     many hours it goes on after that, so that the notification can be read. labels: whether those of flights that land
-    come; otherwise they wait for the next chapter in which they do.
+    come; otherwise they wait for the next chapter in which they do. retrains: whether retraining begins with it.
+    answers: the version that it waits for. compares: whether its words end with how good the versions were.
     """
 
     words: str
@@ -47,9 +62,14 @@ class Chapter:
     resolves: tuple[str, ...] = ()
     lingers: int = 0
     labels: bool = True
+    retrains: bool = False
+    answers: str = ""
+    compares: bool = False
 
-    def over(self, fed: int, on_call: OnCall | None) -> bool:
-        """Whether it ends after `fed` of its hours were fed."""
+    def over(self, fed: int, on_call: OnCall | None, version: str) -> bool:
+        """Whether it ends after `fed` of its hours were fed, while a version answers."""
+        if self.answers:
+            return version == self.answers or fed >= _LONGEST
         if on_call is None or not (self.fires or self.resolves):
             return fed >= self.hours
         notified = all(map(on_call.fired, self.fires)) and all(map(on_call.resolved, self.resolves))
@@ -92,23 +112,48 @@ CHAPTERS: Final = (
         lingers=12,
     ),
     Chapter(
-        "Whoever was paged repairs the feed: codes and delays arrive as before.\n"
-        "The alerts resolve as the spoilt hours leave the window.",
-        180,
-        resolves=(DEGRADED, DRIFT),
+        "Whoever was paged repairs the join: delays arrive again, from the new system of the gates, in hours.\n"
+        "They and ICAO's codes are there to stay. What version 1 has learnt holds no more: it needs a successor.",
+        45,
+        defects=(as_repaired,),
     ),
-    Chapter("All is well again, and the story is over. Flights go on until Ctrl-C.", 0),
+    Chapter(
+        "Retraining is turned on: Alertmanager now tells `driftgauge hook` as well of the alerts that fire.\n"
+        "It starts one training for all of them, on every flight whose label has come, as the feed sends it now.",
+        0,
+        defects=(as_repaired,),
+        retrains=True,
+        answers="2",
+    ),
+    Chapter(
+        "Version 2 is registered with its own reference, and answers from now on.\n"
+        "The alerts resolve, for version 1 answers no more.",
+        150,
+        defects=(as_repaired,),
+        resolves=(DEGRADED, DRIFT),
+        lingers=45,
+    ),
+    Chapter(
+        "All is well again, and the story is over. Flights go on until Ctrl-C.",
+        0,
+        defects=(as_repaired,),
+        compares=True,
+    ),
 )
 
 
-def play(coming: Iterable[Hour], *, on_call: OnCall | None, say: Callable[[str], None]) -> Iterator[Hour]:
+def play(
+    coming: Iterable[Hour], *, on_call: OnCall | None, retraining: Retraining, say: Callable[[str], None]
+) -> Iterator[Hour]:
     """Yield the hours as they arrive at the model; `say` announces each chapter before its first hour."""
     hours, late = iter(coming), list[pd.DataFrame]()
     for chapter in CHAPTERS:
-        say(chapter.words)
-        for hour in _of(chapter, hours, on_call):
+        say(f"{chapter.words}\n{retraining.compared()}" if chapter.compares else chapter.words)
+        if chapter.retrains:
+            retraining.begin()
+        for hour in _of(chapter, hours, on_call, retraining):
             yield chapter.broken(_with_labels(hour, late, come=chapter.labels))
-    yield from hours
+    yield from map(CHAPTERS[-1].broken, hours)
 
 
 def _with_labels(hour: Hour, late: list[pd.DataFrame], *, come: bool) -> Hour:
@@ -121,10 +166,10 @@ def _with_labels(hour: Hour, late: list[pd.DataFrame], *, come: bool) -> Hour:
     return replace(hour, landings=landings)
 
 
-def _of(chapter: Chapter, hours: Iterator[Hour], on_call: OnCall | None) -> Iterator[Hour]:
-    """Yield the hours of a chapter; the alerts decide when it ends."""
+def _of(chapter: Chapter, hours: Iterator[Hour], on_call: OnCall | None, retraining: Retraining) -> Iterator[Hour]:
+    """Yield the hours of a chapter; the alerts, or the version that answers, decide when it ends."""
     fed = 0
-    while not chapter.over(fed, on_call):
+    while not chapter.over(fed, on_call, retraining.version()):
         yield from islice(hours, 1)
         fed += 1
     yield from islice(hours, chapter.lingers)
