@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from driftgauge.errors import ConfigError
+from driftgauge.hook.journal import Trigger
+from driftgauge.hook.planning import plan_of
 from driftgauge.hook.settings import Secret
 
 from .samples import alert, one_action, settings
@@ -124,5 +126,10 @@ def test_the_examples_of_the_docs_are_valid(example: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    """The file, five services and a Job."""
-    assert len(EXAMPLES) == 7
+    """The file, five services and a Job; what is in braces is filled in, and what is none stays so."""
+    found = {action.name: action for example in EXAMPLES for action in settings(example).actions}
+    airflow = plan_of(Trigger("00ff", "airflow", alert(), 0.0, "waiting", 0.0), found["airflow"], settings(EXAMPLES[0]))
+
+    assert set(found) == {"retrain", "github", "airflow", "argo", "jenkins", "databricks", "job"}
+    assert airflow.what["would_be"] == "http"
+    assert airflow.what["body"] == {"dag_run_id": "driftgauge-00ff", "logical_date": None, "conf": {"model": "churn"}}
