@@ -25,6 +25,8 @@ from driftgauge.generator.write import write
 
 _RULES: Final = "alerting-rules"
 _RELOAD_SECONDS: Final = 30.0
+# That notifications may be told to wait.
+_LONGEST_WAIT: Final = 3600
 _PROMETHEUS_FILE: Final = "prometheus.yml"
 # Prometheus reads it again when it changes; it is written once the exporter's address is known.
 _TARGETS_FILE: Final = "targets.json"
@@ -46,7 +48,8 @@ notifications:
     critical: {channels: [webhook], group_wait: 1s, group_interval: $often}
     high: {channels: [webhook], group_wait: 1s, group_interval: $often}
     medium: {channels: [webhook], group_wait: 1s, group_interval: $often}
-    low: {channels: [webhook], group_wait: $long, group_interval: $often}
+    # Longer than the story: they are muted in it, which Alertmanager does not know at once when it reads its file again.
+    low: {channels: [webhook], group_wait: $longest, group_interval: $often}
   teams:
     terminal: {webhook: {url: "$phone$alerts", bearer_token: false}}
   default_team: terminal
@@ -61,8 +64,9 @@ alerts:
   ModelPerformanceEvidence: {enabled: false}
   ModelDriftEvidence: {enabled: false}
   ModelFeaturesDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
-  ModelPredictionShifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
-  ModelOutputDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
+  # The output of less than half a week is that of its days: of a version that has just begun, none is told.
+  ModelPredictionShifted: {for: $waiting, keep_firing_for: $long, min_predictions: 3000}
+  ModelOutputDrifted: {for: $waiting, keep_firing_for: $long, min_predictions: 3000}
   ModelFeatureDrifted: {for: $patient, keep_firing_for: $short, min_predictions: 1500}
   ModelUnseenCategories: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
   ModelOutliers: {for: $waiting, keep_firing_for: $long, min_predictions: 1500}
@@ -161,6 +165,7 @@ def thresholds_text(pace: Pace, *, phone: str, hook: str = "") -> str:
         "patient": pace.waiting + pace.hours(25),
         "short": pace.hours(5),
         "long": pace.hours(40, at_least=15),
+        "longest": min(_LONGEST_WAIT, pace.hours(400)),
         "often": pace.hours(5),
         "replaced": pace.hours(30),
     }

@@ -137,7 +137,7 @@ class Dispatcher:
             del self._workers[identity]
             trigger = journal.find(identity)
             if trigger is not None and trigger.ended is not None:
-                say = _log.info if trigger.state in {"done", "dry_run"} else _log.error
+                say = _log.info if trigger.state in {"done", "dry_run", "cancelled"} else _log.error
                 say(
                     "ended", action=trigger.action, trigger=identity, outcome=trigger.state, answer=trigger.answer[:300]
                 )
