@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from driftgauge.demo.defects import AIRLINES, Defect, icao_codes, no_departure_delay
+from driftgauge.demo.defects import AIRLINES, Defect, as_repaired, icao_codes, no_departure_delay
 from driftgauge.demo.flights import FEATURES, new_york_time
 from driftgauge.demo.training import Training
 
@@ -32,7 +32,12 @@ def test_every_code_has_another(flights: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("defect", "touched"), [(icao_codes, {"carrier", "origin", "dest"}), (no_departure_delay, {"dep_delay"})]
+    ("defect", "touched"),
+    [
+        (icao_codes, {"carrier", "origin", "dest"}),
+        (no_departure_delay, {"dep_delay"}),
+        (as_repaired, {"carrier", "origin", "dest", "dep_delay"}),
+    ],
 )
 def test_nothing_else_changes(spring: pd.DataFrame, defect: Defect, touched: set[str]) -> None:
     """Only the features named are touched, labels and times never; the flights given stay as they are."""
@@ -49,6 +54,7 @@ def test_nothing_else_changes(spring: pd.DataFrame, defect: Defect, touched: set
     [
         ("as they are", (), 0.90, 0.95),
         ("codes alone hardly matter", (icao_codes,), 0.90, 0.95),
+        ("hours taken for minutes", (as_repaired,), 0.50, 0.75),
         ("without the delay it is little better than a coin", (icao_codes, no_departure_delay), 0.45, 0.70),
     ],
 )

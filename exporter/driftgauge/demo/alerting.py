@@ -48,7 +48,7 @@ notifications:
     critical: {channels: [webhook], group_wait: 1s, group_interval: $often}
     high: {channels: [webhook], group_wait: 1s, group_interval: $often}
     medium: {channels: [webhook], group_wait: 1s, group_interval: $often}
-    # Longer than the story: they are muted in it, which Alertmanager does not know at once when it reads its file again.
+    # Longer than the story: they are muted in it, which Alertmanager does not know at once when it is reloaded.
     low: {channels: [webhook], group_wait: $longest, group_interval: $often}
   teams:
     terminal: {webhook: {url: "$phone$alerts", bearer_token: false}}
