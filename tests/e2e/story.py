@@ -32,12 +32,14 @@ models:
     predictions: {{experiment: /churn, artifacts: "predictions*"}}
     labels: {{experiment: /churn, artifacts: "labels*"}}
     reference: {{uri: "{folder}/references/churn.parquet"}}
-    average: binary
+    monitoring: "{folder}/references/churn.yml"
+    writeback: {{experiment: /results}}
     publish_bins: true
     segments: {{young: {{age: {{below: 35}}}}}}
   - name: eta
     task: regression
     predictions: {{experiment: /eta}}
+    writeback: {{experiment: /deleted}}
     reference: {{uri: "{folder}/references/eta.parquet"}}
   - name: intent
     task: multiclass
@@ -144,6 +146,7 @@ class Journal:
         for name, rows_of in MODELS.items():
             frame = rows_of(self._rng, 4_000, Circumstances(missing=0.02)).drop(columns="latency_s", errors="ignore")
             frame.to_parquet(place / f"{name}.parquet")
+        (place / "churn.yml").write_text("average: binary\n", encoding="utf-8")
 
     def predictions(
         self, model: str, rows: int, *, start: float, end: float, now: Circumstances | None = None

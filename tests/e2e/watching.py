@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from mlflow import MlflowClient
 
 from driftgauge.generator.outputs import outputs
 from driftgauge.generator.thresholds import parse
@@ -69,6 +70,7 @@ def watching(folder: Path, empty_database: Path) -> Iterator[Watched]:
     uri = f"sqlite:///{folder}/mlflow.db"
     journal = Journal(uri, folder, np.random.default_rng(5))
     journal.write_references()
+    prepare_results(uri, folder)
     as_usual(journal)
     config, port = folder / "driftgauge.yml", free_port()
     config.write_text(CONFIG.format(uri=uri, folder=folder), encoding="utf-8")
@@ -81,6 +83,13 @@ def watching(folder: Path, empty_database: Path) -> Iterator[Watched]:
         since = time.time()
         with prometheus(folder, SCRAPES.format(folder=folder, target=target)) as url:
             yield Watched(exporter, Prometheus(url), journal, config, since)
+
+
+def prepare_results(uri: str, folder: Path) -> None:
+    """Make the experiment for results of one model, and one that those of another cannot be written to."""
+    client = MlflowClient(uri)
+    client.create_experiment("/results", str(folder / "results"))
+    client.delete_experiment(client.create_experiment("/deleted"))
 
 
 def as_usual(journal: Journal, *, rows: int = 400) -> None:
