@@ -59,10 +59,13 @@ generate-check: $(STAMP)
 	$(BIN)/python deploy/generate.py --check
 
 # Coverage is that of the tests' own processes, not of what they start (the command line among it), nor of tests marked
-# `no_cover`, which only repeat what others run: measured, Python takes half as long again. Four processes, since many
-# tests wait. The files that take longest come first, in the order given; xdist would begin with those of the most tests.
+# `no_cover`, which only repeat what others run: measured, Python takes half as long again. Three processes, since some
+# tests wait. Each collects all tests; the first collection of a clone also rewrites their assertions, for which each
+# process would take half a minute, so it is done once before, next to mypy. The files that take longest come first, in
+# the order given; xdist would begin with those of the most tests.
 unit: $(STAMP) servers
-	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
+	@$(BIN)/python -m pytest --collect-only --quiet > /dev/null 2>&1 || true
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # Every metric of a filled store against scipy and scikit-learn, with the table of the largest deviations; `make test`
 # reads a fifth of the rows.
@@ -95,7 +98,7 @@ chain: $(STAMP)
 large: $(STAMP)
 	LARGE_FILES="50 200 1500" LARGE_RUN=25000 $(BIN)/python -m pytest -s tests/large
 
-# What holds for any input, tried on two hundred each; `make test` tries fifteen.
+# What holds for any input, tried on two hundred each; `make test` tries ten.
 thorough: $(STAMP) servers
 	EXAMPLES=200 $(BIN)/python -m pytest --quiet --numprocesses=2 -m hypothesis tests
 

@@ -6,11 +6,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import structlog
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from installed import Program, found
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
@@ -19,7 +20,7 @@ __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server"
 
 # How long an example takes depends on what else the machine does. Few examples keep `make test` short; `make thorough`
 # tries many.
-settings.register_profile("patient", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "15")))
+settings.register_profile("patient", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "10")))
 settings.load_profile("patient")
 
 # With the values of all variables, as structlog shows them where rich is installed, a traceback takes a second.
@@ -99,6 +100,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that take long before the others."""
     items.sort(key=lambda item: not any(item.path.is_relative_to(place) for place in _LONG))
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc] # it has no types
+    """Gives each process whole files, and all that needs the demo's flights and model to one: they take seconds."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/demo" if file.startswith("tests/demo/") and file != "tests/demo/test_command.py" else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    """Say how tests are divided among processes."""
+    return _ByFile(config, log)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -112,8 +112,6 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
     (("model",), "gauge", "driftgauge_segments_dropped"),
 ]
 
-families = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-
 
 def test_contract() -> None:
     """Every metric of the contract is there with its labels and type, and no other."""
@@ -122,9 +120,14 @@ def test_contract() -> None:
     assert expected == {name: (family.labels, family.type) for name, family in FAMILIES.items()}
 
 
-@families
-def test_names_follow_prometheus_conventions(family: Family) -> None:
-    """Counters and only counters end in _total, infos in _info; label names are legal and never `le`."""
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+def test_every_family(family: Family) -> None:
+    """Name, labels and help follow Prometheus' conventions; scope and segments are what the labels say.
+
+    Counters and only counters end in _total, infos in _info; label names are legal and never `le`. A help text is one
+    line, starts like a sentence, ends like one and has no placeholder left. Families about the exporter bear its name,
+    all others have a model. What is about a window is about a segment too, and nothing else is.
+    """
     assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name)
     assert family.name.endswith("_total") == (family.type == "counter")
     assert family.name.endswith("_info") == (family.type == "info")
@@ -132,24 +135,9 @@ def test_names_follow_prometheus_conventions(family: Family) -> None:
     assert len(set(family.labels)) == len(family.labels)
     assert "le" not in family.labels
     assert ("quantile" in family.labels) == (family.type == "summary")
-
-
-@families
-def test_help_is_a_sentence(family: Family) -> None:
-    """A help text is one line, starts like a sentence, ends like one and has no placeholder left."""
     assert re.fullmatch(r"[A-Z01p][^\n{}]*[^\s.]\.", family.help)
-
-
-@families
-def test_scope_says_whose_number_it_is(family: Family) -> None:
-    """Families about the exporter bear its name; all others have a model."""
     assert (family.scope == "exporter") == family.name.startswith("driftgauge_")
     assert family.scope == "exporter" or "model" in family.labels
-
-
-@families
-def test_windows_are_cut_into_segments(family: Family) -> None:
-    """What is about a window is about a segment too, and counters, freshness and the exporter's own are not."""
     assert family.segmented == ("window" in family.labels)
     assert "segment" not in family.labels
 

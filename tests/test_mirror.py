@@ -40,6 +40,7 @@ EXCEPTIONS: Final = {
     ),
     "collector": Elsewhere(("test_collector.py",), "the parts make one page, compared with prometheus_client's"),
     "config": Elsewhere(("test_config.py",), "one table of files, each with its exact messages, covers all parts"),
+    "demo/hooking.py": Elsewhere(("demo/test_command.py",), "the story starts it, and it starts the retraining"),
     "demo/names.py": Elsewhere(("demo/test_guide.py",), "names only; the configuration must fit them"),
     "families": Elsewhere(("test_families.py",), "one contract for the table of all"),
     "feed.py": Elsewhere(("feeds",), "a Protocol; the tests run over every feed"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_builders import a_model, a_pane, a_reference, counted, features, fitted, folded, make_columns
@@ -224,7 +224,6 @@ UNSEEN = Subject("Unseen", fold_unseen, lambda parts: Unseen.combine(parts, limi
 
 every_subject = pytest.mark.parametrize("subject", [*STORED, UNSEEN], ids=lambda subject: subject.name)
 stored_subject = pytest.mark.parametrize("subject", STORED, ids=lambda subject: subject.name)
-few = settings(max_examples=15, deadline=None)
 
 
 def plain(value: Any) -> Any:
@@ -255,7 +254,6 @@ def assert_same(expected: Any, actual: Any) -> None:
 
 
 @every_subject
-@few
 @given(rows=ROWS)
 def test_identity(subject: Subject, rows: list[Row]) -> None:
     """The identity changes nothing from either side, and no rows are the identity."""
@@ -267,7 +265,6 @@ def test_identity(subject: Subject, rows: list[Row]) -> None:
 
 
 @every_subject
-@few
 @given(parts=st.tuples(ROWS, ROWS, ROWS))
 def test_associativity(subject: Subject, parts: tuple[list[Row], ...]) -> None:
     """It does not matter which parts are combined first."""
@@ -279,7 +276,6 @@ def test_associativity(subject: Subject, parts: tuple[list[Row], ...]) -> None:
 
 
 @every_subject
-@few
 @given(parts=st.tuples(ROWS, ROWS))
 def test_commutativity(subject: Subject, parts: tuple[list[Row], ...]) -> None:
     """It does not matter which part came first."""
@@ -289,7 +285,6 @@ def test_commutativity(subject: Subject, parts: tuple[list[Row], ...]) -> None:
 
 
 @every_subject
-@few
 @given(split=st.lists(st.tuples(st.integers(0, 3), ROW), max_size=20))
 def test_any_split_equals_one_pass(subject: Subject, split: list[tuple[int, Row]]) -> None:
     """Rows divided at random over four parts give what one pass over all of them gives."""
@@ -299,7 +294,6 @@ def test_any_split_equals_one_pass(subject: Subject, split: list[tuple[int, Row]
 
 
 @stored_subject
-@few
 @given(rows=ROWS)
 def test_round_trip(subject: Subject, rows: list[Row]) -> None:
     """What was stored comes back bit for bit, and can be combined again."""
@@ -312,7 +306,6 @@ def test_round_trip(subject: Subject, rows: list[Row]) -> None:
 
 
 @every_subject
-@few
 @given(parts=st.tuples(ROWS, ROWS))
 def test_arguments_stay_unchanged(subject: Subject, parts: tuple[list[Row], ...]) -> None:
     """Combining leaves its arguments as they were."""

@@ -20,6 +20,8 @@ from e2e.traffic import AT, DAY, Traffic, churn, eta, intent
 
 # A week of a busy model; `make test` reads a fifth of it.
 ROWS: Final = int(os.environ.get("ACCEPTANCE_ROWS", "42000"))
+# Of `ModelRetrainingRecommended` in the shipped thresholds.
+LABELS: Final = 300
 CONFIG: Final = """
 mlflow: {{tracking_uri: "{uri}"}}
 state_dir: {folder}/state
@@ -89,6 +91,10 @@ def _expected(traffic: Traffic, logged: Logged) -> Iterator[tuple[Key, float]]:
             replaced = kept["request_id"].isin(traffic.corrections["request_id"])
             kept = pd.concat([kept, kept[replaced & (kept["label_time"] >= (AT - DAY) * 1000)]])
         oracle.put("model_label_match_ratio", len(kept) / (len(kept) + len(traffic.orphans)))
+    for version, reason in _judged(oracle.series):
+        # Intent is a third below its baseline on each day; of the others nothing holds on days before.
+        recommended = traffic.model == "intent" and reason == "performance"
+        oracle.put("model_retraining_recommended", recommended, version=version, reason=reason)
     for version, identity in logged.identities.items():
         oracle.put("model_info", 1, version=version, **identity)
     if traffic.model == "churn":
@@ -96,6 +102,27 @@ def _expected(traffic: Traffic, logged: Logged) -> Iterator[tuple[Key, float]]:
         oracle.put("model_rows_rejected_total", BROKEN_LINES, reason="invalid_json")
         oracle.put("model_rows_rejected_total", FUTURE_ROWS, reason="future_timestamp")
     yield from oracle.series.items()
+
+
+def _judged(series: Series) -> set[tuple[str, str]]:
+    """Return versions and reasons of which the shipped policy can judge: on 300 labels, or on an estimated loss."""
+
+    def versions(name: str, **wanted: str) -> set[str]:
+        found = (dict(labels) for each, labels in series if each == name)
+        return {labels["version"] for labels in found if wanted.items() <= labels.items()}
+
+    day = {"window": "24h"}
+    labelled = {
+        dict(labels)["version"]
+        for (name, labels), value in series.items()
+        if name == "model_window_labels" and day.items() <= dict(labels).items() and value >= LABELS
+    }
+    estimated = versions("model_estimated_performance_bound", **day) & versions("model_performance_baseline")
+    return {
+        *((version, "performance") for version in versions("model_performance_degradation", **day) & labelled),
+        *((version, "concept_drift") for version in versions("model_concept_drift_detected", **day) & labelled),
+        *((version, "data_drift") for version in versions("model_drifted_features", **day) & estimated),
+    }
 
 
 @pytest.fixture(scope="module")

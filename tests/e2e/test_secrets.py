@@ -137,20 +137,20 @@ def test_keys() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: ".".join(map(str, key)))
-@pytest.mark.parametrize("form", ["{}", "s3://bucket/{}/x", "https://bob:{}@host/x", "./{}"])
-def test_a_secret_in_a_key(key: Path_, form: str) -> None:
+def test_a_secret_in_a_key(key: Path_) -> None:
     """Neither what a mistake says nor the configuration that is shown has it, and whoever hides texts is told it."""
     markers = Markers()
-    environ = {"SOME_SECRET": markers.new()}
-    try:
-        config = parsed(place(base(), key, form.format("${SOME_SECRET}")), environ)
-    except ConfigError as error:
-        said = "".join(traceback.format_exception(error))
-    else:
-        said = redacted(config)
-        # A model's name is the only value that is not kept.
-        assert environ["SOME_SECRET"] in secrets(config) or config.models[0].name == form.format("<secret>")
-    assert markers.among(said) == set()
+    for form in ("{}", "s3://bucket/{}/x", "https://bob:{}@host/x", "./{}"):
+        environ = {"SOME_SECRET": markers.new()}
+        try:
+            config = parsed(place(base(), key, form.format("${SOME_SECRET}")), environ)
+        except ConfigError as error:
+            said = "".join(traceback.format_exception(error))
+        else:
+            said = redacted(config)
+            # A model's name is the only value that is not kept.
+            assert environ["SOME_SECRET"] in secrets(config) or config.models[0].name == form.format("<secret>")
+        assert markers.among(said) == set()
 
 
 def variables(markers: Markers) -> dict[str, str]:
@@ -183,7 +183,11 @@ class Planted:
             self.environ[name] = marker = self.markers.new()
             if key == ("mlflow", "tracking_uri") or key[-1] == "files":
                 continue
-            form = f"{self.folder}/${{{name}}}" if key == ("state_dir",) else f"${{{name}}}"
+            form = f"{self.folder}/${{{name}}}" if key in (("state_dir",), ("thresholds",)) else f"${{{name}}}"
+            if key == ("thresholds",):
+                thresholds = self.folder / marker
+                thresholds.parent.mkdir(parents=True, exist_ok=True)
+                thresholds.write_text("{}")
             tried = place(values, key, form)
             try:
                 parsed(tried, self.environ)

@@ -52,7 +52,7 @@ def uploads(dice: random.Random) -> list[tuple[str, Rows]]:
         labels += [label(number, dice.randint(0, 1), ago=each) for each in times]
     labels += [label(number, 1, ago=100) for number in range(1000, 1010)]
     # Label files are known by their name; in the predictions' experiment the name means nothing.
-    parts = [(PREDICTIONS, predictions[n::7]) for n in range(7)] + [(LABELS, labels[n::6]) for n in range(6)]
+    parts = [(PREDICTIONS, predictions[n::4]) for n in range(4)] + [(LABELS, labels[n::4]) for n in range(4)]
     dice.shuffle(parts)
     return parts
 

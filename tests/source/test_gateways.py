@@ -128,7 +128,7 @@ def test_a_quota_smaller_than_a_refresh_takes(mlflow_server: str, experiment: st
     assert reasons[-1] == ""
     assert all(sooner < later for sooner, later in pairwise(counts[1:]))
     said = [line for line in logs if line.get("reason") == "unfinished"]
-    assert len(said) == 1
+    assert len(said) == 1, (reasons, counts, logs)
     assert "raise the limit of requests" in said[0]["error"]
 
 
