@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test check pure lint types contracts docs-check generate-check unit thorough acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage gateways demo story docs generate pictures report-check servers servers-new release-check compose-test systemd-test image-test clean
+.PHONY: test check pure lint types contracts docs-check generate-check unit thorough acceptance alerting retraining soak hook-crash chain large fuzz bench alarms looks coverage replays gateways demo story docs generate pictures report-check servers servers-new release-check compose-test systemd-test image-test clean
 
 # Type checking takes long and uses one processor, so it runs in parallel with the tests.
 test: lint contracts docs-check generate-check
@@ -129,6 +129,10 @@ coverage: $(STAMP)
 # The tables of rules over many looks in exporter/docs/statistics.md: twenty minutes on one core.
 looks: $(STAMP)
 	cd tests && ../$(BIN)/python -m benchmarks.looks
+
+# Years of real data replayed: the table and the picture of exporter/docs/statistics.md, ten minutes on one core.
+replays: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m tests.benchmarks.replays
 
 docs: $(STAMP)
 	$(BIN)/python exporter/docs/generate.py
