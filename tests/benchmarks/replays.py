@@ -35,6 +35,7 @@ DAY: Final = 86_400.0
 HOUR: Final = 3600.0
 MONTH: Final = 30 * DAY
 WEEK: Final = 7 * DAY
+MONTHS: Final = 36
 PICTURE: Final = ROOT / "exporter" / "docs" / "pictures" / "flights-of-a-year.svg"
 _SHOWN: Final = 4
 _BLUE, _ORANGE = "#1f77b4", "#d95f02"
@@ -56,7 +57,11 @@ class Replay:
             "labels": {"files": str(folder / "labels"), "horizon": "60d", "window_by": "label_time"},
             "reference": {"uri": str(folder / "reference.parquet")},
         }
+        # All alerts look at the one window that there is.
+        kinds = ("performance", "drift", "quality", "service", "traffic", "labels")
+        (folder / "thresholds.yml").write_text(json.dumps({"windows": dict.fromkeys(kinds, window)}))
         document = {"state_dir": str(folder / "state"), "windows": [window], "models": [section | model]}
+        document["thresholds"] = str(folder / "thresholds.yml")
         self._config = parse(json.dumps(document), filename="driftgauge.yml", environ={})
 
     def look(self, predictions: pd.DataFrame, labels: pd.DataFrame, *, now: float) -> Document:
@@ -87,7 +92,7 @@ def employment() -> None:
     say(["month", "expected accuracy", "what came a month later", "alerts"])
     with tempfile.TemporaryDirectory() as folder:
         replay, before, inside, alarmed = Replay(Path(folder), reference, "30d", model), None, [], 0
-        for number in range(37):
+        for number in range(MONTHS):
             now = start + (number + 1) * MONTH
             rows = analysis[month == number]
             labels = analysis[month == number - 1][["request_id", "label", "timestamp"]]

@@ -108,27 +108,32 @@ def test_a_quota_smaller_than_a_refresh_takes(mlflow_server: str, experiment: st
     config = config_for(proxy.url, experiment, tmp_path)
     feeds = Feeds(config, portions=Portions(patience=0.3))
     store = Store.open(config.state_dir)
-    reasons, counts, samples = [], [0], {}
+    reasons, counts, shown, samples = [], [0], [0], {}
     try:
         pipeline = Pipeline(config, feeds, store, executor=Inline(), patience=config.refresh_interval)
         with proxy.spoiling("/", quota), capture_logs() as logs:
-            while counts[-1] < RUNS * ROWS and len(counts) < RUNS:
+            # How much fits into forty requests depends on how busy the machine is.
+            while reasons[-1:] != [""] and len(reasons) < 4 * RUNS:
                 left[0] = 40
                 report, samples = refresh_models(config, pipeline, samples, now=int(time.time() * 1e6))
                 reasons.append(report.failures.get("churn", ("", ""))[0])
                 counts.append(predictions(pipeline))
-                # What is counted is shown.
-                shown = samples["churn"].get("model_predictions_total", ())
-                assert sum(sample.value for sample in shown) == (counts[-1] if reasons[-1] != "rate_limited" else 0)
+                totals = samples["churn"].get("model_predictions_total", ())
+                shown.append(int(sum(sample.value for sample in totals)))
+                # What is counted is shown, unless the server said nothing at all.
+                assert shown[-1] == (shown[-2] if reasons[-1] == "rate_limited" else counts[-1])
     finally:
         store.close()
         proxy.close()
     # The first may list all runs and read none of them, as it knows of no quota.
     assert "unfinished" in reasons
     assert reasons[-1] == ""
-    assert all(sooner < later for sooner, later in pairwise(counts[1:]))
+    assert counts[-1] == RUNS * ROWS
+    assert all(sooner <= later for sooner, later in pairwise(counts))
+    # Said when it begins, and not at each refresh.
     said = [line for line in logs if line.get("reason") == "unfinished"]
-    assert len(said) == 1, (reasons, counts, logs)
+    begun = sum(now == "unfinished" != before for before, now in pairwise(["", *reasons]))
+    assert 1 <= len(said) <= begun, (reasons, counts, logs)
     assert "raise the limit of requests" in said[0]["error"]
 
 
