@@ -17,7 +17,10 @@ CONFIG = Path("/demo/driftgauge.yml")
 @pytest.mark.parametrize("path", ["/tmp/demo", '/tmp/my "demo" ${HOME} $x', "/tmp/Vorführung: 1 #2"])  # noqa: S108
 def test_config_is_valid_for_any_directory(path: str) -> None:
     """The configuration is accepted, and the directory comes out of it as it went in."""
-    config = parse(config_text(Path(path), Pace(0.8)), filename="driftgauge.yml", environ={})
+    thresholds = Path(path) / "alerting-rules" / "thresholds.yml"
+    text = config_text(Path(path), Pace(0.8), thresholds=thresholds)
+    config = parse(text, filename="driftgauge.yml", environ={})
+    assert config.thresholds == str(thresholds)
     assert config.mlflow.tracking_uri == f"sqlite:///{path}/mlflow.db"
     assert config.state_dir == f"{path}/state"
     assert config.refresh_interval == 2
@@ -31,6 +34,7 @@ def test_the_story_takes_an_hour() -> None:
     """At a pace at which the story's window is a usual one, it is there once."""
     config = parse(config_text(Path("/demo"), Pace(24)), filename="driftgauge.yml", environ={})
     assert [window.name for window in config.windows] == ["1h", "24h", "7d"]
+    assert config.thresholds is None
 
 
 def test_what_to_open() -> None:

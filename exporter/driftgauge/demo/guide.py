@@ -23,7 +23,7 @@ refresh_interval: $refresh
 state_dir: $state_dir
 # The first holds a week of flights as they come now; the alerts look at it.
 windows: [$windows]
-models:
+${thresholds}models:
   - name: $model
     task: binary
     # A flight is predicted to be late from this score on.
@@ -48,6 +48,10 @@ models:
       ks: 0.2
       # Of two days and more: part of a day is no day.
       min_samples: 2000
+""")
+_LIMITS: Final = Template("""\
+# Those of the alerts, so that pages and reports say what these say.
+thresholds: $thresholds
 """)
 # The usual windows in addition to the story's own.
 _USUAL: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
@@ -93,13 +97,14 @@ Rules, thresholds, runbooks, and dashboards for Grafana are in {folder}
 """
 
 
-def config_text(directory: Path, pace: Pace) -> str:
-    """Return the configuration of a demo in the absolute `directory`."""
+def config_text(directory: Path, pace: Pace, *, thresholds: Path | None = None) -> str:
+    """Return the configuration of a demo in the absolute `directory`; thresholds: of its alerts, if there are any."""
     windows = [format_duration(pace.window), *(name for name, seconds in _USUAL.items() if seconds != pace.window)]
     return _CONFIG.substitute(
         tracking_uri=quoted(tracking_uri(directory)),
         refresh=format_duration(pace.refresh),
         state_dir=quoted(str(directory / "state")),
+        thresholds=_LIMITS.substitute(thresholds=quoted(str(thresholds))) if thresholds else "",
         windows=", ".join(windows),
         model=MODEL,
         threshold=THRESHOLD,

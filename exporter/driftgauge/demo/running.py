@@ -26,6 +26,7 @@ from driftgauge.demo.replay import HOUR_SECONDS, Replay, TimeShift, hours
 from driftgauge.demo.story import play
 from driftgauge.demo.training import Training, train
 from driftgauge.errors import DriftgaugeError
+from driftgauge.generator.thresholds import FILE
 from driftgauge.source import environment
 
 Say = Callable[[str], None]
@@ -77,8 +78,9 @@ def run_demo(
         flights, replay = _prepared(path, past, say)
         _replay_past(replay, flights, past, pace, say)
         config = path / CONFIG_FILE
-        config.write_text(config_text(path, pace), encoding="utf-8")
         with _servers(programs, path / "alerting", pace, say) as servers:
+            text = config_text(path, pace, thresholds=servers.folder / FILE if servers else None)
+            config.write_text(text, encoding="utf-8")
             say(f"Ready after {time.perf_counter() - began:.0f} s.")
 
             coming = hours(flights, start=PRESENT, end=_END)

@@ -3,7 +3,6 @@
 This module knows neither alerts nor how they are sent. Units: seconds.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import model_validator
@@ -12,7 +11,7 @@ from driftgauge.config.fields import Name, seconds_between
 from driftgauge.config.section import Section
 from driftgauge.config.units import DAY, MINUTE, format_duration
 from driftgauge.config.wording import RuleError
-from driftgauge.generator.notifications import SEVERITIES, PagedSeverity
+from driftgauge.generator.notifications import BySeverity
 
 Within = Annotated[float, seconds_between(MINUTE, 365 * DAY)]
 
@@ -32,15 +31,5 @@ class Duty(Section):
         return self
 
 
-class Duties(Section):
+class Duties(BySeverity[Duty]):
     """One duty per severity that people are told of."""
-
-    critical: Duty
-    high: Duty
-    medium: Duty
-    low: Duty
-
-    def items(self) -> Iterator[tuple[PagedSeverity, Duty]]:
-        """Yield severities, the worst first, with their duty."""
-        for severity in SEVERITIES:
-            yield severity, getattr(self, severity)

@@ -6,7 +6,7 @@ Secrets are never in the file: Alertmanager reads each from a file of its own, w
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -18,6 +18,7 @@ from driftgauge.config.wording import RuleError, suggestion
 Channel = Literal["pagerduty", "slack", "email", "webhook"]
 PagedSeverity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final[tuple[PagedSeverity, ...]] = ("critical", "high", "medium", "low")
+SectionT = TypeVar("SectionT", bound=Section)
 # Alertmanager forgets after five days what it has sent, so a longer repeat_interval would have no effect.
 _LONGEST_MEMORY: Final = 5 * DAY
 _HOW_TO_REACH: Final = {"slack": "slack_channel", "email": "email", "webhook": "webhook"}
@@ -103,18 +104,22 @@ class SeverityRoute(Section):
     repeat_interval: Interval
 
 
-class Severities(Section):
-    """One route per severity that is sent to people."""
+class BySeverity(Section, Generic[SectionT]):
+    """A section for each severity that people are told of."""
 
-    critical: SeverityRoute
-    high: SeverityRoute
-    medium: SeverityRoute
-    low: SeverityRoute
+    critical: SectionT
+    high: SectionT
+    medium: SectionT
+    low: SectionT
 
-    def items(self) -> Iterator[tuple[PagedSeverity, SeverityRoute]]:
-        """Yield severities, the worst first, with how they are sent."""
+    def items(self) -> Iterator[tuple[PagedSeverity, SectionT]]:
+        """Yield severities, the worst first, with their section."""
         for severity in SEVERITIES:
             yield severity, getattr(self, severity)
+
+
+class Severities(BySeverity[SeverityRoute]):
+    """One route per severity that is sent to people."""
 
 
 class Team(Section):

@@ -12,7 +12,8 @@ from jinja2 import Environment
 
 from driftgauge.config.units import format_duration
 from driftgauge.generator.alerts import ALERTS, Alert
-from driftgauge.generator.dashboards.links import TITLES, Board, uid
+from driftgauge.generator.annotations import Board
+from driftgauge.generator.dashboards.links import TITLES, uid
 from driftgauge.generator.duties import Duty
 from driftgauge.generator.prose import prose
 from driftgauge.generator.thresholds import Thresholds

@@ -3,7 +3,8 @@
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from driftgauge.generator.dashboards.links import Board, uid
+from driftgauge.generator.annotations import Board
+from driftgauge.generator.dashboards.links import uid
 from driftgauge.report.subject import Subject
 
 _REGISTERED: Final = "models:/"

@@ -4,7 +4,7 @@
 what it holds is never changed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json import dumps
 from typing import Any, Final
@@ -23,6 +23,9 @@ from driftgauge.service.judging import judged, rules_of
 from driftgauge.service.refreshing import refreshing, samples_of
 from driftgauge.snapshot import ModelState
 from driftgauge.windows import MICROSECONDS
+
+# How a report can be written, by the end of a file's name.
+FORMS: Final = ("html", "md", "json")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,29 +97,14 @@ def subject_of(known: Captured, config: Config, failure: Failure | None = None) 
     )
 
 
-def _as_json(found: Document, home: str) -> str:  # noqa: ARG001 - as the others
-    return dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
-def _as_html(found: Document, home: str) -> str:
-    return html(found, home=home)
-
-
-def _as_markdown(found: Document, home: str) -> str:  # noqa: ARG001 - as the others
-    return markdown(found)
-
-
-# By the end of a file's name: how a document is written. home: the address of the page of all models, "" without one.
-FORMS: Final[Mapping[str, Callable[[Document, str], str]]] = {
-    "html": _as_html,
-    "md": _as_markdown,
-    "json": _as_json,
-}
-
-
 def written(found: Document, form: str, *, home: str = "") -> str:
-    """Return a report in a form."""
-    return FORMS[form](found, home)
+    """Return a report in a form; home: the address of the page of all models, which only a page leads to."""
+    match form:
+        case "html":
+            return html(found, home=home)
+        case "md":
+            return markdown(found)
+    return dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def report_once(

@@ -3,6 +3,7 @@
     queries               PromQL on the series of `families`, narrowed by dashboard variables
     links, marks, scales  where a click leads; thresholds as colours; units and colours of quantities
     comparisons           how bad a model is, measured in thresholds
+    moved                 output or labels against the reference
     panels, board         one panel of a kind; all panels of a dashboard with its variables
     fleet … exporter      what each dashboard shows (`model` and `why` in several modules)
 

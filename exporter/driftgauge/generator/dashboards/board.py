@@ -8,7 +8,8 @@ from typing import Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as sdk
 
-from driftgauge.generator.dashboards.links import TITLES, Board, uid
+from driftgauge.generator.annotations import Board
+from driftgauge.generator.dashboards.links import TITLES, uid
 from driftgauge.generator.dashboards.panels import DATASOURCE
 from driftgauge.generator.dashboards.queries import Scope
 

@@ -4,10 +4,11 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
+from driftgauge.generator.annotations import Board
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance, worst
-from driftgauge.generator.dashboards.links import Board, of_field, of_label, to_board, with_value
+from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Mark, Marks
 from driftgauge.generator.dashboards.panels import About, PanelScale, figure, lines, states
 from driftgauge.generator.dashboards.queries import Query, Scope, age, highest, per_second, total

@@ -1,9 +1,9 @@
 """Where a click leads: other dashboards with the same choices, and the MLflow run behind a model version."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-Board = Literal["fleet", "model", "why", "features", "quality", "exporter"]
+from driftgauge.generator.annotations import Board
 
 TITLES: Final[dict[Board, str]] = {
     "fleet": "Fleet",

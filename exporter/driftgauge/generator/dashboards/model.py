@@ -8,10 +8,11 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
+from driftgauge.generator.annotations import Board
 from driftgauge.generator.dashboards import model_expected, scales
 from driftgauge.generator.dashboards.board import Contents, Row
 from driftgauge.generator.dashboards.comparisons import performance
-from driftgauge.generator.dashboards.links import Board, to_board
+from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.model_expected import pairs, trust
 from driftgauge.generator.dashboards.model_performance import classification, degradations, regression

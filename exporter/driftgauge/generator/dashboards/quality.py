@@ -5,9 +5,10 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import Panel
 
+from driftgauge.generator.annotations import Board
 from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.board import Contents, Row
-from driftgauge.generator.dashboards.links import Board, of_field, of_label, to_board, with_value
+from driftgauge.generator.dashboards.links import of_field, of_label, to_board, with_value
 from driftgauge.generator.dashboards.marks import Marks
 from driftgauge.generator.dashboards.panels import About, PanelScale, bars, figure, lines
 from driftgauge.generator.dashboards.queries import Query, Scope, age, grown, growth, highest, total

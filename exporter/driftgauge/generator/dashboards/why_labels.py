@@ -8,21 +8,15 @@ from driftgauge.generator.dashboards import scales
 from driftgauge.generator.dashboards.links import to_board
 from driftgauge.generator.dashboards.marks import COLOURS, Marks
 from driftgauge.generator.dashboards.model_service import SCOPE
-from driftgauge.generator.dashboards.panels import About, PanelScale, lines, states
-from driftgauge.generator.dashboards.queries import Query, highest, lowest, total
+from driftgauge.generator.dashboards.moved import Moved
+from driftgauge.generator.dashboards.panels import About, PanelScale, states
+from driftgauge.generator.dashboards.queries import Query, highest, total
 from driftgauge.generator.dashboards.tables import matrix, percent, ranking
 
 _CONFUSION: Final = "model_class_confusion"
 _SHARE: Final = "model_class_share"
 _NO_CLASSES: Final = "No labels in the window, no classes, or more than 20 of them"
-_NO_LABELS: Final = "No labels in the window or in the reference, or too few"
-_DISTANCES: Final = {
-    "psi": "PSI",
-    "ks_statistic": "KS",
-    "js_distance": "JS",
-    "wasserstein_distance": "Wasserstein",
-    "total_variation_distance": "TVD",
-}
+_LABELS: Final = Moved("Labels", "model_label", "No labels in the window or in the reference, or too few")
 
 
 def classes() -> list[Panel]:
@@ -60,65 +54,34 @@ def _shares() -> Panel:
 
 def drift(marks: Marks) -> list[Panel]:
     """Return how the labels differ from those of the reference."""
-    return [_distances(), _significance(), _flag(marks), _size(), _chi_square(), _quality()]
-
-
-def _of(suffix: str) -> str:
-    return highest(SCOPE.of(f"model_label_{suffix}"), "version")
-
-
-def _about(title: str, text: str) -> About:
-    return About(f"Labels: {title}", text, _NO_LABELS, to_board("features"))
-
-
-def _distances() -> Panel:
-    about = _about(
-        "distance from the reference",
+    distance = (
         "Every distance of the labels from the reference's, by version. The mix of outcomes changed, or only some of "
-        "them came yet: labels that come early are no random sample.",
+        "them came yet: labels that come early are no random sample."
     )
-    queries = [Query(_of(suffix), f"{{{{version}}}} {name}") for suffix, name in _DISTANCES.items()]
-    return lines(about, *queries, scale=scales.statistic())
-
-
-def _significance() -> Panel:
-    about = _about(
-        "p-value",
-        "How likely a shift as large is by chance (Kolmogorov-Smirnov or chi-square); small means it is real.",
-    )
-    queries = [
-        Query(lowest(SCOPE.of(f"model_label_{test}_pvalue"), "version"), f"{{{{version}}}} {name}")
-        for test, name in (("ks", "KS"), ("chi2", "chi-square"))
+    shift = "Mean of the labels minus the reference's, in standard deviations of the reference; numbers only."
+    chi_square = "Of classes against the reference's; it grows with the number of labels."
+    return [
+        _LABELS.distances(distance, scales.statistic()),
+        _LABELS.significance(),
+        _flag(marks),
+        _LABELS.figure(_LABELS.about("shift of the mean", shift), "mean_shift"),
+        _LABELS.figure(_LABELS.about("chi-square statistic", chi_square), "chi2_statistic"),
+        _quality(),
     ]
-    return lines(about, *queries, scale=PanelScale(unit="sci", least=0, most=1))
 
 
 def _flag(marks: Marks) -> Panel:
-    about = _about("drift flag", "When the labels were flagged: their shift is both large and significant. By version.")
-    words = {0: scales.VERDICT[0], 1: (scales.VERDICT[1][0], COLOURS[marks.labels_drifted.severity])}
-    return states(about, Query(_of("drift_detected"), "{{version}}"), scale=PanelScale(unit="none", words=words))
-
-
-def _size() -> Panel:
-    about = _about(
-        "shift of the mean",
-        "Mean of the labels minus the reference's, in standard deviations of the reference; numbers only.",
+    about = _LABELS.about(
+        "drift flag", "When the labels were flagged: their shift is both large and significant. By version."
     )
-    return lines(about, Query(_of("mean_shift"), "{{version}}"), scale=scales.NUMBER)
-
-
-def _chi_square() -> Panel:
-    about = _about("chi-square statistic", "Of classes against the reference's; it grows with the number of labels.")
-    return lines(about, Query(_of("chi2_statistic"), "{{version}}"), scale=scales.NUMBER)
+    words = {0: scales.VERDICT[0], 1: (scales.VERDICT[1][0], COLOURS[marks.labels_drifted.severity])}
+    flag = Query(_LABELS.by_version("drift_detected"), "{{version}}")
+    return states(about, flag, scale=PanelScale(unit="none", words=words))
 
 
 def _quality() -> Panel:
-    about = _about(
+    about = _LABELS.about(
         "unseen and outlying values",
         "Shares of the labels, of the worst version: classes the reference never had, or values far outside its range.",
     )
-    queries = [
-        Query(highest(SCOPE.of(f"model_label_{share}_ratio")), name)
-        for share, name in (("unseen", "unseen"), ("outlier", "outliers"))
-    ]
-    return lines(about, *queries, scale=scales.SHARE)
+    return _LABELS.shares(about, {"unseen": "unseen", "outlier": "outliers"})
