@@ -107,6 +107,7 @@ CONTRACT: list[tuple[tuple[str, ...], FamilyType, str]] = [
         "gauge",
         "driftgauge_writeback_last_success_timestamp_seconds driftgauge_monitoring_config_last_reload_successful",
     ),
+    (("model", "reason"), "gauge", "driftgauge_writeback_waiting_since_timestamp_seconds"),
     ((), "gauge", "driftgauge_config_hash"),
     ((), "counter", "driftgauge_series_dropped_total"),
     (("model",), "gauge", "driftgauge_segments_dropped"),

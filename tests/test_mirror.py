@@ -61,6 +61,7 @@ EXCEPTIONS: Final = {
         ("snapshot/test_unusual.py", "report/test_document.py"), "what reports show of it"
     ),
     "service/facts.py": Elsewhere(("service/test_judging.py",), "what the page's figures are made of"),
+    "writeback/standing.py": Elsewhere(("writeback/test_writer.py", "service/test_publication.py"), "values"),
     "web/answer.py": Elsewhere(("web/test_app.py",), "a value; what it becomes is seen over HTTP"),
     "generator/alerts.py": Elsewhere(("generator/test_thresholds.py",), "classes of the thresholds file"),
     "generator/annotations.py": Elsewhere(("generator/test_promtool.py",), "promtool expands the templates"),

@@ -9,6 +9,7 @@ from driftgauge.samples import Sample
 from driftgauge.service.channel import ChannelError, Document
 from driftgauge.service.health import RefreshHealth
 from driftgauge.service.publication import Publication
+from driftgauge.writeback.standing import Standing, Waiting
 
 SAMPLES = {
     "model_labels_total": [Sample(("churn", "3"), 7)],
@@ -17,7 +18,12 @@ SAMPLES = {
 }
 PAGE = render(SAMPLES)
 HEALTH = RefreshHealth(
-    mlflow_up=True, last_refresh=1.5, failures={"state": 2}, messages={"churn": "no such file"}, dropped=7
+    mlflow_up=True,
+    last_refresh=1.5,
+    failures={"state": 2},
+    messages={"churn": "no such file"},
+    dropped=7,
+    writeback=Standing({"missing": 3}, {"churn": Waiting("missing", 1.5, "deleted; restore it")}, {"fraud": 2.5}),
 )
 FIGURES = {"churn": {"predictions": 5, "performance": ["accuracy", 0.5], "last_label": None}}
 

@@ -56,7 +56,7 @@ class Watched:
         self.supervisor = Supervisor(
             self.spawn,
             on_publication=self.publish,
-            on_failure=self.publish,
+            on_health=self.publish,
             on_refused=self.refusals.put,
             first_pause=self.first_pause,
         )
@@ -224,7 +224,7 @@ def test_a_bug_does_not_end_the_supervision() -> None:
         watched.publish(document)
 
     watched.supervisor = Supervisor(
-        watched.spawn, on_publication=broken, on_failure=broken, on_refused=watched.refusals.put, first_pause=0.01
+        watched.spawn, on_publication=broken, on_health=broken, on_refused=watched.refusals.put, first_pause=0.01
     )
     watched.supervisor.start(watched.order)
     watched.published()
@@ -245,7 +245,7 @@ def test_one_that_cannot_be_started() -> None:
     watched.supervisor = Supervisor(
         spawn,
         on_publication=watched.publish,
-        on_failure=watched.publish,
+        on_health=watched.publish,
         on_refused=watched.refusals.put,
         first_pause=0.01,
     )

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,15 +11,22 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from driftgauge.cli import main
+from driftgauge.errors import SourceUnavailable
+from driftgauge.pipeline.refresh import Pipeline
+from driftgauge.service import refresher
 from driftgauge.service.config_file import ConfigFile
-from driftgauge.source import as_of
-from e2e.service_bench import Bench, filled, until
+from driftgauge.source import Results, as_of
+from driftgauge.writeback import writer
+from e2e.service_bench import REFRESHED, Bench, Values, filled, is_away, refreshed, until
 
 RESULTS = "/monitoring/churn-results"
 # Half of the ten predictions are right, which is an alert.
 FLOOR = "models: {churn: {floors: {accuracy: 0.9}, alerts: {ModelBelowFloor: {min_labels: 5}}}}"
 # Its experiment is deleted.
 GONE = "/monitoring/gone"
+WAITING = "driftgauge_writeback_waiting_since_timestamp_seconds"
+WRITTEN = "driftgauge_writeback_last_success_timestamp_seconds"
+FAILURES = "driftgauge_writeback_failures_total"
 
 
 class Judged(Bench):
@@ -55,23 +63,26 @@ def latest(bench: Bench, experiment: str = RESULTS) -> Any:
     return max(runs, key=lambda run: as_of(run.data.tags))
 
 
-def test_a_service_writes_what_it_shows(bench: Bench) -> None:
-    """Metrics and findings in MLflow are those of the page; what cannot be written is said and fails no refresh."""
+def test_a_service_writes_what_it_shows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics and findings in MLflow are those of the page; what cannot be written is said and fails no refresh.
+
+    Both is on the page soon, though the next refresh is an hour away.
+    """
+    monkeypatch.setattr(refresher, "_LONGEST_ROUND", 1.0)
+    bench.settings["refresh_interval"] = "1h"
     with bench.serving() as front:
-        found = until(
-            front,
-            lambda found: (
-                ("driftgauge_writeback_last_success_timestamp_seconds", "churn") in found
-                and ("driftgauge_writeback_failures_total", "missing") in found
-            ),
-        )
+        found = until(front, lambda found: (WRITTEN, "churn") in found and (FAILURES, "missing") in found)
         churn, fraud = front.status().models
+    del bench.settings["refresh_interval"]
     assert found["driftgauge_refresh_success",] == 1
-    assert found["driftgauge_writeback_failures_total", "missing"] == 1
+    assert found[FAILURES, "missing"] == 1
+    assert about_waiting(found) == {(WAITING, "fraud", "missing"): found[REFRESHED, "fraud"]}
     assert churn.unwritten is None
     assert fraud.unwritten is not None
     assert "mlflow experiments restore" in fraud.unwritten
     assert fraud.error is None
+    assert fraud.unwritten_since == datetime.fromtimestamp(found[REFRESHED, "fraud"], UTC)
+    assert fraud.unwritten_runbook.endswith("/DriftgaugeWritebackFailing.md")
 
     run = latest(bench)
     assert run.data.metrics["accuracy"] == found["model_accuracy", "churn", "unknown", "24h"] == 0.5
@@ -85,6 +96,39 @@ def test_a_service_writes_what_it_shows(bench: Bench) -> None:
     assert [alert for alert, _, _ in shown] == ["ModelBelowFloor"]
     assert alerts["status"] == run.data.tags["alert_status"] == "action_required"
     assert (run.data.tags["alerts"], alerts["findings"][0]["version"]) == ("ModelBelowFloor", "unknown")
+
+
+def about_waiting(found: Values) -> Values:
+    """Return the series about results that wait."""
+    return {key: value for key, value in found.items() if key[0] == WAITING}
+
+
+def test_how_long_results_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since the first try that failed, through a reload, until MLflow answers again: that is not waited for an hour."""
+    mlflow, writes = SimpleNamespace(answers=True, full=True), Results.write
+
+    def write(self: Results, *arguments: Any, **options: Any) -> None:
+        if mlflow.full:
+            raise SourceUnavailable("http://m: the artifact store is full; make room", reason="server_error")
+        writes(self, *arguments, **options)
+
+    monkeypatch.setattr(writer, "_FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(Results, "write", write)
+    monkeypatch.setattr(Pipeline, "mlflow_up", property(lambda _: mlflow.answers))
+    bench.settings["state_dir"] = str(bench.folder / "waiting")
+    with bench.serving() as front:
+        begun = until(front, lambda found: len(about_waiting(found)) == len(bench.models) and refreshed(found))
+        bench.settings["refresh_interval"] = "400ms"
+        assert front.reload() is None
+        gone_on = until(front, lambda found: found.get((FAILURES, "server_error"), 0) >= 2)
+        mlflow.answers = False
+        until(front, is_away)
+        mlflow.answers, mlflow.full = True, False
+        found = until(front, lambda found: (WRITTEN, "churn") in found)
+    del bench.settings["refresh_interval"]
+    assert about_waiting(begun) == about_waiting(gone_on)
+    assert {key[1:] for key in about_waiting(begun)} == {("churn", "server_error"), ("fraud", "server_error")}
+    assert (WAITING, "churn", "server_error") not in found
 
 
 def test_once_writes_when_it_is_told_to(bench: Bench) -> None:

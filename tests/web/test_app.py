@@ -51,6 +51,12 @@ DRIFTING = replace(
     ),
     dashboard="http://grafana:3000/d/driftgauge-model",
 )  # fmt: skip
+UNWRITTEN = replace(
+    HEALTHY,
+    unwritten="deleted; restore it",
+    unwritten_since=NOW - timedelta(hours=3),
+    unwritten_runbook="https://docs.acme.dev/DriftgaugeWritebackFailing.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +349,11 @@ def test_landing_page_shows_a_healthy_model() -> None:
             replace(Stub().shown, models=(replace(HEALTHY, again="being read again, 2 of 5 files so far"),)),
             ["being read again, 2 of 5 files so far"],
             id="read again",
+        ),
+        pytest.param(
+            replace(Stub().shown, models=(UNWRITTEN,)),
+            ["healthy", "Results not written to MLflow deleted; restore it Waiting since 3 h ago · runbook"],
+            id="results not written",
         ),
     ],
 )

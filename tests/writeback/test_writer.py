@@ -13,12 +13,14 @@ from driftgauge.errors import BatchError, ConfigError, DriftgaugeError, SourceMi
 from driftgauge.source import Result
 from driftgauge.source.writing import CHECKED_AT
 from driftgauge.writeback.content import FINDINGS_TAG
-from driftgauge.writeback.writer import Standing, Writeback
+from driftgauge.writeback.standing import Standing, Waiting
+from driftgauge.writeback.writer import Writeback
 from source.conftest import Clock
 
 # Midnight, in s since 1970.
 MIDNIGHT = 1_767_225_600
 HOUR = 3600
+DAY = 24 * HOUR
 
 
 def model(name: str, every: Any = "1h") -> ModelConfig:
@@ -68,10 +70,12 @@ def results(found: Found) -> Iterator[Result]:
 class Bench:
     """A writer without a thread, with a clock of its own; times are seconds since midnight."""
 
-    def __init__(self, shelf: Shelf | None = None) -> None:
+    def __init__(self, shelf: Shelf | None = None, standing: Standing | None = None) -> None:
         self.shelf = shelf or Shelf()
         self.clock = Clock(0)
-        self.writer: Writeback[Found] = Writeback(self.shelf, results, standing=Standing(), clock=self.clock)
+        self.writer: Writeback[Found] = Writeback(
+            self.shelf, results, standing=standing or Standing(), clock=self.clock
+        )
 
     def offer(self, name: str, at: int, *, every: Any = "1h", **found: Any) -> None:
         """Offer what was found of a model."""
@@ -83,6 +87,10 @@ class Bench:
         while (wait := self.writer.step()) == 0:
             pass
         return wait
+
+    def waiting(self) -> dict[str, tuple[str, float]]:
+        """Return by model why its results wait, and since when."""
+        return {name: (each.reason, each.since - MIDNIGHT) for name, each in self.writer.standing.waiting.items()}
 
     def taken(self) -> list[tuple[str, int]]:
         """Return what was asked of the shelf since the last call: which run, and as of when; -1 where it failed."""
@@ -158,7 +166,7 @@ def test_a_server_that_is_away_rests_for_all() -> None:
 
     bench.shelf.failures.clear()
     assert bench.settle() is None
-    assert bench.writer.standing.messages == {}
+    assert bench.waiting() == {}
     assert bench.writer.standing.written.keys() == {"churn", "fraud"}
 
 
@@ -179,11 +187,107 @@ def test_a_refusal_of_one_version_is_nobody_elses(failure: DriftgaugeError, reas
     bench.offer("fraud", 10)
     assert bench.settle() == 60
     assert sorted(bench.taken()) == [("churn", -1), ("churn", 10), ("fraud", 10)]
-    assert bench.writer.standing == Standing({reason: 1}, {"churn": str(failure)}, {"fraud": MIDNIGHT + 10})
+    assert bench.writer.standing == Standing(
+        {reason: 1}, {"churn": Waiting(reason, MIDNIGHT + 10, str(failure))}, {"fraud": MIDNIGHT + 10}
+    )
     bench.shelf.failures.clear()
     bench.clock.now = 60
     bench.settle()
     assert bench.taken() == [("churn", 10)]
+
+
+AWAY = SourceUnavailable("http://m: connection refused; start it", reason="unreachable")
+
+
+@pytest.mark.parametrize(("every", "later"), [("1h", 5 * HOUR), ("1d", 20 * HOUR), ("on_change", 5 * HOUR)])
+def test_since_when_results_wait(every: str, later: int) -> None:
+    """It is when the first was due that is not written, however many came since; one that is written ends it."""
+    bench = Bench()
+    bench.offer("churn", 10, every=every, findings="a")
+    bench.settle()
+    assert bench.waiting() == {}
+
+    # Nothing is due within the interval, or unless findings change.
+    bench.shelf.failures[""] = SourceMissing("deleted; restore it")
+    bench.offer("churn", 40, every=every, findings="a")
+    bench.settle()
+    assert bench.waiting() == {}
+
+    for at in (DAY + 20, DAY + 50, DAY + later):
+        bench.offer("churn", at, every=every, findings=str(at))
+        bench.settle()
+        assert bench.waiting() == {"churn": ("missing", DAY + 20)}
+    bench.shelf.failures.clear()
+    bench.clock.now = HOUR
+    bench.settle()
+    assert bench.waiting() == {}
+    assert bench.writer.standing.written == {"churn": MIDNIGHT + DAY + later}
+
+
+def test_models_that_are_not_tried_wait_too() -> None:
+    """Behind a server that rests, each model waits since its own result was due, for the reason of the server."""
+    bench = Bench()
+    bench.shelf.failures[""] = AWAY
+    bench.offer("churn", 10)
+    bench.settle()
+    bench.offer("fraud", 20)
+    bench.settle()
+    assert bench.waiting() == {"churn": ("unreachable", 10), "fraud": ("unreachable", 20)}
+    assert bench.writer.standing.waiting["fraud"].text == f"not tried, for the server failed before: {AWAY}"
+
+
+def test_what_came_while_one_was_written_waits_since_then() -> None:
+    """A result that is written late ends the waiting of what was before it, not of what came meanwhile."""
+    bench = Bench()
+
+    class Meanwhile(Shelf):
+        def write(self, result: Result, *, is_written: Callable[[Mapping[str, str]], bool]) -> None:
+            if not self.runs:
+                bench.offer("churn", HOUR + 10)
+            super().write(result, is_written=is_written)
+            bench.shelf.failures[""] = AWAY
+
+    bench = Bench(Meanwhile())
+    bench.offer("churn", 10)
+    bench.settle()
+    assert bench.taken() == [("churn", 10), ("churn", -1)]
+    assert bench.waiting() == {"churn": ("unreachable", HOUR + 10)}
+
+
+def test_a_server_that_answers_again_is_asked_at_once() -> None:
+    """Who knows that it answers says so; what one model was refused of rests as before."""
+    bench = Bench()
+    bench.offer("fraud", 10)
+    bench.shelf.failures[f"fraud/1/{MIDNIGHT // DAY}"] = SourceMissing("deleted")
+    bench.settle()
+    bench.shelf.failures[""] = AWAY
+    bench.offer("churn", 10)
+    bench.settle()
+    bench.taken()
+    bench.clock.now = 1
+    assert bench.settle() == 59
+
+    del bench.shelf.failures[""]
+    bench.writer.retry()
+    assert bench.settle() == 59
+    assert bench.taken() == [("churn", 10)]
+    assert bench.waiting() == {"fraud": ("missing", 10)}
+
+
+def test_the_next_process_knows_since_when() -> None:
+    """What waited before a restart of the refresher waits since then, until it is written."""
+    before = Waiting("missing", MIDNIGHT - HOUR, "deleted; restore it")
+    bench = Bench(standing=Standing({"missing": 2}, {"churn": before}))
+    assert bench.writer.standing == Standing({"missing": 2}, {"churn": before})
+    bench.shelf.failures[""] = AWAY
+    bench.offer("churn", 10)
+    bench.settle()
+    assert bench.waiting() == {"churn": ("unreachable", -HOUR)}
+    assert bench.writer.standing.failures == {"missing": 2, "unreachable": 1}
+    bench.shelf.failures.clear()
+    bench.clock.now = 60
+    bench.settle()
+    assert bench.waiting() == {}
 
 
 def test_a_mistake_of_ours_does_not_end_it() -> None:
@@ -213,7 +317,7 @@ def test_nobody_waits_for_a_write() -> None:
     bench.offer("churn", 10)
     assert begun.wait(10)
     bench.offer("churn", HOUR)
-    assert bench.writer.standing == Standing()
+    assert bench.waiting() == {"churn": ("slow", 10)}
     bench.writer.close()
     over.set()
 

@@ -52,6 +52,13 @@ EXPORTER: Final = (
             "were last written to MLflow; absent before the first and without writeback.",
         },
     ),
+    *_itself(
+        (*MODEL, "reason"),
+        {
+            "driftgauge_writeback_waiting_since_timestamp_seconds": "Unix time as of which the oldest result of the "
+            "model is that is due and not in MLflow, by why the last try failed; absent while none waits.",
+        },
+    ),
     *_itself(MODEL, {"driftgauge_segments_dropped": "Segments left out by limits.max_segments; absent without any."}),
     *_itself(
         (),

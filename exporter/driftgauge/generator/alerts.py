@@ -238,6 +238,12 @@ class Stale(Alert):
     age: Duration
 
 
+class WritebackFailing(Alert):
+    """Results have waited for longer than `age` seconds to be written to MLflow."""
+
+    age: Duration
+
+
 class SeriesDropped(Alert):
     """Series were left out within `within`."""
 
@@ -283,6 +289,7 @@ class Alerts(Section):
     DriftgaugeLabelsRenamed: Alert
     DriftgaugeShardsMissing: Alert
     DriftgaugeShardsMismatch: Alert
+    DriftgaugeWritebackFailing: WritebackFailing
     DriftgaugeHookFailing: HookFailing
     DriftgaugeWatchdog: Alert
 

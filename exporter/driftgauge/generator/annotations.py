@@ -12,8 +12,9 @@ from driftgauge.generator.thresholds import Links
 
 Board = Literal["fleet", "model", "why", "features", "quality", "exporter"]
 
-# How many features a text names.
+# How many features a text names, and what it says beside each.
 _NAMED: Final = 5
+_VALUE: Final = "{{ printf `%.3g` $each.Value }}"
 
 
 def lookup(name: str, target: Target, *labels: str, only: str = "", **fixed: str) -> str:
@@ -44,9 +45,12 @@ def worst_features(promql: str, target: Target, *labels: str) -> str:
     return listed(promql, target, *labels, named_by="feature", text="%s")
 
 
-def listed(promql: str, target: Target, *labels: str, named_by: str, text: str) -> str:
-    """Return `text` with the highest values in place of %s, each after its label `named_by`; empty without any."""
-    each = f"{{{{ $each.Labels.{named_by} }}}} ({{{{ printf `%.3g` $each.Value }}}})"
+def listed(promql: str, target: Target, *labels: str, named_by: str, text: str, beside: str = _VALUE) -> str:
+    """Return `text` with the highest values in place of %s, each after its label `named_by`; empty without any.
+
+    beside: what is said instead of the value of the sample `$each`.
+    """
+    each = f"{{{{ $each.Labels.{named_by} }}}} ({beside})"
     found = (
         "{{ range $place, $each := . }}"
         f"{{{{ if lt $place {_NAMED} }}}}{{{{ if $place }}}}, {{{{ end }}}}{each}{{{{ end }}}}"

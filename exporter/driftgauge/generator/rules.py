@@ -69,6 +69,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "DriftgaugeLabelsRenamed": exporter.labels_renamed,
         "DriftgaugeShardsMissing": exporter.shards_missing,
         "DriftgaugeShardsMismatch": exporter.shards_mismatch,
+        "DriftgaugeWritebackFailing": exporter.writeback_failing,
         "DriftgaugeHookFailing": exporter.hook_failing,
         "DriftgaugeWatchdog": exporter.watchdog,
     }

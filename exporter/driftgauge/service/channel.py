@@ -25,7 +25,7 @@ from typing import Any, Final, Self
 from driftgauge.errors import DriftgaugeError
 
 # Of messages and documents alike. Raise it with every change of what they mean.
-VERSION: Final = 1
+VERSION: Final = 2
 _MOST_MESSAGE: Final = 16 << 10
 _MOST_TEXT: Final = 2000
 _MOST_HEADER: Final = 64 << 20

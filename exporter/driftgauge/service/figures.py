@@ -58,8 +58,13 @@ def figures(model: ModelConfig, config: Config, samples: Samples, journal: Journ
         "said": [_said(remark, now) for remark in _lately(facts)],
         "counts": _counts(facts),
         "dashboard": f"{facts.thresholds.links.grafana}/d/driftgauge-model",
-        "failing_runbook": runbook(facts.thresholds.links, facts.thresholds.alert("DriftgaugeRefreshFailing").runbook),
+        "failing_runbook": _runbook(facts, "DriftgaugeRefreshFailing"),
+        "unwritten_runbook": _runbook(facts, "DriftgaugeWritebackFailing"),
     }
+
+
+def _runbook(facts: Facts, alert: str) -> str:
+    return runbook(facts.thresholds.links, facts.thresholds.alert(alert).runbook)
 
 
 def _state(facts: Facts, found: Sequence[Finding]) -> str:

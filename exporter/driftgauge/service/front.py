@@ -70,7 +70,7 @@ class Front:
         self._supervisor = Supervisor(
             spawn,
             on_publication=self._publish,
-            on_failure=self._fail,
+            on_health=self._publish_health,
             on_refused=on_refused,
             first_pause=first_pause,
         )
@@ -136,7 +136,7 @@ class Front:
                 config,
                 published.figures.get(model.name),
                 error=health.messages.get(model.name),
-                unwritten=health.writeback_messages.get(model.name),
+                waiting=health.writeback.waiting.get(model.name),
             )
             for model in config.models
         )
@@ -206,7 +206,7 @@ class Front:
         self._published = Publication.read(document)
         self._ready = self._ready or self._published.ready
 
-    def _fail(self, document: Document) -> None:
+    def _publish_health(self, document: Document) -> None:
         self._published = self._published.with_health(document)
 
     def _samples(self) -> Samples:

@@ -9,6 +9,7 @@ from driftgauge import __version__
 from driftgauge.hiding import hidden
 from driftgauge.samples import Sample, Samples
 from driftgauge.sharding import Shard
+from driftgauge.writeback.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,8 @@ class RefreshHealth:
 
     failures: failed refreshes by reason. messages: by model, why its last refresh failed. series: on the page, about
     models. dropped: series left out so far. pending: predictions waiting for their label.
-    pending_labels: labels waiting for their prediction. writeback_failures, writeback_messages, written: see `Standing`
-    of `writeback`. config_hash: see `hash_of`.
+    pending_labels: labels waiting for their prediction. writeback: how writing results to MLflow stands. config_hash:
+    see `hash_of`.
     """
 
     mlflow_up: bool | None = None
@@ -32,15 +33,13 @@ class RefreshHealth:
     dropped: int = 0
     pending: int = 0
     pending_labels: int = 0
-    writeback_failures: Mapping[str, int] = field(default_factory=dict)
-    writeback_messages: Mapping[str, str] = field(default_factory=dict)
-    written: Mapping[str, float] = field(default_factory=dict)
+    writeback: Standing = field(default_factory=Standing)
     config_hash: float | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Return what `to_json` wrote; raises TypeError when that was something else."""
-        return cls(**values)
+        return cls(**{**values, "writeback": Standing.from_json(values.get("writeback", {}))})
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -83,8 +82,9 @@ class RefreshHealth:
         return {
             **{name: [Sample((), float(value))] for name, value in values.items() if value is not None},
             **counted("driftgauge_refresh_failures_total", self.failures),
-            **counted("driftgauge_writeback_failures_total", self.writeback_failures),
-            **by_model("driftgauge_writeback_last_success_timestamp_seconds", self.written),
+            **counted("driftgauge_writeback_failures_total", self.writeback.failures),
+            **by_model("driftgauge_writeback_last_success_timestamp_seconds", self.writeback.written),
+            **_waiting(self.writeback),
         }
 
 
@@ -96,6 +96,11 @@ def counted(family: str, counts: Mapping[str, int]) -> Samples:
 def by_model(family: str, values: Mapping[str, float]) -> Samples:
     """Return a family with one sample per model; none without any."""
     return {family: [Sample((model,), value) for model, value in values.items()]} if values else {}
+
+
+def _waiting(standing: Standing) -> Samples:
+    found = [Sample((model, each.reason), each.since) for model, each in standing.waiting.items()]
+    return {"driftgauge_writeback_waiting_since_timestamp_seconds": found} if found else {}
 
 
 def build_info() -> Samples:

@@ -6,12 +6,13 @@ from typing import Any
 
 from driftgauge.config import Config, ModelConfig
 from driftgauge.web.status import Feature, ModelStatus, Remark, Score, Verdict
+from driftgauge.writeback.standing import Waiting
 
 Figures = Mapping[str, Any]
 
 
 def model_status(
-    model: ModelConfig, config: Config, shown: Figures | None, *, error: str | None, unwritten: str | None = None
+    model: ModelConfig, config: Config, shown: Figures | None, *, error: str | None, waiting: Waiting | None = None
 ) -> ModelStatus:
     """Return a row of the landing page; `shown` is None of a model that no refresh has seen."""
     values = shown or {}
@@ -37,7 +38,9 @@ def model_status(
         failing_runbook=values.get("failing_runbook", ""),
         error=error,
         again=values.get("again"),
-        unwritten=unwritten,
+        unwritten=waiting.text if waiting else None,
+        unwritten_since=moment(waiting.since) if waiting else None,
+        unwritten_runbook=values.get("unwritten_runbook", ""),
         monitoring=values.get("monitoring"),
         not_taken=values.get("not_taken"),
     )

@@ -68,7 +68,7 @@ class Publication:
             raise ChannelError(f"a publication cannot be read: {error!r}") from error
 
     def with_health(self, document: Document) -> "Publication":
-        """Return the same page with the health in another document, as of a refresh that failed.
+        """Return the same page with the health in another document, when nothing else is new.
 
         Raises ChannelError when there is none in it.
         """

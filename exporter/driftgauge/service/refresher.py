@@ -1,7 +1,8 @@
 """The refresh loop, at its end of the channel to the front.
 
 It gets a configuration and the last health, and begins one round of refreshes after another, until the front tells it
-to stop or is gone. A publication is sent after each round, and in between when a model is done that took longer.
+to stop or is gone. A publication is sent after each round, and in between when a model is done that took longer; health
+alone when results were written meanwhile, or could not be.
 """
 
 import threading
@@ -190,10 +191,11 @@ class Refresher:
         end = time.monotonic() + self._config.refresh_interval
         while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
             next_page = self._published + self._patience - time.monotonic()
-            if rounds.progress.fresh and next_page <= 0:
+            news = rounds.progress.fresh or self._writing_back.told(self._health) != self._health
+            if news and next_page <= 0:
                 self._publish(pipeline, rounds, started)
             else:
-                rounds.take(min(left, next_page) if rounds.progress.fresh else left)
+                rounds.take(min(left, next_page if news else _LONGEST_ROUND))
 
     @property
     def _patience(self) -> float:
@@ -240,6 +242,7 @@ class Refresher:
         said = {name: outcome.failure for name, outcome in behind.items()}
         fresh = progress.taken()
         if not fresh and said == self._behind and self._config.models:
+            self._publish_health(rounds)
             return fresh
         self._say_who_is_late(said)
         self._behind, self._outcomes = said, dict(progress.outcomes)
@@ -258,18 +261,30 @@ class Refresher:
             ready=self._ready,
         )
         self._health = publication.health
-        self._channel.send("publication", document=publication.document)
+        self._send("publication", publication.document, rounds)
+        return fresh
+
+    def _publish_health(self, rounds: Rounds) -> None:
+        """Send how writing results stands, if that has changed."""
+        health = self._writing_back.told(self._health)
+        if health != self._health:
+            self._health = health
+            self._send("health", Document.of({"health": health.to_json()}), rounds)
+
+    def _send(self, kind: str, document: Document, rounds: Rounds) -> None:
+        self._channel.send(kind, document=document)
         self._published = time.monotonic()
-        if progress.begun:
+        if rounds.progress.begun:
             # The front waits for signs of life again.
             self._channel.send("progress")
-        return fresh
 
     def _health_after(
         self, outcomes: Mapping[str, Outcome], tried: set[str], pipeline: Pipeline, started: float
     ) -> RefreshHealth:
         up, before = pipeline.mlflow_up, self._health
         self._say_whether_mlflow_answers(up=up, down=pipeline.mlflow_down)
+        if up and before.mlflow_up is False:
+            self._writing_back.retry()
         failures = {name: found.failure for name, found in outcomes.items() if found.failure}
         seconds = max((found.seconds for name, found in outcomes.items() if name in tried), default=0.0)
         health = before.after(failures, tried=tried, started=started, seconds=seconds)
@@ -312,7 +327,7 @@ class Refresher:
         reason = "state" if expected else "internal"
         failures = {model.name: (reason, hidden(str(error))) for model in self._config.models}
         self._health = self._health.after(failures, tried=failures, started=started, seconds=self._clock() - started)
-        self._channel.send("failure", document=Document.of({"health": self._health.to_json()}))
+        self._channel.send("health", document=Document.of({"health": self._health.to_json()}))
 
 
 def _is_in_mlflow(model: ModelConfig) -> bool:

@@ -76,7 +76,7 @@ class Supervisor:
     """Runs refreshers one after another from `start` until `stop`.
 
     spawn: starts one at the given end of a channel. on_publication: gets the document of each publication, and
-    on_failure that with the health after a refresh that has none. on_refused: gets the message of a first refresher
+    on_health that with the health alone, when there is no other news. on_refused: gets the message of a first refresher
     that cannot use the state; none is started again then. questions: get what is answered.
     """
 
@@ -85,14 +85,14 @@ class Supervisor:
         spawn: Callable[[Channel], Child],
         *,
         on_publication: Callable[[Document], None],
-        on_failure: Callable[[Document], None],
+        on_health: Callable[[Document], None],
         on_refused: Callable[[str], None],
         questions: Questions | None = None,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._spawn = spawn
         self._questions = questions or Questions()
-        self._on_document = {"publication": on_publication, "failure": on_failure}
+        self._on_document = {"publication": on_publication, "health": on_health}
         self._on_refused = on_refused
         self._first_pause = first_pause
         self._log = structlog.get_logger("driftgauge.service")

@@ -17,23 +17,29 @@ from driftgauge.service.reporting import Captured, captured, report_of, subject_
 from driftgauge.source import Result, Results
 from driftgauge.verdict import Finding
 from driftgauge.writeback.content import Known, results
-from driftgauge.writeback.writer import Standing, Writeback
+from driftgauge.writeback.standing import Standing
+from driftgauge.writeback.writer import Writeback
 
 # The kinds of alerts of which windows are taken.
 _KINDS: Final = ("performance", "drift", "quality", "service")
-_NOT_TRIED: Final = "not tried, for the server failed before: see the other models"
 
 
 class WritingBack:
     """Writes results of the models of a configuration that say `writeback`; without any it does nothing.
 
-    health: whose counts go on.
+    health: whose counts and times go on.
     """
 
     def __init__(self, config: Config, health: RefreshHealth) -> None:
         self._config = config
-        self._is_on = any(model.writeback for model in config.models)
-        standing = Standing(health.writeback_failures, written=health.written)
+        written = {model.name for model in config.models if model.writeback}
+        self._is_on = bool(written)
+        before = health.writeback
+        standing = Standing(
+            before.failures,
+            waiting={name: each for name, each in before.waiting.items() if name in written},
+            written={name: at for name, at in before.written.items() if name in written},
+        )
         self._writer = Writeback(results_for(config), partial(composed, config), standing=standing)
 
     def start(self) -> None:
@@ -55,15 +61,15 @@ class WritingBack:
         """Write what was offered, in this thread; return why that failed, by model."""
         while self._writer.step() == 0:
             pass
-        messages = self._writer.standing.messages
-        return {name: messages.get(name, _NOT_TRIED) for name in self._writer.waiting}
+        return {name: each.text for name, each in self._writer.standing.waiting.items()}
+
+    def retry(self) -> None:
+        """Write at once what waits for MLflow, which answers again."""
+        self._writer.retry()
 
     def told(self, health: RefreshHealth) -> RefreshHealth:
         """Return a health with how writing stands."""
-        found = self._writer.standing
-        return replace(
-            health, writeback_failures=found.failures, writeback_messages=found.messages, written=found.written
-        )
+        return replace(health, writeback=self._writer.standing)
 
 
 def results_for(config: Config) -> Results:

@@ -62,10 +62,11 @@ class ModelStatus:
 
     judged: the state by the thresholds of the alerts. drifted_features of monitored_features: both None when drift
     cannot be judged. notes: what no alert says. counts: what is in no figure: what, reason, how many. dashboard,
-    failing_runbook: addresses.
+    failing_runbook, unwritten_runbook: addresses.
     error: why the last refresh failed, one line. again: how far the model has been read again, None if it is not.
-    unwritten: why its results are not in MLflow, None if they are or are not to be. monitoring: whose registered
-    configuration is in force. not_taken: why what is registered now is not.
+    unwritten: why its results are not in MLflow, None if they are or are not to be. unwritten_since: as of when the
+    oldest of these is. monitoring: whose registered configuration is in force. not_taken: why what is registered now is
+    not.
     """
 
     name: str
@@ -90,6 +91,8 @@ class ModelStatus:
     error: str | None = None
     again: str | None = None
     unwritten: str | None = None
+    unwritten_since: datetime | None = None
+    unwritten_runbook: str = ""
     monitoring: str | None = None
     not_taken: str | None = None
 

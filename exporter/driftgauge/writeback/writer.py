@@ -6,8 +6,8 @@ answer rests for all models. What this process has written it remembers, and wha
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from threading import Condition, Thread
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from driftgauge.hiding import hidden
 from driftgauge.source import FORBIDDEN, Result, as_of
 from driftgauge.source.causes import REASONS
 from driftgauge.writeback.content import FINDINGS_TAG
+from driftgauge.writeback.standing import Standing, Waiting
 
 _FIRST_PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 3600.0
@@ -34,6 +35,13 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
 _OF_ALL: Final = frozenset(REASONS) - {FORBIDDEN}
 # Stands for all models; a name is never empty.
 _SERVER: Final = ""
+# Why results wait that nothing has failed of, though there are newer ones already; and of models after a server failed.
+_SLOW: Final = "slow"
+_LOOK: Final = (
+    "writing takes longer than a refresh: look how fast the tracking server and its artifact store are, or raise "
+    "writeback.every"
+)
+_NOT_TRIED: Final = "not tried, for the server failed before"
 
 T = TypeVar("T")
 Failure = tuple[str, str]
@@ -44,18 +52,6 @@ class Writes(Protocol):
 
     def write(self, result: Result, *, is_written: Callable[[Mapping[str, str]], bool]) -> None:
         """Write one, unless what is there is as good; raises DriftgaugeError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How writing stands. failures: by reason. messages: by model, why its last write failed.
-
-    written: by model, as of when (s since 1970) its results were last written in full.
-    """
-
-    failures: Mapping[str, int] = field(default_factory=dict)
-    messages: Mapping[str, str] = field(default_factory=dict)
-    written: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +101,16 @@ class Writeback(Generic[T]):
         # By model, the stretch of time that was written last, and by key of a run the findings in it.
         self._stretches: dict[str, float] = {}
         self._findings: dict[str, dict[str, str]] = {}
+        # By model, as of when (s since 1970) its oldest unwritten result is, and what its last write failed of.
+        self._since = {name: each.since for name, each in standing.waiting.items()}
+        self._failed: dict[str, Failure] = {name: (each.reason, each.text) for name, each in standing.waiting.items()}
         self._standing = standing
 
     @property
     def standing(self) -> Standing:
         """How writing stands now."""
-        return self._standing
-
-    @property
-    def waiting(self) -> list[str]:
-        """The models whose results wait to be written, for the first time or again."""
         with self._changed:
-            return list(self._pending)
+            return replace(self._standing, waiting=dict(self._waiting()))
 
     def start(self) -> None:
         """Write in the background from now on."""
@@ -133,7 +127,14 @@ class Writeback(Generic[T]):
         with self._changed:
             if model.writeback and self._stretches.get(model.name) != _stretch(model, now):
                 self._pending[model.name] = _Offer(model, known, now)
+                self._since.setdefault(model.name, now / _MICROSECONDS)
                 self._changed.notify_all()
+
+    def retry(self) -> None:
+        """Ask the server again at once if it rests: it is known to answer."""
+        with self._changed:
+            self._pause(_SERVER).until = self._clock()
+            self._changed.notify_all()
 
     def step(self) -> float | None:
         """Write what is due of one model; return how long (s) to wait for the next, None while nothing waits."""
@@ -187,28 +188,48 @@ class Writeback(Generic[T]):
 
     def _conclude(self, offer: _Offer[T], failure: Failure | None) -> None:
         """Remember how a write went, and when the next is due."""
-        name, standing, now = offer.model.name, self._standing, self._clock()
-        before = standing.messages.get(name)
-        messages = {model: text for model, text in standing.messages.items() if model != name}
+        name, standing = offer.model.name, self._standing
+        before = self._failed.pop(name, None)
         if failure is None:
             for each in (name, _SERVER):
                 self._pauses.pop(each, None)
+            self._failed.pop(_SERVER, None)
             self._stretches[name] = _stretch(offer.model, offer.now)
-            waiting = self._pending.get(name)
-            if waiting and _stretch(waiting.model, waiting.now) == self._stretches[name]:
-                del self._pending[name]
-            written = {**standing.written, name: offer.now / _MICROSECONDS}
-            self._standing = replace(standing, messages=messages, written=written)
+            self._settle(name)
+            self._standing = replace(standing, written={**standing.written, name: offer.now / _MICROSECONDS})
             if before:
                 self._log.info("results written again", model=name)
             return
         reason, text = failure
+        concerned = _SERVER if reason in _OF_ALL else name
+        self._failed |= {name: failure, concerned: failure}
         self._pending.setdefault(name, offer)
-        self._pause(_SERVER if reason in _OF_ALL else name).longer(now)
+        self._pause(concerned).longer(self._clock())
         failures = {**standing.failures, reason: standing.failures.get(reason, 0) + 1}
-        self._standing = replace(standing, failures=failures, messages={**messages, name: text})
-        if text != before:
+        self._standing = replace(standing, failures=failures)
+        if failure != before:
             self._log.error("results not written to MLflow", model=name, reason=reason, error=text)
+
+    def _settle(self, name: str) -> None:
+        """Leave waiting what is not of the stretch that was just written, and nothing of before."""
+        del self._since[name]
+        waiting = self._pending.get(name)
+        if waiting and _stretch(waiting.model, waiting.now) == self._stretches[name]:
+            del self._pending[name]
+        elif waiting:
+            self._since[name] = waiting.now / _MICROSECONDS
+
+    def _waiting(self) -> Iterator[tuple[str, Waiting]]:
+        """Yield what waits, by model: after a failure, behind a server that failed, or for longer than a refresh."""
+        server = self._failed.get(_SERVER)
+        for name, since in self._since.items():
+            newest = self._pending.get(name)
+            if failure := self._failed.get(name):
+                yield name, Waiting(failure[0], since, failure[1])
+            elif server:
+                yield name, Waiting(server[0], since, f"{_NOT_TRIED}: {server[1]}")
+            elif newest and newest.now / _MICROSECONDS > since:
+                yield name, Waiting(_SLOW, since, _LOOK)
 
 
 def _is_on_change(model: ModelConfig) -> bool:

@@ -152,11 +152,22 @@ def _refresh(marks: Marks) -> list[Panel]:
             Query(age(highest(SCOPE.of(_WRITTEN), "model")), "{{model}}"),
             scale=scales.SECONDS,
         ),
+        lines(
+            About(
+                "Age of the results that wait for MLflow",
+                "Time since the oldest result of a model that could not be written; the line is the alert's threshold.",
+                "No result waits to be written",
+                _MORE,
+            ),
+            Query(age(lowest(SCOPE.of(_WAITING), "model", "reason")), "{{model}} ({{reason}})"),
+            scale=scales.seconds(marks.unwritten),
+        ),
         *(_by_reason(*each) for each in _FAILURES),
     ]
 
 
 _WRITTEN: Final = "driftgauge_writeback_last_success_timestamp_seconds"
+_WAITING: Final = "driftgauge_writeback_waiting_since_timestamp_seconds"
 # Title, text, what to say when there is none, and family of what is counted by reason.
 _FAILURES: Final = (
     (

@@ -64,6 +64,7 @@ class Marks:
     traffic_stopped: Mark
     traffic_fell: Mark
     stale: Mark
+    unwritten: Mark
     dropped: Mark
     window: str
     mlflow_url: str
@@ -119,6 +120,7 @@ def marks_of(thresholds: Thresholds) -> Marks:
         traffic_stopped=Mark(alerts.ModelTrafficStopped.silence, alerts.ModelTrafficStopped.severity),
         traffic_fell=Mark(alerts.ModelTrafficFell.share_of_last_week, alerts.ModelTrafficFell.severity),
         stale=Mark(alerts.DriftgaugeStale.age, alerts.DriftgaugeStale.severity),
+        unwritten=Mark(alerts.DriftgaugeWritebackFailing.age, alerts.DriftgaugeWritebackFailing.severity),
         dropped=Mark(1, alerts.DriftgaugeSeriesDropped.severity),
         window=thresholds.windows.drift.name,
         mlflow_url=thresholds.links.mlflow,

@@ -5,6 +5,7 @@ Alerts are per instance: of two replicas one may fail alone.
 
 from typing import Final
 
+from driftgauge.generator.annotations import listed, lookup
 from driftgauge.generator.definitions.watching import by_reason, target_links
 from driftgauge.generator.promql import Target, duration, either, matcher, narrowed, number
 from driftgauge.generator.rule import Alarm
@@ -170,6 +171,36 @@ def shards_mismatch(thresholds: Thresholds) -> Alarm:
         "twice, or by nobody.\n"
         "Look at driftgauge_total_shards by instance, and whether a rollout is stuck: --shard=I/N needs the same N.",
         links=target_links(thresholds.links, "job"),
+    )
+
+
+def writeback_failing(thresholds: Thresholds) -> Alarm:
+    """Compare since when the oldest results wait that are due in MLflow; while MLflow is away another alert says so.
+
+    Nobody waits where nothing is due, and one write that succeeds ends it, so a short outage never gets this old.
+    """
+    target, age = Target.of(thresholds), thresholds.alerts.DriftgaugeWritebackFailing.age
+    labels, waiting = target.by("instance"), "driftgauge_writeback_waiting_since_timestamp_seconds"
+    oldest = f"min by {labels} (min_over_time({target.series(waiting)}[{duration(thresholds.smoothing)}]))"
+    named = listed(
+        f"time() - min by (model, reason) ({lookup(waiting, target, 'instance')}) > {number(age)}",
+        target,
+        "instance",
+        named_by="model",
+        text=" Models and reasons, the longest first: %s.",
+        beside="{{ $each.Labels.reason }}",
+    )
+    links = target_links(thresholds.links, "job", "instance")
+    return Alarm(
+        expr=f"time() - {oldest} > {number(age)}\n"
+        f"unless on {labels} {_recent(thresholds, 'driftgauge_mlflow_up')} == 0",
+        summary="driftgauge cannot write results to MLflow",
+        description=f"{_SUBJECT}: results have waited for {{{{ $value | humanizeDuration }}}} to be written to MLflow, "
+        f"which is tried at least hourly; the limit is {duration(age)}.{named}\n"
+        "MLflow shows how these models were before; metrics and alerts are not affected. The exporter's first page (/) "
+        "and its log say what to do for each: give rights (forbidden), restore the experiment (missing), or look at "
+        "the tracking server and its artifact store.",
+        links={**links, "mlflow_url": thresholds.links.mlflow},
     )
 
 
