@@ -40,7 +40,11 @@ def exporter(marks: Marks) -> Contents:
         rows=[
             _now(marks),
             Row("Health over time", [(24, _health())], height=7),
-            Row("Refresh", [(6, panel) for panel in _refresh(marks)]),
+            Row(
+                "Refresh",
+                [*((8, panel) for panel in _refresh(marks)), *((12, _by_reason(*each)) for each in _FAILURES)],
+            ),
+            Row("Results in MLflow", [(8, panel) for panel in _results(marks)]),
             Row("Series and state", [(6, panel) for panel in _series(marks)]),
             Row("Process", [(8, panel) for panel in _process()]),
         ],
@@ -142,32 +146,9 @@ def _refresh(marks: Marks) -> list[Panel]:
             Query(age(highest(of_model, "model")), "{{model}}"),
             scale=scales.SECONDS,
         ),
-        lines(
-            About(
-                "Age of the results in MLflow",
-                "Time since the results of a model were last written; only of models with writeback.",
-                "No model writes its results to MLflow",
-                _MORE,
-            ),
-            Query(age(highest(SCOPE.of(_WRITTEN), "model")), "{{model}}"),
-            scale=scales.SECONDS,
-        ),
-        lines(
-            About(
-                "Age of the results that wait for MLflow",
-                "Time since the oldest result of a model that could not be written; the line is the alert's threshold.",
-                "No result waits to be written",
-                _MORE,
-            ),
-            Query(age(lowest(SCOPE.of(_WAITING), "model", "reason")), "{{model}} ({{reason}})"),
-            scale=scales.seconds(marks.unwritten),
-        ),
-        *(_by_reason(*each) for each in _FAILURES),
     ]
 
 
-_WRITTEN: Final = "driftgauge_writeback_last_success_timestamp_seconds"
-_WAITING: Final = "driftgauge_writeback_waiting_since_timestamp_seconds"
 # Title, text, what to say when there is none, and family of what is counted by reason.
 _FAILURES: Final = (
     (
@@ -182,13 +163,40 @@ _FAILURES: Final = (
         "The refresher never ended",
         "driftgauge_refresher_restarts_total",
     ),
-    (
-        "Results not written by reason",
-        "Results that could not be written to MLflow. The log and the landing page say what to do.",
-        "No result failed to be written",
-        "driftgauge_writeback_failures_total",
-    ),
 )
+
+
+def _results(marks: Marks) -> list[Panel]:
+    written = SCOPE.of("driftgauge_writeback_last_success_timestamp_seconds")
+    waiting = SCOPE.of("driftgauge_writeback_waiting_since_timestamp_seconds")
+    return [
+        lines(
+            About(
+                "Age of the results in MLflow",
+                "Time since the results of a model were last written; only of models with writeback.",
+                "No model writes its results to MLflow",
+                _MORE,
+            ),
+            Query(age(highest(written, "model")), "{{model}}"),
+            scale=scales.SECONDS,
+        ),
+        lines(
+            About(
+                "Age of the results that wait for MLflow",
+                "Time since the oldest result of a model that could not be written; the line is the alert's threshold.",
+                "No result waits to be written",
+                _MORE,
+            ),
+            Query(age(lowest(waiting, "model", "reason")), "{{model}} ({{reason}})"),
+            scale=scales.seconds(marks.unwritten),
+        ),
+        _by_reason(
+            "Results not written by reason",
+            "Results that could not be written to MLflow. The log and the landing page say what to do.",
+            "No result failed to be written",
+            "driftgauge_writeback_failures_total",
+        ),
+    ]
 
 
 def _by_reason(title: str, text: str, none: str, family: str) -> Panel:
