@@ -100,7 +100,12 @@ def test_reports_of_a_running_exporter(shared: tuple[Bench, Front]) -> None:
     assert found["performance"]["metrics"][0]["value"] == values(front)["model_accuracy", "churn", "unknown", "24h"]
     assert report(front, "chrun") == (404, "there is no model 'chrun' here; there are churn, fraud\n")
     assert report(front, version="9") == (404, 'churn has no version "9" that is published; it has unknown\n')
-    assert report(bench.front())[0] == 503
+    reply = bench.front().report("churn", version=None, window=None, form="html", home="/")
+    assert (reply.status, reply.retry_after) == (503, 5)
+    assert b"".join(reply.pieces).decode() == (
+        "No report now: the process that makes reports does not run, and is being started again. "
+        "A browser asks again by itself in 5 s.\n"
+    )
 
 
 def test_an_outage_of_mlflow(empty_database: Path, tmp_path: Path) -> None:

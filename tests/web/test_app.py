@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from driftgauge.web.answer import Answer
 from driftgauge.web.app import create_app
 from driftgauge.web.status import Feature, ModelStatus, Remark, Score, Status, Verdict
 from processes import eventually
@@ -155,6 +156,20 @@ def test_reports(url: str, path: str, status: int, media_type: str, said: str) -
 
     assert (reply.status, reply.headers["content-type"], reply.body.decode()) == (status, media_type, said)
     assert reply.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline';")
+    assert reply.headers.keys().isdisjoint({"retry-after", "refresh"})
+
+
+def test_a_report_that_is_not_there_yet() -> None:
+    """Programs are told when to ask again, and a browser is told to load the page again: nobody has to press a key."""
+
+    class Busy(Stub):
+        def report(self, model: str, **_: str | None) -> Answer:
+            return Answer.text(503, f"{model} is being made", retry_after=5)
+
+    with running(create_app(Busy, version="1")) as url:
+        reply = fetch(url, "/models/churn")
+    assert (reply.status, reply.body) == (503, b"churn is being made\n")
+    assert (reply.headers["retry-after"], reply.headers["refresh"]) == ("5", "5")
 
 
 def test_large_pages_arrive_whole() -> None:

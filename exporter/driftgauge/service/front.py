@@ -119,12 +119,12 @@ class Front:
         try:
             answer = self._supervisor.ask(asked)
         except NoAnswer as error:
-            return Answer.text(503, f"No report now: {error}. Ask again in some seconds.", retry_after=_ASK_AGAIN)
+            return _not_now(str(error))
         status = int(answer.header["status"])
         if status == HTTPStatus.OK:
             return Answer(status, MEDIA_TYPES[form], answer.part(0))
-        again = _ASK_AGAIN if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        return Answer.text(status, str(answer.header["text"]), retry_after=again)
+        said = str(answer.header["text"])
+        return _not_now(said) if status == HTTPStatus.SERVICE_UNAVAILABLE else Answer.text(status, said)
 
     def status(self) -> Status:
         """Return what the landing page shows."""
@@ -218,3 +218,8 @@ class Front:
             "driftgauge_refresher_up": [Sample((), float(self._supervisor.up))],
             **counted("driftgauge_refresher_restarts_total", self._supervisor.restarts),
         }
+
+
+def _not_now(why: str) -> Answer:
+    said = f"No report now: {why}. A browser asks again by itself in {_ASK_AGAIN} s."
+    return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=_ASK_AGAIN)

@@ -15,7 +15,8 @@ from driftgauge.service.channel import Document
 
 # Each takes a thread of the web server, of which other pages need some.
 MOST_WAITING: Final = 8
-# A report on hundreds of features takes seconds on a busy machine.
+# The first report on 500 features and 31 days takes 11 s of CPU, and on a busy machine longer than this. It is made all
+# the same, so whoever asks again gets it, or one of a newer snapshot within a second: days are remembered.
 PATIENCE: Final = 30.0
 
 
@@ -47,7 +48,7 @@ class Questions:
         except EOFError as error:
             raise NoAnswer("the process that makes reports does not run, and is being started again") from error
         except NotInTime as error:
-            raise NoAnswer("the report is still being made") from error
+            raise NoAnswer("the report is still being made, and the first one of a model takes longest") from error
         finally:
             with self._lock:
                 self._waiting.pop(number, None)

@@ -98,13 +98,15 @@ def subject_of(known: Captured, config: Config, failure: Failure | None = None) 
 
 
 def written(found: Document, form: str, *, home: str = "") -> str:
-    """Return a report in a form; home: the address of the page of all models, which only a page leads to."""
+    """Return a report in one of `FORMS`; home: the address of the page of all models, which only a page leads to."""
     match form:
         case "html":
             return html(found, home=home)
         case "md":
             return markdown(found)
-    return dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        case "json":
+            return dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    raise ValueError(f"a report has no form {form!r}; there are {', '.join(FORMS)}")
 
 
 def report_once(

@@ -13,7 +13,10 @@ MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status, what the body is, and the body in pieces. retry_after: in how many seconds to ask again."""
+    """An HTTP status, what the body is, and the body in pieces.
+
+    retry_after: in how many seconds to ask again; a browser does so by itself.
+    """
 
     status: int
     media_type: str

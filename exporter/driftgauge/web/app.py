@@ -136,7 +136,9 @@ def _pages(current: Callable[[], Exporter | None], site: Site, version: str) -> 
 
 
 def _answered(answer: Answer) -> Response:
-    headers = {} if answer.retry_after is None else {"Retry-After": str(answer.retry_after)}
+    # Programs know the former; because of the latter, which the HTML standard defines, browsers load the page again.
+    again = () if answer.retry_after is None else ("Retry-After", "Refresh")
+    headers = dict.fromkeys(again, str(answer.retry_after))
     return Response(b"".join(answer.pieces), answer.status, headers, media_type=answer.media_type)
 
 
