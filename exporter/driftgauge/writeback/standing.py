@@ -15,7 +15,7 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How writing stands. failures: by reason. waiting: by model, unless the next try is its first and due now.
+    """How writing stands. failures: by reason. waiting: by model, unless it is only not its turn yet.
 
     written: by model, as of when (s since 1970) its results were last written in full.
     """

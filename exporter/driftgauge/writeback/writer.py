@@ -35,12 +35,14 @@ _REASONS: Final[Mapping[type[DriftgaugeError], str]] = {
 _OF_ALL: Final = frozenset(REASONS) - {FORBIDDEN}
 # Stands for all models; a name is never empty.
 _SERVER: Final = ""
-# Why results wait that nothing has failed of, though there are newer ones already; and of models after a server failed.
+# Why results wait that nothing has failed of: after so many seconds that is worth a word, for many models take turns.
 _SLOW: Final = "slow"
+_LATE: Final = 600.0
 _LOOK: Final = (
-    "writing takes longer than a refresh: look how fast the tracking server and its artifact store are, or raise "
+    "writing takes longer than ten minutes: look how fast the tracking server and its artifact store are, or raise "
     "writeback.every"
 )
+# Of models that wait for a server that failed.
 _NOT_TRIED: Final = "not tried, for the server failed before"
 
 T = TypeVar("T")
@@ -220,7 +222,7 @@ class Writeback(Generic[T]):
             self._since[name] = waiting.now / _MICROSECONDS
 
     def _waiting(self) -> Iterator[tuple[str, Waiting]]:
-        """Yield what waits, by model: after a failure, behind a server that failed, or for longer than a refresh."""
+        """Yield what waits, by model: after a failure, behind a server that failed, or for too long."""
         server = self._failed.get(_SERVER)
         for name, since in self._since.items():
             newest = self._pending.get(name)
@@ -228,7 +230,7 @@ class Writeback(Generic[T]):
                 yield name, Waiting(failure[0], since, failure[1])
             elif server:
                 yield name, Waiting(server[0], since, f"{_NOT_TRIED}: {server[1]}")
-            elif newest and newest.now / _MICROSECONDS > since:
+            elif newest and newest.now / _MICROSECONDS - since > _LATE:
                 yield name, Waiting(_SLOW, since, _LOOK)
 
 
