@@ -13,10 +13,14 @@ import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
+from driftgauge.__main__ import use_one_thread
 from installed import Program, found
 from mlflow_servers import empty_database, file_store, mlflow_environment, mlflow_server, sqlite_store
 
 __all__ = ["empty_database", "file_store", "mlflow_environment", "mlflow_server", "sqlite_store"]
+
+# As the command does, before a test imports numpy.
+use_one_thread()
 
 # How long an example takes depends on what else the machine does. Few examples keep `make test` short; `make thorough`
 # tries many.

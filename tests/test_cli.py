@@ -17,6 +17,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as strict
 
 import driftgauge as package
+from driftgauge.__main__ import ONE_THREAD
 from e2e.exporter import Exporter, command, driftgauge, serving
 from e2e.service_bench import MODELS, ROWS, Bench, filled
 from mlflow_servers import free_port
@@ -60,6 +61,27 @@ def test_version() -> None:
     shown = driftgauge("--version")
 
     assert (shown.returncode, shown.stdout) == (0, f"driftgauge {package.__version__}\n")
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+def test_linear_algebra_has_one_thread_unless_asked(given: dict[str, str], used: int) -> None:
+    """A container with one processor of 64 does not start 64 threads that wait for each other."""
+    script = """if True:
+        import atexit, sys
+        def threads():
+            from threadpoolctl import threadpool_info
+            import numpy
+            print(*(each["num_threads"] for each in threadpool_info()))
+        atexit.register(threads)
+        from driftgauge.__main__ import main
+        main()
+    """
+    plain = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    shown = subprocess.run(
+        [sys.executable, "-c", script, "--version"], env=plain | given, capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.splitlines()[-1] == str(used)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["serve", "--help"], ["once"]], ids=" ".join)

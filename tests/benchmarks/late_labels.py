@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from driftgauge.staging import prediction_schema
 from driftgauge.store import Store
 from driftgauge.store.database import FILE_NAME
 from driftgauge.store.expiry import expire
@@ -58,12 +59,13 @@ ROUNDS: Final = 3
 
 def predictions(key: str, first: int, count: int, spacing: float) -> pa.Table:
     """Return staged predictions number `first` and on, `spacing` µs apart."""
-    return duckdb.sql(
+    staged = duckdb.sql(
         f"""SELECT {KEYS[key]} AS key, '3' AS version, (i * {spacing})::BIGINT AS time, (i % 2)::VARCHAR AS predicted,
             (i % 1000) / 1000 AS score, '' AS classes, NULL::DOUBLE[] AS class_scores, NULL::VARCHAR[] AS segments,
-            1::BIGINT AS file, i AS place, NULL::BIGINT AS number
+            1::BIGINT AS file, i AS place, NULL::BIGINT AS number, NULL::VARCHAR AS coding, NULL::BLOB AS codes
             FROM range({first}, {first + count}) t(i)"""
-    ).to_arrow_table()
+    )
+    return staged.to_arrow_table().cast(prediction_schema("binary"))
 
 
 def labels(key: str, numbers: range, spacing: float) -> pa.Table:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from driftgauge.__main__ import ONE_THREAD
+
 ROOT: Final = Path(__file__).parents[2]
 BENCH: Final = ROOT / ".bench"
 # What one measurement found by name; "seconds" on the wall and "cpu" seconds are in nearly all.
@@ -218,10 +220,9 @@ def peak() -> float:
 
 
 def child(module: str, step: str, *arguments: object) -> Figures:
-    """Run a step of a module of this package in a process of its own and return its figures."""
-    figures: Figures = answered(
-        [sys.executable, "-m", "tests.benchmarks", "--step", module, step, *map(str, arguments)]
-    )
+    """Run a step of a module of this package in a process of its own, as the command would, and return its figures."""
+    command = [sys.executable, "-m", "tests.benchmarks", "--step", module, step, *map(str, arguments)]
+    figures: Figures = answered(command, env=ONE_THREAD)
     return figures
 
 

@@ -137,10 +137,11 @@ class _Stratified(NamedTuple):
     strata: Any
 
 
-def flags(
-    pool: Pool, kind: str, *, rows: int = 10_000, window: int = 3000, folds: int = 10, windows: int = 20
-) -> float:
-    """Return in which share of windows the concept is flagged: |z| >= 3 and 2 % of the baseline, in any metric."""
+def flags(pool: Pool, kind: str, *, rows: int = 10_000, window: int = 3000, folds: int = 60, windows: int = 2) -> float:
+    """Return in which share of windows the concept is flagged: |z| >= 3 and 2 % of the baseline, in any metric.
+
+    Of many references, for windows of one share its luck.
+    """
     found = 0
     for fold, random in _folds(pool, rows, folds):
         for _ in range(windows):

@@ -55,7 +55,7 @@ def test_formula() -> None:
     of_known, of_window = phi(known), phi(window)
     change = of_window.mean(axis=1) - of_known.mean(axis=1)
     covariance = np.cov(of_known)
-    ridge = 0.03 * np.diagonal(covariance).mean() * np.eye(64)
+    ridge = 0.1 * np.diagonal(covariance).mean() * np.eye(64)
     q = change @ np.linalg.solve(covariance + ridge, change) / (1 / 300 + 1 / 700)
     smoother = np.linalg.solve(covariance + ridge, covariance)
     scale = np.trace(smoother @ smoother) / np.trace(smoother)
@@ -123,15 +123,15 @@ def test_wild_values() -> None:
 
 @pytest.mark.parametrize("columns", [2, 8])
 def test_false_alarms(columns: int) -> None:
-    """Without drift p is below .05 in at most 12 % of windows, and next to never with a large distance below .01."""
+    """Without drift p is below .05 in at most 12 % of windows, and flagged at the level of the signal in 1 %."""
     pvalues, flags = [], []
-    for seed in range(50):
+    # One window each: those of one reference share its luck.
+    for seed in range(120):
         spectrum = fitted(drawn(1000 + seed, 2000, columns), seed=seed)
-        for window in range(2):
-            found = compared(spectrum, drawn(50_000 + 2 * seed + window, 2000 + 1000 * window, columns))
-            assert found.pvalue is not None
-            pvalues.append(found.pvalue)
-            flags.append(is_detected(found, 2000, least=0.0005, significance=0.01, min_rows=500))
+        found = compared(spectrum, drawn(50_000 + seed, 2000 + 1000 * (seed % 2), columns))
+        assert found.pvalue is not None
+        pvalues.append(found.pvalue)
+        flags.append(is_detected(found, 2000, least=0.0005, significance=0.005, min_rows=500))
 
     assert np.mean(np.array(pvalues) < 0.05) <= 0.12
     assert np.mean(flags) <= 0.01

@@ -31,7 +31,7 @@ _STEPS: Final = 2**7
 _EXACT: Final = 2**24
 # Of the mean variance of φ, this is added to that of each direction. Those with little variance have it from few rows,
 # so that it is badly known: with 1e-6, p is below .05 in 85 % of windows of two normal columns without drift.
-_RIDGE: Final = 0.03
+_RIDGE: Final = 0.1
 # Rows of the reference of which the median distance is taken.
 _PAIRED: Final = 1_000
 _AT_ONCE: Final = 16_384
