@@ -117,6 +117,7 @@ def test_findings_come_with_what_is_to_be_done(drifted: Mapping[str, Any]) -> No
         "text": "when the drift began with a release of the model or of feature code.",
     }
     assert len(many["actions"]) == len(mitigation("ModelFeaturesDrifted", shipped()))
+    assert 'raise the model\'s drift.psi; "for" is alerts.ModelFeatureDrifted.' in each["actions"][-1]["text"]
 
 
 def test_a_recommendation() -> None:

@@ -51,6 +51,17 @@ def test_hostile_names(found: Mapping[str, Any], name: str) -> None:
     assert {found[1] for line in lines for found in re.finditer(r"(?<!\\)\]\((\w*)", line)} <= {"https", "http"}
 
 
+def test_what_an_alert_says_is_whole(found: Mapping[str, Any]) -> None:
+    """In the table of alerts too, however long it is: only names are cut."""
+    said = "f0 drifted, and so on. " * 20
+    alert = {"when": "now", "alert": "ModelFeatureDrifted", "severity": "low", "text": said}
+    alerts = {"by_kind": {"ModelFeatureDrifted": 1}, "last": [alert]}
+
+    text = markdown({**found, "history": {**found["history"], "alerts": alerts}})
+
+    assert f"| now | ModelFeatureDrifted | low | {said.strip()} |" in text
+
+
 def test_signs_are_shown_as_they_are() -> None:
     """What Markdown and HTML would take for markup is escaped, also what GitHub would make a link of."""
     assert escaped("a_b*c`d` [e](f) |g| ~h~ <i> &amp; $j$ #1 @k") == (

@@ -12,6 +12,8 @@ MOST_OF_ONE: Final = 20
 _RUNBOOK: Final = "runbook_url"
 _ITEM: Final = re.compile(r"\*\*(?P<do>.+?)\*\*(?P<text>.*)", re.DOTALL)
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+# A key that is a word of English, as `for`: without a mark it would read as one.
+_WORD: Final = re.compile(r"`([a-z]+)`")
 _MARKS: Final = re.compile(r"\*\*|`")
 
 
@@ -53,4 +55,4 @@ def _action(item: str) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    return _MARKS.sub("", _LINK.sub(r"\1", text))
+    return _MARKS.sub("", _WORD.sub(r'"\1"', _LINK.sub(r"\1", text)))

@@ -1,7 +1,7 @@
 """A report as Markdown, for mails, tickets and terminals. Every text from outside is escaped where it is written."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from driftgauge.report import reading
@@ -194,6 +194,7 @@ def _history(history: Mapping[str, Any]) -> Iterator[str]:
     yield from _table(
         ("When", "Alert", "Severity", "What"),
         ((each["when"], each["alert"], each["severity"], each["text"]) for each in history["alerts"]["last"]),
+        cell=_prose,
     )
 
 
@@ -270,9 +271,11 @@ def _quality(report: Document) -> Iterator[str]:
         yield ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table and an empty one; nothing without rows."""
-    cells = [[escaped(cell) for cell in row] for row in rows]
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, cell: Callable[[str], str] = escaped
+) -> Iterator[str]:
+    """Yield the lines of a table and an empty one; nothing without rows. cell: escapes what is in one."""
+    cells = [list(map(cell, row)) for row in rows]
     if cells:
         yield _line([escaped(name) for name in head])
         yield _line(["---"] * len(head))

@@ -101,7 +101,7 @@ def slices_degraded(thresholds: Thresholds) -> Alarm | None:
         found,
         condition=lambda case: [f"{of_case('version:model_segments_worse:max', case)} >= {case.limits.segments}"],
         summary="Slices of a model's predictions became worse",
-        facts=f"{{{{ $value }}}} slices {IN_WINDOW} are worse than the same slices of the reference, beyond chance; "
+        facts=f"{{{{ $value }}}} of the slices {IN_WINDOW} became worse than in the reference, beyond chance; "
         f"the limit is {limit}",
         look=f"Correlated columns show one problem several times: look what the slices share.{_worst_slices(target)}",
         board="why",
