@@ -113,7 +113,8 @@ def verdicts(reference: Reference, rows: Columns, size: int) -> Iterator[tuple[A
 def report(label: str, found: Sequence[tuple[Any, ...]]) -> None:
     """Print a row of a table."""
     ps, joint, errors, *shares = zip(*found, strict=True)
-    few = f"{np.mean(np.array(ps) < 0.05):.3f} | {np.mean(joint):.3f} | {np.mean(errors):.3f}"
+    flagged = " | ".join(f"{np.mean([flag is True for flag in flags]):.3f}" for flags in (joint, errors))
+    few = f"{np.mean(np.array(ps) < 0.05):.3f} | {flagged}"
     print(f"| {label} | {few} | {' '.join(f'{np.mean(share):.4f}' for share in shares)} |", flush=True)  # noqa: T201
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from data_builders import a_model, a_reference, features, make_columns
 from driftgauge.config import ModelConfig
-from driftgauge.estimate.bets import EVIDENCE, SIGNALS, Bets, counted, unknown
+from driftgauge.estimate.bets import ESTIMATED, EVIDENCE, SIGNALS, Bets, counted, unknown
 from driftgauge.estimate.evidence import TOLERANCE, jaccard
 from driftgauge.reference import Reference
 
@@ -61,6 +61,29 @@ def test_falls(settings: dict[str, Any], learned: dict[str, Any], expected: dict
     found = bets(of=reference(100, learned=learned), computed=computed, **settings).falls
 
     assert {signal: each.limit for signal, each in found.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("hits", "misses", "bias", "settings", "limit"),
+    [
+        (9000, 1000, 0.001, {}, 0.12),
+        (9000, 1000, 0.001, {"baseline": {"accuracy": 0.8}}, 0.22),
+        # 1.96 standard errors are 0.0059.
+        (9000, 1000, -0.015, {}, None),
+        (500, 100, 0.0, {"baseline": {"accuracy": 0.9}}, None),
+        (9000, 1000, 0.0, {"signals": ["evidence"]}, None),
+    ],
+)
+def test_estimated_accuracy(hits: int, misses: int, bias: float, settings: dict[str, Any], limit: float | None) -> None:
+    """An estimate has to be known within the tolerance, by its baseline and by the rows that it was learned from."""
+    learned = reference(100, learned=counted(hits, misses, (0, 0)))
+    estimator = {"estimate": {"dispersion": {}, "bias": {"accuracy": bias}}}
+    of = replace(learned, learned={**learned.learned, **estimator})
+
+    found = bets(of=of, computed={"accuracy": 0.9}, **settings).falls.get(ESTIMATED)
+
+    assert (found and found.limit) == (limit and pytest.approx(limit))
+    assert ESTIMATED not in bets(of=learned, computed={"accuracy": 0.9}, **settings).falls
 
 
 def test_without_a_reference() -> None:

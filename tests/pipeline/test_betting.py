@@ -8,12 +8,16 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.isotonic import IsotonicRegression
 
 from data_builders import a_model as a_plain_model
 from data_builders import a_pane, a_reference, make_columns
 from driftgauge.aggregates.totals import Totals
+from driftgauge.columns import Columns
 from driftgauge.config import Config
+from driftgauge.estimate.bets import ESTIMATED
 from driftgauge.estimate.evidence import FallBets
 from driftgauge.pipeline import commit
 from driftgauge.pipeline.betting import bet_on, with_current
@@ -208,6 +212,73 @@ def test_drift_and_another_reference(place: Place) -> None:
     place.put("p2", scored(500, 1.0, first=500))
     after = place.refreshed(place.config(reference={"uri": uri}))
     assert after["model_evidence_log10", "unknown", "inputs"] < 1
+
+
+def classified(count: int, *, sure: float = 1.0) -> list[dict[str, Any]]:
+    """Return predictions with labels that are 1 as often as their score says; sure: how far scores are from 0.5."""
+    scores = 0.5 + (RNG.random(count) - 0.5) * sure
+    values = zip(scores.round(4).tolist(), (RNG.random(count) < scores).tolist(), strict=True)
+    return [{"score": score, "prediction": int(score >= 0.5), "label": int(label)} for score, label in values]
+
+
+def expected_of(reference: Sequence[dict[str, Any]], *hours: Sequence[dict[str, Any]]) -> float:
+    """Return the evidence of estimated accuracy: scores mean what scikit-learn's isotonic regression says."""
+    scores, labels = ([row[name] for row in reference] for name in ("score", "label"))
+    known = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+    accuracy = np.mean([row["prediction"] == row["label"] for row in reference])
+    total = np.full(5, -np.inf)
+    for hour in hours:
+        chance = known.predict([row["score"] for row in hour])
+        right = np.where([row["prediction"] for row in hour], chance, 1 - chance).sum()
+        stakes, limit = np.array([0.05, 0.1, 0.2, 0.4, 0.8]), 1 - accuracy + 0.02
+        growth = right * np.log(1 - stakes * limit) + (len(hour) - right) * np.log(1 + stakes * (1 - limit))
+        total = np.logaddexp(total, 0) + growth
+    return float(np.log10(np.exp(total).mean()))
+
+
+def test_scores_that_become_unsure_before_any_label(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions alone are evidence that accuracy is going to fall; scores as in the reference are none."""
+    monkeypatch.setattr("driftgauge.signals.confidence.calibration_helps", lambda *_: True)
+    known, before, after = classified(8000), classified(400), classified(400, sure=0.3)
+    reference = {"uri": str(place.folder / "reference.csv")}
+    pd.DataFrame(known).to_csv(reference["uri"], index=False)
+
+    def serve(name: str, rows: Sequence[dict[str, Any]], ago: float) -> float:
+        bare = [{key: row[key] for key in ("score", "prediction")} for row in rows]
+        place.put(name, [{"request_id": f"{name}{n}", "timestamp": SECONDS - ago, **row} for n, row in enumerate(bare)])
+        return place.refreshed(place.config(reference=reference))["model_evidence_log10", "unknown", ESTIMATED]
+
+    quiet = serve("p1", before, 2 * HOUR)
+    assert quiet == pytest.approx(expected_of(known, before), abs=1e-6)
+    assert quiet < 1
+    loud = serve("p2", after, 60)
+    assert loud == pytest.approx(expected_of(known, before, after), abs=1e-6)
+    assert loud > 4
+    place.put("p3", [{"request_id": "x", "timestamp": SECONDS - 60, "prediction": 1}, *scored(50, 0)])
+    unscored = place.refreshed(place.config(reference=reference))
+    assert unscored["model_evidence_log10", "unknown", ESTIMATED] == loud
+
+
+def test_classes_that_become_unsure() -> None:
+    """Of several classes, what counts is the probability of the predicted one."""
+    model = a_plain_model(task="multiclass")
+
+    def drawn(count: int, sure: float) -> Columns:
+        scores = RNG.dirichlet(np.full(3, 1 / sure), count).T
+        label = [str(RNG.choice(3, p=each)) for each in scores.T]
+        named = {str(at): each for at, each in enumerate(scores)}
+        return make_columns(
+            count, predicted=scores.argmax(axis=0).astype(str).tolist(), label=label, class_scores=named
+        )
+
+    reference = a_reference(drawn(6000, 3.0), model=model)
+    known = ModelState(
+        model, reference=reference, baseline={"accuracy": float(reference.learned["evidence"]["hits"]) / 6000}
+    )
+    for sure, is_evidence in ((3.0, False), (0.5, True)):
+        pane = a_pane(drawn(500, sure), reference)
+        found = bet_on(known, Delta(predictions={PaneKey("1", 0, 120): pane}), {})["1"][ESTIMATED]
+        assert ((found.log10 or 0.0) > 3) == is_evidence
 
 
 def state(**model: Any) -> ModelState:

@@ -15,7 +15,8 @@ from driftgauge.reference import Reference
 
 # The optional signal that evidence is switched on by, and the values of the label `signal`.
 EVIDENCE: Final = "evidence"
-SIGNALS: Final = ("accuracy", "f1", "prediction", "inputs")
+ESTIMATED: Final = "estimated_accuracy"
+SIGNALS: Final = ("accuracy", "f1", ESTIMATED, "prediction", "inputs")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,11 @@ class Bets:
             signal: _drift_bets(reference, names, bits or {}) for signal, names in known.items() if names and reference
         }
         learned = reference.learned.get(EVIDENCE, {}) if reference else {}
-        falls = {"accuracy": _accuracy(model, baseline, learned), "f1": _f1(model, baseline, learned)}
+        falls = {
+            "accuracy": _accuracy(model, baseline, learned),
+            "f1": _f1(model, baseline, learned),
+            ESTIMATED: _estimated(reference, baseline, learned) if reference and "estimate" in model.signals else None,
+        }
         return cls({signal: bets for signal, bets in falls.items() if bets}, drifts)
 
     @property
@@ -110,6 +115,15 @@ def _accuracy(model: ModelConfig, baseline: Mapping[str, float], learned: Mappin
     given = "accuracy" in (model.baseline or {})
     rows = None if given else learned.get("hits", 0) + learned.get("misses", 0)
     return FallBets.of_accuracy(baseline["accuracy"], rows)
+
+
+def _estimated(reference: Reference, baseline: Mapping[str, float], learned: Mapping[str, Any]) -> FallBets | None:
+    estimator = reference.learned.get("estimate", {})
+    if "bias" not in estimator or "accuracy" not in baseline:
+        return None
+    rows = learned.get("hits", 0) + learned.get("misses", 0)
+    bias, basis = estimator["bias"].get("accuracy", 0.0), f":{reference.layout.fingerprint}"
+    return FallBets.of_estimate(baseline["accuracy"], rows, bias=bias, basis=basis)
 
 
 def _f1(model: ModelConfig, baseline: Mapping[str, float], learned: Mapping[str, Any]) -> FallBets | None:

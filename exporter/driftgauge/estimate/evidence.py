@@ -83,9 +83,10 @@ def stepped(wealth: FloatArray, growth: FloatArray, *, begins: bool | BoolArray)
 
 @dataclass(frozen=True, slots=True)
 class FallBets:
-    """Bets that a share of bad rows is above `limit`."""
+    """Bets that a share of bad rows is above `limit`. basis: what else decides which rows are bad."""
 
     limit: float
+    basis: str = ""
 
     @classmethod
     def of_accuracy(cls, baseline: float, rows: int | None) -> Self | None:
@@ -94,6 +95,15 @@ class FallBets:
         None where these are too few to know the baseline within the tolerance.
         """
         return cls(1 - baseline + TOLERANCE) if _is_known(baseline, rows, TOLERANCE) else None
+
+    @classmethod
+    def of_estimate(cls, baseline: float, rows: int, *, bias: float, basis: str) -> Self | None:
+        """Return the bets on a fall of the accuracy that is expected from scores.
+
+        rows: that the estimator was learned from. bias: by how much it is off on these. basis: which estimator it is.
+        """
+        known = _is_known(baseline, rows, TOLERANCE - abs(bias))
+        return cls(1 - baseline + TOLERANCE, basis) if known else None
 
     @classmethod
     def of_f1(cls, baseline: float, rows: int | None) -> Self | None:
@@ -107,10 +117,14 @@ class FallBets:
     @property
     def mark(self) -> str:
         """What is bet on."""
-        return f"fall:{self.limit!r}"
+        return f"fall:{self.limit!r}{self.basis}"
 
-    def bet(self, known: Evidence | None, good: int, bad: int, hour: int) -> Evidence:
-        """Return the evidence after more rows."""
+    def bet(self, known: Evidence | None, good: float, bad: float, hour: int) -> Evidence:
+        """Return the evidence after more rows.
+
+        Of rows that are bad with a probability, good and bad are sums of these: the logarithm is concave, so a row
+        brings at most what betting on its probability would.
+        """
         if known is None or known.mark != self.mark:
             known = Evidence(self.mark, hour - 1, np.full(len(_FALL_STAKES), -np.inf))
         growth = good * np.log1p(-_FALL_STAKES * self.limit) + bad * np.log1p(_FALL_STAKES * (1 - self.limit))

@@ -158,6 +158,12 @@ class MulticlassEstimator:
         ((keys, counts, sums),) = self.tally(rows.scores, rows.predicted, np.array([len(rows)]))
         return Expected(len(rows), keys=keys, counts=counts, sums=sums)
 
+    def rows_of(self, expected: Expected) -> int:
+        """Return how many rows were counted: each once among the pairs of the first class with that predicted."""
+        first = self.classes * self.grid.cells
+        start, end = expected.keys.searchsorted([first, first + self.classes])
+        return int(expected.counts[start:end].sum())
+
     def judge(self, expected: Expected, average: Average) -> dict[str, tuple[float, float | None]]:
         """Return the metrics of the rows and their variances; that of areas is not known."""
         if not len(expected.keys):

@@ -5,24 +5,28 @@ transaction that takes them. Rows count in the hour of their pane. Of labels tha
 been bet on: evidence is of what was known then.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from driftgauge.aggregates.distribution import Distribution
+from driftgauge.aggregates.expected import Expected
 from driftgauge.aggregates.outcomes import Outcomes
 from driftgauge.aggregates.pane import Pane
-from driftgauge.estimate.bets import EVIDENCE, Bets
+from driftgauge.estimate.bets import ESTIMATED, EVIDENCE, Bets
 from driftgauge.estimate.evidence import HOUR, Evidence
 from driftgauge.grid import CLASS, OUTPUT, Layout
 from driftgauge.performance import no_class_in_common
 from driftgauge.pipeline.delta import Delta
 from driftgauge.reference import Reference
 from driftgauge.segments import ALL_ROWS
+from driftgauge.signals.confidence import FittedBinary, FittedMulticlass, estimator_of
 from driftgauge.signals.evidence import right_and_wrong, right_and_wrong_positive
 from driftgauge.snapshot import ModelState
+from driftgauge.snapshot.outputs import holds_scores
 from driftgauge.windows import PaneKey
 
 # Fewer rows may all be predicted wrong, or all be of classes that the reference does not have.
@@ -76,19 +80,21 @@ def _by_hour(parts: Iterable[Mapping[PaneKey, Pane]]) -> dict[str, dict[int, lis
     return found
 
 
-@dataclass(slots=True)
 class _Table:
     """Where the rows of one version are bet on; `evidence` changes with each hour."""
 
-    model: ModelState
-    evidence: dict[str, Evidence]
-    _bets: dict[tuple[tuple[str, int], ...], Bets]
-
     def __init__(self, model: ModelState, evidence: dict[str, Evidence]) -> None:
-        self.model, self.evidence, self._bets = model, evidence, {}
+        self.model, self.evidence = model, evidence
+        self._bets: dict[tuple[tuple[str, int], ...], Bets] = {}
 
-    def see(self, hour: int, panes: Iterable[Pane]) -> None:
+    def see(self, hour: int, panes: Sequence[Pane]) -> None:
         """Bet on predictions of one hour."""
+        self._see_columns(hour, panes)
+        bets = self._of({}).falls.get(ESTIMATED)
+        if bets and (expected := self._expected(panes)):
+            self.evidence[ESTIMATED] = bets.bet(self.evidence.get(ESTIMATED), *expected, hour)
+
+    def _see_columns(self, hour: int, panes: Iterable[Pane]) -> None:
         parts = [found for pane in panes if (found := pane.find("distribution", Distribution))]
         reference = self.model.reference
         if not parts or reference is None:
@@ -106,11 +112,27 @@ class _Table:
         falls = self._of({}).falls
         rows = {"accuracy": right_and_wrong(outcomes), "f1": right_and_wrong_positive(outcomes)}
         apart = sum(rows["accuracy"]) >= _MANY_ROWS and no_class_in_common(outcomes.confusion) is not None
-        for signal, bets in falls.items():
-            good, bad = rows[signal]
+        for signal, (good, bad) in rows.items():
             # Labels that never agreed may be of other classes than predictions, or spelled otherwise.
-            if good + bad and not apart and (good or signal in self.evidence):
-                self.evidence[signal] = bets.bet(self.evidence.get(signal), good, bad, hour)
+            if signal in falls and good + bad and not apart and (good or signal in self.evidence):
+                self.evidence[signal] = falls[signal].bet(self.evidence.get(signal), good, bad, hour)
+
+    def _expected(self, panes: Sequence[Pane]) -> tuple[float, float] | None:
+        """Return how many predictions are expected to be right and wrong; None where some could not be judged."""
+        pane = Pane.combine(panes)
+        aggregate = pane.find("estimate", Expected)
+        if self._estimator is None or aggregate is None:
+            return None
+        found = self._estimator.estimates(aggregate, rows=pane.rows, scored=holds_scores(pane)).get("accuracy")
+        if found is None:
+            return None
+        right = found.value * (rows := self._estimator.predictions(aggregate))
+        return right, rows - right
+
+    @cached_property
+    def _estimator(self) -> FittedBinary | FittedMulticlass | None:
+        """What expects how many predictions are right."""
+        return estimator_of(self.model.config, self.model.reference)
 
     def _of(self, bits: Mapping[str, int]) -> Bets:
         key = tuple(sorted(bits.items()))

@@ -79,6 +79,10 @@ class FittedBinary:
         bare = self._as_scores(aggregate) if scored else aggregate
         return _estimates(self.estimator.judge(bare, self.average), bare, self.spread)
 
+    def predictions(self, expected: Expected) -> int:
+        """Return how many rows the estimates are of, where there are any."""
+        return int(expected.counts.sum()) + expected.zeros + expected.ones
+
     def _as_scores(self, expected: Expected) -> Expected:
         """Return them with rows that have the class 0 or 1 alone counted as if that were the score."""
         counts = np.array([expected.zeros, expected.ones])
@@ -120,6 +124,10 @@ class FittedMulticlass:
             return {}
         return _estimates(self.estimator.judge(aggregate, self.average), aggregate, self.spread)
 
+    def predictions(self, expected: Expected) -> int:
+        """Return how many rows the estimates are of, where there are any."""
+        return self.estimator.rows_of(expected)
+
 
 def learn(chunks: Sequence[Columns], _: Reference, model: ModelConfig) -> Learned:
     """Return the arrays of the estimator and the dispersion of its variances; or, as `reason`, why there are none.
@@ -133,11 +141,15 @@ def learn(chunks: Sequence[Columns], _: Reference, model: ModelConfig) -> Learne
 
 def fit(basis: Basis) -> FittedBinary | FittedMulticlass | None:
     """Return the signal as it was learned from the reference, None where it could not be."""
-    found = basis.learned("estimate", "dispersion")
-    if found is None:
+    return estimator_of(basis.model, basis.reference)
+
+
+def estimator_of(model: ModelConfig, reference: Reference | None) -> FittedBinary | FittedMulticlass | None:
+    """Return what estimates performance, None where the reference could not teach it."""
+    learned = reference.learned.get("estimate", {}) if reference else {}
+    if "dispersion" not in learned:
         return None
-    _, learned = found
-    average, spread = basis.model.average, Spread(learned["dispersion"], learned["bias"])
+    average, spread = model.average, Spread(learned["dispersion"], learned["bias"])
     if "classes" in learned:
         estimator = MulticlassEstimator.from_arrays(learned)
         return FittedMulticlass(tuple(learned["classes"]), estimator, average, spread)
