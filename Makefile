@@ -23,6 +23,7 @@ pure: $(STAMP)
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
 $(STAMP): pyproject.toml exporter/client/pyproject.toml tests/deploy/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Installing into $(VENV): some minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable exporter/client --editable .
