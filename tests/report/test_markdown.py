@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from driftgauge.report import document
+from driftgauge.report.html import html
 from driftgauge.report.markdown import escaped, markdown
 from report.hostile import HOSTILE, hostile
-from report.subjects import a_state, a_subject
+from report.subjects import a_finding, a_state, a_subject
 from report.test_document import FINDINGS
 
 
@@ -49,6 +50,15 @@ def test_hostile_names(found: Mapping[str, Any], name: str) -> None:
     assert [cells(line) for line in lines] == [cells(line) for line in harmless]
     assert not any("<" in line for line in lines)
     assert {found[1] for line in lines for found in re.finditer(r"(?<!\\)\]\((\w*)", line)} <= {"https", "http"}
+
+
+def test_signs_follow_actions_without_a_gap() -> None:
+    """An action whose text goes on with a sign reads as it does in the runbook, here and in HTML."""
+    subject = a_subject(a_state(), findings=(a_finding("ModelMissingValues", "medium", "A feature is missing."),))
+    missing = document(subject.chosen(), driftgauge="1.2.3")
+
+    assert "\n- **Repair the source**; map a renamed column under columns" in markdown(missing)
+    assert "<strong>Repair the source</strong>; map a renamed column under columns" in html(missing)
 
 
 def test_what_an_alert_says_is_whole(found: Mapping[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "What to do:"
         yield ""
         for action in each["actions"]:
-            gap = "" if action["text"][:1] in set(":,.") else " "
+            gap = "" if action["text"][:1] in set(":,.;") else " "
             yield f"- **{_prose(action['do'])}**{gap}{_prose(action['text'])}"
         yield f"- {_link('Runbook', each['runbook'])}"
         yield ""
