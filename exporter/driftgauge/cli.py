@@ -273,30 +273,34 @@ def demo(address: str, directory: Path, batch_interval: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        refuse_taken(address)
-        from driftgauge.demo import OWN_DATA, find_programs, run_demo
+        url = url_of_free(address)
+        from driftgauge.demo import find_programs, own_data, run_demo
 
         def serve_demo(config: Path, started: "Callable[[str], None]") -> None:
             run_service(reader(config), web=Web((address,)), logs=logs, on_started=started)
 
-        run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval, say=say)
+        run_demo(directory, serve=serve_demo, programs=find_programs(), batch_interval=batch_interval, url=url, say=say)
     except DriftgaugeError as error:
         give_up(error)
     except KeyboardInterrupt:
         click.echo("Stopped.")
     else:
-        click.echo(f"\n{OWN_DATA}", nl=False)
+        click.echo(f"\n{own_data()}", nl=False)
     # All is closed; taking the interpreter and MLflow's libraries apart would only add seconds to the stop.
     sys.stdout.flush()
     os._exit(0)
 
 
-def refuse_taken(address: str) -> None:
-    """Raise ConfigError when the address is wrong or something answers there: better before long preparations."""
+def url_of_free(address: str) -> str:
+    """Return where the address will be reached, "" if its port is not known yet.
+
+    Raise ConfigError when it is wrong or something answers there: better before long preparations.
+    """
     import socket
 
     from driftgauge.web.listening import parse_address
 
-    host, port = parse_address(address)
-    with suppress(OSError), socket.create_connection((host or "localhost", port), timeout=1):
+    wanted = parse_address(address)
+    with suppress(OSError), socket.create_connection((wanted.host or "localhost", wanted.port), timeout=1):
         raise ConfigError(f"--web.listen-address: {address} is taken; is another driftgauge running? Give a free one")
+    return wanted.url

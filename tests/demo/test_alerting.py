@@ -18,12 +18,15 @@ URL = "http://127.0.0.1:4711"
 @pytest.mark.parametrize("interval", [0.1, 0.2, 0.8, 3.3, 60])
 def test_thresholds(interval: float) -> None:
     """At any pace the file is accepted, all windows are the story's, and all goes to the terminal."""
-    found = parse(thresholds_text(Pace(interval), phone=URL), filename="thresholds.yml")
+    found = parse(thresholds_text(Pace(interval), phone=URL, reports="http://localhost:1"), filename="thresholds.yml")
+    assert found.links.reports == "http://localhost:1"
     assert {window.seconds for _, window in found.windows} == {Pace(interval).window}
     assert {delivery.channels for _, delivery in found.notifications.severities.items()} == {("webhook",)}
     assert found.links.runbooks == f"{URL}/runbooks"
     off = {name for name in type(found.alerts).model_fields if not found.alert(name).enabled}
-    assert off == {"ModelPerformanceEvidence", "ModelDriftEvidence"}
+    assert off == {"ModelPerformanceEvidence", "ModelDriftEvidence", "ModelMultivariateDrift"}
+    # A calm week is over before it is told of.
+    assert found.alerts.ModelConceptDrift.for_ > Pace(interval).window
 
 
 @pytest.mark.parametrize("interval", [0.1, 0.8, 60])
@@ -31,7 +34,12 @@ def test_what_is_muted_outlasts_what_mutes(interval: float) -> None:
     """An end is notified only while no graver alert mutes it, so lower alerts that fired before it last longer."""
     alerts = parse(thresholds_text(Pace(interval), phone=URL), filename="thresholds.yml").alerts
     critical = alerts.ModelPerformanceDegraded
-    for lower in (alerts.ModelFeaturesDrifted, alerts.ModelPredictionShifted, alerts.ModelUnseenCategories):
+    for lower in (
+        alerts.ModelFeaturesDrifted,
+        alerts.ModelPredictionShifted,
+        alerts.ModelUnseenCategories,
+        alerts.ModelMissingValues,
+    ):
         assert lower.keep_firing_for > critical.keep_firing_for + 2
         assert lower.for_ <= critical.for_
     assert alerts.ModelFeatureDrifted.for_ > alerts.ModelFeaturesDrifted.for_

@@ -6,7 +6,7 @@ import pytest
 
 from driftgauge.config import parse
 from driftgauge.demo.alerting import Alerting
-from driftgauge.demo.guide import config_text, what_to_open
+from driftgauge.demo.guide import config_text, own_data, what_to_open
 from driftgauge.demo.pace import Pace
 from driftgauge.demo.paging import Phone
 
@@ -28,6 +28,7 @@ def test_config_is_valid_for_any_directory(path: str) -> None:
     (model,) = config.models
     assert model.reference is not None
     assert model.reference.uri == "models:/flight-delay@champion/reference.parquet"
+    assert (model.drift.ks, model.drift.psi) == (0.2, 0.4)
 
 
 def test_the_story_takes_an_hour() -> None:
@@ -42,6 +43,7 @@ def test_what_to_open() -> None:
     text = what_to_open(URL, CONFIG, pace=Pace(0.8), servers=None)
     for expected in (
         f"{URL}/ ",
+        f"{URL}/models/flight-delay ",
         f"curl -s {URL}/metrics | grep '^model_accuracy'",
         """grep '^model_feature_psi.*window="2m"'""",
         'targets: ["127.0.0.1:10210"]',
@@ -54,12 +56,34 @@ def test_what_to_open() -> None:
         assert expected in text
 
 
+def test_programs_are_called_as_the_shell_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their names on PATH; else, as after `make demo`, by where they are installed, from here if that is below."""
+    ours = tmp_path / ".venv" / "bin"
+    ours.mkdir(parents=True)
+    for name in ("mlflow", "driftgauge"):
+        (ours / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (ours / name).chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(ours / "python"))
+    monkeypatch.setenv("PATH", str(ours))
+    assert "\n  mlflow ui " in what_to_open(URL, CONFIG, pace=Pace(0.8), servers=None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert f"\n  {ours}/mlflow ui " in what_to_open(URL, CONFIG, pace=Pace(0.8), servers=None)
+    monkeypatch.chdir(tmp_path)
+    assert "\n  .venv/bin/driftgauge inspect FILE " in own_data()
+
+
 def test_what_to_open_with_servers() -> None:
     """With Prometheus and Alertmanager running, their pages and what was rendered are named instead."""
     folder = Path("/demo/alerting")
     urls = (f"http://127.0.0.1:{port}" for port in (9090, 9093, 10211))
     servers = Alerting(*urls, folder=folder, phone=Phone(folder, say=print), with_hook="")
     text = what_to_open(URL, CONFIG, pace=Pace(0.8), servers=servers)
-    for expected in ("http://127.0.0.1:9090/alerts ", "http://127.0.0.1:9093/ ", "10211/metrics ", "in /demo/alerting"):
+    for expected in (
+        "http://127.0.0.1:9090/ ",
+        "http://127.0.0.1:9093/ ",
+        "amtool alert query --alertmanager.url=http://127.0.0.1:9093 ",
+        "10211/metrics ",
+        "in /demo/alerting",
+    ):
         assert expected in text
     assert "scrape_configs" not in text

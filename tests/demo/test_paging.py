@@ -28,6 +28,7 @@ def alert(status: str = "firing", **changes: Any) -> dict[str, Any]:
             "Look.",
             "runbook_url": RUNBOOK,
             "dashboard_url": "http://localhost:3000/d/driftgauge-features",
+            "report_url": "http://127.0.0.1:10210/models/flight-delay",
         },
         **changes,
     }  # fmt: skip
@@ -66,7 +67,7 @@ def ask(server: PhoneServer, method: str, path: str, body: bytes | None = None) 
 
 
 def test_firing(phone: Phone, said: list[str], tmp_path: Path) -> None:
-    """It shows severity, state, summary, what it is about, the measured value, runbook and dashboard."""
+    """It shows severity, state, summary, what it is about, the measured value, runbook and report."""
     phone.notify([alert()])
     expected = (
         "FIRING    HIGH  ModelFeaturesDrifted: Many features of a model drifted\n"
@@ -75,7 +76,7 @@ def test_firing(phone: Phone, said: list[str], tmp_path: Path) -> None:
         "Look.\n"
         f"runbook    {RUNBOOK}\n"
         f"           {tmp_path}/runbooks/ModelFeaturesDrifted.md\n"
-        "dashboard  http://localhost:3000/d/driftgauge-features"
+        "report     http://127.0.0.1:10210/models/flight-delay"
     )
     assert said == [expected]
 
@@ -86,8 +87,15 @@ def test_resolved(tmp_path: Path) -> None:
         "RESOLVED  HIGH  ModelFeaturesDrifted: Many features of a model drifted\n"
         "model flight-delay, version 1, window 2m\n"
         f"runbook    {RUNBOOK}\n"
-        "dashboard  http://localhost:3000/d/driftgauge-features"
+        "report     http://127.0.0.1:10210/models/flight-delay"
     )
+
+
+def test_an_alert_without_a_report(tmp_path: Path) -> None:
+    """That is about the exporter, or where the address of reports is not known, leads to its dashboard."""
+    known = alert()
+    known["annotations"].pop("report_url")
+    assert shown(known, tmp_path).endswith("\ndashboard  http://localhost:3000/d/driftgauge-features")
 
 
 def test_only_news_is_shown(phone: Phone, said: list[str]) -> None:

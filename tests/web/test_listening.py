@@ -59,6 +59,21 @@ def test_the_url_can_be_opened(interface: str, host: str) -> None:
         assert fetch(url, "/-/healthy").status == 200
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("127.0.0.1:10210", "http://127.0.0.1:10210"),
+        (":80", "http://localhost:80"),
+        ("[::]:80", "http://localhost:80"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("localhost:0", ""),
+    ],
+)
+def test_the_url_of_an_address(text: str, url: str) -> None:
+    """It is known before anything listens there, unless the port is any free one."""
+    assert parse_address(text).url == url
+
+
 @pytest.mark.parametrize("off", ["not built in", "switched off"])
 def test_every_interface_without_ipv6(monkeypatch: pytest.MonkeyPatch, off: str) -> None:
     """Where there is no IPv6, every interface means every IPv4 interface."""

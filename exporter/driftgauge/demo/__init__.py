@@ -22,8 +22,8 @@
 It stands for users' training and serving code, so it writes to MLflow, which the exporter only reads.
 """
 
-from driftgauge.demo.guide import OWN_DATA
+from driftgauge.demo.guide import own_data
 from driftgauge.demo.programs import find_programs
 from driftgauge.demo.running import run_demo
 
-__all__ = ["OWN_DATA", "find_programs", "run_demo"]
+__all__ = ["find_programs", "own_data", "run_demo"]

@@ -1,5 +1,7 @@
 """The texts for the demo's user: a configuration with comments, and what to open."""
 
+import shutil
+import sys
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -44,8 +46,10 @@ ${thresholds}models:
     features:
       exclude: [$weather]
     drift:
-      # A windy week delays many flights a little. 0.1, the default, is for windows that hold more than a week.
+      # A windy week delays many flights a little, a calm one few. 0.1 and 0.2, the defaults, are for windows that hold
+      # more than a week.
       ks: 0.2
+      psi: 0.4
       # Of two days and more: part of a day is no day.
       min_samples: 2000
 """)
@@ -58,27 +62,28 @@ _USUAL: Final = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 
 _OPEN: Final = """
 Serving. Open
-  {url}/            status of the model
-  {url}/metrics     everything Prometheus gets
+  {url}/                     status of the model
+  {url}/models/{model}  report on it: what moved, how sure that is, what to do
+  {url}/metrics              everything Prometheus gets
 
 For instance
   curl -s {url}/metrics | grep '^model_accuracy'
   curl -s {url}/metrics | grep '^model_feature_psi.*window="{window}"'
   curl -s {url}/metrics | grep '^model_drifted_features{{'
 {prometheus}
-Its configuration is {config}.
-The runs behind the figures:
-  mlflow ui --backend-store-uri '{tracking_uri}'
+The exporter's configuration is {config}.
+The runs behind the figures, where links to MLflow lead (those to dashboards lead to a Grafana on port 3000):
+  {mlflow} ui --backend-store-uri '{tracking_uri}'
 
 {own}
 New flights depart until Ctrl-C.
 """
 # What to do after the demo.
-OWN_DATA: Final = """\
+_OWN_DATA: Final = """\
 For your own data
-  driftgauge inspect FILE                              what it is taken for, and a configuration to paste
-  driftgauge check-config --online driftgauge.yml      whether it fits to what is in MLflow
-  driftgauge serve --config.file=driftgauge.yml        metrics, from then on
+  {driftgauge} inspect FILE                              what it is taken for, and a configuration to paste
+  {driftgauge} check-config --online driftgauge.yml      whether it fits to what is in MLflow
+  {driftgauge} serve --config.file=driftgauge.yml        metrics, from then on
 """
 _OWN_PROMETHEUS: Final = """
 In prometheus.yml
@@ -90,8 +95,9 @@ In prometheus.yml
 """
 _OUR_PROMETHEUS: Final = """
 Prometheus and Alertmanager run too, until the demo ends
-  {prometheus}/alerts     alerts waiting and firing
-  {alertmanager}/         what would page, and what is muted
+  {prometheus}/          under Alerts: what waits and what fires
+  {alertmanager}/          what would page; Debian's has no such page, but
+    amtool alert query --alertmanager.url={alertmanager}      (--inhibited: what is muted)
   {hook}/metrics  what alerts have started: retraining, once the story turns it on
 Rules, thresholds, runbooks, and dashboards for Grafana are in {folder}
 """
@@ -124,8 +130,23 @@ def what_to_open(url: str, config: Path, *, pace: Pace, servers: Alerting | None
         prometheus=own if servers is None else _OUR_PROMETHEUS.format(**_places(servers)),
         config=config,
         tracking_uri=tracking_uri(config.parent),
-        own=OWN_DATA,
+        model=MODEL,
+        mlflow=_program("mlflow"),
+        own=own_data(),
     )
+
+
+def own_data() -> str:
+    """Return what to do after the demo."""
+    return _OWN_DATA.format(driftgauge=_program("driftgauge"))
+
+
+def _program(name: str) -> str:
+    """Return what to call a program that is installed with us: its path, unless the shell finds it by its name."""
+    ours = Path(sys.executable).with_name(name)
+    if shutil.which(name) or not ours.exists():
+        return name
+    return str(ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours)
 
 
 def target_of(url: str) -> str:

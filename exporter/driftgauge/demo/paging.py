@@ -90,7 +90,11 @@ def shown(alert: Mapping[str, Any], runbooks: Path) -> str:
     lines += [f"runbook    {url}"]
     if local.is_file():
         lines += [f"           {local}"]
-    lines += [f"dashboard  {annotations['dashboard_url']}"]
+    # The exporter answers the one; the other would need a Grafana.
+    if "report_url" in annotations:
+        lines += [f"report     {annotations['report_url']}"]
+    else:
+        lines += [f"dashboard  {annotations['dashboard_url']}"]
     return "\n".join(line for line in lines if line)
 
 

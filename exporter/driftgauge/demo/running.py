@@ -22,7 +22,7 @@ from driftgauge.demo.journal import Journal
 from driftgauge.demo.names import LABELS, PREDICTIONS
 from driftgauge.demo.pace import Pace
 from driftgauge.demo.programs import Programs
-from driftgauge.demo.replay import HOUR_SECONDS, Replay, TimeShift, hours
+from driftgauge.demo.replay import HOUR_SECONDS, Hour, Replay, TimeShift, hours
 from driftgauge.demo.story import play
 from driftgauge.demo.training import Training, train
 from driftgauge.errors import DriftgaugeError
@@ -61,13 +61,15 @@ def run_demo(
     programs: Programs | None = None,
     past: Past = Past(),
     batch_interval: float = 0.8,
+    url: str = "",
     say: Say = click.echo,
 ) -> None:
     """Prepare everything in `directory`, then call `serve` with the configuration and feed flights until it returns.
 
     programs: run next to it for alerts; without them only the exporter runs. batch_interval: seconds between hours of
-    2013. say: shows lines. Raises DriftgaugeError when the directory or the data
-    cannot be used. Once per process and directory: MLflow keeps open the database that the next start deletes.
+    2013. url: where `serve` will answer, and alerts lead; "" if that is not known. say: shows lines. Raises
+    DriftgaugeError when the directory or the data cannot be used. Once per process and directory: MLflow keeps open the
+    database that the next start deletes.
     """
     # Before the first import of MLflow.
     environment.prepare(timeout=_MLFLOW_TIMEOUT)
@@ -78,27 +80,34 @@ def run_demo(
         flights, replay = _prepared(path, past, say)
         _replay_past(replay, flights, past, pace, say)
         config = path / CONFIG_FILE
-        with _servers(programs, path / "alerting", pace, say) as servers:
+        with _servers(programs, path / "alerting", pace, url, say) as servers:
             text = config_text(path, pace, thresholds=servers.folder / FILE if servers else None)
             config.write_text(text, encoding="utf-8")
             say(f"Ready after {time.perf_counter() - began:.0f} s.")
 
-            coming = hours(flights, start=PRESENT, end=_END)
-            retraining = _Retraining(replay, servers, path)
-            on_call = servers.phone if servers else None
-            story = play(coming, on_call=on_call, retraining=retraining, say=_at_the_clock(say))
-            feeder = Feeder(replay.feed, story, interval=batch_interval, say=say)
+            coming = _story(flights, replay, servers, path, say)
+            feeder = Feeder(replay.feed, coming, interval=batch_interval, say=say)
 
-            def started(url: str) -> None:
-                say(what_to_open(url, config, pace=pace, servers=servers).rstrip())
+            def started(found: str) -> None:
+                say(what_to_open(found, config, pace=pace, servers=servers).rstrip())
                 if servers:
-                    servers.scrape(target_of(url))
+                    servers.scrape(target_of(found))
                 feeder.start()
 
             try:
                 serve(config, started)
             finally:
                 feeder.stop()
+
+
+def _story(flights: pd.DataFrame, replay: Replay, servers: Alerting | None, path: Path, say: Say) -> Iterator[Hour]:
+    """Return the hours to come as they arrive at the model."""
+    return play(
+        hours(flights, start=PRESENT, end=_END),
+        on_call=servers.phone if servers else None,
+        retraining=_Retraining(replay, servers, path),
+        say=_at_the_clock(say),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +193,7 @@ def _replay_past(replay: Replay, flights: pd.DataFrame, past: Past, pace: Pace, 
 
 
 @contextmanager
-def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> Iterator[Alerting | None]:
+def _servers(programs: Programs | None, folder: Path, pace: Pace, url: str, say: Say) -> Iterator[Alerting | None]:
     """Run the alerting; without the programs, or when they do not start, say so and go on."""
     if programs is None:
         say(_NO_PROGRAMS)
@@ -194,7 +203,7 @@ def _servers(programs: Programs | None, folder: Path, pace: Pace, say: Say) -> I
         found: Alerting | None = None
         with _step(say, "starting Prometheus, Alertmanager and driftgauge hook") as done:
             try:
-                found = stack.enter_context(alerting(programs, folder, pace=pace, say=_at_the_clock(say)))
+                found = stack.enter_context(alerting(programs, folder, pace=pace, reports=url, say=_at_the_clock(say)))
                 done(f"{found.prometheus} and {found.alertmanager}")
             except DriftgaugeError as error:
                 done(f"no alerts: {error}")

@@ -22,6 +22,11 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """Return where it is reached without TLS, or "" while its port is not known."""
+        return f"http://{_reachable(self.host)}:{self.port}" if self.port else ""
+
 
 def parse_address(text: str) -> Address:
     """Parse "127.0.0.1:10210", "[::1]:10210", "localhost:0" or ":10210". Raise ConfigError for anything else."""
