@@ -72,9 +72,12 @@ def test_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, text = ask(Registry(TRACKING, rest=30.0, clock=Clock(0)), "churn", TimeoutError("timed out"))
     assert "@registry: it did not answer in time" in text
     assert "geheim" not in text
+    _, text = ask(Registry(TRACKING, rest=30.0, clock=Clock(0)), "churn", ConnectionRefusedError("Connection refused"))
+    assert "connection refused; start the server or correct MLFLOW_REGISTRY_URI (" in text
 
     database = tmp_path / "registry.db"
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{database}")
     _, text = ask(Registry(TRACKING, rest=30.0, clock=Clock(0)), "churn")
     assert "there is no database file" in text
+    assert ("MLFLOW_REGISTRY_URI" in text, "tracking_uri" in text) == (True, False)
     assert not database.exists()

@@ -45,7 +45,7 @@ class Registry:
         for key in (name, _ALL):
             until, failure = self._refused.get(key, (0.0, None))
             if failure is not None and self._clock() < until:
-                raise _about(name, failure)
+                raise self._about(name, failure)
         try:
             with translated_errors(f"the model registry at {hidden(self.uri)}"):
                 if self.is_elsewhere:
@@ -56,10 +56,13 @@ class Registry:
         except SourceUnavailable as error:
             key = name if error.reason == FORBIDDEN else _ALL
             self._refused[key] = self._clock() + self._rest, error
-            raise _about(name, error) from None
+            raise self._about(name, error) from None
         self._refused.pop(name, None)
         self._refused.pop(_ALL, None)
 
-
-def _about(name: str, failure: SourceUnavailable) -> SourceUnavailable:
-    return SourceUnavailable(f'{failure} (it was asked about the model "{name}")', reason=failure.reason)
+    def _about(self, name: str, failure: SourceUnavailable) -> SourceUnavailable:
+        said = str(failure)
+        if self.is_elsewhere:
+            # Causes are worded for a tracking server: what there is to correct is where this address was written.
+            said = said.replace("mlflow.tracking_uri", "MLFLOW_REGISTRY_URI")
+        return SourceUnavailable(f'{said} (it was asked about the model "{name}")', reason=failure.reason)
