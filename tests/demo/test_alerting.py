@@ -25,6 +25,7 @@ def test_thresholds(interval: float) -> None:
     assert found.links.runbooks == f"{URL}/runbooks"
     off = {name for name in type(found.alerts).model_fields if not found.alert(name).enabled}
     assert off == {"ModelPerformanceEvidence", "ModelDriftEvidence", "ModelMultivariateDrift"}
+    assert found.alerts.ModelSlicesDegraded.min_labels == found.alerts.ModelPerformanceDegraded.min_labels
     # A calm week is over before it is told of.
     assert found.alerts.ModelConceptDrift.for_ > Pace(interval).window
 

@@ -64,6 +64,8 @@ alerts:
   ModelConceptDrift: {for: $lasting, keep_firing_for: $short, min_labels: 1500}
   # It would tell of each week that `drift` in driftgauge.yml lets pass.
   ModelMultivariateDrift: {enabled: false}
+  # The last labels of a version that is replaced are no week.
+  ModelSlicesDegraded: {min_labels: 1500}
   # They count real hours, of which the demo lasts none, and last until they are reset.
   ModelPerformanceEvidence: {enabled: false}
   ModelDriftEvidence: {enabled: false}
