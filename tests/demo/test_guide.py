@@ -28,7 +28,7 @@ def test_config_is_valid_for_any_directory(path: str) -> None:
     (model,) = config.models
     assert model.reference is not None
     assert model.reference.uri == "models:/flight-delay@champion/reference.parquet"
-    assert (model.drift.ks, model.drift.psi) == (0.2, 0.4)
+    assert (model.drift.ks, model.drift.psi) == (0.3, 0.4)
 
 
 def test_the_story_takes_an_hour() -> None:

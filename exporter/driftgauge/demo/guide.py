@@ -48,7 +48,7 @@ ${thresholds}models:
     drift:
       # A windy week delays many flights a little, a calm one few. 0.1 and 0.2, the defaults, are for windows that hold
       # more than a week.
-      ks: 0.2
+      ks: 0.3
       psi: 0.4
       # Of two days and more: part of a day is no day.
       min_samples: 2000
