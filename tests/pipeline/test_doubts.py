@@ -42,8 +42,8 @@ def said(reference: Columns | None = None, live: Columns | None = None, labelled
     state = ModelState(a_model(), compiled, totals=totals, predictions=predictions, outcomes=outcomes)
     memory = Memory(state, "", {}, Cursor({}))
     with capture_logs() as logs:
-        say_doubts(memory, 1)
-        say_doubts(memory, 2)
+        say_doubts(memory, state, 1)
+        say_doubts(memory, state, 2)
     assert [remark.reason for remark in memory.journal.remarks.values()] == [log["reason"] for log in logs]
     return [log["reason"] for log in logs]
 

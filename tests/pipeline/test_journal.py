@@ -135,5 +135,19 @@ def test_the_journal_survives_a_restart(folder: Folder) -> None:
         assert pipeline.memory("m").journal == before
 
 
+def test_what_is_said_of_a_model_as_a_whole_survives_a_restart(folder: Folder) -> None:
+    """Why there is no accuracy is known to the next process, though there is no new file then."""
+    (model,) = folder.config.models
+    config = folder.config.model_copy(update={"models": (model.model_copy(update={"task": "multiclass"}),)})
+    rows = [f'{{"prediction": "{"ab"[at % 2]}", "label": "{"xy"[at % 2]}"}}\n' for at in range(20)]
+    (folder.files / "a.jsonl").write_text("".join(rows))
+    os.utime(folder.files / "a.jsonl", (START / MICROSECONDS, START / MICROSECONDS))
+    classes = Folder(folder.files, config)
+    before, _ = classes.refreshed()
+    assert [remark.reason for remark in before.remarks.values()] == ["no_class_in_common"]
+    after, _ = classes.refreshed(START + HOUR)
+    assert after == before
+
+
 def _warnings(log: str) -> list[str]:
     return [line for line in log.splitlines() if "warning" in line and "artifact=" in line]

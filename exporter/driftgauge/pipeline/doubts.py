@@ -24,14 +24,14 @@ _log = structlog.get_logger("driftgauge.pipeline")
 _MANY_ROWS: Final = 20
 
 
-def say_doubts(memory: Memory, now: int) -> None:
-    """Log what is doubtful of a model since rows were added, once each, and note it for the landing page."""
-    for note in _of_versions(memory.state):
+def say_doubts(memory: Memory, state: ModelState, now: int) -> None:
+    """Log what is doubtful of a model in a state that is to be its own, once each, and note it for the landing page."""
+    for note in _of_versions(state):
         remark = Remark("doubt", note.reason, note.column, note.example, note.text, "", first=now, last=now)
         if remark.key not in memory.said:
             memory.says(remark)
             _log.warning(
-                "model read with doubt", model=memory.state.config.name, reason=note.reason,
+                "model read with doubt", model=state.config.name, reason=note.reason,
                 column=note.column, example=note.example, hint=note.text,
             )  # fmt: skip
 

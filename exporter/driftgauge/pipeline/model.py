@@ -264,13 +264,13 @@ class ModelRefresh:
         del delta
         if finish is None:
             say_notes(memory, notes, terms.now)
+            say_doubts(memory, memory.state, terms.now)
         memory.files |= {(record.source, record.path): record for record in records}
         # A smaller step leaves too little behind to be worth the time.
         is_large = rows >= pace.step_rows
         self._store.settle(after_large=is_large)
         if is_large:
             trim()
-        say_doubts(memory, terms.now)
         name, files, waiting = memory.state.config.name, len(records), memory.state.joining.predictions
         _log.info("batches committed", model=name, files=files, rows=rows, waiting=waiting)
 
@@ -288,6 +288,8 @@ class ModelRefresh:
                 write_cursor(tx, cursor.kept, known=known)
             if is_anything_old(state, terms):
                 state = forget(tx, state, terms)
+            # Before the journal is stored: a process that starts anew has no other way to know.
+            say_doubts(memory, state, terms.now)
             read = Totals.combine([state.totals, memory.repeated])
             memory.journal = memory.journal.counting(noted.totals, read, terms.now)
             if memory.journal is not noted.journal:
