@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
+import pyarrow as pa
 import pytest
 
 from data_builders import MICROS, a_model
@@ -104,6 +105,17 @@ def test_the_verdict(drifted: Mapping[str, Any]) -> None:
     assert (nothing["status"], nothing["sentence"]) == (
         "unknown",
         "Nothing can be said yet: no prediction of this model was read.",
+    )
+
+
+def test_labels_that_give_no_figures() -> None:
+    """Labels of classes that are never predicted are not passed over: they came, and nothing follows from them."""
+    rows = replace(rows_of(ROWS, seed=1), label=pa.array(["x", "y"] * (ROWS // 2)))
+    predictions, outcomes = panes_of(rows, None, version="2", hours_ago=2)
+    state = replace(a_state(days=1), reference=None, baseline={}, predictions=predictions, outcomes=outcomes)
+    assert of(a_subject(state))["verdict"]["sentence"] == (
+        "No alert holds, and version 2 cannot be judged yet: it has no reference, "
+        "its 400 labels in the window give no figures of performance."
     )
 
 

@@ -56,8 +56,12 @@ def _why(document: dict[str, Any]) -> str:
     lacking = []
     if not document["reference"]["rows"]:
         lacking.append("it has no reference")
-    if not document["performance"]["labels"]:
-        lacking.append("no labels came in the window")
+    labels = document["performance"]["labels"]
+    lacking.append(
+        f"its {labels:,} labels in the window give no figures of performance"
+        if labels
+        else "no labels came in the window"
+    )
     if not document["period"]["predictions"]:
         lacking.append("no predictions came in the window")
-    return ", ".join(lacking) or "there are too few rows in the window"
+    return ", ".join(lacking)
