@@ -44,7 +44,14 @@ def said(reference: Columns | None = None, live: Columns | None = None, labelled
     with capture_logs() as logs:
         say_doubts(memory, state, 1)
         say_doubts(memory, state, 2)
-    assert [remark.reason for remark in memory.journal.remarks.values()] == [log["reason"] for log in logs]
+    remarks = memory.journal.remarks.values()
+    assert [(remark.reason, remark.count) for remark in remarks] == [(log["reason"], 1) for log in logs]
+    # The next process says it again, and counts nothing again.
+    anew = Memory(state, "", {}, Cursor({}), journal=memory.journal)
+    with capture_logs() as again:
+        say_doubts(anew, state, 3)
+    assert again == logs
+    assert [(remark.count, remark.last) for remark in anew.journal.remarks.values()] == [(1, 3)] * len(logs)
     return [log["reason"] for log in logs]
 
 

@@ -1,6 +1,7 @@
 """What is said of a model as a whole: predictions, labels and reference that do not speak of the same."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -29,7 +30,8 @@ def say_doubts(memory: Memory, state: ModelState, now: int) -> None:
     for note in _of_versions(state):
         remark = Remark("doubt", note.reason, note.column, note.example, note.text, "", first=now, last=now)
         if remark.key not in memory.said:
-            memory.says(remark)
+            # A process that starts anew says it again, of nothing new.
+            memory.says(replace(remark, count=int(remark.key not in memory.journal.remarks)))
             _log.warning(
                 "model read with doubt", model=state.config.name, reason=note.reason,
                 column=note.column, example=note.example, hint=note.text,
