@@ -34,6 +34,7 @@ FINE: Values = {
     "model_accuracy": {("1", "24h"): 0.9, ("1", "7d"): 0.91},
     "model_performance_baseline": {("1", "accuracy"): 0.92},
     "model_performance_degradation": {("1", "24h", "accuracy"): 0.02},
+    "model_concept_drift_zscore": {("1", "24h", "accuracy"): 4.0},
 }
 
 
@@ -112,6 +113,16 @@ def test_thresholds(alert: str, family: str, labels: tuple[str, ...], fine: floa
     assert name == alert
     assert text
     assert state(at(beyond)) == STATES[alert]
+
+
+@pytest.mark.parametrize(
+    ("zscores", "fires"), [((4.0, -3.0), True), ((3.0, -4.0), False), ((-4.0,), False), ((4.0,), True)]
+)
+def test_a_relation_that_changed_for_the_better(zscores: tuple[float, ...], *, fires: bool) -> None:
+    """What is right more often than expected is flagged, and nobody is woken."""
+    metrics = {("1", "24h", metric): value for metric, value in zip(("accuracy", "recall"), zscores, strict=False)}
+    flagged = {"model_concept_drift_detected": {("1", "24h"): 1}, "model_concept_drift_zscore": metrics}
+    assert [name for name, _ in said({**FINE, **flagged})] == ["ModelConceptDrift"] * fires
 
 
 def test_a_shift_of_the_output_is_no_luck() -> None:

@@ -163,6 +163,8 @@ def _performance(draw: Drawing, at: tuple[str, str], metric: str) -> None:
             draw.put(family, middle + draw.rng.uniform(0, 0.1), *at, metric, "upper")
     if draw.often(0.4):
         draw.put("model_estimate_error", draw.near(0.05) * draw.rng.choice([-1, 1]), *at, metric)
+    if draw.often(0.8):
+        draw.put("model_concept_drift_zscore", 3 * draw.rng.normal(), *at, metric)
     for part in ("inputs", "concept"):
         draw.put("model_performance_change", draw.rng.normal(), *at, metric, part)
 

@@ -19,6 +19,7 @@ FINE: Values = {
     "model_performance_bound accuracy upper": 0.91,
     "model_estimated_performance_bound accuracy upper": 0.9,
     "model_concept_drift_detected": 0,
+    "model_concept_drift_zscore accuracy": 4,
     "model_drifted_features": 0,
     "model_drifted_features_ratio": 0,
 }

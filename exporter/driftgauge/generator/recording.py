@@ -192,6 +192,8 @@ RECORDINGS: Final[Mapping[str, Recording]] = MappingProxyType(
         "version:model_estimate_error:max": _estimate_error("max"),
         "version:model_estimate_error:min": _estimate_error("min"),
         "version:model_concept_drift_detected:max": _worst("model_concept_drift_detected"),
+        "version:model_concept_drift_zscore:max": _worst("model_concept_drift_zscore"),
+        "version:model_concept_drift_zscore:min": _worst("model_concept_drift_zscore", how="min"),
         "version:model_segments_worse:max": _worst("model_segments_worse"),
         "version:model_evidence_log10:max": Recording(("model", "version", "signal"), _evidence),
         "version:model_retraining_recommended:max": Recording(("model", "version", "reason"), _recommended),

@@ -74,16 +74,28 @@ def _estimated(thresholds: Thresholds, case: Case[EstimatedDegraded]) -> Iterato
 
 
 def concept_drift(thresholds: Thresholds) -> Alarm | None:
-    """Look at the flag of a changed relation to the label."""
+    """Look at the flag of a changed relation to the label, where the metric that is farthest off is worse for it.
+
+    Whoever is right more often than expected need not be woken.
+    """
     target = Target.of(thresholds)
+    labels = target.by(*VERSION)
     found = cases(thresholds, lambda alerts: alerts.ModelConceptDrift, lambda w: w.performance.name)
     return version_alarm(
         thresholds,
         found,
-        condition=lambda case: [f"{of_case('version:model_concept_drift_detected:max', case)} == 1"],
+        condition=lambda case: [
+            "\n".join(
+                (
+                    f"{of_case('version:model_concept_drift_detected:max', case)} == 1",
+                    f"and on {labels} {of_case('version:model_concept_drift_zscore:max', case)}",
+                    f"  + on {labels} {of_case('version:model_concept_drift_zscore:min', case)} > 0",
+                )
+            )
+        ],
         summary="The relation of a model's inputs to the label changed",
-        facts=f"labelled predictions {IN_WINDOW} are right less (or more) often than their inputs explain: what the "
-        "model learnt no longer holds, or the labels are wrong",
+        facts=f"labelled predictions {IN_WINDOW} are worse than their inputs explain: what the model learnt no longer "
+        "holds, or the labels are wrong",
         look=f"First ask which labels came early: these are no random sample.{known_labels(target)}"
         f"{_unexplained(target)}{_worst_slices(target)}\n"
         "Then read some of the wrong ones: did the labels change, or the world?",
