@@ -20,6 +20,8 @@ from driftgauge.generator.recording import VERSION
 from driftgauge.generator.rule import Alarm
 from driftgauge.generator.thresholds import Thresholds
 
+# What is left of a feature that more rows than these lack is few and special; `ModelMissingValues` speaks for it.
+_MOST: Final = 0.5
 _SHARE: Final = "{{ $value | humanizePercentage }}"
 
 
@@ -75,14 +77,20 @@ def _worst_feature(
     look: str,
     moved: bool = False,
 ) -> Alarm | None:
-    """Return an alert on the worst feature; moved: only of those that are not known to be as the reference is."""
+    """Return an alert on the worst feature.
+
+    moved: only of features that most rows have, and that are not known to be as the reference is.
+    """
     target = Target.of(thresholds)
     features = f"max by (feature) ({lookup(family, target, *VERSION)}) > 0"
     series, unless = f"feature:{family}:max", ""
     of_case_limit = by_case(found, lambda case: percent(limit(case.limits)))
     if moved:
-        features += f" unless max by (feature) ({lookup('model_feature_drift_detected', target, *VERSION)}) == 0"
-        unless = f"\n  unless on {target.by(*VERSION, 'feature')} feature:model_feature_drift_detected:max == 0\n"
+        left_out = {"model_feature_drift_detected": "== 0", "model_feature_missing_ratio": f"> {number(_MOST)}"}
+        for each, holds in left_out.items():
+            features += f" unless max by (feature) ({lookup(each, target, *VERSION)}) {holds}"
+            unless += f"\n  unless on {target.by(*VERSION, 'feature')} feature:{each}:max {holds}"
+        unless += "\n"
     return version_alarm(
         thresholds,
         found,
