@@ -31,6 +31,7 @@ settings.load_profile("patient")
 *_processors, _ = structlog.get_config()["processors"]
 _plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*_processors, _plain])
+_LOGGING: Final = structlog.get_config()
 
 _HERE: Final = Path(__file__).parent
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
@@ -56,6 +57,12 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         del os.environ["TMPDIR"]
     else:
         os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> None:
+    """Undo what a command that ran in this process configured: after one that logs errors only, nothing is captured."""
+    structlog.configure(**_LOGGING)
 
 
 # Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.
