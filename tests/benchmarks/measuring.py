@@ -204,12 +204,15 @@ def descendants(pid: int) -> list[int]:
 
 
 def process_cpu(pid: int) -> float:
-    """Return the CPU seconds of a running process; 0 when it has ended."""
+    """Return the CPU seconds of a running process and of its children that have ended; 0 when it has ended itself.
+
+    Workers are children of the server that they are forked from.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    return sum(map(int, fields[11:15])) / _TICK
 
 
 def peak() -> float:
