@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import structlog
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped] # it has no types
 
 from driftgauge.__main__ import use_one_thread
 from installed import Program, found
@@ -121,9 +121,9 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc] # it has no types
         return "tests/demo" if file.startswith("tests/demo/") and file != "tests/demo/test_command.py" else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
-    """Say how tests are divided among processes."""
-    return _ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    """Say how whole files are divided among processes; another way that was asked for is xdist's own."""
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

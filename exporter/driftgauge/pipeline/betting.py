@@ -119,15 +119,15 @@ class _Table:
 
     def _expected(self, panes: Sequence[Pane]) -> tuple[float, float] | None:
         """Return how many predictions are expected to be right and wrong; None where some could not be judged."""
-        pane = Pane.combine(panes)
-        aggregate = pane.find("estimate", Expected)
-        if self._estimator is None or aggregate is None:
+        if self._estimator is None:
             return None
-        found = self._estimator.estimates(aggregate, rows=pane.rows, scored=holds_scores(pane)).get("accuracy")
-        if found is None:
+        aggregate = Expected.combine([found for pane in panes if (found := pane.find("estimate", Expected))])
+        rows, scored = sum(pane.rows for pane in panes), any(map(holds_scores, panes))
+        estimate = self._estimator.estimates(aggregate, rows=rows, scored=scored).get("accuracy")
+        if estimate is None:
             return None
-        right = found.value * (rows := self._estimator.predictions(aggregate))
-        return right, rows - right
+        judged = self._estimator.predictions(aggregate)
+        return judged * estimate.value, judged * (1 - estimate.value)
 
     @cached_property
     def _estimator(self) -> FittedBinary | FittedMulticlass | None:
