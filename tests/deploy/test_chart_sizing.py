@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -13,22 +13,30 @@ _MIB: Final = 2**20
 _FLEETS: Final = re.compile(r"^\| B9 \|.*?(\d+) models(?: x (\d+) features)?.*?([\d,]+) MB\)", re.MULTILINE)
 
 
-def _request(models: int, features: int, rows: int, *, shards: int = 1) -> int:
+def _request(models: int, features: int, rows: int, **values: Any) -> int:
     """Return the MiB that the chart asks for."""
     sizing = {"models": models, "features": features, "rows": rows}
-    memory: str = exporter_of(rendered({"sizing": sizing, "shards": shards}))["resources"]["requests"]["memory"]
+    memory: str = exporter_of(rendered({"sizing": sizing, **values}))["resources"]["requests"]["memory"]
     return int(memory.removesuffix("Mi"))
 
 
+@pytest.mark.parametrize("rule", ["effect", "budget"])
 @pytest.mark.parametrize(("models", "features", "rows"), [(1, 50, 100_000), (12, 120, 2_000_000), (200, 500, 10**9)])
-def test_formula(models: int, features: int, rows: int) -> None:
-    """Reference, panes and occupied cells of each model, with the default grid and three windows, and the processes."""
-    points, panes = 10_000 + 4_110, 45 * 3
-    reference = features * (points * 24 + 2_000)
-    occupied = features * min(rows, panes * 2 * (2 * points + 1))
-    model = reference + panes * (6_000 + features * 400) + 16 * occupied
+def test_formula(models: int, features: int, rows: int, rule: str) -> None:
+    """Reference, panes and sums of each model, with the default grid and three windows, and the processes.
 
-    assert _request(models, features, rows) == pytest.approx(1_100 + models * model / _MIB, abs=2)
+    When flags are judged as panes close, what windows had then is summed up too.
+    """
+    points, windows = 10_000 + 4_110, 3
+    reference, panes = features * (points * 24 + 2_000), 45 * windows
+    column = 2 * (2 * points + 1)
+    occupied = min(rows, panes * column) + min(rows, windows * column)
+    occupied += min(windows * rows, windows * column) if rule == "budget" else 0
+    model = reference + panes * (6_000 + features * 400) + 16 * features * occupied
+
+    judged = {"name": "churn", "predictions": {"experiment": "/monitoring/churn"}, "drift": {"rule": rule}}
+    found = _request(models, features, rows, config={"models": [judged]})
+    assert found == pytest.approx(1_100 + models * model / _MIB, abs=2)
 
 
 def test_what_was_measured_fits() -> None:

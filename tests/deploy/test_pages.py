@@ -48,7 +48,7 @@ def test_table_of_memory_is_the_formula() -> None:
     rows = _ROW.findall(page)
     assert len(rows) == 4
     for features, count, model, *fleets in rows:
-        needed = int(features) * (350_000 + 16 * int(count.replace(",", ""))) + 3_000_000
+        needed = int(features) * (350_000 + 32 * int(count.replace(",", ""))) + 3_000_000
         assert int(model) == pytest.approx(needed / 1e6, rel=0.1)
         for models, gigabytes in zip((1, 20, 100), fleets, strict=True):
             assert not gigabytes or float(gigabytes) == pytest.approx(1.1 + models * needed / 1e9, rel=0.1)

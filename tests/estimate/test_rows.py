@@ -158,7 +158,7 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sums == pytest.approx(np.add.reduceat(at_once[1], [0, *ends[:-1]], axis=1), rel=1e-12)
 
 
-def test_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """All rows of a reference, or of a large one rows at even distances over all of its chunks."""
     rows = mixed(1, 6000)
     chunks = [rows.span(slice(0, 1001)), rows.span(slice(1001, 2500)), rows.span(slice(2500, 6000))]
@@ -168,8 +168,9 @@ def test_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     for step in (1, 6):
         if step > 1:
             monkeypatch.setattr(of_rows, "MOST_VALUES", 4 * 1000)
-        for found, all_rows in zip(matrix.sample(chunks, 6000), expected, strict=True):
-            assert np.array_equal(found, all_rows[:, ::step])
+        found = matrix.sampled_shares(chunks), matrix.sampled_ranks(chunks)
+        for some, all_rows in zip(found, expected, strict=True):
+            assert np.array_equal(some, all_rows[:, ::step])
 
 
 def test_fingerprint() -> None:

@@ -63,7 +63,7 @@ def test_equals_scikit_learn() -> None:
     """Shares and the most unusual rows are those by Ledoit's and Wolf's covariance of one half of the reference."""
     rows = drawn(2, 5000)
     matrix = signal(REFERENCE).matrix
-    known, window = (matrix.sample([part], len(part))[1] for part in (drawn(1, 20_000), rows))
+    known, window = (matrix.sampled_ranks([part]) for part in (drawn(1, 20_000), rows))
     oracle = LedoitWolf().fit(known[:, ::2].T)
     cuts = np.quantile(oracle.mahalanobis(known[:, 1::2].T), [0.99, 0.999], method="weibull")
     distances = oracle.mahalanobis(window.T)

@@ -60,8 +60,8 @@ def test_equals_the_formula() -> None:
     """What is published is what the spectrum says of the rows of the matrix."""
     reference, window = a_reference(mixed(1, 2000)), mixed(2, 3000)
     matrix = RowMatrix.of(reference)
-    _, known = matrix.sample([mixed(1, 2000)], 2000)
-    _, ranks = matrix.sample([window], 3000)
+    known = matrix.sampled_ranks([mixed(1, 2000)])
+    ranks = matrix.sampled_ranks([window])
     spectrum = Spectrum.fit(known, seed=int(reference.layout.fingerprint, 16))
     assert spectrum is not None
     expected = spectrum.compare(3000, spectrum.values(ranks).sum(axis=1, dtype=np.float64))

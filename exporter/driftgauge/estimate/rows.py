@@ -10,10 +10,11 @@ mean among midranks. A category that the reference never had has the share 0 and
 are the same in all reference rows are left out. Everything follows from the compiled reference.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Final, Self
 
 import numpy as np
@@ -161,18 +162,25 @@ class RowMatrix:
             starts = np.concatenate([[0], ends[first:last] - start])
             yield Block(some[: height - behind], some[ahead:], start, first, starts)
 
-    def sample(self, chunks: Sequence[Columns], rows: int) -> tuple[FloatArray, FloatArray]:
-        """Return `Block.shares` and `Block.ranks` of reference rows, all or some at even distances, in their order."""
-        height = len(self._with_shares) + len(self.rank_names)
-        step = -(-rows * height // MOST_VALUES)
-        shares, ranks, before = [np.empty((len(self.share_names), 0))], [np.empty((len(self.rank_names), 0))], 0
+    def sampled_shares(self, chunks: Sequence[Columns]) -> FloatArray:
+        """Return `Block.shares` of reference rows, all or some at even distances, in their order."""
+        return self._sampled(chunks, len(self.share_names), attrgetter("shares"))
+
+    def sampled_ranks(self, chunks: Sequence[Columns]) -> FloatArray:
+        """Return `Block.ranks` of the same rows."""
+        return self._sampled(chunks, len(self.rank_names), attrgetter("ranks"))
+
+    def _sampled(self, chunks: Sequence[Columns], height: int, of: Callable[[Block], FloatArray]) -> FloatArray:
+        rows, values = sum(map(len, chunks)), len(self._with_shares) + len(self.rank_names)
+        step = max(1, -(-rows * values // MOST_VALUES))
+        found, before, done = np.empty((height, -(-rows // step))), 0, 0
         for chunk in chunks:
             chosen = chunk.take(np.arange(-before % step, len(chunk), step)) if step > 1 else chunk
             for block in self.blocks(chosen, np.array([len(chosen)])):
-                shares.append(block.shares.copy())
-                ranks.append(block.ranks.copy())
+                found[:, done + block.rows.start : done + block.rows.stop] = of(block)
             before += len(chunk)
-        return np.concatenate(shares, axis=1), np.concatenate(ranks, axis=1)
+            done += len(chosen)
+        return found
 
     @cached_property
     def _with_shares(self) -> tuple[Category, ...]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
 from random import Random
+from threading import Lock
 from typing import Final, TypeVar
 
 from driftgauge.config import Config
@@ -77,6 +78,7 @@ class Pipeline:
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._stopping = stopping
         self._turns = Turns(_MODELS_AT_ONCE)
+        self._computing = Lock()
         self._pace = pace
         self._means = Means(
             config=config,
@@ -155,7 +157,8 @@ class Pipeline:
     def model(self, name: str, turn: Turn, now: int, then: Then[T]) -> T:
         """Read what is new of one model and forget what is old, as of `now` (µs); ends the turn.
 
-        Returns what comes `then` in the same turn, given the model, that time and why it failed if it did.
+        Returns what comes `then` in the same turn, of one model at a time: given the model, that time and why it failed
+        if it did.
         Raises Stopped if so asked.
         """
         try:
@@ -168,6 +171,9 @@ class Pipeline:
                     refresh = ModelRefresh(self._means, memory, now=now, readers=readers, turn=turn)
                     failure = attempt(memory, refresh.run, now, wait=wait)
             turn.goes_on()
-            return then(memory, now, failure)
+            # Statistics are thousands of short operations, each of which frees the interpreter for another thread: two
+            # models at once take longer than one after the other.
+            with self._computing:
+                return then(memory, now, failure)
         finally:
             turn.end()

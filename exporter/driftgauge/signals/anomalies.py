@@ -186,7 +186,7 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
     reason = too_few(reference, len(matrix.rank_names), rows=_FEW_ROWS, per_column=_ROWS_PER_COLUMN)
     if reason:
         return {"reason": reason}
-    _, ranks = matrix.sample(chunks, reference.rows)
+    ranks = matrix.sampled_ranks(chunks)
     surroundings = Surroundings.fit(ranks)
     state = surroundings.to_state()
     return {**state, "digest": digest_of(matrix.fingerprint, *state.values())}

@@ -109,7 +109,7 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
     reason = too_few(reference, len(matrix.rank_names), rows=_FEW_ROWS, per_column=_ROWS_PER_COLUMN)
     if reason:
         return {"reason": reason}
-    _, ranks = matrix.sample(chunks, reference.rows)
+    ranks = matrix.sampled_ranks(chunks)
     # Never of the clock: the same reference gives the same frequencies.
     spectrum = Spectrum.fit(ranks, seed=int(reference.layout.fingerprint, 16))
     if spectrum is None:

@@ -171,7 +171,7 @@ def learn(chunks: Sequence[Columns], reference: Reference, _model: ModelConfig) 
     reason = too_few(reference, len(matrix.share_names), rows=_FEW_ROWS, per_column=_ROWS_PER_COLUMN)
     if reason:
         return {"reason": reason}
-    shares, _ = matrix.sample(chunks, reference.rows)
+    shares = matrix.sampled_shares(chunks)
     whole = Components.fit(shares)
     # No row is measured by components that were fitted on it: that would make the cut and the baseline too low.
     one, other = halves(shares)
