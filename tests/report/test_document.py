@@ -15,6 +15,7 @@ import pytest
 from data_builders import MICROS, a_model
 from driftgauge.generator.runbooks import mitigation
 from driftgauge.generator.thresholds import shipped
+from driftgauge.reference import Reference
 from driftgauge.report import Days, NotPublished, document
 from driftgauge.samples import Sample
 from driftgauge.snapshot import Identity, ModelState
@@ -111,12 +112,24 @@ def test_the_verdict(drifted: Mapping[str, Any]) -> None:
 def test_labels_that_give_no_figures() -> None:
     """Labels of classes that are never predicted are not passed over: they came, and nothing follows from them."""
     rows = replace(rows_of(ROWS, seed=1), label=pa.array(["x", "y"] * (ROWS // 2)))
-    predictions, outcomes = panes_of(rows, None, version="2", hours_ago=2)
-    state = replace(a_state(days=1), reference=None, baseline={}, predictions=predictions, outcomes=outcomes)
-    assert of(a_subject(state))["verdict"]["sentence"] == (
-        "No alert holds, and version 2 cannot be judged yet: it has no reference, "
-        "its 400 labels in the window give no figures of performance."
+    known = a_state(days=1)
+
+    def verdict(reference: Reference | None) -> Mapping[str, Any]:
+        predictions, outcomes = panes_of(rows, reference, version="2", hours_ago=2)
+        state = replace(known, reference=reference, baseline={}, predictions=predictions, outcomes=outcomes)
+        found: Mapping[str, Any] = of(a_subject(state))["verdict"]
+        return found
+
+    without_figures = "its 400 labels in the window give no figures of performance"
+    assert verdict(None)["sentence"] == (
+        f"No alert holds, and version 2 cannot be judged yet: it has no reference, {without_figures}."
     )
+    assert verdict(known.reference) == {
+        "status": "unknown",
+        "severity": None,
+        "sentence": f"No alert holds for version 2: {without_figures}, "
+        "accuracy is expected to be 0.9031, without labels, in 24h, 0 of 4 features drifted in 24h.",
+    }
 
 
 def test_findings_come_with_what_is_to_be_done(drifted: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from driftgauge.report.columns import features, labels_drift, output
 from driftgauge.report.findings import findings
 from driftgauge.report.history import Days, history
 from driftgauge.report.links import links_of
-from driftgauge.report.performance import performance, whole
+from driftgauge.report.performance import is_unmeasured, performance, whole
 from driftgauge.report.quality import labels, quality
 from driftgauge.report.rows import slices, unusual
 from driftgauge.report.subject import Chosen
@@ -83,7 +83,8 @@ def _period(chosen: Chosen) -> dict[str, Any]:
 
 def _verdict(chosen: Chosen, found: dict[str, Any]) -> dict[str, Any]:
     holding = chosen.subject.findings
-    judged = found["features"]["monitored"] or any(row["value"] is not None for row in found["performance"]["metrics"])
+    measured = any(row["value"] is not None for row in found["performance"]["metrics"])
+    judged = measured or (found["features"]["monitored"] and not is_unmeasured(found["performance"]))
     status = "action_required" if holding else "healthy" if judged else "unknown"
     severity = holding[0].severity if holding else None
     return {"status": status, "severity": severity, "sentence": sentence(chosen, found)}

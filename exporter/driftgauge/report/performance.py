@@ -1,5 +1,6 @@
 """How good a window's predictions were, or are expected to be: the part of a report on performance."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from driftgauge.config.fields import METRICS
@@ -78,6 +79,11 @@ def _confusion(chosen: Chosen) -> dict[str, Any] | None:
     if not names:
         return None
     return {"classes": names, "rows": [[counts.get((true, predicted), 0) for predicted in names] for true in names]}
+
+
+def is_unmeasured(found: Mapping[str, Any]) -> bool:
+    """Return whether labels came and nothing follows from them, as when they share no class with the predictions."""
+    return bool(found["labels"]) and all(row["value"] is None for row in found["metrics"])
 
 
 def whole(value: float | None) -> int | None:

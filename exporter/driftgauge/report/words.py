@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from driftgauge.report.performance import is_unmeasured
 from driftgauge.report.subject import Chosen
 
 _MOST_NAMED = 3
@@ -16,7 +17,8 @@ def sentence(chosen: Chosen, document: dict[str, Any]) -> str:
     known = [*_performance(chosen, document), *_drift(chosen, document)]
     if not known:
         return f"No alert holds, and version {chosen.version} cannot be judged yet: {_why(document)}."
-    return f"No alert holds for version {chosen.version}: {', '.join(known)}."
+    unmeasured = [_unmeasured(document)] if is_unmeasured(document["performance"]) else []
+    return f"No alert holds for version {chosen.version}: {', '.join([*unmeasured, *known])}."
 
 
 def _of_findings(chosen: Chosen) -> str:
@@ -52,16 +54,16 @@ def _drift(chosen: Chosen, document: dict[str, Any]) -> list[str]:
     return [f"{drifted or 0} of {monitored} features drifted in {chosen.window.name}"]
 
 
+def _unmeasured(document: dict[str, Any]) -> str:
+    return f"its {document['performance']['labels']:,} labels in the window give no figures of performance"
+
+
 def _why(document: dict[str, Any]) -> str:
     lacking = []
     if not document["reference"]["rows"]:
         lacking.append("it has no reference")
-    labels = document["performance"]["labels"]
-    lacking.append(
-        f"its {labels:,} labels in the window give no figures of performance"
-        if labels
-        else "no labels came in the window"
-    )
+    without = is_unmeasured(document["performance"])
+    lacking.append(_unmeasured(document) if without else "no labels came in the window")
     if not document["period"]["predictions"]:
         lacking.append("no predictions came in the window")
     return ", ".join(lacking)
