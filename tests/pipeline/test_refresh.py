@@ -1,5 +1,6 @@
 """A refresh over a real MLflow store: what is found, joined, counted and refused."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -251,6 +252,22 @@ def test_missing_experiment_does_not_stop_others(bench: Bench) -> None:
     assert (list(report.failures), reason, counted) == (["lost"], "missing", [0, 4])
     assert "'/monitoring/churn'" in message
     assert "create it or correct" in message
+
+
+def test_models_are_computed_one_by_one(bench: Bench) -> None:
+    """What comes after a refresh keeps the interpreter busy: of several models it never runs at once."""
+    busy, most = 0, 0
+
+    def computed(*_: object) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        time.sleep(0.01)
+        busy -= 1
+
+    with bench.opened(bench.config(*(a_model(f"m{n}") for n in range(8)))) as pipeline:
+        assert len(pipeline.each(NOW, computed)) == 8
+    assert most == 1
 
 
 def test_mlflow_away(bench: Bench) -> None:
