@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.demo
 # Where this is set, each of the many processes that tests start would compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -20,12 +21,16 @@ check: lint contracts docs-check generate-check
 pure: $(STAMP)
 	$(BIN)/python -m pytest --quiet --pure --numprocesses=2 --dist=worksteal -m "not no_cover" tests
 
+define VENV_WITH_PIP
+@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+@echo "Installing into $(VENV): some minutes, once"
+$(PYTHON) -m venv $(VENV)
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+endef
+
 # The stamp is newer than what it was installed from, so a changed dependency is installed by the next make.
 $(STAMP): pyproject.toml exporter/client/pyproject.toml tests/deploy/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
-	@echo "Installing into $(VENV): some minutes, once"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(VENV_WITH_PIP)
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable exporter/client --editable .
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/deploy/requirements.txt
 	@# What most processes import is compiled here, once, and not by each of the many that tests start at once.
@@ -178,8 +183,14 @@ image-test: $(STAMP)
 	@./tests/install-servers image
 	PYTHONPATH=tests $(BIN)/python -m image
 
-demo: $(STAMP)
+# What only developers need is not installed for it; who has that has what the demo needs.
+demo: $(or $(wildcard $(STAMP)),$(DEMO))
 	$(BIN)/driftgauge demo
+
+$(DEMO): pyproject.toml exporter/client/pyproject.toml
+	$(VENV_WITH_PIP)
+	$(BIN)/python -m pip install --quiet --editable exporter/client --editable '.[demo]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) .bench .servers .image dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
