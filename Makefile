@@ -23,7 +23,7 @@ pure: $(STAMP)
 
 define VENV_WITH_PIP
 @$(PYTHON) -c 'import sys; sys.exit("driftgauge needs Python >= 3.11: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
-@echo "Installing into $(VENV): some minutes, once"
+@echo "Installing into $(VENV): a minute or more, once"
 $(PYTHON) -m venv $(VENV)
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 endef
@@ -189,7 +189,7 @@ demo: $(or $(wildcard $(STAMP)),$(DEMO))
 
 $(DEMO): pyproject.toml exporter/client/pyproject.toml
 	$(VENV_WITH_PIP)
-	$(BIN)/python -m pip install --quiet --editable exporter/client --editable '.[demo]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable exporter/client --editable '.[demo]'
 	touch $@
 
 clean:
