@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test: lint contracts docs-check generate-check
 	$(MAKE) --jobs=2 types unit
 
-# The loop of daily work, within a minute on two cores: without servers, programs, waiting, MLflow and coverage, and
+# The loop of daily work, in a minute or one and a half: without servers, programs, waiting, MLflow and coverage, and
 # without tests marked `no_cover`, which only repeat what others run. `--pure` is in tests/conftest.py.
 check: lint contracts docs-check generate-check
 	$(MAKE) --jobs=2 types pure

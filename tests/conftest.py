@@ -25,6 +25,7 @@ use_one_thread()
 # How long an example takes depends on what else the machine does. Few examples keep `make test` short; `make thorough`
 # tries many.
 settings.register_profile("patient", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "10")))
+settings.register_profile("quick", deadline=None, max_examples=3)
 settings.load_profile("patient")
 
 # With the values of all variables, as structlog shows them where rich is installed, a traceback takes a second.
@@ -34,6 +35,7 @@ structlog.configure(processors=[*_processors, _plain])
 _LOGGING: Final = structlog.get_config()
 
 _HERE: Final = Path(__file__).parent
+_MLFLOW_FIXTURES: Final = frozenset({"empty_database", "file_store", "mlflow_server", "sqlite_store"})
 # Minutes each. Begun first, so that of several processes none waits for another in the end.
 _LONG: Final = (
     _HERE / "soak",
@@ -65,24 +67,28 @@ def _logging() -> None:
     structlog.configure(**_LOGGING)
 
 
-# Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out.
+# Tests that start programs or servers, wait, or import MLflow. `make check` leaves them out, and all with a store or
+# server of MLflow.
 _IMPURE: Final = (
-    *(
-        _HERE / name
-        for name in ("benchmarks", "demo", "e2e", "feeds", "fuzz", "large", "pictures", "pipeline", "service", "soak")
-    ),
-    *(_HERE / f"test_{name}.py" for name in ("cli", "packaging", "service", "service_trouble")),
+    *(_HERE / name for name in ("demo", "e2e", "feeds", "fuzz", "large", "pictures", "pipeline", "service", "soak")),
+    *(_HERE / f"test_{name}.py" for name in ("benchmarks", "cli", "docs", "packaging", "service", "service_trouble")),
+    *(_HERE / f"test_{name}.py" for name in ("pure", "serving")),
     _HERE / "batch" / "test_hostile.py",
     *(_HERE / "deploy" / f"test_{name}.py" for name in ("chart_rules", "chart_served", "compose", "systemd")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("delivery", "light", "logger", "monitored", "process")),
     *(_HERE / "client" / f"test_{name}.py" for name in ("reference", "serving", "spool", "uploading", "versions")),
-    *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "inhibition", "promtool", "rules")),
+    *(_HERE / "generator" / f"test_{name}.py" for name in ("alertmanager", "generate", "inhibition", "promtool")),
+    _HERE / "generator" / "test_rules.py",
+    *(_HERE / "hook" / f"test_{name}.py" for name in ("calls", "commands", "dispatching", "receiver", "recording")),
     *(_HERE / "inspection" / f"test_{name}.py" for name in ("online", "starting")),
-    *(_HERE / "service" / f"test_{name}.py" for name in ("front", "kills", "supervisor")),
-    *(_HERE / "source" / f"test_{name}.py" for name in ("changes", "connection", "deadline", "discovery", "faults")),
-    *(_HERE / "source" / f"test_{name}.py" for name in ("guards", "http", "listing", "mlflow_source", "references")),
-    *(_HERE / "source" / f"test_{name}.py" for name in ("stores", "survey")),
-    *(_HERE / "web" / f"test_{name}.py" for name in ("server", "tls")),
+    _HERE / "report" / "test_print.py",
+    *(_HERE / "source" / f"test_{name}.py" for name in ("bodies", "changes", "connection", "contents", "deadline")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("discovery", "faults", "gateways", "guards", "http")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("listing", "mlflow_source", "origins", "pacing", "references")),
+    *(_HERE / "source" / f"test_{name}.py" for name in ("registry", "repositories", "stores", "survey", "transport")),
+    *(_HERE / "store" / f"test_{name}.py" for name in ("database", "upgrading")),
+    _HERE / "verdict" / "test_findings.py",
+    *(_HERE / "web" / f"test_{name}.py" for name in ("accepting", "floods", "listening", "server", "tls")),
 )
 
 
@@ -98,8 +104,9 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make an import of MLflow fail in pure tests, so that a test that needs it is noticed."""
+    """Make an import of MLflow fail in pure tests, so that a test that needs it is noticed; and try few examples."""
     if config.getoption("pure"):
+        settings.load_profile("quick")
         sys.modules["mlflow"] = None  # type: ignore[assignment] # Python's own way to forbid an import
 
 
@@ -108,8 +115,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("pure") and collection_path in _IMPURE else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that take long before the others."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests that take long before the others; leave out of pure ones those with a fixture of MLflow."""
+    if config.getoption("pure"):
+        left_out = [item for item in items if not _MLFLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: not any(item.path.is_relative_to(place) for place in _LONG))
 
 
