@@ -81,8 +81,8 @@ def _pelz_good(n: int, z: float) -> float:
     first = by_half.sum()
     second = ((half - z2) * by_half).sum()
     third = ((z2**2 * (6 * z2 + 2) + half * z2 * (2 * z2 - 5) + half**2 * (1 - 2 * z2)) * by_half).sum()
-    fourth = half**3 * (5 - 30 * z2) + half**2 * z2 * (212 * z2 - 60) + half * z2**2 * (135 - 96 * z2)
-    fourth = ((fourth - z2**3 * (30 + 90 * z2)) * by_half).sum()
+    terms = half**3 * (5 - 30 * z2) + half**2 * z2 * (212 * z2 - 60) + half * z2**2 * (135 - 96 * z2)
+    fourth = ((terms - z2**3 * (30 + 90 * z2)) * by_half).sum()
     third_whole, fourth_whole = (whole * by_whole).sum(), (whole * (3 * z2 - whole) * by_whole).sum()
     return float(
         np.sqrt(2 * np.pi)

@@ -130,8 +130,8 @@ class Moments:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = (means * (counts / np.maximum(total, 1))).sum(axis=0)
             between = (counts * np.square(means - mean)).sum(axis=0)
-            m2 = np.sum([part.m2 for part in parts], axis=0) + between
-        others = np.sum([part.others for part in parts], axis=0)
+            m2 = np.stack([part.m2 for part in parts]).sum(axis=0) + between
+        others = np.stack([part.others for part in parts]).sum(axis=0)
         return cls(parts[0].names, total, mean, m2, others, rows, answered, scored)
 
     def named(self, names: tuple[str, ...]) -> Self:

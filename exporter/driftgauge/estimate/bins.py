@@ -55,7 +55,7 @@ class Bins:
                 continue
             row = rows[name]
             ends, counts = _bins(grid, reference.profiles[name], bits.get(name, DOUBLE))
-            shares[row, : len(ends)] = counts / max(1, counts.sum())
+            shares[row, : len(ends)] = counts / max(1, int(counts.sum()))
             used[row, : len(ends)] = True
             starts.append(offset + np.concatenate([[0], ends[:-1] + 1]))
             places.append(row * MOST_BINS + np.arange(len(ends)))

@@ -27,7 +27,7 @@ def learn(chunks: Sequence[Columns], reference: Reference, model: ModelConfig) -
         return {"reason": reason}
     known = np.isfinite(found)
     # One after the other: mean absolute error, and its square.
-    powers = np.arange(1, len(METRICS[model.task]) + 1)
+    powers = np.arange(1.0, len(METRICS[model.task]) + 1)
     with np.errstate(over="ignore"):
         of_metrics = found[known] ** powers[:, None]
     features = {
