@@ -30,6 +30,7 @@ LINES: Final = {
     "B9": "fleet",
     "B10": "client",
     "B11": "estimates",
+    "B12": "signal_costs",
     "growth": "growth",
     "profile": "profile",
 }

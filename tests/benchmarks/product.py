@@ -64,9 +64,9 @@ def compiled(rows: Columns, **drift: Any) -> Reference:
     return replace(found, learned=learn_all([rows], found, a_model()))
 
 
-def terms(reference: Reference, windows: Sequence[Window] = WINDOWS) -> Terms:
-    """Return by what rows are folded."""
-    model = a_model()
+def terms(reference: Reference, windows: Sequence[Window] = WINDOWS, **settings: Any) -> Terms:
+    """Return by what rows are folded; `settings` are those of the model."""
+    model = a_model(**settings)
     fitted = fit_all(Basis(model, Limits(max_features=100_000, max_categories=100_000), reference))
     return Terms(model, windows, {ALL_ROWS: fitted}, NOW * MICROSECONDS)
 
