@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import structlog
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped] # it has no types
+from xdist.scheduler import LoadFileScheduling
 
 from driftgauge.__main__ import use_one_thread
 from installed import Program, found
@@ -124,7 +124,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not any(item.path.is_relative_to(place) for place in _LONG))
 
 
-class _ByFile(LoadFileScheduling):  # type: ignore[misc] # it has no types
+class _ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
     """Gives each process whole files, and all that needs the demo's flights and model to one: they take seconds."""
 
     def _split_scope(self, nodeid: str) -> str:

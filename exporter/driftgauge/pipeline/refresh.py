@@ -29,7 +29,8 @@ from driftgauge.pipeline.versions import Versions
 from driftgauge.snapshot import ModelState
 from driftgauge.store import Store
 
-# Models are refreshed side by side; commits take turns. How many work, and how many are begun: the rest of these hang.
+# Models are read side by side; commits and statistics take turns. How many work, and how many are begun: the rest of
+# these hang.
 _MODELS_AT_ONCE: Final = 4
 MODELS_BEGUN: Final = 32
 
